@@ -1,0 +1,26 @@
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import { bundleCli, projectRoot } from './bundle.ts'
+import { buildPlugin } from './plugin.ts'
+
+/** What `make plugin` and `make cli` run: `build.ts plugin` or `build.ts cli`. */
+const products: Record<string, () => Promise<string>> = {
+  async plugin() {
+    const outDir = join(projectRoot, 'build/plugin')
+    await buildPlugin({ entry: 'src/daemon.ts', outDir })
+    return outDir
+  },
+  async cli() {
+    const outFile = join(projectRoot, 'build/docker-vault')
+    await bundleCli('src/cli/main.ts', outFile)
+    await chmod(outFile, 0o755)
+    return outFile
+  }
+}
+
+for (const name of process.argv.slice(2)) {
+  const build = products[name]
+  if (build === undefined)
+    throw new Error(`cannot build "${name}": known are ${Object.keys(products).join(', ')}`)
+  console.log(`built ${await build()}`)
+}

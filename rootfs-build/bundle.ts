@@ -1,0 +1,76 @@
+import { build, type BuildOptions, type Plugin } from 'esbuild'
+
+/** Where the bundler starts from; paths in the bundle are relative to it, so they do not depend on the checkout's place. */
+export const projectRoot = new URL('..', import.meta.url).pathname
+
+/**
+ * Parts of dockerode that only serve ssh:// hosts, BuildKit sessions and build contexts. Nothing here uses
+ * them, and they are four fifths of its weight; instead of them the bundle gets a module that says so when called.
+ */
+const leftOut = [
+  'ssh2',
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  'protobufjs',
+  'tar-fs',
+  '@balena/dockerignore'
+]
+
+const withoutUnusedPackages: Plugin = {
+  name: 'without-unused-packages',
+  setup(bundler) {
+    const names = leftOut.map(name => name.replaceAll('/', '\\/')).join('|')
+    bundler.onResolve({ filter: new RegExp(`^(${names})$`) }, found => ({
+      path: found.path,
+      namespace: 'left-out'
+    }))
+    bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, left => ({
+      contents: `module.exports = new Proxy(function () {}, {
+        get: () => module.exports,
+        apply() { throw new Error('not supported: ${left.path} is left out of this program') },
+        construct() { throw new Error('not supported: ${left.path} is left out of this program') }
+      })`
+    }))
+  }
+}
+
+const shared = {
+  absWorkingDir: projectRoot,
+  bundle: true,
+  platform: 'node',
+  legalComments: 'none',
+  logLevel: 'warning',
+  plugins: [withoutUnusedPackages]
+} satisfies BuildOptions
+
+/**
+ * Bundles the daemon into the one ES module `outFile`. koffi's own loader stays as it is: it requires
+ * `@koromix/koffi-linux-<arch>`, which the rootfs therefore holds in a `node_modules` beside the bundle.
+ */
+export async function bundleDaemon(entry: string, outFile: string): Promise<void> {
+  await build({
+    ...shared,
+    entryPoints: [entry],
+    outfile: outFile,
+    format: 'esm',
+    target: 'node24',
+    // CommonJS packages in an ES module still call require() for Node's own modules.
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)"
+    }
+  })
+}
+
+/** Bundles the CLI into the one CommonJS file `outFile` that any Node from 20 on runs. */
+export async function bundleCli(entry: string, outFile: string): Promise<void> {
+  await build({
+    ...shared,
+    entryPoints: [entry],
+    outfile: outFile,
+    format: 'cjs',
+    target: 'node20',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    banner: { js: '#!/usr/bin/env node' }
+  })
+}
