@@ -1,0 +1,28 @@
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runCommand } from './command.ts'
+import type { Engine } from './engine.ts'
+
+/** The image that the tests run: busybox with its commands in /bin, and the users root and app (1000:1000). */
+export const testImage = 'secretbox-test'
+
+/** Makes the test image out of the host's static busybox, without a registry. */
+export async function importTestImage(engine: Engine): Promise<void> {
+  const work = await mkdtemp(join(tmpdir(), 'secretbox-image-'))
+  const tree = join(work, 'tree')
+  try {
+    const busybox = (await runCommand('sh', ['-c', 'command -v busybox'])).trim()
+    for (const directory of ['bin', 'etc', 'tmp']) await mkdir(join(tree, directory), { recursive: true })
+    await copyFile(busybox, join(tree, 'bin/busybox'))
+    for (const applet of (await runCommand(busybox, ['--list'])).trim().split('\n')) {
+      if (applet !== 'busybox') await symlink('busybox', join(tree, 'bin', applet))
+    }
+    await writeFile(join(tree, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n')
+    await writeFile(join(tree, 'etc/group'), 'root:x:0:\napp:x:1000:\n')
+    await runCommand('tar', ['-c', '-f', join(work, 'image.tar'), '-C', tree, '.'])
+    await engine.docker(['import', '--change', 'CMD ["sh"]', join(work, 'image.tar'), testImage])
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
