@@ -1,0 +1,48 @@
+/** What went wrong, in a word that stays the same between releases; callers branch on it, never on the text. */
+export type ErrorCode =
+  | 'invalid' // the request itself is wrong
+  | 'denied' // this caller may not do this
+  | 'not_found' // the named thing does not exist
+  | 'exists' // the named thing exists already
+  | 'conflict' // the thing's state forbids it
+  | 'precondition' // the version asked for is not the newest
+  | 'in_use' // something else holds it
+  | 'too_large' // a limit is exceeded
+  | 'sealed' // the vault has no root key
+  | 'unavailable' // something outside (disk, kernel, engine) does not serve
+  | 'full' // no room left on the disk that holds the store
+  | 'damaged' // stored bytes are not what was stored
+  | 'internal' // a fault of ours; the cause is in the log only
+
+/**
+ * The one error class. `message` names the action, quotes the thing, says what would be right; it is lower
+ * case, has no full stop and never holds file contents. `hint` is a second line: what to do about it.
+ */
+export class SecretboxError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.name = 'SecretboxError'
+    this.code = code
+    this.hint = options.hint
+  }
+}
+
+/** True for an error of ours, with this code when one is named. */
+export function isSecretboxError(error: unknown, code?: ErrorCode): error is SecretboxError {
+  return error instanceof SecretboxError && (code === undefined || error.code === code)
+}
+
+/** The errno name (`ENOENT`, `ENOSPC`, …) of a Node system error, or null. */
+export function errnoOf(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return null
+  return typeof error.code === 'string' ? error.code : null
+}
+
+/** A name as messages show it: in double quotes, control characters escaped, never longer than a line. */
+export function quote(name: string): string {
+  const text = JSON.stringify(name)
+  return text.length > 300 ? `${text.slice(0, 300)}…"` : text
+}

@@ -1,0 +1,73 @@
+import sodium from 'libsodium-wrappers-sumo'
+
+/** The two primitives taken from libsodium. Outputs belong to the caller, who zeroes what is secret. */
+export interface Sodium {
+  /** HChaCha20(key: 32 bytes, input: 16 bytes) → 32 bytes (draft-irtf-cfrg-xchacha, section 2.2). */
+  hchacha20(key: Uint8Array, input: Uint8Array): Buffer
+  /** Keyed BLAKE2b (RFC 7693) of `message`, 16–64 bytes out. */
+  keyedHash(key: Uint8Array, message: Uint8Array, length: number): Buffer
+}
+
+/** The raw C functions behind the wrappers; the wrappers themselves leave arguments in the WASM heap (0.8.4). */
+interface RawSodium {
+  HEAPU8: Uint8Array
+  _malloc(size: number): number
+  _free(address: number): void
+  _crypto_core_hchacha20(out: number, input: number, key: number, constants: number): number
+  _crypto_generichash(
+    out: number,
+    outLength: number,
+    message: number,
+    messageLengthLow: number,
+    messageLengthHigh: number,
+    key: number,
+    keyLength: number
+  ): number
+}
+
+/**
+ * Loads libsodium. Every call copies its arguments into the WASM heap and zeroes all of them, and the
+ * result, before it returns: afterwards the heap holds neither key nor output.
+ */
+export async function loadSodium(): Promise<Sodium> {
+  await sodium.ready
+  const raw = (sodium as unknown as { libsodium: RawSodium }).libsodium
+
+  /** Lays `parts` and an output of `outLength` bytes in one heap block, calls `run` with their addresses. */
+  const call = (
+    outLength: number,
+    parts: readonly Uint8Array[],
+    run: (out: number, addresses: readonly number[]) => number
+  ): Buffer => {
+    const total = parts.reduce((sum, part) => sum + part.length, outLength)
+    const block = raw._malloc(total)
+    if (block === 0) throw new Error('libsodium is out of memory')
+    try {
+      let next = block + outLength
+      const addresses = parts.map(part => {
+        const address = next
+        raw.HEAPU8.set(part, address)
+        next += part.length
+        return address
+      })
+      if (run(block, addresses) !== 0) throw new Error('libsodium refused its arguments')
+      const out = Buffer.alloc(outLength)
+      out.set(raw.HEAPU8.subarray(block, block + outLength))
+      return out
+    } finally {
+      raw.HEAPU8.fill(0, block, block + total)
+      raw._free(block)
+    }
+  }
+
+  return {
+    hchacha20: (key, input) =>
+      call(32, [input, key], (out, [inputAt = 0, keyAt = 0]) =>
+        raw._crypto_core_hchacha20(out, inputAt, keyAt, 0)
+      ),
+    keyedHash: (key, message, length) =>
+      call(length, [message, key], (out, [messageAt = 0, keyAt = 0]) =>
+        raw._crypto_generichash(out, length, messageAt, message.length, 0, keyAt, key.length)
+      )
+  }
+}

@@ -1,0 +1,52 @@
+import { inspect } from 'node:util'
+
+const wiped = new Uint8Array(0)
+
+/**
+ * Secret bytes that cannot be printed: String, JSON and inspect all give `[secret, N bytes]`.
+ * The object owns its buffer from construction on; whoever holds the Secret calls `wipe` when done.
+ */
+export class Secret {
+  #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get length(): number {
+    return this.#bytes.length
+  }
+
+  /** The bytes themselves: still owned by the Secret, valid until `wipe`. */
+  bytes(): Uint8Array {
+    return this.#bytes
+  }
+
+  /** Overwrites the bytes with zeros. A wiped Secret has length 0. Safe to call twice. */
+  wipe(): void {
+    this.#bytes.fill(0)
+    this.#bytes = wiped
+  }
+
+  toString(): string {
+    return `[secret, ${this.#bytes.length} bytes]`
+  }
+
+  toJSON(): string {
+    return this.toString()
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
+  }
+}
+
+/** Runs `use` with a fresh zeroed buffer of `length` bytes and zeroes it afterwards, whatever happens. */
+export function withSecretBytes<T>(length: number, use: (bytes: Buffer) => T): T {
+  const bytes = Buffer.alloc(length)
+  try {
+    return use(bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}

@@ -1,0 +1,32 @@
+/** A row of the store: what was sealed into it, and how often the row was written. */
+export interface StoredRecord {
+  readonly key: string
+  /** Sealed, except for the few kinds that must be read without a root key. The reader owns it. */
+  readonly value: Buffer
+  /** 1 when first written, one more at each write; a removed row begins anew. */
+  readonly revision: number
+}
+
+/** One step of a commit. `expect` is the revision that must be there now; `null`: no row; absent: whatever. */
+export type Change =
+  | { readonly put: string; readonly value: Uint8Array; readonly expect?: number | null }
+  | { readonly remove: string; readonly expect?: number }
+  | { readonly removeAll: string }
+
+/**
+ * Where records live. It sees keys and sealed bytes only. The same few calls fit SQLite and a distributed
+ * key-value store's transactions. Every method may throw `unavailable`, `full` or `damaged`.
+ */
+export interface Store {
+  get(key: string): Promise<StoredRecord | null>
+  /** The records whose keys begin with `prefix`, by key; backwards when `reverse`; at most `limit`. */
+  list(prefix: string, options?: { reverse?: boolean; limit?: number }): AsyncIterable<StoredRecord>
+  /** How many records have keys that begin with `prefix`. */
+  count(prefix: string): Promise<number>
+  /**
+   * All changes, durable when the promise resolves, or none. Throws `conflict` when an expectation does
+   * not hold; then the caller reads again.
+   */
+  commit(changes: readonly Change[]): Promise<void>
+  close(): Promise<void>
+}

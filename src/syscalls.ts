@@ -1,0 +1,116 @@
+import koffi from 'koffi'
+
+/** mount(2) flags, from <linux/mount.h>. */
+export const MountFlag = { readOnly: 1, noSuid: 2, noDev: 4, noExec: 8, remount: 32 } as const
+/** umount2(2) flags. */
+export const UmountFlag = { detach: 2, noFollow: 8 } as const
+/** mmap(2), madvise(2). */
+const protReadWrite = 3
+const mapPrivateAnonymous = 0x22
+const madviseDontDump = 16
+const pageBytes = 4096
+/** prctl(2). */
+const prSetDumpable = 4
+/** setrlimit(2). */
+const rlimitCore = 4
+/** socket(7). */
+const solSocket = 1
+const soPeerCred = 17
+/** lseek(2). */
+const seekData = 3
+const seekHole = 4
+
+/** A system call that failed: `code` is the errno's name, as in Node's own errors. */
+export class SyscallError extends Error {
+  readonly code: string
+  readonly syscall: string
+
+  constructor(syscall: string, errno: number) {
+    const code = errnoNames.get(errno) ?? `errno ${errno}`
+    super(`${syscall}: ${code}`)
+    this.name = 'SyscallError'
+    this.code = code
+    this.syscall = syscall
+  }
+}
+
+/** The few system calls that Node has no function for. Each throws `SyscallError` when the kernel refuses. */
+export interface Syscalls {
+  mount(source: string | null, target: string, type: string | null, flags: number, options: string | null): void
+  umount(target: string, flags: number): void
+  /** The process at the other end of a connected Unix socket, as the kernel noted it at connect time (SO_PEERCRED). */
+  peerOf(fd: number): { pid: number; uid: number; gid: number }
+  /** The next stretch of a file that holds data, from `offset` on; null when only a hole is left. */
+  nextData(fd: number, offset: number): { start: number; end: number } | null
+  /** No core dump of this process, and no ptrace by others than root. */
+  forbidDumps(): void
+  /**
+   * Zeroed memory for long-lived keys, kept out of swap and core dumps, never given back. Locking a few pages
+   * instead of the whole process: V8 gives pages back with madvise(2), which locked memory refuses.
+   */
+  lockedBytes(length: number): Uint8Array
+}
+
+const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]))
+
+/** Binds the calls to the C library that the process runs on. */
+export function loadSyscalls(): Syscalls {
+  const libc = koffi.load(null)
+  const mount = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
+  const umount2 = libc.func('int umount2(const char *, int)')
+  const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint32_t *, _Inout_ uint32_t *)')
+  const lseek = libc.func('int64_t lseek(int, int64_t, int)')
+  const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
+  const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
+  const mmap = libc.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)')
+  const mlock = libc.func('int mlock(intptr_t, size_t)')
+  const madvise = libc.func('int madvise(intptr_t, size_t, int)')
+
+  const check = (syscall: string, result: number): void => {
+    if (result < 0) throw new SyscallError(syscall, koffi.errno())
+  }
+  const seek = (fd: number, offset: number, whence: number): number => {
+    const at = Number(lseek(fd, offset, whence))
+    check('lseek', at)
+    return at
+  }
+
+  return {
+    mount: (source, target, type, flags, options) =>
+      check('mount', mount(source, target, type, flags, options) as number),
+
+    umount: (target, flags) => check('umount2', umount2(target, flags) as number),
+
+    peerOf(fd) {
+      const credentials = new Uint32Array(3)
+      check('getsockopt', getsockopt(fd, solSocket, soPeerCred, credentials, [credentials.byteLength]) as number)
+      const [pid = 0, uid = 0, gid = 0] = credentials
+      return { pid, uid, gid }
+    },
+
+    nextData(fd, offset) {
+      try {
+        const start = seek(fd, offset, seekData)
+        return { start, end: seek(fd, start, seekHole) }
+      } catch (error) {
+        // lseek(2): ENXIO means there is no data at or after the offset.
+        if (error instanceof SyscallError && error.code === 'ENXIO') return null
+        throw error
+      }
+    },
+
+    forbidDumps() {
+      check('prctl', prctl(prSetDumpable, 0, 0, 0, 0) as number)
+      check('setrlimit', setrlimit(rlimitCore, new BigUint64Array(2)) as number)
+    },
+
+    lockedBytes(length) {
+      const size = Math.ceil(length / pageBytes) * pageBytes
+      const address = mmap(0, size, protReadWrite, mapPrivateAnonymous, -1, 0) as number | bigint
+      check('mmap', Number(address))
+      check('mlock', mlock(address, size) as number)
+      check('madvise', madvise(address, size, madviseDontDump) as number)
+      return new Uint8Array(koffi.view(BigInt(address), size), 0, length)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import type { Change, Store } from '../store/store.ts'
+import type { Keyring } from '../seal/keyring.ts'
+import { SecretboxError } from '../errors.ts'
+import type { Action, Caller, Subject } from './authority.ts'
+
+/** One decision, as it is kept: who wanted what of which thing, when, and whether it was allowed. */
+export interface AuditEntry extends Subject {
+  /** Begins at 1; no number is left out. */
+  readonly sequence: number
+  /** RFC 3339, UTC. */
+  readonly time: string
+  readonly caller: Caller
+  readonly action: Action
+  readonly decision: 'allowed' | 'denied'
+  /** SHA-256 of the sealed entry before this one, hex; zeros for the first. */
+  readonly previous: string
+}
+
+/** The chained record of decisions. */
+export interface Audit {
+  /**
+   * Commits `changes` together with an entry about them: both or neither. Entries get their numbers in the
+   * order of commits. Throws what `Store.commit` throws.
+   */
+  append(
+    keyring: Keyring,
+    entry: { caller: Caller; action: Action; decision: 'allowed' | 'denied'; subject: Subject },
+    changes: readonly Change[]
+  ): Promise<void>
+  /** The newest entries, newest first. Throws `damaged` when an entry or the chain between two was altered. */
+  newest(keyring: Keyring, limit: number): Promise<AuditEntry[]>
+}
+
+const prefix = 'audit/'
+const noPrevious = '0'.repeat(64)
+
+/** Keeps the newest `maxEntries` entries; older ones leave in the commit that adds a newer. */
+export function createAudit(store: Store, maxEntries: number): Audit {
+  let head: { sequence: number; hash: string } | null = null
+  let queue: Promise<unknown> = Promise.resolve()
+
+  const readHead = async (): Promise<{ sequence: number; hash: string }> => {
+    for await (const record of store.list(prefix, { reverse: true, limit: 1 })) {
+      return { sequence: Number.parseInt(record.key.slice(prefix.length), 10), hash: sha256(record.value) }
+    }
+    return { sequence: 0, hash: noPrevious }
+  }
+
+  const appendNow: Audit['append'] = async (keyring, { caller, action, decision, subject }, changes) => {
+    head ??= await readHead()
+    const sequence = head.sequence + 1
+    const entry: AuditEntry = {
+      sequence,
+      time: new Date().toISOString(),
+      caller,
+      action,
+      decision,
+      ...subject,
+      previous: head.hash
+    }
+    const sealed = keyring.seal(keyOf(sequence), Buffer.from(JSON.stringify(entry)))
+    const trimmed: Change[] = sequence > maxEntries ? [{ remove: keyOf(sequence - maxEntries) }] : []
+    await store.commit([...changes, { put: keyOf(sequence), value: sealed, expect: null }, ...trimmed])
+    head = { sequence, hash: sha256(sealed) }
+  }
+
+  return {
+    // One at a time: each entry names the one before it.
+    append(keyring, entry, changes) {
+      const turn = queue.then(() => appendNow(keyring, entry, changes))
+      queue = turn.catch(() => undefined)
+      return turn
+    },
+
+    async newest(keyring, limit) {
+      const entries: AuditEntry[] = []
+      let expected: { sequence: number; hash: string } | null = null
+      for await (const record of store.list(prefix, { reverse: true, limit })) {
+        const plaintext = keyring.open(record.key, record.value)
+        const entry = JSON.parse(plaintext.toString()) as AuditEntry
+        if (expected !== null && (entry.sequence !== expected.sequence || sha256(record.value) !== expected.hash)) {
+          throw new SecretboxError('damaged', `the audit is broken: entry ${expected.sequence} is not what was written`)
+        }
+        entries.push(entry)
+        expected = { sequence: entry.sequence - 1, hash: entry.previous }
+      }
+      return entries
+    }
+  }
+}
+
+function keyOf(sequence: number): string {
+  return prefix + String(sequence).padStart(16, '0')
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

@@ -1,0 +1,67 @@
+import type { BoxName } from './names.ts'
+
+/**
+ * Who asks. A user is known by the kernel (SO_PEERCRED of the admin socket); the engine is whoever reaches
+ * the plugin socket, which lies in a directory of root's; the daemon is this process on its own account.
+ */
+export type Caller =
+  | { readonly kind: 'user'; readonly uid: number; readonly gid: number; readonly pid: number }
+  | { readonly kind: 'engine' }
+  | { readonly kind: 'daemon' }
+
+/** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container. */
+export type Action =
+  | 'box.list'
+  | 'box.inspect'
+  | 'box.create'
+  | 'box.destroy'
+  | 'box.change'
+  | 'box.reveal'
+  | 'box.mount'
+  | 'copy.attach'
+  | 'copy.wipe'
+  | 'volume.list'
+  | 'volume.create'
+  | 'volume.remove'
+  | 'audit.read'
+  | 'reconcile'
+  | 'status'
+
+/** The thing an action is about, as the audit keeps it. */
+export interface Subject {
+  readonly box?: BoxName | undefined
+  readonly volume?: string | undefined
+  readonly mount?: string | undefined
+  readonly version?: number | undefined
+  readonly path?: string | undefined
+  readonly container?: string | undefined
+  readonly containerName?: string | undefined
+  readonly image?: string | undefined
+  readonly count?: number | undefined
+}
+
+const engineActions: ReadonlySet<Action> = new Set<Action>([
+  'box.inspect',
+  'box.mount',
+  'copy.wipe',
+  'volume.list',
+  'volume.create',
+  'volume.remove'
+])
+
+/** The one decision: may this caller do this. Root may all; the engine what drivers do; nobody else anything. */
+export function mayAct(caller: Caller, action: Action): boolean {
+  switch (caller.kind) {
+    case 'daemon':
+      return action === 'copy.wipe' || action === 'copy.attach' || action === 'reconcile'
+    case 'engine':
+      return engineActions.has(action)
+    case 'user':
+      return caller.uid === 0
+  }
+}
+
+/** A caller as messages and the audit name it. */
+export function nameOf(caller: Caller): string {
+  return caller.kind === 'user' ? `uid ${caller.uid}` : caller.kind
+}

@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto'
+import { SecretboxError } from '../errors.ts'
+import type { Keyring } from '../seal/keyring.ts'
+import { Secret } from '../secret.ts'
+import type { Change, Store } from '../store/store.ts'
+import type { Box } from './boxes.ts'
+import type { Content } from './tree.ts'
+
+/** Plaintext bytes of one chunk of a blob; the last may be shorter. Also what a reader or writer holds at a time. */
+export const chunkBytes = 1 << 20
+/** Files up to this size live in the manifest, as long as those of one change stay below `inlineTotalBytes`. */
+export const inlineFileBytes = 16 << 10
+/** The most inline bytes of one change; beyond it even small files become blobs, so that manifests stay small. */
+export const inlineTotalBytes = 256 << 10
+
+/** Takes contents in for one change of a box. Blobs are stored at once, sealed, and marked as not yet referred to. */
+export interface Staging {
+  /**
+   * Reads a file's bytes to the end. Small ones come back inline (the change owns and wipes them), others as
+   * a blob. The chunks given are zeroed. Throws `too_large` as soon as the change holds more than the limit.
+   */
+  take(source: AsyncIterable<Uint8Array>): Promise<{ size: number; content: Content<Secret> }>
+  /** The changes to commit with the version that refers to `used`: marks go, and so do blobs that are not used. */
+  settle(used: ReadonlySet<string>): Change[]
+  /** Removes all that was staged; for a change that failed. */
+  discard(): Promise<void>
+}
+
+/** Staging for one change of `box`. `maxBytes` bounds what the change may bring in. */
+export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes: number): Staging {
+  const blobs: string[] = []
+  const buffer = Buffer.allocUnsafeSlow(chunkBytes)
+  let inlineLeft = inlineTotalBytes
+  let bytesLeft = maxBytes
+
+  const storeBlob = async (first: Buffer, rest: AsyncIterator<Buffer>): Promise<{ size: number; blob: string }> => {
+    const blob = randomBytes(16).toString('hex')
+    blobs.push(blob)
+    let index = 0
+    let size = 0
+    for (let chunk = first; ; index++) {
+      const key = chunkKey(box.id, blob, index)
+      const mark: Change[] = index === 0 ? [{ put: stagingKey(box.id, blob), value: Buffer.of(1), expect: null }] : []
+      const sealed = keyring.sealForBox(box.key, blob, key, chunk)
+      size += chunk.length
+      chunk.fill(0)
+      await store.commit([...mark, { put: key, value: sealed, expect: null }])
+      const next = await rest.next()
+      if (next.done === true) return { size, blob }
+      chunk = next.value
+    }
+  }
+
+  return {
+    async take(source) {
+      const chunks = inChunks(source, buffer, length => {
+        bytesLeft -= length
+        if (bytesLeft < 0) {
+          throw new SecretboxError('too_large', `a box holds at most ${maxBytes} bytes`, {
+            hint: 'raise MAX_BOX_BYTES, or split the box'
+          })
+        }
+      })
+      const first = await chunks.next()
+      if (first.done === true) return { size: 0, content: { inline: new Secret(Buffer.alloc(0)) } }
+      const size = first.value.length
+      if (size <= Math.min(inlineFileBytes, inlineLeft)) {
+        inlineLeft -= size
+        const bytes = Buffer.alloc(size)
+        bytes.set(first.value)
+        first.value.fill(0)
+        return { size, content: { inline: new Secret(bytes) } }
+      }
+      const stored = await storeBlob(first.value, chunks)
+      return { size: stored.size, content: { blob: stored.blob } }
+    },
+
+    settle: used =>
+      blobs.flatMap(blob => [
+        { remove: stagingKey(box.id, blob) },
+        ...(used.has(blob) ? [] : [{ removeAll: blobPrefix(box.id, blob) }])
+      ]),
+
+    async discard() {
+      if (blobs.length > 0) await store.commit(this.settle(new Set()))
+    }
+  }
+}
+
+/** Gathers a stream into full chunks in `buffer`: a chunk is valid until the next is asked for. */
+async function* inChunks(
+  source: AsyncIterable<Uint8Array>,
+  buffer: Buffer,
+  counted: (bytes: number) => void
+): AsyncGenerator<Buffer, undefined> {
+  let filled = 0
+  try {
+    for await (const piece of source) {
+      try {
+        counted(piece.length)
+        for (let at = 0; at < piece.length; ) {
+          const taken = Math.min(piece.length - at, chunkBytes - filled)
+          buffer.set(piece.subarray(at, at + taken), filled)
+          filled += taken
+          at += taken
+          if (filled === chunkBytes) {
+            yield buffer
+            filled = 0
+          }
+        }
+      } finally {
+        piece.fill(0)
+      }
+    }
+    if (filled > 0) yield buffer.subarray(0, filled)
+  } finally {
+    buffer.fill(0, 0, filled)
+  }
+  return undefined
+}
+
+/** A blob's bytes, chunk by chunk; each chunk is the reader's to zero. Throws `damaged` when one is missing or altered. */
+export async function* readBlob(
+  store: Store,
+  keyring: Keyring,
+  box: Box,
+  blob: string,
+  size: number
+): AsyncGenerator<Buffer> {
+  let left = size
+  for (let index = 0; left > 0; index++) {
+    const key = chunkKey(box.id, blob, index)
+    const record = await store.get(key)
+    if (record === null) {
+      throw new SecretboxError('conflict', 'the box was destroyed or the version dropped while it was being read')
+    }
+    const chunk = keyring.openForBox(box.key, blob, key, record.value)
+    left -= chunk.length
+    yield chunk
+  }
+}
+
+/** The change that removes a blob. */
+export function removeBlob(boxId: string, blob: string): Change {
+  return { removeAll: blobPrefix(boxId, blob) }
+}
+
+/** Removes what changes that never finished have staged; for the start of the daemon. Returns how many blobs there were. */
+export async function sweepStaging(store: Store): Promise<number> {
+  const changes: Change[] = []
+  for await (const { key } of store.list('staging/')) {
+    const [, boxId = '', blob = ''] = key.split('/')
+    changes.push({ remove: key }, removeBlob(boxId, blob))
+  }
+  if (changes.length > 0) await store.commit(changes)
+  return changes.length / 2
+}
+
+function blobPrefix(boxId: string, blob: string): string {
+  return `blob/${boxId}/${blob}/`
+}
+
+function chunkKey(boxId: string, blob: string, index: number): string {
+  return blobPrefix(boxId, blob) + String(index).padStart(8, '0')
+}
+
+function stagingKey(boxId: string, blob: string): string {
+  return `staging/${boxId}/${blob}`
+}

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto'
+import { quote, SecretboxError } from '../errors.ts'
+import { keyBytes, type Keyring } from '../seal/keyring.ts'
+import { Secret } from '../secret.ts'
+import type { Change, Store } from '../store/store.ts'
+import { decodeManifest, encodeManifest, padmeLength, type Manifest } from './manifest.ts'
+import type { BoxName } from './names.ts'
+import { bytesOf } from './tree.ts'
+
+/** What is kept about one version beside its tree. */
+export interface VersionInfo {
+  readonly version: number
+  /** RFC 3339, UTC. */
+  readonly created: string
+  readonly files: number
+  readonly bytes: number
+}
+
+/** A box as it stands: identity, key and versions, oldest first. Whoever reads one wipes `key`. */
+export interface Box {
+  readonly name: BoxName
+  readonly id: string
+  readonly key: Secret
+  readonly versions: readonly VersionInfo[]
+  /** The newest version. */
+  readonly newest: VersionInfo
+  /** The record's revision, expected by the next change. */
+  readonly revision: number
+}
+
+interface BoxFields {
+  readonly name: string
+  readonly id: string
+  readonly versions: VersionInfo[]
+}
+
+const prefix = 'box/'
+
+/** The box, or null when there is none of that name. */
+export async function findBox(store: Store, keyring: Keyring, name: BoxName): Promise<Box | null> {
+  const key = boxKey(keyring, name)
+  const record = await store.get(key)
+  return record === null ? null : openBox(keyring, key, record.value, record.revision)
+}
+
+/** As `findBox`, throwing `not_found`. */
+export async function getBox(store: Store, keyring: Keyring, name: BoxName): Promise<Box> {
+  const box = await findBox(store, keyring, name)
+  if (box === null) {
+    throw new SecretboxError('not_found', `no such box ${quote(name)}`, {
+      hint: `create it with: docker vault create ${name}`
+    })
+  }
+  return box
+}
+
+/** Every box, in no order that says anything. The reader wipes each key. */
+export async function* allBoxes(store: Store, keyring: Keyring): AsyncGenerator<Box> {
+  for await (const record of store.list(prefix)) yield openBox(keyring, record.key, record.value, record.revision)
+}
+
+/** A new box with an empty first version, and the changes that store it. The caller wipes its key. */
+export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Change[] } {
+  const draft = { name, id: randomBytes(16).toString('hex'), key: new Secret(randomBytes(keyBytes)), versions: [] }
+  return addVersion(keyring, { ...draft, revision: null }, new Map(), { keep: 1, pinned: new Set() })
+}
+
+/** A box before a version is added to it; `revision` null for one that is not stored yet. */
+type BoxDraft = Pick<Box, 'name' | 'id' | 'key' | 'versions'> & { readonly revision: number | null }
+
+/**
+ * The box with `tree` as its newest version, and the changes that store both. Versions beyond `keep`, oldest
+ * first and never pinned ones, leave; removing what only they referred to is the caller's part (`dropped`).
+ */
+export function addVersion(
+  keyring: Keyring,
+  box: BoxDraft,
+  tree: Manifest,
+  retention: { keep: number; pinned: ReadonlySet<number> }
+): { box: Box; changes: Change[]; dropped: number[] } {
+  const newest: VersionInfo = {
+    version: (box.versions.at(-1)?.version ?? 0) + 1,
+    created: new Date().toISOString(),
+    files: tree.size,
+    bytes: bytesOf(tree)
+  }
+  const versions = [...box.versions, newest]
+  const droppable = versions.slice(0, -1).filter(({ version }) => !retention.pinned.has(version))
+  const dropped = droppable.slice(0, Math.max(0, versions.length - retention.keep)).map(({ version }) => version)
+  const kept = versions.filter(({ version }) => !dropped.includes(version))
+
+  const plaintext = encodeManifest(tree)
+  const manifest = manifestKey(box.id, newest.version)
+  const sealed = keyring.sealForBox(box.key, null, manifest, plaintext)
+  plaintext.fill(0)
+  const key = boxKey(keyring, box.name)
+  return {
+    box: { ...box, versions: kept, newest, revision: (box.revision ?? 0) + 1 },
+    dropped,
+    changes: [
+      { put: key, value: sealBox(keyring, key, box, kept), expect: box.revision },
+      { put: manifest, value: sealed, expect: null },
+      ...dropped.map(version => ({ remove: manifestKey(box.id, version) }))
+    ]
+  }
+}
+
+/** The changes that remove a box with all its versions and blobs. Its key goes with its record: what a backup of the blobs holds stays shut. */
+export function removeBox(keyring: Keyring, box: Box): Change[] {
+  return [
+    { remove: boxKey(keyring, box.name), expect: box.revision },
+    { removeAll: `manifest/${box.id}/` },
+    { removeAll: `blob/${box.id}/` },
+    { removeAll: `staging/${box.id}/` }
+  ]
+}
+
+/** The tree of one version; the caller wipes it. Throws `not_found` that lists the versions there are. */
+export async function readManifest(store: Store, keyring: Keyring, box: Box, version: number): Promise<Manifest> {
+  const key = manifestKey(box.id, version)
+  const record = box.versions.some(info => info.version === version) ? await store.get(key) : null
+  if (record === null) {
+    const [oldest, newest] = [box.versions[0]?.version ?? 1, box.newest.version]
+    throw new SecretboxError('not_found', `box ${quote(box.name)} has no version ${version}`, {
+      hint: `it has versions ${oldest} to ${newest}`
+    })
+  }
+  return decodeManifest(keyring.openForBox(box.key, null, key, record.value))
+}
+
+// Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
+function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft, versions: VersionInfo[]): Buffer {
+  const fields: BoxFields = { name: box.name, id: box.id, versions }
+  const json = Buffer.from(JSON.stringify(fields))
+  const plaintext = Buffer.alloc(padmeLength(keyBytes + 4 + json.length))
+  plaintext.set(box.key.bytes())
+  plaintext.writeUInt32BE(json.length, keyBytes)
+  plaintext.set(json, keyBytes + 4)
+  const sealed = keyring.seal(recordKey, plaintext)
+  plaintext.fill(0)
+  return sealed
+}
+
+function openBox(keyring: Keyring, recordKey: string, sealed: Buffer, revision: number): Box {
+  const plaintext = keyring.open(recordKey, sealed)
+  const key = Buffer.alloc(keyBytes)
+  key.set(plaintext.subarray(0, keyBytes))
+  plaintext.fill(0, 0, keyBytes)
+  const end = keyBytes + 4 + plaintext.readUInt32BE(keyBytes)
+  const fields = JSON.parse(plaintext.toString('utf8', keyBytes + 4, end)) as BoxFields
+  const newest = fields.versions.at(-1)
+  if (newest === undefined) throw new SecretboxError('damaged', `box ${quote(fields.name)} has no version`)
+  return { ...fields, name: fields.name as BoxName, key: new Secret(key), newest, revision }
+}
+
+function boxKey(keyring: Keyring, name: BoxName): string {
+  return prefix + keyring.hideName(name)
+}
+
+function manifestKey(boxId: string, version: number): string {
+  return `manifest/${boxId}/${String(version).padStart(12, '0')}`
+}

@@ -1,0 +1,176 @@
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import type { Keyring } from '../seal/keyring.ts'
+import type { Secret } from '../secret.ts'
+import type { Caller } from './authority.ts'
+import { createStaging, type Staging } from './blobs.ts'
+import { getBox, readManifest, type Box } from './boxes.ts'
+import type { Permit } from './gate.ts'
+import { blobsOf, checkLimits, wipeManifest, type Manifest } from './manifest.ts'
+import type { BoxName, FilePath } from './names.ts'
+import { bytesOf, editInPlace, type Edit, type Entry } from './tree.ts'
+import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
+
+/** One thing to do to a box, as it arrives. A `link` takes the contents of a file that came before it in the same change. */
+export type IncomingEdit =
+  | { readonly op: 'file'; readonly path: FilePath; readonly mode: number; readonly bytes: AsyncIterable<Uint8Array> }
+  | { readonly op: 'link'; readonly path: FilePath; readonly mode: number; readonly to: FilePath }
+  | { readonly op: 'symlink'; readonly path: FilePath; readonly target: string }
+  | { readonly op: 'directory'; readonly path: FilePath; readonly mode: number }
+  | { readonly op: 'remove'; readonly path: FilePath; readonly recursive: boolean }
+  | { readonly op: 'refused'; readonly path: string; readonly error: SecretboxError }
+
+/**
+ * A change of a box: its edits become one new version. `partial`: edits that cannot be done are reported and
+ * the others are done; otherwise the first one that cannot be done is thrown and nothing changes.
+ */
+export interface ChangeRequest {
+  readonly edits: AsyncIterable<IncomingEdit> | Iterable<IncomingEdit>
+  readonly partial: boolean
+  /** The newest version the caller knows, or null for whatever it is. */
+  readonly ifVersion: number | null
+}
+
+/** What came of a change: the newest version now, how many edits are in it, and those that are not. */
+export interface ChangeResult {
+  readonly version: number
+  readonly applied: number
+  readonly errors: readonly { readonly path: string; readonly error: SecretboxError }[]
+}
+
+/** How often a change begins anew when others change the same box meanwhile. */
+const maxAttempts = 20
+
+/**
+ * Takes contents in without holding the box, then applies the edits to the newest version in one commit.
+ * Throws `not_found`, `precondition`, `too_large`, and with `partial: false` what an edit throws.
+ */
+export async function changeBox(
+  parts: VaultParts,
+  caller: Caller,
+  name: BoxName,
+  request: ChangeRequest
+): Promise<ChangeResult> {
+  const permit = await parts.gate.allow(caller, 'box.change', { box: name })
+  const box = await getBox(parts.store, permit.keyring, name)
+  const staging = createStaging(parts.store, permit.keyring, box, parts.limits.maxBoxBytes)
+  const staged: StagedEdit[] = []
+  try {
+    checkVersion(box, request.ifVersion)
+    for await (const edit of request.edits) staged.push(await stage(staging, staged, edit))
+    return await commitStaged(parts, permit, box, staging, staged, request)
+  } catch (error) {
+    await staging.discard()
+    throw error
+  } finally {
+    box.key.wipe()
+    for (const { edit } of staged) if (edit?.op === 'put') wipeInline(edit.entry)
+  }
+}
+
+/** An edit whose contents were taken in, or the reason why it is refused. */
+type StagedEdit =
+  | { readonly path: FilePath; readonly edit: Edit<Secret> }
+  | { readonly path: string; readonly edit: null; readonly error: SecretboxError }
+
+async function stage(staging: Staging, before: readonly StagedEdit[], incoming: IncomingEdit): Promise<StagedEdit> {
+  const { path } = incoming
+  switch (incoming.op) {
+    case 'refused':
+      return { path, edit: null, error: incoming.error }
+    case 'remove':
+      return { path: incoming.path, edit: { op: 'remove', path: incoming.path, recursive: incoming.recursive } }
+    case 'symlink':
+      return put(incoming.path, { type: 'symlink', target: incoming.target })
+    case 'directory':
+      return put(incoming.path, { type: 'directory', mode: incoming.mode & 0o7777 })
+    case 'file': {
+      const { size, content } = await staging.take(incoming.bytes)
+      return put(incoming.path, { type: 'file', mode: incoming.mode & 0o7777, size, content })
+    }
+    case 'link': {
+      const origin = before.findLast(staged => staged.path === incoming.to)?.edit
+      if (origin?.op !== 'put' || origin.entry.type !== 'file') {
+        return {
+          path,
+          edit: null,
+          error: new SecretboxError('invalid', `cannot link ${quote(path)}: ${quote(incoming.to)} did not come before it`)
+        }
+      }
+      return put(incoming.path, { ...origin.entry, mode: incoming.mode & 0o7777 })
+    }
+  }
+}
+
+function put(path: FilePath, entry: Entry<Secret>): StagedEdit {
+  return { path, edit: { op: 'put', path, entry } }
+}
+
+async function commitStaged(
+  parts: VaultParts,
+  permit: Permit,
+  begun: Box,
+  staging: Staging,
+  staged: readonly StagedEdit[],
+  request: ChangeRequest
+): Promise<ChangeResult> {
+  for (let attempt = 1; ; attempt++) {
+    const box = await getBox(parts.store, permit.keyring, begun.name)
+    let base: Manifest | null = null
+    try {
+      if (box.id !== begun.id) {
+        throw new SecretboxError('conflict', `box ${quote(box.name)} was destroyed and made anew during the change`)
+      }
+      checkVersion(box, request.ifVersion)
+      base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
+      const { tree, errors } = applyAll(base, staged, request.partial)
+      const applied = staged.length - errors.length
+      if (applied === 0 && errors.length > 0) {
+        await staging.discard()
+        return { version: box.newest.version, applied, errors }
+      }
+      checkLimits(tree, parts.limits, bytesOf(tree))
+      return await commitTree(parts, permit, box, staging, tree, { applied, errors })
+    } catch (error) {
+      if (!isSecretboxError(error, 'conflict') || box.id !== begun.id || attempt === maxAttempts) throw error
+    } finally {
+      if (base !== null) wipeManifest(base)
+      box.key.wipe()
+    }
+  }
+}
+
+function applyAll(
+  base: Manifest,
+  staged: readonly StagedEdit[],
+  partial: boolean
+): { tree: Manifest; errors: { path: string; error: SecretboxError }[] } {
+  const tree = new Map(base)
+  const errors: { path: string; error: SecretboxError }[] = []
+  for (const one of staged) {
+    try {
+      if (one.edit === null) throw one.error
+      editInPlace(tree, one.edit)
+    } catch (error) {
+      if (!partial || !(error instanceof SecretboxError)) throw error
+      errors.push({ path: one.path, error })
+    }
+  }
+  return { tree, errors }
+}
+
+async function commitTree(
+  parts: VaultParts,
+  permit: { keyring: Keyring; commit: Permit['commit'] },
+  box: Box,
+  staging: Staging,
+  tree: Manifest,
+  outcome: Omit<ChangeResult, 'version'>
+): Promise<ChangeResult> {
+  const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
+  await permit.commit({ version, count: outcome.applied }, [...changes, ...staging.settle(blobsOf(tree))])
+  return { version, ...outcome }
+}
+
+function wipeInline(entry: Entry<Secret>): void {
+  if (entry.type === 'file' && 'inline' in entry.content) entry.content.inline.wipe()
+}

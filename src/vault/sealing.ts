@@ -1,0 +1,49 @@
+import { SecretboxError } from '../errors.ts'
+import { createKeyring, type Keyring } from '../seal/keyring.ts'
+import { openRootKey, type KeyslotParts } from '../seal/keyslots.ts'
+
+/** Whether the vault has its root key, and the keys while it has. */
+export interface Sealing {
+  /** The keys; opens the vault first when the key file has come. Throws `sealed` with the reason. */
+  keyring(): Promise<Keyring>
+  isSealed(): boolean
+  /** Why the vault is sealed, for people; null when it is not. */
+  reason(): string | null
+  /** Zeroes the keys; used when the daemon ends. */
+  wipe(): void
+}
+
+/** Starts sealed; the first call of `keyring` that finds a good key file opens the vault. */
+export function createSealing(parts: KeyslotParts, storeId: string): Sealing {
+  let open: Keyring | null = null
+  let why = 'the vault is sealed: its key was not read yet'
+  let opening: Promise<Keyring> | null = null
+
+  const unseal = async (): Promise<Keyring> => {
+    try {
+      const rootKey = await openRootKey(parts, storeId)
+      try {
+        open = createKeyring({ ...parts, rootKey, storeId })
+        return open
+      } finally {
+        rootKey.wipe()
+      }
+    } catch (error) {
+      if (!(error instanceof SecretboxError)) throw error
+      why = error.code === 'sealed' ? error.message : `the vault is sealed: ${error.message}`
+      throw new SecretboxError('sealed', why, error.hint === undefined ? {} : { hint: error.hint })
+    } finally {
+      opening = null
+    }
+  }
+
+  return {
+    keyring: () => (open === null ? (opening ??= unseal()) : Promise.resolve(open)),
+    isSealed: () => open === null,
+    reason: () => (open === null ? why : null),
+    wipe() {
+      open?.wipe()
+      open = null
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import { SecretboxError, quote } from '../errors.ts'
+import type { Secret } from '../secret.ts'
+import type { Keyring } from '../seal/keyring.ts'
+import type { Change } from '../store/store.ts'
+import type { Caller, Subject } from './authority.ts'
+import { readBlob } from './blobs.ts'
+import { allBoxes, findBox, getBox, newBox, readManifest, removeBox, type Box, type VersionInfo } from './boxes.ts'
+import { changeBox, type ChangeRequest, type ChangeResult } from './change.ts'
+import { wipeManifest, type Manifest } from './manifest.ts'
+import type { BoxName } from './names.ts'
+import type { Entry } from './tree.ts'
+import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
+
+/** A box without its contents. */
+export interface BoxSummary {
+  readonly name: BoxName
+  readonly id: string
+  /** When the box was made, and when its newest version was; RFC 3339. */
+  readonly created: string
+  readonly newest: VersionInfo
+  readonly versions: readonly VersionInfo[]
+}
+
+/** One version, opened: its tree and a way to its bytes. Whoever opened it calls `wipe`. */
+export interface OpenedVersion {
+  readonly box: BoxSummary
+  readonly info: VersionInfo
+  readonly tree: Manifest
+  /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones (`wipe` zeroes them). */
+  read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
+  wipe(): void
+}
+
+/** The boxes. Every method takes the caller first and checks authority before existence. */
+export interface Vault {
+  /** All boxes, by name. */
+  list(caller: Caller): Promise<BoxSummary[]>
+  /** One box. Throws `not_found`. */
+  inspect(caller: Caller, name: BoxName): Promise<BoxSummary>
+  /** Makes an empty box with version 1. Throws `exists`. */
+  create(caller: Caller, name: BoxName): Promise<BoxSummary>
+  /** Removes a box with all its versions. Running copies are not touched. Throws `not_found`. */
+  destroy(caller: Caller, name: BoxName, ifVersion: number | null): Promise<void>
+  /** Changes a box in one new version; see `ChangeRequest`. */
+  change(caller: Caller, name: BoxName, request: ChangeRequest): Promise<ChangeResult>
+  /** Makes the tree of an old version the newest version. Throws `not_found`, `precondition`. */
+  rollback(caller: Caller, name: BoxName, to: number, ifVersion: number | null): Promise<ChangeResult>
+  /** Names, modes and sizes of a version, without contents. `version` null: the newest. */
+  look(caller: Caller, name: BoxName, version: number | null): Promise<OpenedVersion>
+  /** Opens a version for the caller to read contents; recorded as a reveal of `path`. */
+  reveal(caller: Caller, name: BoxName, version: number | null, path: string): Promise<OpenedVersion>
+  /**
+   * Opens a version to be copied for a container. `label` goes into the store with the audit entry. `optional`:
+   * null instead of `not_found` when there is no such box (the label is stored all the same).
+   */
+  openForMount(
+    caller: Caller,
+    name: BoxName,
+    version: number | null,
+    mount: { subject: Subject; optional: boolean; label: (info: VersionInfo | null) => Change[] }
+  ): Promise<OpenedVersion | null>
+}
+
+/** The vault over a store. It keeps no state of its own. */
+export function createVault(parts: VaultParts): Vault {
+  const { store, gate } = parts
+
+  const open = async (
+    caller: Caller,
+    action: 'box.inspect' | 'box.reveal',
+    name: BoxName,
+    version: number | null,
+    subject: Subject
+  ): Promise<OpenedVersion> => {
+    const permit = await gate.allow(caller, action, { box: name, ...subject })
+    const box = await getBox(store, permit.keyring, name)
+    const opened = await openVersion(parts, permit.keyring, box, version)
+    await permit.commit({ version: opened.info.version }, [])
+    return opened
+  }
+
+  return {
+    async list(caller) {
+      const { keyring } = await gate.allow(caller, 'box.list')
+      const boxes: BoxSummary[] = []
+      for await (const box of allBoxes(store, keyring)) {
+        boxes.push(summaryOf(box))
+        box.key.wipe()
+      }
+      return boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
+
+    async inspect(caller, name) {
+      const permit = await gate.allow(caller, 'box.inspect', { box: name })
+      const box = await getBox(store, permit.keyring, name)
+      box.key.wipe()
+      await permit.commit({}, [])
+      return summaryOf(box)
+    },
+
+    async create(caller, name) {
+      const permit = await gate.allow(caller, 'box.create', { box: name })
+      const present = await findBox(store, permit.keyring, name)
+      present?.key.wipe()
+      if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
+      const { box, changes } = newBox(permit.keyring, name)
+      await permit.commit({ version: 1 }, changes)
+      box.key.wipe()
+      return summaryOf(box)
+    },
+
+    async destroy(caller, name, ifVersion) {
+      const permit = await gate.allow(caller, 'box.destroy', { box: name })
+      const box = await getBox(store, permit.keyring, name)
+      box.key.wipe()
+      checkVersion(box, ifVersion)
+      await permit.commit({ version: box.newest.version }, removeBox(permit.keyring, box))
+    },
+
+    change: (caller, name, request) => changeBox(parts, caller, name, request),
+
+    async rollback(caller, name, to, ifVersion) {
+      const permit = await gate.allow(caller, 'box.change', { box: name })
+      const box = await getBox(store, permit.keyring, name)
+      try {
+        checkVersion(box, ifVersion)
+        const tree = await readManifest(store, permit.keyring, box, to)
+        try {
+          const next = await nextVersion(parts, permit.keyring, box, tree)
+          await permit.commit({ version: next.version }, next.changes)
+          return { version: next.version, applied: tree.size, errors: [] }
+        } finally {
+          wipeManifest(tree)
+        }
+      } finally {
+        box.key.wipe()
+      }
+    },
+
+    look: (caller, name, version) => open(caller, 'box.inspect', name, version, {}),
+
+    reveal: (caller, name, version, path) => open(caller, 'box.reveal', name, version, { path }),
+
+    async openForMount(caller, name, version, mount) {
+      const permit = await gate.allow(caller, 'box.mount', { box: name, ...mount.subject })
+      const box = await (mount.optional ? findBox : getBox)(store, permit.keyring, name)
+      const opened = box === null ? null : await openVersion(parts, permit.keyring, box, version)
+      const info = opened?.info ?? null
+      try {
+        await permit.commit(info === null ? {} : { version: info.version }, mount.label(info))
+      } catch (error) {
+        opened?.wipe()
+        throw error
+      }
+      return opened
+    }
+  }
+}
+
+/** Opens one version of a box; takes the box's key over and wipes it with the rest. */
+async function openVersion(
+  parts: Pick<VaultParts, 'store'>,
+  keyring: Keyring,
+  box: Box,
+  version: number | null
+): Promise<OpenedVersion> {
+  try {
+    const info = version === null ? box.newest : box.versions.find(known => known.version === version)
+    const tree = await readManifest(parts.store, keyring, box, version ?? box.newest.version)
+    return {
+      box: summaryOf(box),
+      info: info ?? box.newest,
+      tree,
+      read: entry =>
+        'inline' in entry.content
+          ? entry.content.inline
+          : readBlob(parts.store, keyring, box, entry.content.blob, entry.size),
+      wipe() {
+        wipeManifest(tree)
+        box.key.wipe()
+      }
+    }
+  } catch (error) {
+    box.key.wipe()
+    throw error
+  }
+}
+
+function summaryOf(box: Box): BoxSummary {
+  const { name, id, newest, versions } = box
+  return { name, id, created: versions[0]?.created ?? newest.created, newest, versions }
+}

@@ -1,0 +1,87 @@
+import { open, readdir, readFile } from 'node:fs/promises'
+import { errnoOf } from '../errors.ts'
+
+/** One line of a mountinfo file (proc_pid_mountinfo(5)), as far as it matters here. */
+export interface MountEntry {
+  /** `major:minor` of the file system: the same wherever it is mounted. */
+  readonly device: string
+  /** The directory of the file system that is mounted. */
+  readonly root: string
+  /** Where it is mounted, as the process sees it. */
+  readonly target: string
+  readonly type: string
+  readonly source: string
+}
+
+/** Reads the text of a mountinfo file. Lines that are not understood are left out. */
+export function parseMountInfo(text: string): MountEntry[] {
+  const entries: MountEntry[] = []
+  for (const line of text.split('\n')) {
+    const dash = line.indexOf(' - ')
+    if (dash === -1) continue
+    const [, , device, root, target] = line.slice(0, dash).split(' ')
+    const [type, source] = line.slice(dash + 3).split(' ')
+    if (device === undefined || root === undefined || target === undefined) continue
+    entries.push({
+      device,
+      root: unescapeOctal(root),
+      target: unescapeOctal(target),
+      type: type ?? '',
+      source: unescapeOctal(source ?? '')
+    })
+  }
+  return entries
+}
+
+/** This process's own mounts. */
+export async function ownMounts(): Promise<MountEntry[]> {
+  return parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'))
+}
+
+/** The mounts of one mount namespace and the process through which they were seen. */
+export interface MountView {
+  readonly pid: number
+  readonly mounts: readonly MountEntry[]
+}
+
+/**
+ * The mount tables of all processes that can be seen, each mount namespace once. A namespace is known by its
+ * first mount: mount IDs are unique among all mounts that exist (proc_pid_mountinfo(5)), so one short read per
+ * process tells whether its table was read already. Processes that end meanwhile are passed over.
+ */
+export async function allMountViews(): Promise<MountView[]> {
+  const views: MountView[] = []
+  const seen = new Set<string>()
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const text = await readMountInfo(`/proc/${name}/mountinfo`, seen)
+    if (text !== null) views.push({ pid: Number(name), mounts: parseMountInfo(text) })
+  }
+  return views
+}
+
+async function readMountInfo(path: string, seen: Set<string>): Promise<string | null> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const head = Buffer.alloc(512)
+      const { bytesRead } = await file.read(head, 0, head.length, 0)
+      const first = head.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? ''
+      if (first === '' || seen.has(first)) return null
+      const text = await readFile(path, 'utf8')
+      seen.add(first)
+      return text
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    // The process ended between readdir and here; EINVAL is what a zombie's mountinfo says.
+    if (['ENOENT', 'ESRCH', 'EINVAL', 'EACCES'].includes(errnoOf(error) ?? '')) return null
+    throw error
+  }
+}
+
+/** mountinfo writes space, tab, newline and backslash as three octal digits. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+}
