@@ -19,10 +19,10 @@ cli: node_modules/.installed ## build the Docker CLI plugin: build/docker-vault
 	@$(NODE) rootfs-build/build.ts cli
 
 install: plugin cli ## put the plugin and "docker vault" into your Engine; again: upgrade it (root)
-	@install/install
+	@$(NODE) install/install.ts
 
-uninstall: ## take them out; boxes and key stay unless you say PURGE=1
-	@install/uninstall
+uninstall: node_modules/.installed ## take them out; boxes and key stay unless you say PURGE=1
+	@$(NODE) install/uninstall.ts
 
 bench: plugin cli ## measure speed and memory (root)
 	@test/engine/packages
