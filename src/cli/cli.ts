@@ -1,0 +1,58 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Api } from './api.ts'
+import { errorLines, exitCodeOf, exitCodes, OutOfReach } from './failure.ts'
+import { printable } from './printable.ts'
+
+/** A stream that may be a terminal; `columns` is then its width in characters. */
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+
+/** A stream that may be a terminal, which can then be told not to show what is typed. */
+export type Input = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
+
+/** What a command works with: who called, where it reads and writes, and the daemon. */
+export interface Cli {
+  /** How the user calls the program: `docker vault`, `docker-vault` or `secretbox`. */
+  readonly name: string
+  readonly env: NodeJS.ProcessEnv
+  readonly stdin: Input
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly api: Api
+  /** Writes one line to stdout; control characters in it are escaped. */
+  print(line: string): void
+  /** Writes one line to stderr, likewise. For what is good to know and is no result. */
+  note(line: string): void
+  /**
+   * Says what is wrong with one item; the command goes on and the process ends with a failure. Throws the
+   * error again when there is no point in going on: no daemon answers.
+   */
+  fail(error: unknown): void
+  /** Acts on one item after the other; one that fails is told by `fail`, and the next has its turn. */
+  each<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void>
+  /** The exit status that the failures so far ask for. */
+  exitCode(): number
+}
+
+/** Where a command's surroundings come from; the process's own, outside of tests. */
+export type Surroundings = Pick<Cli, 'name' | 'env' | 'stdin' | 'stdout' | 'stderr' | 'api'>
+
+/** Makes the surroundings usable by commands. */
+export function cliOf(surroundings: Surroundings): Cli {
+  const { stdout, stderr } = surroundings
+  let exitCode: number = exitCodes.done
+  const fail = (error: unknown) => {
+    if (error instanceof OutOfReach) throw error
+    stderr.write(errorLines(error))
+    exitCode = exitCodeOf(error)
+  }
+  return {
+    ...surroundings,
+    print: line => void stdout.write(`${printable(line)}\n`),
+    note: line => void stderr.write(`${printable(line)}\n`),
+    fail,
+    async each(items, act) {
+      for (const item of items) await act(item).catch(fail)
+    },
+    exitCode: () => exitCode
+  }
+}

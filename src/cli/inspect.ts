@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { parseBoxName } from '../vault/names.ts'
+import type { BoxListing } from './api.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { printerFor, type Fields } from './format.ts'
+import { parseVersion } from './version-number.ts'
+
+/** `inspect <box>…`: everything there is to know about boxes, but no contents, as a JSON array. */
+export function inspect(cli: Cli): Command {
+  return command(cli, 'inspect', 'Show the details of boxes as JSON; contents are never shown', [
+    '$ inspect db',
+    "$ inspect --format '{{.Version}}' db"
+  ])
+    .argument('<box...>', 'names of boxes')
+    .option('-f, --format <format>', '"json" or a Go template, as in docker')
+    .option('--version <n>', 'show this version instead of the newest', parseVersion)
+    .action(async (names: string[], { format, version }: { format?: string; version?: number }) => {
+      const print = format === undefined ? null : printerFor(cli, format, fields, Object.keys(fields))
+      const boxes: Record<string, unknown>[] = []
+      await cli.each(
+        names,
+        async name => void boxes.push(detailsOf(await cli.api.box(parseBoxName(name), version)))
+      )
+      if (print === null) cli.stdout.write(`${JSON.stringify(boxes, null, 4)}\n`)
+      else print(boxes)
+    })
+}
+
+const fields: Fields = {
+  Name: { heading: 'BOX' },
+  ID: { heading: 'BOX ID' },
+  Version: { heading: 'VERSION' },
+  Created: { heading: 'CREATED' },
+  Changed: { heading: 'CHANGED' },
+  Size: { heading: 'SIZE' },
+  Files: { heading: 'FILES' }
+}
+
+function detailsOf(box: BoxListing): Record<string, unknown> {
+  return {
+    Name: box.name,
+    ID: box.id,
+    Version: box.version,
+    Created: box.created,
+    Changed: box.changed,
+    Size: box.bytes,
+    Files: box.files.map(({ path, type, mode, size, target }) => ({
+      Path: path,
+      Type: type,
+      Mode: mode,
+      Size: size,
+      ...(target === undefined ? {} : { Target: target })
+    }))
+  }
+}

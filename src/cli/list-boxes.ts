@@ -1,0 +1,61 @@
+import { SecretboxError } from '../errors.ts'
+import { parseBoxName } from '../vault/names.ts'
+import type { BoxSummary } from './api.ts'
+import type { Cli } from './cli.ts'
+import { printerFor, type Fields } from './format.ts'
+import { humanAge, humanSize } from './human.ts'
+import { matcherOf, type ListOptions } from './list-options.ts'
+
+const fields: Fields = {
+  Name: { heading: 'BOX' },
+  Version: { heading: 'VERSION' },
+  Files: { heading: 'FILES' },
+  Size: { heading: 'SIZE', show: humanSize },
+  Created: { heading: 'CREATED', show: (time: string) => humanAge(time, Date.now()) },
+  Changed: { heading: 'CHANGED', show: (time: string) => humanAge(time, Date.now()) }
+}
+const columns = ['Name', 'Version', 'Files', 'Size', 'Changed']
+
+/**
+ * `list --boxes`: at a terminal a table of boxes, elsewhere their names, a line each. With a pattern, only
+ * boxes that hold a path which matches.
+ */
+export async function listBoxes(cli: Cli, names: readonly string[], options: ListOptions): Promise<void> {
+  const plain = options.quiet === true || cli.stdout.isTTY !== true
+  const print = printerFor(cli, options.format ?? (plain ? '{{.Name}}' : 'table'), fields, columns)
+  const matches = matcherOf(options.pattern)
+  const boxes = await cli.api.boxes()
+  const chosen = names.length === 0 ? boxes : named(cli, boxes, names)
+  print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))
+}
+
+async function holding(
+  cli: Cli,
+  boxes: readonly BoxSummary[],
+  matches: (path: string) => boolean
+): Promise<BoxSummary[]> {
+  const found: BoxSummary[] = []
+  for (const box of boxes) {
+    const { files } = await cli.api.box(parseBoxName(box.name))
+    if (files.some(({ path }) => matches(path))) found.push(box)
+  }
+  return found
+}
+
+function named(cli: Cli, boxes: readonly BoxSummary[], names: readonly string[]): BoxSummary[] {
+  const byName = new Map(boxes.map(box => [box.name, box]))
+  return names.flatMap(name => {
+    try {
+      const box = byName.get(parseBoxName(name))
+      if (box === undefined) throw new SecretboxError('not_found', `no such box: ${JSON.stringify(name)}`)
+      return box
+    } catch (error) {
+      cli.fail(error)
+      return []
+    }
+  })
+}
+
+function rowOf({ name, version, files, bytes, created, changed }: BoxSummary): Record<string, unknown> {
+  return { Name: name, Version: version, Files: files, Size: bytes, Created: created, Changed: changed }
+}

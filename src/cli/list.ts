@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import { isSecretboxError } from '../errors.ts'
+import { parseBoxName } from '../vault/names.ts'
+import { addressText } from './address.ts'
+import type { BoxEntry, BoxListing } from './api.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { printerFor, type Fields } from './format.ts'
+import { counted, humanSize } from './human.ts'
+import { listBoxes } from './list-boxes.ts'
+import { matcherOf, type ListOptions } from './list-options.ts'
+import { printable } from './printable.ts'
+import { cut } from './table.ts'
+import { treeLines } from './tree-lines.ts'
+
+/** `list [<box>…]`: shows what boxes hold, never contents. */
+export function list(cli: Cli): Command {
+  return command(
+    cli,
+    'list',
+    'List the files and directories in boxes; in all boxes if none is named. At a terminal a tree is drawn; ' +
+      'elsewhere each entry is one line "box:path", as `read` takes it, directories end in "/" and control ' +
+      'characters are escaped (use --format json for exact names).',
+    [
+      '$ list',
+      '$ list --boxes',
+      "$ list --pattern '\\.pem$' web",
+      "$ list --format 'table {{.Path}}\\t{{.Size}}' db"
+    ]
+  )
+    .summary('List the files in boxes')
+    .alias('ls')
+    .argument('[box...]', 'names of boxes')
+    .option('-b, --boxes', 'list the boxes alone, not what they hold')
+    .option(
+      '-f, --format <format>',
+      '"table", "table TEMPLATE", "json" or TEMPLATE, a Go template as in docker'
+    )
+    .option('-r, --pattern <regexp>', 'list only entries whose path matches the regular expression')
+    .option('-q, --quiet', 'print plain lines at a terminal, too')
+    .option('--no-trunc', 'do not cut long lines at a terminal')
+    .action(async (names: string[], options: ListOptions) => {
+      if (options.boxes === true) await listBoxes(cli, names, options)
+      else await listEntries(cli, names, options)
+    })
+}
+
+const fields: Fields = {
+  Box: { heading: 'BOX' },
+  Version: { heading: 'VERSION' },
+  Path: { heading: 'PATH' },
+  Type: { heading: 'TYPE' },
+  Mode: { heading: 'MODE' },
+  Size: { heading: 'SIZE', show: humanSize },
+  Target: { heading: 'TARGET' }
+}
+const columns = ['Box', 'Path', 'Type', 'Mode', 'Size', 'Target']
+
+async function listEntries(cli: Cli, names: readonly string[], options: ListOptions): Promise<void> {
+  const matches = matcherOf(options.pattern)
+  const { format, quiet = false } = options
+  const print = format === undefined ? null : printerFor(cli, format, fields, columns)
+  const rows: Record<string, unknown>[] = []
+
+  for await (const box of boxesOf(cli, names)) {
+    const entries = box.files.filter(({ path }) => matches(path))
+    if (print !== null) rows.push(...entries.map(entry => rowOf(box, entry)))
+    else if (quiet || cli.stdout.isTTY !== true) for (const entry of entries) cli.print(lineOf(box, entry))
+    else if (entries.length > 0 || options.pattern === undefined) drawBox(cli, box, entries, options.trunc)
+  }
+  print?.(rows)
+}
+
+/** Reads the named boxes one by one, all if none is named; reports what cannot be read and goes on. */
+async function* boxesOf(cli: Cli, names: readonly string[]): AsyncGenerator<BoxListing> {
+  const all = names.length === 0
+  for (const name of all ? (await cli.api.boxes()).map(box => box.name) : names) {
+    try {
+      yield await cli.api.box(parseBoxName(name))
+    } catch (error) {
+      // Between the list of boxes and this one it may have been destroyed: then it is not to be listed.
+      if (!(all && isSecretboxError(error, 'not_found'))) cli.fail(error)
+    }
+  }
+}
+
+function rowOf(box: BoxListing, { path, type, mode, size, target = '' }: BoxEntry): Record<string, unknown> {
+  return {
+    Box: box.name,
+    Version: box.version,
+    Path: path,
+    Type: type,
+    Mode: mode,
+    Size: size,
+    Target: target
+  }
+}
+
+function lineOf(box: BoxListing, { path, type }: BoxEntry): string {
+  return addressText(box.name, path) + (type === 'directory' ? '/' : '')
+}
+
+function drawBox(cli: Cli, box: BoxListing, entries: readonly BoxEntry[], trunc: boolean): void {
+  const files = box.files.filter(({ type }) => type !== 'directory').length
+  const heading = `${printable(box.name)}   version ${box.version}, ${counted(files, 'file')}, ${humanSize(box.bytes)}`
+  for (const line of [heading, ...treeLines(entries)]) {
+    cli.print(trunc ? cut(line, cli.stdout.columns ?? Infinity) : line)
+  }
+}

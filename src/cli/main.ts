@@ -1,0 +1,48 @@
+import { CommanderError } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import { errnoOf } from '../errors.ts'
+import { connectApi } from './api.ts'
+import { cliOf } from './cli.ts'
+import { errorLines, exitCodeOf, exitCodes, reasonOf } from './failure.ts'
+import { readInvocation } from './invocation.ts'
+import { description, programFor } from './program.ts'
+import { findAdminSocket } from './socket.ts'
+
+/** Docker asks a file named `docker-…` for this before it takes it for a plugin (docker/cli, cli-plugins/metadata). */
+const metadata = {
+  SchemaVersion: '0.1.0',
+  Vendor: 'secretbox',
+  Version: packageJson.version,
+  ShortDescription: description
+}
+
+async function main(): Promise<number> {
+  const invocation = readInvocation(process.argv)
+  if (invocation.args[0] === 'docker-cli-plugin-metadata') {
+    process.stdout.write(`${JSON.stringify(metadata)}\n`)
+    return exitCodes.done
+  }
+  const { stdin, stdout, stderr, env } = process
+  const api = connectApi(() => findAdminSocket(env, invocation))
+  const cli = cliOf({ name: invocation.name, env, stdin, stdout, stderr, api })
+  try {
+    await programFor(cli, packageJson.version).parseAsync([...invocation.args], { from: 'user' })
+    return cli.exitCode()
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode
+    stderr.write(errorLines(error))
+    return exitCodeOf(error)
+  }
+}
+
+// Whoever reads our output may stop at any time: that is no failure worth a word.
+process.stdout.on('error', error => {
+  if (errnoOf(error) !== 'EPIPE')
+    process.stderr.write(errorLines(new Error(`cannot write to standard output: ${reasonOf(error)}`)))
+  process.exit(errnoOf(error) === 'EPIPE' ? exitCodes.done : exitCodes.failed)
+})
+process.stderr.on('error', () => process.exit(exitCodes.failed))
+
+void main().then(exitCode => {
+  process.exitCode = exitCode
+})

@@ -1,0 +1,40 @@
+import type { Output } from './cli.ts'
+import type { Body } from './http.ts'
+import { humanSize } from './human.ts'
+
+const quietMs = 1000
+const everyMs = 200
+
+/** Tells a user at a terminal how far a transfer is, from its second second on. */
+export interface Progress {
+  /** Hands the bytes through, unchanged, and counts them. */
+  count(body: Body): AsyncGenerator<Buffer>
+  /** Takes the line away again. */
+  end(): void
+}
+
+/** Starts to show `label` and a count of bytes on `stderr`, if that is a terminal. */
+export function startProgress(stderr: Output, label: string): Progress {
+  const startMs = performance.now()
+  let bytes = 0
+  let shown = false
+  const show = () => {
+    const elapsedMs = performance.now() - startMs
+    if (elapsedMs < quietMs) return
+    shown = true
+    stderr.write(`\r\u001b[K${label}: ${humanSize(bytes)}, ${humanSize((bytes * 1000) / elapsedMs)}/s`)
+  }
+  const timer = stderr.isTTY === true ? setInterval(show, everyMs).unref() : undefined
+  return {
+    async *count(body) {
+      for await (const chunk of body) {
+        bytes += chunk.length
+        yield chunk
+      }
+    },
+    end() {
+      clearInterval(timer)
+      if (shown) stderr.write('\r\u001b[K')
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { SecretboxError } from '../errors.ts'
+import type { Input, Output } from './cli.ts'
+
+const maxLineBytes = 64 * 1024
+const keys = {
+  interrupt: 0x03,
+  endOfInput: 0x04,
+  backspace: 0x08,
+  newLine: 0x0a,
+  enter: 0x0d,
+  eraseLine: 0x15,
+  delete: 0x7f
+}
+
+/**
+ * Asks for a line at a terminal that does not show what is typed. The caller owns the bytes and overwrites
+ * them. Throws `invalid` when the user breaks off, types nothing or more than 64 KiB.
+ */
+export function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
+  const line = Buffer.alloc(maxLineBytes)
+  let length = 0
+  return new Promise<Buffer>((resolve, reject) => {
+    const finish = (failure?: string) => {
+      terminal.off('data', take).off('end', end)
+      terminal.setRawMode?.(false)
+      terminal.pause()
+      stderr.write('\n')
+      const secret = Buffer.from(line.subarray(0, length))
+      line.fill(0)
+      if (failure === undefined) resolve(secret)
+      else {
+        secret.fill(0)
+        reject(new SecretboxError('invalid', failure))
+      }
+    }
+    const end = () => finish(length === 0 ? nothingTyped : undefined)
+    // True when the byte ends the line.
+    const takeByte = (byte: number): boolean => {
+      if (byte === keys.enter || byte === keys.newLine || byte === keys.endOfInput) end()
+      else if (byte === keys.interrupt) finish('interrupted: nothing was stored')
+      else if (length === maxLineBytes) finish('what was typed is longer than 64 KiB')
+      else {
+        if (byte === keys.backspace || byte === keys.delete) length = eraseCharacter(line, length)
+        else if (byte === keys.eraseLine) length = 0
+        else line[length++] = byte
+        return false
+      }
+      return true
+    }
+    const take = (typed: Buffer) => {
+      typed.some(takeByte)
+      typed.fill(0)
+    }
+    // The question comes last: whoever sees it can type, and nothing typed shows.
+    terminal.setRawMode?.(true)
+    terminal.on('data', take).on('end', end)
+    stderr.write(question)
+  })
+}
+
+const nothingTyped = 'nothing was typed, so nothing was stored'
+
+// UTF-8: a character ends at the first byte that does not continue one.
+function eraseCharacter(line: Buffer, length: number): number {
+  let at = length
+  while (at > 0 && ((line[--at] ?? 0) & 0xc0) === 0x80);
+  return at
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander'
+import { quote, SecretboxError } from '../errors.ts'
+import { parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
+import { parseAddress, type Address } from './address.ts'
+import type { Contents } from './api.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { entriesOf } from './tar-in.ts'
+import { parseVersion } from './version-number.ts'
+
+/** `read [-r] <box>[:<path>]…`: writes the contents of files to stdout, and nothing else. */
+export function read(cli: Cli): Command {
+  return command(
+    cli,
+    'read',
+    'Write the contents of files to standard output, byte for byte. Without a path, of the only file in the box.',
+    ['$ read db:password', '$ read -r web:certs']
+  )
+    .summary('Write the contents of files to standard output')
+    .alias('cat')
+    .argument('<box[:path]...>', 'files to read')
+    .option('-r, --recursive', 'of a directory, or of a box, read all files below it')
+    .option('--version <n>', 'read this version instead of the newest', parseVersion)
+    .action((addresses: string[], options: ReadOptions) =>
+      cli.each(addresses, async text => readOne(cli, parseAddress(text), options))
+    )
+}
+
+interface ReadOptions {
+  readonly recursive?: boolean
+  readonly version?: number
+}
+
+async function readOne(cli: Cli, { box, path }: Address, options: ReadOptions): Promise<void> {
+  const { recursive = false, version } = options
+  const named = path ?? (recursive ? root : await onlyFile(cli, box, version))
+  if (named === root && !recursive) {
+    throw new SecretboxError('invalid', `cannot read "${box}:": it is a directory`, { hint: recursiveHint })
+  }
+  for await (const chunk of bytesOf(await cli.api.read(box, named, { tree: recursive, version }))) {
+    await new Promise<void>((resolve, reject) => {
+      cli.stdout.write(chunk, error => (error ? reject(error) : resolve()))
+    })
+    chunk.fill(0)
+  }
+}
+
+const root = parseFilePath('')
+const recursiveHint = 'read -r to read all files below it'
+
+async function* bytesOf({ tar, body }: Contents): AsyncGenerator<Buffer> {
+  if (!tar) {
+    yield* body
+    return
+  }
+  for await (const entry of entriesOf(body)) {
+    // A symlink's file is read where it lies; elsewhere nobody asked for it.
+    if (entry.header.type === 'file') for await (const chunk of entry) yield chunk as Buffer
+    else entry.resume()
+  }
+}
+
+async function onlyFile(cli: Cli, box: BoxName, version: number | undefined): Promise<FilePath> {
+  const files = (await cli.api.box(box, version)).files.filter(({ type }) => type === 'file')
+  const [file] = files
+  if (file === undefined) throw new SecretboxError('invalid', `cannot read "${box}": it holds no file`)
+  if (files.length > 1) {
+    const names = files.slice(0, mostNames).map(({ path }) => quote(path))
+    const others = files.length > mostNames ? ` and ${files.length - mostNames} more` : ''
+    throw new SecretboxError(
+      'invalid',
+      `cannot read "${box}" as a whole: it holds ${names.join(', ')}${others}`,
+      {
+        hint: `name a file, as in "${box}:${file.path}", or read -r to read them all`
+      }
+    )
+  }
+  return parseFilePath(file.path)
+}
+
+const mostNames = 20

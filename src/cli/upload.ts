@@ -1,0 +1,32 @@
+import { SecretboxError } from '../errors.ts'
+import type { BoxName } from '../vault/names.ts'
+import type { Cli } from './cli.ts'
+import type { OperatorFile } from './operator-files.ts'
+import { startProgress } from './progress.ts'
+import { BrokenFile, tarOf } from './tar-out.ts'
+
+/**
+ * Sends files into a box as one new version. What cannot be read, or what the daemon does not take, is
+ * reported one by one; the rest is added. No files, no version.
+ */
+export async function upload(cli: Cli, box: BoxName, files: readonly OperatorFile[]): Promise<void> {
+  const left = new Set(files)
+  const leaveOut = (file: OperatorFile, reason: SecretboxError) => {
+    left.delete(file)
+    cli.fail(reason)
+  }
+  while (left.size > 0) {
+    const progress = startProgress(cli.stderr, `adding to "${box}"`)
+    try {
+      const { errors } = await cli.api.addTree(box, progress.count(tarOf([...left], leaveOut)))
+      for (const { code, message } of errors) cli.fail(new SecretboxError(code, message))
+      return
+    } catch (error) {
+      // The daemon keeps nothing of an upload that breaks off: the others go again without this one.
+      if (!(error instanceof BrokenFile)) throw error
+      leaveOut(error.file, error.reason)
+    } finally {
+      progress.end()
+    }
+  }
+}
