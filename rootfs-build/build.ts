@@ -1,4 +1,3 @@
-import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleCli, projectRoot } from './bundle.ts'
 import { buildPlugin } from './plugin.ts'
@@ -7,13 +6,12 @@ import { buildPlugin } from './plugin.ts'
 const products: Record<string, () => Promise<string>> = {
   async plugin() {
     const outDir = join(projectRoot, 'build/plugin')
-    await buildPlugin({ entry: 'src/daemon.ts', outDir })
+    await buildPlugin(outDir)
     return outDir
   },
   async cli() {
     const outFile = join(projectRoot, 'build/docker-vault')
-    await bundleCli('src/cli/main.ts', outFile)
-    await chmod(outFile, 0o755)
+    await bundleCli(outFile)
     return outFile
   }
 }

@@ -1,3 +1,5 @@
+import { chmod, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 
 /** Where the bundler starts from; paths in the bundle are relative to it, so they do not depend on the checkout's place. */
@@ -61,16 +63,17 @@ export async function bundleDaemon(entry: string, outFile: string): Promise<void
   })
 }
 
-/** Bundles the CLI into the one CommonJS file `outFile` that any Node from 20 on runs. */
-export async function bundleCli(entry: string, outFile: string): Promise<void> {
+/** Bundles the CLI into the one executable CommonJS file `outFile` that any Node from 20 on runs. */
+export async function bundleCli(outFile: string): Promise<void> {
   await build({
     ...shared,
-    entryPoints: [entry],
+    entryPoints: ['src/cli/main.ts'],
     outfile: outFile,
     format: 'cjs',
     target: 'node20',
-    minifyWhitespace: true,
-    minifySyntax: true,
     banner: { js: '#!/usr/bin/env node' }
   })
+  await chmod(outFile, 0o755)
+  // A file without an ending is what the nearest package.json says; elsewhere on a disk it is CommonJS anyway.
+  await writeFile(join(dirname(outFile), 'package.json'), '{ "type": "commonjs" }\n')
 }

@@ -22,15 +22,15 @@ const mountPoints = [
  * libraries it needs, the bundled daemon and koffi's native file for this machine's architecture; no shell,
  * nothing else. The same sources on the same machine give the same bytes, modes and times. Replaces `outDir`.
  */
-export async function buildPlugin(options: { entry: string; outDir: string }): Promise<void> {
-  await mkdir(dirname(options.outDir), { recursive: true })
-  const staging = await mkdtemp(`${options.outDir}-`)
+export async function buildPlugin(outDir: string, entry = 'src/daemon.ts'): Promise<void> {
+  await mkdir(dirname(outDir), { recursive: true })
+  const staging = await mkdtemp(`${outDir}-`)
   try {
     await copyFile(join(projectRoot, 'plugin-config.json'), join(staging, 'config.json'))
-    await fillRootfs(join(staging, 'rootfs'), options.entry)
+    await fillRootfs(join(staging, 'rootfs'), entry)
     await normaliseTree(staging)
-    await rm(options.outDir, { recursive: true, force: true })
-    await rename(staging, options.outDir)
+    await rm(outDir, { recursive: true, force: true })
+    await rename(staging, outDir)
   } finally {
     await rm(staging, { recursive: true, force: true })
   }
