@@ -41,10 +41,13 @@ async function killAndWait(child: ChildProcess, signal: NodeJS.Signals): Promise
   await ended
 }
 
-/** The HTTP status of GET `path` on a Unix socket; null while nobody answers there. */
-export function statusOf(socketPath: string, path: string): Promise<number | null> {
+/** The HTTP status of GET `path` at a Unix socket or a port of this host; null while nobody answers there. */
+export function statusOf(
+  server: { socketPath: string } | { host: '127.0.0.1'; port: number },
+  path: string
+): Promise<number | null> {
   return new Promise(resolve => {
-    const asked = request({ socketPath, path }, answer => {
+    const asked = request({ ...server, path }, answer => {
       answer.resume()
       resolve(answer.statusCode ?? null)
     })

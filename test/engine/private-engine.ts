@@ -51,7 +51,11 @@ export async function startPrivateEngine(options: PrivateEngineOptions = {}): Pr
       dockerdArguments(root, namespaces, containerdSocket, options),
       dockerdLog
     )
-    await untilReady(dockerd, async () => (await statusOf(engine.socket, '/_ping')) === 200, dockerdLog)
+    await untilReady(
+      dockerd,
+      async () => (await statusOf({ socketPath: engine.socket }, '/_ping')) === 200,
+      dockerdLog
+    )
   }
   const stop = async (): Promise<void> => {
     await dockerd?.kill('SIGTERM')

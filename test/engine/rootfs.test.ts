@@ -10,7 +10,7 @@ let work: string
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'secretbox-rootfs-'))
-  await buildPlugin({ entry: 'src/daemon.ts', outDir: join(work, 'first') })
+  await buildPlugin(join(work, 'first'))
 })
 
 afterAll(() => rm(work, { recursive: true, force: true }))
@@ -18,7 +18,7 @@ afterAll(() => rm(work, { recursive: true, force: true }))
 test('two builds of the same sources are the same byte for byte, modes and times included', async () => {
   const previousMask = process.umask(0o077)
   try {
-    await buildPlugin({ entry: 'src/daemon.ts', outDir: join(work, 'second') })
+    await buildPlugin(join(work, 'second'))
   } finally {
     process.umask(previousMask)
   }

@@ -1,8 +1,8 @@
 import type { TestProject } from 'vitest/node'
-import { bundleCli, projectRoot } from '../../rootfs-build/bundle.ts'
+import { bundleCli } from '../../rootfs-build/bundle.ts'
 import { buildPlugin } from '../../rootfs-build/plugin.ts'
 import { importTestImage } from './image.ts'
-import { installPlugin } from './plugin.ts'
+import { builtCli, builtPlugin, installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine } from './private-engine.ts'
 
 declare module 'vitest' {
@@ -14,13 +14,13 @@ declare module 'vitest' {
 
 /** Builds plugin and CLI once, starts one private Engine with the plugin in it, and takes it away at the end. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const outDir = `${projectRoot}build/plugin`
-  await buildPlugin({ entry: 'src/daemon.ts', outDir })
-  await bundleCli('src/cli/main.ts', `${projectRoot}build/docker-vault`)
+  await buildPlugin(builtPlugin)
+  await bundleCli(builtCli)
   const engine = await startPrivateEngine()
   try {
     await importTestImage(engine)
-    await installPlugin(engine, outDir)
+    await installPlugin(engine)
+    await linkCli(engine)
   } catch (error) {
     await engine.stop()
     throw error

@@ -1,0 +1,208 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { runCommand } from './command.ts'
+import {
+  makeBox,
+  freshName,
+  liveCopies,
+  mountArgument,
+  putFiles,
+  runScript,
+  sharedEngine,
+  startContainer
+} from './shared-engine.ts'
+
+const engine = sharedEngine()
+
+async function boxWith(files: Record<string, string>): Promise<string> {
+  const box = freshName('box')
+  await makeBox(engine, box, files)
+  return box
+}
+
+const exec = (container: string, ...command: string[]): Promise<string> =>
+  engine.docker(['exec', container, ...command])
+
+afterEach(async () => {
+  const containers = (await engine.docker(['ps', '--all', '--quiet'])).split('\n').filter(Boolean)
+  if (containers.length > 0) await engine.docker(['rm', '--force', '--volumes', ...containers])
+})
+
+test('docker run -v gives a container its box', async () => {
+  const box = await boxWith({ password: 'hunter2', 'tls/key.pem': 'key' })
+  await engine.docker(['volume', 'create', '-d', 'secretbox', box])
+  expect(
+    await runScript(engine, ['-v', `${box}:/secrets`], 'cat /secrets/password /secrets/tls/key.pem')
+  ).toBe('hunter2key')
+})
+
+test('docker run --volume-driver with -v creates the volume on the way', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const args = ['--volume-driver', 'secretbox', '-v', `${box}:/secrets`]
+  expect(await runScript(engine, args, 'cat /secrets/password')).toBe('hunter2')
+})
+
+test('docker run --mount with options gives a subtree of a box under a volume name of its own', async () => {
+  const box = await boxWith({ 'web/cert': 'certificate', 'db/password': 'hunter2' })
+  const volume = freshName('volume')
+  expect(
+    await runScript(engine, mountArgument({ volume, box, path: 'web' }), 'ls /secrets; cat /secrets/cert')
+  ).toBe('cert\ncertificate')
+  await engine.docker(['volume', 'rm', volume])
+})
+
+test('an anonymous volume is gone with its --rm container', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const before = await engine.docker(['volume', 'ls', '--quiet'])
+  expect(await runScript(engine, mountArgument({ box }), 'cat /secrets/password')).toBe('hunter2')
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe(before)
+  expect(await liveCopies(engine)).toEqual([])
+})
+
+test('the copy is a read-only tmpfs without suid, devices and programs', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const script =
+    'grep " /secrets " /proc/mounts; touch /secrets/new || echo refused; echo x > /secrets/password || echo refused'
+  const shown = await runScript(engine, mountArgument({ box }), script)
+  const [, , type, options] = shown.split(' ')
+  expect(type).toMatch(/^(tmpfs|ramfs)$/)
+  expect(options?.split(',')).toEqual(expect.arrayContaining(['ro', 'nosuid', 'nodev', 'noexec']))
+  expect(shown.match(/refused/g)).toHaveLength(2)
+})
+
+test('even a privileged look at the mount from a plain container cannot make it writable', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const script =
+    'mount -o remount,rw /secrets 2>&1 || true; echo x > /secrets/password 2>/dev/null || cat /secrets/password'
+  expect(await runScript(engine, mountArgument({ box }), script)).toContain('hunter2')
+})
+
+test('a user who is not root reads files whose owner and mode the options set', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const args = ['--user', '1000:1000', ...mountArgument({ box, uid: '1000', gid: '1000', mode: '0400' })]
+  const shown = await runScript(engine, args, 'stat -c "%u:%g %a" /secrets/password; cat /secrets/password')
+  expect(shown).toBe('1000:1000 400\nhunter2')
+})
+
+test("without such options a user who is not root cannot read a file that is root's own", async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const args = ['--user', '1000:1000', ...mountArgument({ box })]
+  expect(await runScript(engine, args, 'cat /secrets/password 2>/dev/null || echo refused')).toBe('refused\n')
+})
+
+test('a container with a read-only root gets its box', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  expect(await runScript(engine, ['--read-only', ...mountArgument({ box })], 'cat /secrets/password')).toBe(
+    'hunter2'
+  )
+})
+
+test('the rw option gives a private copy that changes neither the box nor another copy', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const args = mountArgument({ box, rw: 'true' })
+  expect(await runScript(engine, args, 'echo changed > /secrets/password; cat /secrets/password')).toBe(
+    'changed\n'
+  )
+  expect(await runScript(engine, args, 'cat /secrets/password')).toBe('hunter2')
+  expect(await engine.docker(['vault', 'read', `${box}:password`])).toBe('hunter2')
+})
+
+test('docker cp from a running container leaves its secrets where they are', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const container = await startContainer(engine, mountArgument({ box }))
+  const target = join(engine.root, freshName('copied'))
+  for (let round = 0; round < 3; round++) {
+    await engine.docker(['cp', `${container}:/secrets/password`, target])
+    expect(await readFile(target, 'utf8')).toBe('hunter2')
+    expect(await exec(container, 'cat', '/secrets/password')).toBe('hunter2')
+  }
+})
+
+test('docker cp from a stopped container leaves no copy behind', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const container = await startContainer(engine, mountArgument({ box }))
+  await engine.docker(['stop', container])
+  const target = join(engine.root, freshName('copied'))
+  await engine.docker(['cp', `${container}:/secrets/password`, target])
+  expect(await readFile(target, 'utf8')).toBe('hunter2')
+  expect(await liveCopies(engine)).toEqual([])
+})
+
+test('a restarted container gets its box again', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const container = await startContainer(engine, mountArgument({ box }))
+  await engine.docker(['restart', container])
+  expect(await exec(container, 'cat', '/secrets/password')).toBe('hunter2')
+  expect(await liveCopies(engine)).toHaveLength(1)
+})
+
+test("two containers on one volume have two copies, and one's end does not touch the other's", async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const volume = freshName('volume')
+  const first = await startContainer(engine, mountArgument({ volume, box }))
+  const second = await startContainer(engine, mountArgument({ volume, box }))
+  const deviceIn = (container: string): Promise<string> => exec(container, 'stat', '-c', '%d', '/secrets')
+  expect(await deviceIn(first)).not.toBe(await deviceIn(second))
+  expect(await liveCopies(engine)).toHaveLength(2)
+
+  await engine.docker(['stop', first])
+  expect(await liveCopies(engine)).toHaveLength(1)
+  expect(await exec(second, 'cat', '/secrets/password')).toBe('hunter2')
+})
+
+test('a change of the box changes no running copy, and the next start sees the newest version', async () => {
+  const box = await boxWith({ password: 'old' })
+  const volume = freshName('volume')
+  const container = await startContainer(engine, mountArgument({ volume, box }))
+  await putFiles(engine, box, { password: 'new', extra: 'file' })
+  expect(await exec(container, 'ls', '/secrets')).toBe('password\n')
+  expect(await exec(container, 'cat', '/secrets/password')).toBe('old')
+  expect(await runScript(engine, mountArgument({ volume, box }), 'cat /secrets/password')).toBe('new')
+  await engine.docker(['restart', container])
+  expect(await exec(container, 'cat', '/secrets/password')).toBe('new')
+})
+
+test('a pinned version stays what it was', async () => {
+  const box = await boxWith({ password: 'old' })
+  await putFiles(engine, box, { password: 'new' })
+  // The empty box was version 1, the first put version 2.
+  expect(await runScript(engine, mountArgument({ box, version: '2' }), 'cat /secrets/password')).toBe('old')
+})
+
+test('a destroyed box leaves running copies alone, and the next start says that the box is missing', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const volume = freshName('volume')
+  const container = await startContainer(engine, mountArgument({ volume, box }))
+  await engine.docker(['vault', 'destroy', box])
+  expect(await exec(container, 'cat', '/secrets/password')).toBe('hunter2')
+
+  await engine.docker(['stop', container])
+  expect(await liveCopies(engine)).toEqual([])
+  const { code, stderr } = await engine.tryDocker(['start', container])
+  expect(code).not.toBe(0)
+  expect(stderr).toContain(`"${box}"`)
+  // The volume exists all the same; the Engine must not forget it.
+  expect(await engine.docker(['volume', 'inspect', '--format', '{{.Name}}', volume])).toBe(`${volume}\n`)
+
+  await makeBox(engine, box, { password: 'again' })
+  await engine.docker(['start', container])
+  expect(await exec(container, 'cat', '/secrets/password')).toBe('again')
+})
+
+test('an optional volume of a missing box is empty', async () => {
+  const args = mountArgument({ box: freshName('missing'), optional: 'true' })
+  expect(await runScript(engine, args, 'ls -a /secrets | grep -v "^[.]*$" | wc -l')).toBe('0\n')
+})
+
+test('an added tree arrives with its modes, symlinks and empty directories', async () => {
+  const box = freshName('tree')
+  const source = join(engine.root, box)
+  const build = 'mkdir -p conf/empty && echo run > conf/tool && chmod 0750 conf/tool && ln -s tool conf/link'
+  await engine.docker(['vault', 'create', box])
+  await mkdir(source)
+  await runCommand('sh', ['-c', build], { cwd: source })
+  await engine.docker(['vault', 'add', '--recursive', box, 'conf'], { cwd: source })
+  const script = 'cd /secrets/conf && stat -c %a tool && readlink link && cat link && ls empty | wc -l'
+  expect(await runScript(engine, mountArgument({ box }), script)).toBe('750\ntool\nrun\n0\n')
+})

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { inject } from 'vitest'
+import { engineAt, type Engine } from './engine.ts'
+import { testImage } from './image.ts'
+import { mountsBelow } from './leftovers.ts'
+
+/** The Engine that all test files share, with the plugin enabled and `docker vault` in its client. */
+export function sharedEngine(): Engine {
+  return engineAt(inject('engineRoot'))
+}
+
+/** A name that no other test uses. */
+export function freshName(prefix: string): string {
+  return `${prefix}-${randomBytes(4).toString('hex')}`
+}
+
+/** Makes a new box of files (path → contents) by `docker vault`. */
+export async function makeBox(engine: Engine, box: string, files: Record<string, string>): Promise<void> {
+  await engine.docker(['vault', 'create', box])
+  await putFiles(engine, box, files)
+}
+
+/** Puts files into a box by `docker vault`, one version each. */
+export async function putFiles(engine: Engine, box: string, files: Record<string, string>): Promise<void> {
+  for (const [path, contents] of Object.entries(files)) {
+    await engine.docker(['vault', 'put', box, path], { input: contents })
+  }
+}
+
+/** The arguments that mount the volume named `volume` (anonymous without one) of the plugin at /secrets. */
+export function mountArgument(options: { volume?: string } & Record<string, string>): string[] {
+  const { volume, ...driverOptions } = options
+  const fields = ['type=volume', 'volume-driver=secretbox', 'dst=/secrets']
+  if (volume !== undefined) fields.push(`src=${volume}`)
+  for (const [name, value] of Object.entries(driverOptions)) fields.push(`volume-opt=${name}=${value}`)
+  return ['--mount', fields.join(',')]
+}
+
+/** Runs a shell script in a new container that is removed afterwards; gives its standard output. */
+export function runScript(engine: Engine, dockerArgs: readonly string[], script: string): Promise<string> {
+  return engine.docker(['run', '--rm', ...dockerArgs, testImage, 'sh', '-c', script])
+}
+
+/** Starts a container that lives until it is stopped; gives its name. */
+export async function startContainer(engine: Engine, dockerArgs: readonly string[]): Promise<string> {
+  const name = freshName('container')
+  await engine.docker([
+    'run',
+    '--detach',
+    '--name',
+    name,
+    '--stop-signal',
+    'KILL',
+    ...dockerArgs,
+    testImage,
+    'sleep',
+    '86400'
+  ])
+  return name
+}
+
+/** The copies that are mounted below the Engine's data root, as mount points on the host. */
+export async function liveCopies(engine: Engine): Promise<string[]> {
+  return (await mountsBelow(`${engine.dataRoot}/plugins`)).filter(point =>
+    /\/propagated-mount\/./.test(point)
+  )
+}

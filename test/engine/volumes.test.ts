@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest'
+import { makeBox, freshName, sharedEngine } from './shared-engine.ts'
+
+const engine = sharedEngine()
+
+interface VolumeInspection {
+  Name: string
+  Driver: string
+  Mountpoint: string
+  Options: Record<string, string> | null
+  CreatedAt: string
+  Status: Record<string, unknown>
+}
+
+async function inspectVolume(name: string): Promise<VolumeInspection> {
+  const [volume] = JSON.parse(await engine.docker(['volume', 'inspect', name])) as VolumeInspection[]
+  if (volume === undefined) throw new Error(`docker volume inspect says nothing about ${name}`)
+  return volume
+}
+
+test('a volume is created, inspected, listed and removed', async () => {
+  const name = freshName('life')
+  await makeBox(engine, name, { password: 'p' })
+  await engine.docker(['volume', 'create', '--driver', 'secretbox', name])
+
+  const volume = await inspectVolume(name)
+  expect(volume.Driver).toBe('secretbox:latest')
+  expect(volume.Mountpoint).toBe('')
+  expect(Date.parse(volume.CreatedAt)).not.toBeNaN()
+  expect(await engine.docker(['volume', 'ls', '--quiet', '--filter', 'driver=secretbox:latest'])).toContain(
+    name
+  )
+
+  await engine.docker(['volume', 'rm', name])
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).not.toContain(name)
+  expect((await engine.tryDocker(['volume', 'inspect', name])).code).not.toBe(0)
+})
+
+test('inspect shows the options of a volume and the box it shows, and none of its contents', async () => {
+  const box = freshName('shown')
+  const volume = freshName('volume')
+  await makeBox(engine, box, { password: 'never-shown-by-inspect' })
+  await engine.docker(['volume', 'create', '-d', 'secretbox', '-o', `box=${box}`, '-o', 'uid=1000', volume])
+  expect(JSON.stringify(await inspectVolume(volume))).toContain(box)
+  expect(JSON.stringify(await inspectVolume(volume))).not.toContain('never-shown-by-inspect')
+  await engine.docker(['volume', 'rm', volume])
+})
+
+test('an unknown option is refused with the list of the known ones', async () => {
+  const { code, stderr } = await engine.tryDocker([
+    'volume',
+    'create',
+    '-d',
+    'secretbox',
+    '-o',
+    'colour=red',
+    'v-colour'
+  ])
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('"colour"')
+  for (const option of ['box', 'version', 'path', 'uid', 'gid', 'mode', 'rw', 'size', 'optional']) {
+    expect(stderr).toContain(option)
+  }
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).not.toContain('v-colour')
+})
+
+test('a volume of a missing box is refused and the message names the box', async () => {
+  const { code, stderr } = await engine.tryDocker(['volume', 'create', '-d', 'secretbox', 'no-such-box'])
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('"no-such-box"')
+})
+
+test('a second create with the same options succeeds and with other options fails', async () => {
+  const box = freshName('twice')
+  await makeBox(engine, box, { password: 'p' })
+  const create = ['volume', 'create', '-d', 'secretbox', '-o', 'uid=7']
+  await engine.docker([...create, box])
+  await engine.docker([...create, box])
+  const { code, stderr } = await engine.tryDocker(['volume', 'create', '-d', 'secretbox', '-o', 'uid=8', box])
+  expect(code).not.toBe(0)
+  expect(stderr).toContain(`"${box}"`)
+  await engine.docker(['volume', 'rm', box])
+})
+
+test('a volume in use by a container cannot be removed', async () => {
+  const box = freshName('used')
+  await makeBox(engine, box, { password: 'p' })
+  await engine.docker(['volume', 'create', '-d', 'secretbox', box])
+  const container = (await engine.docker(['create', '-v', `${box}:/secrets`, 'secretbox-test'])).trim()
+  const { code, stderr } = await engine.tryDocker(['volume', 'rm', box])
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('volume is in use')
+  await engine.docker(['rm', container])
+  await engine.docker(['volume', 'rm', box])
+})
