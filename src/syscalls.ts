@@ -36,7 +36,13 @@ export class SyscallError extends Error {
 
 /** The few system calls that Node has no function for. Each throws `SyscallError` when the kernel refuses. */
 export interface Syscalls {
-  mount(source: string | null, target: string, type: string | null, flags: number, options: string | null): void
+  mount(
+    source: string | null,
+    target: string,
+    type: string | null,
+    flags: number,
+    options: string | null
+  ): void
   umount(target: string, flags: number): void
   /** The process at the other end of a connected Unix socket, as the kernel noted it at connect time (SO_PEERCRED). */
   peerOf(fd: number): { pid: number; uid: number; gid: number }
@@ -83,7 +89,10 @@ export function loadSyscalls(): Syscalls {
 
     peerOf(fd) {
       const credentials = new Uint32Array(3)
-      check('getsockopt', getsockopt(fd, solSocket, soPeerCred, credentials, [credentials.byteLength]) as number)
+      check(
+        'getsockopt',
+        getsockopt(fd, solSocket, soPeerCred, credentials, [credentials.byteLength]) as number
+      )
       const [pid = 0, uid = 0, gid = 0] = credentials
       return { pid, uid, gid }
     },

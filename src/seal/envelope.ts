@@ -39,7 +39,9 @@ export function createEnvelope(sodium: Sodium): Envelope {
     seal(key, associated, plaintext) {
       const nonce = randomBytes(nonceBytes)
       const { commitment, subkey } = keysFor(key, nonce)
-      const cipher = createCipheriv('chacha20-poly1305', subkey, shortNonce(nonce), { authTagLength: tagBytes })
+      const cipher = createCipheriv('chacha20-poly1305', subkey, shortNonce(nonce), {
+        authTagLength: tagBytes
+      })
       subkey.fill(0)
       cipher.setAAD(associated, { plaintextLength: plaintext.length })
       return Buffer.concat([
@@ -53,14 +55,17 @@ export function createEnvelope(sodium: Sodium): Envelope {
     },
 
     open(key, associated, sealed) {
-      if (sealed.length < envelopeOverheadBytes || sealed[0] !== format) throw notOurs('it is not a sealed record')
+      if (sealed.length < envelopeOverheadBytes || sealed[0] !== format)
+        throw notOurs('it is not a sealed record')
       const nonce = sealed.subarray(1, 1 + nonceBytes)
       const { commitment, subkey } = keysFor(key, nonce)
       if (!timingSafeEqual(commitment, sealed.subarray(1 + nonceBytes, headerBytes))) {
         subkey.fill(0)
         throw notOurs('it was sealed under another key')
       }
-      const decipher = createDecipheriv('chacha20-poly1305', subkey, shortNonce(nonce), { authTagLength: tagBytes })
+      const decipher = createDecipheriv('chacha20-poly1305', subkey, shortNonce(nonce), {
+        authTagLength: tagBytes
+      })
       subkey.fill(0)
       const body = sealed.subarray(headerBytes, sealed.length - tagBytes)
       decipher.setAAD(associated, { plaintextLength: body.length })

@@ -53,9 +53,13 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
       const { mode } = await file.stat()
       if ((mode & 0o077) !== 0) {
         const octal = (mode & 0o777).toString(8).padStart(4, '0')
-        throw new SecretboxError('denied', `cannot use key file ${quote(path)}: others can read it (mode ${octal})`, {
-          hint: `chmod 0600 ${path}`
-        })
+        throw new SecretboxError(
+          'denied',
+          `cannot use key file ${quote(path)}: others can read it (mode ${octal})`,
+          {
+            hint: `chmod 0600 ${path}`
+          }
+        )
       }
       return (await file.read(into, 0, into.length, 0)).bytesRead
     } finally {
@@ -64,9 +68,13 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
     if (error instanceof SecretboxError) throw error
-    throw new SecretboxError('unavailable', `cannot read key file ${quote(path)}: ${errnoOf(error) ?? 'I/O error'}`, {
-      cause: error
-    })
+    throw new SecretboxError(
+      'unavailable',
+      `cannot read key file ${quote(path)}: ${errnoOf(error) ?? 'I/O error'}`,
+      {
+        cause: error
+      }
+    )
   }
 }
 
@@ -87,5 +95,9 @@ function parseKeyFile(sodium: Sodium, path: string, bytes: Buffer): KeyFile {
 }
 
 function checksum(sodium: Sodium, bytes: Buffer): Buffer {
-  return sodium.keyedHash(Buffer.from('secretbox key file check'), bytes.subarray(0, fileBytes - checkBytes), checkBytes)
+  return sodium.keyedHash(
+    Buffer.from('secretbox key file check'),
+    bytes.subarray(0, fileBytes - checkBytes),
+    checkBytes
+  )
 }

@@ -14,7 +14,11 @@ import type { Sodium } from './sodium.ts'
 
 const storeKey = 'store'
 const slotKey = 'keyslot/0'
-const StoreHeader = z.strictObject({ format: z.literal(1), id: z.string().regex(/^[0-9a-f]{32}$/), created: z.string() })
+const StoreHeader = z.strictObject({
+  format: z.literal(1),
+  id: z.string().regex(/^[0-9a-f]{32}$/),
+  created: z.string()
+})
 
 /** What keyslots need: the store that keeps the wrapped root key and the directory that keeps the key file. */
 export interface KeyslotParts {
@@ -31,7 +35,8 @@ export async function readStoreId(store: Store): Promise<string | null> {
   const record = await store.get(storeKey)
   if (record === null) return null
   const header = StoreHeader.safeParse(jsonOf(record.value))
-  if (!header.success) throw new SecretboxError('damaged', 'the store names a format that this release does not know')
+  if (!header.success)
+    throw new SecretboxError('damaged', 'the store names a format that this release does not know')
   return header.data.id
 }
 
@@ -87,9 +92,13 @@ export async function openRootKey(parts: KeyslotParts, storeId: string): Promise
   }
   try {
     if (file.vaultId !== storeId) {
-      throw new SecretboxError('sealed', `the vault is sealed: key file ${quote(paths.key)} belongs to another vault`, {
-        hint: `the store is ${storeId}, the key is for ${file.vaultId}`
-      })
+      throw new SecretboxError(
+        'sealed',
+        `the vault is sealed: key file ${quote(paths.key)} belongs to another vault`,
+        {
+          hint: `the store is ${storeId}, the key is for ${file.vaultId}`
+        }
+      )
     }
     return new Secret(parts.envelope.open(file.key.bytes(), bind(storeId), slot.value))
   } finally {
@@ -103,7 +112,11 @@ function keyPaths(directory: string): { key: string; draft: string } {
 }
 
 /** A crash came between the store's first commit and the key file's rename: finish that. */
-async function adoptDraft(parts: KeyslotParts, paths: { key: string; draft: string }, storeId: string): Promise<void> {
+async function adoptDraft(
+  parts: KeyslotParts,
+  paths: { key: string; draft: string },
+  storeId: string
+): Promise<void> {
   try {
     const draft = await readKeyFile(parts.sodium, paths.draft)
     draft?.key.wipe()

@@ -67,7 +67,9 @@ function prepareDatabase(database: DatabaseSync, path: string): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE')
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY')
-  database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 4194304')
+  database.exec(
+    'PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 4194304'
+  )
   database.exec('BEGIN IMMEDIATE')
   const seen = Number(database.prepare('PRAGMA application_id').get()?.['application_id'])
   const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_master').get()?.['n'])
@@ -123,7 +125,9 @@ function storeOver(database: DatabaseSync, path: string): Store {
       let left = limit
       while (left > 0) {
         const wanted = Math.min(left, pageRows)
-        const rows = translating(path, () => (reverse ? selectBackward : selectForward).all(low, high, wanted))
+        const rows = translating(path, () =>
+          (reverse ? selectBackward : selectForward).all(low, high, wanted)
+        )
         for (const row of rows) {
           const record = recordOf(row)
           if (record === null) continue
@@ -137,7 +141,8 @@ function storeOver(database: DatabaseSync, path: string): Store {
       }
     },
 
-    count: prefix => promised(() => translating(path, () => Number(countRange.get(prefix, endOf(prefix))?.['n']))),
+    count: prefix =>
+      promised(() => translating(path, () => Number(countRange.get(prefix, endOf(prefix))?.['n']))),
 
     commit: changes =>
       promised(() =>
@@ -169,7 +174,11 @@ function recordOf(row: Record<string, unknown> | undefined): StoredRecord | null
   if (row === undefined) return null
   const { key, revision, value } = row
   if (typeof key !== 'string' || !(value instanceof Uint8Array)) return null
-  return { key, revision: Number(revision), value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
+  return {
+    key,
+    revision: Number(revision),
+    value: Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  }
 }
 
 /** Runs synchronous work so that what it throws becomes a rejection. */
@@ -187,10 +196,14 @@ function translating<T>(path: string, work: () => T): T {
     const options = { cause: error }
     switch (error.errcode & 0xff) {
       case sqliteBusy:
-        throw new SecretboxError('in_use', `cannot open store ${quote(path)}: another secretbox daemon holds it`, {
-          ...options,
-          hint: 'stop the other daemon, or give this one a data directory of its own'
-        })
+        throw new SecretboxError(
+          'in_use',
+          `cannot open store ${quote(path)}: another secretbox daemon holds it`,
+          {
+            ...options,
+            hint: 'stop the other daemon, or give this one a data directory of its own'
+          }
+        )
       case sqliteFull:
         throw new SecretboxError('full', `cannot write store ${quote(path)}: the disk is full`, {
           ...options,

@@ -79,8 +79,14 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       for await (const record of store.list(prefix, { reverse: true, limit })) {
         const plaintext = keyring.open(record.key, record.value)
         const entry = JSON.parse(plaintext.toString()) as AuditEntry
-        if (expected !== null && (entry.sequence !== expected.sequence || sha256(record.value) !== expected.hash)) {
-          throw new SecretboxError('damaged', `the audit is broken: entry ${expected.sequence} is not what was written`)
+        if (
+          expected !== null &&
+          (entry.sequence !== expected.sequence || sha256(record.value) !== expected.hash)
+        ) {
+          throw new SecretboxError(
+            'damaged',
+            `the audit is broken: entry ${expected.sequence} is not what was written`
+          )
         }
         entries.push(entry)
         expected = { sequence: entry.sequence - 1, hash: entry.previous }

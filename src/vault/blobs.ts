@@ -33,14 +33,18 @@ export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes
   let inlineLeft = inlineTotalBytes
   let bytesLeft = maxBytes
 
-  const storeBlob = async (first: Buffer, rest: AsyncIterator<Buffer>): Promise<{ size: number; blob: string }> => {
+  const storeBlob = async (
+    first: Buffer,
+    rest: AsyncIterator<Buffer>
+  ): Promise<{ size: number; blob: string }> => {
     const blob = randomBytes(16).toString('hex')
     blobs.push(blob)
     let index = 0
     let size = 0
     for (let chunk = first; ; index++) {
       const key = chunkKey(box.id, blob, index)
-      const mark: Change[] = index === 0 ? [{ put: stagingKey(box.id, blob), value: Buffer.of(1), expect: null }] : []
+      const mark: Change[] =
+        index === 0 ? [{ put: stagingKey(box.id, blob), value: Buffer.of(1), expect: null }] : []
       const sealed = keyring.sealForBox(box.key, blob, key, chunk)
       size += chunk.length
       chunk.fill(0)
@@ -98,7 +102,7 @@ async function* inChunks(
     for await (const piece of source) {
       try {
         counted(piece.length)
-        for (let at = 0; at < piece.length; ) {
+        for (let at = 0; at < piece.length;) {
           const taken = Math.min(piece.length - at, chunkBytes - filled)
           buffer.set(piece.subarray(at, at + taken), filled)
           filled += taken
@@ -132,7 +136,10 @@ export async function* readBlob(
     const key = chunkKey(box.id, blob, index)
     const record = await store.get(key)
     if (record === null) {
-      throw new SecretboxError('conflict', 'the box was destroyed or the version dropped while it was being read')
+      throw new SecretboxError(
+        'conflict',
+        'the box was destroyed or the version dropped while it was being read'
+      )
     }
     const chunk = keyring.openForBox(box.key, blob, key, record.value)
     left -= chunk.length

@@ -56,12 +56,18 @@ export async function getBox(store: Store, keyring: Keyring, name: BoxName): Pro
 
 /** Every box, in no order that says anything. The reader wipes each key. */
 export async function* allBoxes(store: Store, keyring: Keyring): AsyncGenerator<Box> {
-  for await (const record of store.list(prefix)) yield openBox(keyring, record.key, record.value, record.revision)
+  for await (const record of store.list(prefix))
+    yield openBox(keyring, record.key, record.value, record.revision)
 }
 
 /** A new box with an empty first version, and the changes that store it. The caller wipes its key. */
 export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Change[] } {
-  const draft = { name, id: randomBytes(16).toString('hex'), key: new Secret(randomBytes(keyBytes)), versions: [] }
+  const draft = {
+    name,
+    id: randomBytes(16).toString('hex'),
+    key: new Secret(randomBytes(keyBytes)),
+    versions: []
+  }
   return addVersion(keyring, { ...draft, revision: null }, new Map(), { keep: 1, pinned: new Set() })
 }
 
@@ -86,7 +92,9 @@ export function addVersion(
   }
   const versions = [...box.versions, newest]
   const droppable = versions.slice(0, -1).filter(({ version }) => !retention.pinned.has(version))
-  const dropped = droppable.slice(0, Math.max(0, versions.length - retention.keep)).map(({ version }) => version)
+  const dropped = droppable
+    .slice(0, Math.max(0, versions.length - retention.keep))
+    .map(({ version }) => version)
   const kept = versions.filter(({ version }) => !dropped.includes(version))
 
   const plaintext = encodeManifest(tree)
@@ -116,7 +124,12 @@ export function removeBox(keyring: Keyring, box: Box): Change[] {
 }
 
 /** The tree of one version; the caller wipes it. Throws `not_found` that lists the versions there are. */
-export async function readManifest(store: Store, keyring: Keyring, box: Box, version: number): Promise<Manifest> {
+export async function readManifest(
+  store: Store,
+  keyring: Keyring,
+  box: Box,
+  version: number
+): Promise<Manifest> {
   const key = manifestKey(box.id, version)
   const record = box.versions.some(info => info.version === version) ? await store.get(key) : null
   if (record === null) {

@@ -12,7 +12,12 @@ import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
 
 /** One thing to do to a box, as it arrives. A `link` takes the contents of a file that came before it in the same change. */
 export type IncomingEdit =
-  | { readonly op: 'file'; readonly path: FilePath; readonly mode: number; readonly bytes: AsyncIterable<Uint8Array> }
+  | {
+      readonly op: 'file'
+      readonly path: FilePath
+      readonly mode: number
+      readonly bytes: AsyncIterable<Uint8Array>
+    }
   | { readonly op: 'link'; readonly path: FilePath; readonly mode: number; readonly to: FilePath }
   | { readonly op: 'symlink'; readonly path: FilePath; readonly target: string }
   | { readonly op: 'directory'; readonly path: FilePath; readonly mode: number }
@@ -72,13 +77,20 @@ type StagedEdit =
   | { readonly path: FilePath; readonly edit: Edit<Secret> }
   | { readonly path: string; readonly edit: null; readonly error: SecretboxError }
 
-async function stage(staging: Staging, before: readonly StagedEdit[], incoming: IncomingEdit): Promise<StagedEdit> {
+async function stage(
+  staging: Staging,
+  before: readonly StagedEdit[],
+  incoming: IncomingEdit
+): Promise<StagedEdit> {
   const { path } = incoming
   switch (incoming.op) {
     case 'refused':
       return { path, edit: null, error: incoming.error }
     case 'remove':
-      return { path: incoming.path, edit: { op: 'remove', path: incoming.path, recursive: incoming.recursive } }
+      return {
+        path: incoming.path,
+        edit: { op: 'remove', path: incoming.path, recursive: incoming.recursive }
+      }
     case 'symlink':
       return put(incoming.path, { type: 'symlink', target: incoming.target })
     case 'directory':
@@ -93,7 +105,10 @@ async function stage(staging: Staging, before: readonly StagedEdit[], incoming: 
         return {
           path,
           edit: null,
-          error: new SecretboxError('invalid', `cannot link ${quote(path)}: ${quote(incoming.to)} did not come before it`)
+          error: new SecretboxError(
+            'invalid',
+            `cannot link ${quote(path)}: ${quote(incoming.to)} did not come before it`
+          )
         }
       }
       return put(incoming.path, { ...origin.entry, mode: incoming.mode & 0o7777 })
@@ -118,7 +133,10 @@ async function commitStaged(
     let base: Manifest | null = null
     try {
       if (box.id !== begun.id) {
-        throw new SecretboxError('conflict', `box ${quote(box.name)} was destroyed and made anew during the change`)
+        throw new SecretboxError(
+          'conflict',
+          `box ${quote(box.name)} was destroyed and made anew during the change`
+        )
       }
       checkVersion(box, request.ifVersion)
       base = await readManifest(parts.store, permit.keyring, box, box.newest.version)

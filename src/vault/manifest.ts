@@ -81,11 +81,19 @@ export function blobsOf(tree: Manifest): Set<string> {
 }
 
 /** Throws `too_large` when a tree exceeds what a box may hold. */
-export function checkLimits(tree: Manifest, limits: { maxBoxBytes: number; maxBoxEntries: number }, bytes: number): void {
+export function checkLimits(
+  tree: Manifest,
+  limits: { maxBoxBytes: number; maxBoxEntries: number },
+  bytes: number
+): void {
   if (tree.size > limits.maxBoxEntries) {
-    throw new SecretboxError('too_large', `a box holds at most ${limits.maxBoxEntries} entries, not ${tree.size}`, {
-      hint: 'raise MAX_BOX_ENTRIES, or split the box'
-    })
+    throw new SecretboxError(
+      'too_large',
+      `a box holds at most ${limits.maxBoxEntries} entries, not ${tree.size}`,
+      {
+        hint: 'raise MAX_BOX_ENTRIES, or split the box'
+      }
+    )
   }
   if (bytes > limits.maxBoxBytes) {
     throw new SecretboxError('too_large', `a box holds at most ${limits.maxBoxBytes} bytes, not ${bytes}`, {

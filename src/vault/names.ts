@@ -43,7 +43,8 @@ const nameRule = `a name is 1 to ${maxComponentBytes} bytes of UTF-8 without "/"
 /** Checks a box's name. Throws `invalid` that says what is wrong and what a name is. */
 export function parseBoxName(text: string): BoxName {
   const reason = whyNotName(text)
-  if (reason !== null) throw new SecretboxError('invalid', `bad box name ${quote(text)}: ${reason}`, { hint: nameRule })
+  if (reason !== null)
+    throw new SecretboxError('invalid', `bad box name ${quote(text)}: ${reason}`, { hint: nameRule })
   return text as BoxName
 }
 

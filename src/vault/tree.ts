@@ -44,7 +44,10 @@ export function resolvePath<I>(tree: Tree<I>, path: FilePath, options: { follow:
       continue
     }
     if (++followed > maxLinksFollowed) {
-      throw new SecretboxError('invalid', `cannot resolve path ${quote(path)}: more than ${maxLinksFollowed} symlinks`)
+      throw new SecretboxError(
+        'invalid',
+        `cannot resolve path ${quote(path)}: more than ${maxLinksFollowed} symlinks`
+      )
     }
     if (entry.target.startsWith('/')) at = '' as FilePath
     pending.push(...entry.target.split('/').reverse())
@@ -77,7 +80,10 @@ function putEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, entry: Entry
   const at = resolvePath(tree, path, { follow: false })
   if (at === '') {
     if (entry.type === 'directory') return
-    throw new SecretboxError('invalid', `cannot put ${quote(path)}: it names the box itself, not a file in it`)
+    throw new SecretboxError(
+      'invalid',
+      `cannot put ${quote(path)}: it names the box itself, not a file in it`
+    )
   }
   const missing: FilePath[] = []
   for (let parent = parentOf(at); parent !== null && parent !== ''; parent = parentOf(parent)) {
@@ -92,7 +98,10 @@ function putEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, entry: Entry
     throw new SecretboxError('invalid', `cannot put ${quote(path)}: a directory has that name`)
   }
   if (present !== undefined && present.type !== 'directory' && entry.type === 'directory') {
-    throw new SecretboxError('invalid', `cannot make directory ${quote(path)}: a ${present.type} has that name`)
+    throw new SecretboxError(
+      'invalid',
+      `cannot make directory ${quote(path)}: a ${present.type} has that name`
+    )
   }
   for (const parent of missing.reverse()) tree.set(parent, { type: 'directory', mode: defaultDirectoryMode })
   tree.set(at, entry)

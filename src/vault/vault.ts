@@ -4,7 +4,16 @@ import type { Keyring } from '../seal/keyring.ts'
 import type { Change } from '../store/store.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
-import { allBoxes, findBox, getBox, newBox, readManifest, removeBox, type Box, type VersionInfo } from './boxes.ts'
+import {
+  allBoxes,
+  findBox,
+  getBox,
+  newBox,
+  readManifest,
+  removeBox,
+  type Box,
+  type VersionInfo
+} from './boxes.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './change.ts'
 import { wipeManifest, type Manifest } from './manifest.ts'
 import type { BoxName } from './names.ts'

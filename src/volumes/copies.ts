@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
 import { MountFlag, UmountFlag, type Syscalls } from '../syscalls.ts'
 import type { MountId } from '../vault/names.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
-import { ownMounts } from './mount-table.ts'
+import { deviceNumber, mountSourceOf } from './mount-table.ts'
 import { defaultSpareBytes, type VolumeOptions } from './options.ts'
 import { wipeTree } from './tree-wiper.ts'
 import { writeTree } from './tree-writer.ts'
@@ -24,7 +24,7 @@ export interface Copies {
   /** The mount IDs of the directories that exist, mounted or not. */
   list(): Promise<string[]>
   /** The device number (`0:50`) of a copy's file system, or null when nothing is mounted for that ID. */
-  deviceOf(id: MountId): Promise<string | null>
+  deviceOf(id: MountId): string | null
   /** Makes a copy; when any step fails nothing of it is left. Throws `unavailable` that names the step, or what reading throws. */
   make(id: MountId, contents: CopyContents, options: CopyOptions): Promise<void>
   /** Overwrites, unlinks, unmounts and removes a copy, and any that was stacked below it. Does nothing for one that is not there. */
@@ -36,8 +36,6 @@ export type CopyOptions = Pick<VolumeOptions, 'uid' | 'gid' | 'mode' | 'rw' | 's
 
 const pageBytes = 4096
 const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec
-/** The source that the mount tables show, so that people see whose mounts these are. */
-export const mountSource = 'secretbox'
 
 /**
  * Opens the directory of copies, finding out what memory the kernel offers. Throws `unavailable` when the
@@ -47,18 +45,20 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
   const memory = probeMemory(directory, syscalls)
   const pathOf = (id: MountId): string => join(directory, id)
 
-  const mountMemory = (path: string, contents: CopyContents, options: CopyOptions): void => {
+  const mountMemory = (id: MountId, contents: CopyContents, options: CopyOptions): void => {
+    const path = pathOf(id)
+    const source = mountSourceOf(id)
     if (memory === 'ramfs') {
       if (options.rw) {
         throw new SecretboxError('unavailable', 'cannot make a writable copy: ramfs has no size limit', {
           hint: 'use a kernel from 6.4 on, or a host without swap'
         })
       }
-      syscalls.mount(mountSource, path, 'ramfs', flags, 'mode=0755')
+      syscalls.mount(source, path, 'ramfs', flags, 'mode=0755')
       return
     }
     const noswap = memory === 'tmpfs with noswap' ? ',noswap' : ''
-    syscalls.mount(mountSource, path, 'tmpfs', flags, `mode=0755,${sizeOptions(contents, options)}${noswap}`)
+    syscalls.mount(source, path, 'tmpfs', flags, `mode=0755,${sizeOptions(contents, options)}${noswap}`)
   }
 
   const copies: Copies = {
@@ -69,18 +69,19 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
       return (await readdir(directory)).filter(name => !name.startsWith('.'))
     },
 
-    async deviceOf(id) {
-      const target = pathOf(id)
-      return (await ownMounts()).findLast(mount => mount.target === target)?.device ?? null
+    deviceOf(id) {
+      const mounted = statSync(pathOf(id), { throwIfNoEntry: false })?.dev
+      return mounted === undefined || mounted === statSync(directory).dev ? null : deviceNumber(mounted)
     },
 
     async make(id, contents, options) {
       const path = pathOf(id)
       try {
         await mkdir(path, { recursive: true, mode: 0o700 })
-        mountMemory(path, contents, options)
+        mountMemory(id, contents, options)
         await writeContents(path, contents, options)
-        if (!options.rw) syscalls.mount(null, path, null, flags | MountFlag.remount | MountFlag.readOnly, null)
+        if (!options.rw)
+          syscalls.mount(null, path, null, flags | MountFlag.remount | MountFlag.readOnly, null)
       } catch (error) {
         await copies.wipe(id)
         throw error instanceof SecretboxError ? error : refused('make', path, error)
@@ -91,7 +92,7 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
       const path = pathOf(id)
       let failure: unknown = null
       // A stack of mounts is no state that we make, but one that must not survive us.
-      while ((await copies.deviceOf(id)) !== null) {
+      while (copies.deviceOf(id) !== null) {
         try {
           syscalls.mount(null, path, null, flags | MountFlag.remount, null)
           await wipeTree(syscalls, path)
@@ -132,9 +133,13 @@ function sizeOptions(contents: CopyContents, { rw, size }: CopyOptions): string 
   const needed = pages * pageBytes
   const bytes = rw ? (size ?? needed + defaultSpareBytes) : needed
   if (bytes < needed) {
-    throw new SecretboxError('invalid', `cannot make a writable copy of ${bytes} bytes: the box needs ${needed}`, {
-      hint: 'raise the volume option size'
-    })
+    throw new SecretboxError(
+      'invalid',
+      `cannot make a writable copy of ${bytes} bytes: the box needs ${needed}`,
+      {
+        hint: 'raise the volume option size'
+      }
+    )
   }
   return `size=${bytes},nr_inodes=${entries + (rw ? 4096 : 8)}`
 }
@@ -144,13 +149,17 @@ function probeMemory(directory: string, syscalls: Syscalls): CopyMemory {
   try {
     mkdirSync(probe, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new SecretboxError('unavailable', `cannot write copies directory ${quote(directory)}: ${reasonOf(error)}`, {
-      cause: error
-    })
+    throw new SecretboxError(
+      'unavailable',
+      `cannot write copies directory ${quote(directory)}: ${reasonOf(error)}`,
+      {
+        cause: error
+      }
+    )
   }
   const mounts = (type: string, options: string): boolean => {
     try {
-      syscalls.mount(mountSource, probe, type, flags, options)
+      syscalls.mount('secretbox', probe, type, flags, options)
       syscalls.umount(probe, UmountFlag.detach)
       return true
     } catch (error) {
@@ -172,7 +181,9 @@ function hostHasSwap(): boolean {
 }
 
 function refused(action: string, path: string, cause: unknown): SecretboxError {
-  return new SecretboxError('unavailable', `cannot ${action} copy ${quote(path)}: ${reasonOf(cause)}`, { cause })
+  return new SecretboxError('unavailable', `cannot ${action} copy ${quote(path)}: ${reasonOf(cause)}`, {
+    cause
+  })
 }
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import { open, readdir, readFile } from 'node:fs/promises'
 import { errnoOf } from '../errors.ts'
+import type { MountId } from '../vault/names.ts'
 
 /** One line of a mountinfo file (proc_pid_mountinfo(5)), as far as it matters here. */
 export interface MountEntry {
@@ -33,9 +34,19 @@ export function parseMountInfo(text: string): MountEntry[] {
   return entries
 }
 
-/** This process's own mounts. */
-export async function ownMounts(): Promise<MountEntry[]> {
-  return parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'))
+/**
+ * The source under which a copy is mounted. The kernel shows it in every mount table the copy is in, so that a
+ * mount tells by itself which copy it is.
+ */
+export function mountSourceOf(id: MountId): string {
+  return `secretbox:${id}`
+}
+
+/** A device number as mountinfo writes it, from the `st_dev` of stat(2) (makedev(3), as glibc encodes it). */
+export function deviceNumber(dev: number): string {
+  const major = Math.floor(dev / 0x100) % 0x1000
+  const minor = (dev % 0x100) + Math.floor(dev / 0x100000) * 0x100
+  return `${major}:${minor}`
 }
 
 /** The mounts of one mount namespace and the process through which they were seen. */

@@ -36,7 +36,10 @@ const flagWords = new Map([
 /** Each option: what its value must be, and how it is read (null: it is not that). */
 const readers = {
   box: { rule: 'the name of a box', read: parseBoxName },
-  version: { rule: 'a version number from 1 on', read: (text: string) => integer(text, 1, Number.MAX_SAFE_INTEGER) },
+  version: {
+    rule: 'a version number from 1 on',
+    read: (text: string) => integer(text, 1, Number.MAX_SAFE_INTEGER)
+  },
   path: { rule: 'a path in the box', read: parseFilePath },
   uid: { rule: `a user id from 0 to ${maxId}`, read: (text: string) => integer(text, 0, maxId) },
   gid: { rule: `a group id from 0 to ${maxId}`, read: (text: string) => integer(text, 0, maxId) },
@@ -55,18 +58,27 @@ export const optionNames = Object.keys(readers) as OptionName[]
  * Reads a volume's options. Throws `invalid` that names the option and what is allowed: for an unknown one the
  * list of known ones, for a bad value what it must be.
  */
-export function parseVolumeOptions(volume: VolumeName, given: Readonly<Record<string, string>>): VolumeOptions {
+export function parseVolumeOptions(
+  volume: VolumeName,
+  given: Readonly<Record<string, string>>
+): VolumeOptions {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(readers, name)) {
-      throw new SecretboxError('invalid', `unknown option ${quote(name)}: known options are ${optionNames.join(', ')}`)
+      throw new SecretboxError(
+        'invalid',
+        `unknown option ${quote(name)}: known options are ${optionNames.join(', ')}`
+      )
     }
   }
-  const option = <N extends OptionName>(name: N): Exclude<ReturnType<(typeof readers)[N]['read']>, null> | null => {
+  const option = <N extends OptionName>(
+    name: N
+  ): Exclude<ReturnType<(typeof readers)[N]['read']>, null> | null => {
     const text = given[name]
     if (text === undefined) return null
     const { rule, read } = readers[name]
     const value = read(text)
-    if (value === null) throw new SecretboxError('invalid', `bad option ${name}=${quote(text)}: it must be ${rule}`)
+    if (value === null)
+      throw new SecretboxError('invalid', `bad option ${name}=${quote(text)}: it must be ${rule}`)
     return value as Exclude<ReturnType<(typeof readers)[N]['read']>, null>
   }
   const options: VolumeOptions = {
@@ -81,7 +93,9 @@ export function parseVolumeOptions(volume: VolumeName, given: Readonly<Record<st
     optional: option('optional') ?? false
   }
   if (options.size !== null && !options.rw) {
-    throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', { hint: 'add rw=true' })
+    throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', {
+      hint: 'add rw=true'
+    })
   }
   return options
 }

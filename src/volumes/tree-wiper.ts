@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, rmdirSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+  writeSync
+} from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Syscalls } from '../syscalls.ts'
 
@@ -60,10 +69,10 @@ function overwriteFile(syscalls: Pick<Syscalls, 'nextData'>, path: Buffer): numb
   try {
     const { size } = fstatSync(fd)
     let written = 0
-    for (let at = 0; at < size; ) {
+    for (let at = 0; at < size;) {
       const data = syscalls.nextData(fd, at)
       if (data === null) break
-      for (at = data.start; at < data.end; ) {
+      for (at = data.start; at < data.end;) {
         const count = writeSync(fd, zeros, 0, Math.min(zeros.length, data.end - at), at)
         at += count
         written += count

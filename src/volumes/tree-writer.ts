@@ -89,13 +89,14 @@ async function writeFile(
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
 }
 
 async function writeChunks(fd: number, chunks: AsyncIterable<Buffer>): Promise<void> {
   for await (const chunk of chunks) {
     try {
-      for (let at = 0; at < chunk.length; ) at += (await writeAsync(fd, chunk, at, chunk.length - at)).bytesWritten
+      for (let at = 0; at < chunk.length;)
+        at += (await writeAsync(fd, chunk, at, chunk.length - at)).bytesWritten
     } finally {
       chunk.fill(0)
     }
@@ -117,7 +118,10 @@ async function inDirectories(
       const name = names.pop() ?? ''
       for (const directory of names) {
         const { prefix, fd } = top()
-        stack.push({ prefix: `${prefix}${directory}/`, fd: openSync(`/proc/self/fd/${fd}/${directory}`, openDirectory) })
+        stack.push({
+          prefix: `${prefix}${directory}/`,
+          fd: openSync(`/proc/self/fd/${fd}/${directory}`, openDirectory)
+        })
       }
       await visit(`/proc/self/fd/${top().fd}`, name, path)
     }

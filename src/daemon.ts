@@ -1,0 +1,168 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import pino, { type Logger } from 'pino'
+import { readConfig, type Config } from './config.ts'
+import { connectEngine } from './engine/engine.ts'
+import { errnoOf, isSecretboxError, quote, SecretboxError } from './errors.ts'
+import { adminApi } from './http/admin.ts'
+import { serveUnixSocket } from './http/serve.ts'
+import { describeStatus, describeVolumes } from './http/status.ts'
+import { volumeDriver } from './http/volume-driver.ts'
+import { createEnvelope } from './seal/envelope.ts'
+import { initialiseVault, readStoreId } from './seal/keyslots.ts'
+import { loadSodium } from './seal/sodium.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+import type { Store } from './store/store.ts'
+import { loadSyscalls } from './syscalls.ts'
+import { createAudit } from './vault/audit.ts'
+import { sweepStaging } from './vault/blobs.ts'
+import { createGate } from './vault/gate.ts'
+import { createSealing } from './vault/sealing.ts'
+import { createVault } from './vault/vault.ts'
+import { createAttach } from './volumes/attach.ts'
+import { openCopies } from './volumes/copies.ts'
+import { createHolders } from './volumes/holders.ts'
+import { createReconcile } from './volumes/reconcile.ts'
+import { allVolumes, labelsOf } from './volumes/volume-records.ts'
+import { createVolumes } from './volumes/volumes.ts'
+import { watchCopies } from './volumes/watch.ts'
+
+/** How long calls in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
+const closeTimeoutMs = 4000
+
+/** Builds the daemon out of its parts, serves, and returns what ends it: copies of live containers stay. */
+async function startDaemon(config: Config, log: Logger): Promise<() => Promise<void>> {
+  const syscalls = loadSyscalls()
+  syscalls.forbidDumps()
+  for (const directory of [config.dataDir, config.keyDir]) makePrivate(directory)
+
+  const sodium = await loadSodium()
+  const envelope = createEnvelope(sodium)
+  const store = await openSqliteStore(join(config.dataDir, 'store.db'), { create: true })
+  const keyslots = {
+    sodium,
+    envelope,
+    store,
+    keyDirectory: config.keyDir,
+    allocate: (length: number) => syscalls.lockedBytes(length)
+  }
+  const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
+  await sweepStaging(store)
+  const sealing = createSealing(keyslots, storeId)
+  // Sealed is a state to serve in, not a reason to end: volumes must be answered for.
+  await sealing.keyring().catch(() => null)
+  const audit = createAudit(store, config.limits.maxAuditEntries)
+  const gate = createGate({ sealing, audit })
+  const vault = createVault({
+    store,
+    gate,
+    limits: config.limits,
+    pinnedVersions: box => pinnedVersions(store, box)
+  })
+
+  const copies = openCopies(config.copiesDir, syscalls)
+  const holders = createHolders()
+  const engine = connectEngine(config.dockerSocket)
+  const volumes = createVolumes({ store, gate, vault, copies, holders, log })
+  const reconcile = createReconcile({
+    store,
+    gate,
+    copies,
+    holders,
+    volumes,
+    engine,
+    log,
+    graceMs: config.graceMs
+  })
+  const attach = createAttach({ store, gate, holders, engine, log })
+
+  const driver = await serveUnixSocket(
+    config.pluginSocket,
+    0o600,
+    volumeDriver({ volumes, sealing, log, labelsOf: volume => Array.fromAsync(labelsOf(store, volume)) })
+  )
+  const admin = await serveUnixSocket(
+    config.adminSocket,
+    0o600,
+    adminApi({
+      vault,
+      syscalls,
+      log,
+      status: describeStatus({ config, store, storeId, gate, sealing, copies, engine }),
+      volumes: describeVolumes({ store, gate, holders, engine }),
+      reconcile,
+      async audit(caller, limit) {
+        const permit = await gate.allow(caller, 'audit.read')
+        await permit.commit({}, [])
+        return audit.newest(permit.keyring, limit)
+      }
+    })
+  )
+
+  const ending = new AbortController()
+  const watch = watchCopies(
+    { engine, reconcile, attach, volumes, copies, sealing, log, startFailed: config.startFailed },
+    ending.signal
+  )
+  log.info({ store: storeId, memory: copies.memory }, 'serving')
+  const reason = sealing.reason()
+  if (reason !== null) log.warn(reason)
+
+  return async () => {
+    ending.abort()
+    await Promise.all([driver.close(closeTimeoutMs), admin.close(closeTimeoutMs), watch])
+    sealing.wipe()
+    await store.close()
+  }
+}
+
+/** Root's own directory, made when missing. Throws `unavailable`. */
+function makePrivate(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    chmodSync(directory, 0o700)
+  } catch (error) {
+    throw new SecretboxError(
+      'unavailable',
+      `cannot use directory ${quote(directory)}: ${errnoOf(error) ?? 'error'}`,
+      {
+        cause: error
+      }
+    )
+  }
+}
+
+async function pinnedVersions(store: Store, box: string): Promise<Set<number>> {
+  const pinned = new Set<number>()
+  for await (const { options } of allVolumes(store)) {
+    if (options.box === box && options.version !== null) pinned.add(options.version)
+  }
+  return pinned
+}
+
+async function main(): Promise<void> {
+  let log = pino({ base: null }, pino.destination({ fd: 1, sync: true }))
+  try {
+    const config = readConfig(process.env)
+    log = pino({ base: null, level: config.logLevel }, pino.destination({ fd: 1, sync: true }))
+    const stop = await startDaemon(config, log)
+    const end = (signal: string): void => {
+      log.info({ signal }, 'stopping')
+      stop().then(
+        () => process.exit(0),
+        (err: unknown) => {
+          log.error({ err }, 'cannot stop cleanly')
+          process.exit(1)
+        }
+      )
+    }
+    process.once('SIGTERM', end)
+    process.once('SIGINT', end)
+  } catch (error) {
+    if (isSecretboxError(error)) log.fatal({ code: error.code, hint: error.hint }, error.message)
+    else log.fatal({ err: error }, 'cannot start')
+    process.exit(1)
+  }
+}
+
+await main()

@@ -1,0 +1,130 @@
+import Dockerode from 'dockerode'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+
+/** A container as the Engine lists it. */
+export interface Container {
+  readonly id: string
+  readonly name: string | null
+  readonly image: string | null
+  /** `created`, `running`, `paused`, `restarting`, `exited`, … */
+  readonly state: string
+  readonly labels: Readonly<Record<string, string>>
+  /** The names of the volumes it mounts, of any driver. */
+  readonly volumes: readonly string[]
+}
+
+/** Why the Engine did not start a container, and whether it would again. */
+export interface LastStart {
+  readonly running: boolean
+  /** `no`, `always`, `unless-stopped`, `on-failure`. */
+  readonly restartPolicy: string
+  /** The Engine's own message about the last start; empty when it went well. */
+  readonly error: string
+}
+
+/** Something that happened to a container. */
+export interface ContainerEvent {
+  readonly action: string
+  readonly containerId: string
+}
+
+/** What we ask the Engine. Everything works without it, less names: each call throws when it does not answer. */
+export interface Engine {
+  /** Is there a socket at all. */
+  isThere(): boolean
+  /** All containers, or those that mount a volume. Safe to call from inside Mount. */
+  containers(volume?: string): Promise<Container[]>
+  /**
+   * True while the Engine holds a container's lock, as it does from before the Mounts of a start until the
+   * process runs: the inspect call blocks then, so it gets `timeoutMs` and no Mount may wait for it.
+   */
+  isLocked(containerId: string, timeoutMs: number): Promise<boolean>
+  /** Never to be called from inside Mount, where it would wait for the Mount itself. */
+  lastStart(containerId: string): Promise<LastStart>
+  start(containerId: string): Promise<void>
+  /** Follows starts and ends of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
+  follow(onEvent: (event: ContainerEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
+}
+
+/** The Engine behind a Unix socket. */
+export function connectEngine(socketPath: string): Engine {
+  const docker = new Dockerode({ socketPath })
+
+  return {
+    isThere: () => existsSync(socketPath),
+
+    async containers(volume) {
+      const filters = volume === undefined ? {} : { filters: { volume: [volume] } }
+      const listed = await docker.listContainers({ all: true, ...filters })
+      return listed.map(container => ({
+        id: container.Id,
+        name: container.Names[0]?.replace(/^\//, '') ?? null,
+        image: container.Image,
+        state: container.State,
+        labels: container.Labels,
+        volumes: container.Mounts.flatMap(mount =>
+          mount.Type === 'volume' && mount.Name ? [mount.Name] : []
+        )
+      }))
+    },
+
+    async isLocked(containerId, timeoutMs) {
+      const abort = AbortSignal.timeout(timeoutMs)
+      try {
+        await docker.getContainer(containerId).inspect({ abortSignal: abort })
+        return false
+      } catch (error) {
+        if (abort.aborted) return true
+        if (isNotFound(error)) return false
+        throw error
+      }
+    },
+
+    async lastStart(containerId) {
+      const { State, HostConfig } = await docker.getContainer(containerId).inspect()
+      return {
+        running: State.Running,
+        restartPolicy: HostConfig.RestartPolicy?.Name ?? 'no',
+        error: State.Error
+      }
+    },
+
+    async start(containerId) {
+      await docker.getContainer(containerId).start()
+    },
+
+    async follow(onEvent, onOpen, signal) {
+      const stream = await docker.getEvents({
+        filters: { type: ['container'], event: ['start', 'die'] },
+        abortSignal: signal
+      })
+      onOpen()
+      try {
+        // readline takes lines that are split over packets together again.
+        for await (const line of createInterface({ input: Readable.from(stream) })) {
+          const event = parseEvent(line)
+          if (event !== null) onEvent(event)
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    }
+  }
+}
+
+function parseEvent(line: string): ContainerEvent | null {
+  try {
+    const event = JSON.parse(line) as { Action?: unknown; Actor?: { ID?: unknown } }
+    const { Action: action, Actor: actor } = event
+    if (typeof action !== 'string' || typeof actor?.ID !== 'string') return null
+    return { action, containerId: actor.ID }
+  } catch {
+    return null
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 404
+}

@@ -1,0 +1,79 @@
+import type { Request } from 'express'
+import { quote, SecretboxError } from '../errors.ts'
+import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
+
+/** What a URL below `/vault` names: all boxes, a box, or a path in a box. */
+export type Address =
+  | { readonly box: null }
+  | {
+      readonly box: BoxName
+      readonly path: FilePath
+      /** `/vault/box/` or `/vault/box` itself. */ readonly isBox: boolean
+    }
+
+/** Reads `/<box>/<path>` with percent-encoded components. Throws `invalid`. */
+export function parseAddress(urlPath: string): Address {
+  const components = urlPath.split('/').slice(1).map(decodeComponent)
+  const [box = '', ...rest] = components
+  if (box === '' && rest.length === 0) return { box: null }
+  const written = rest.join('/')
+  return { box: parseBoxName(box), path: parseFilePath(written), isBox: written === '' }
+}
+
+/** The version that `?version=` names, or null for the newest. Throws `invalid`. */
+export function versionAsked(request: Request): number | null {
+  return numberIn('version', request.query['version'], null)
+}
+
+/** The version that `If-Match` expects, or null for any. Throws `invalid`. */
+export function versionExpected(request: Request): number | null {
+  const header = request.get('If-Match')
+  if (header === undefined || header === '*') return null
+  const match = /^"(\d{1,15})"$/.exec(header)
+  if (match === null) {
+    throw new SecretboxError(
+      'invalid',
+      `bad If-Match ${quote(header)}: it must be a version in quotes, as "3"`
+    )
+  }
+  return Number(match[1])
+}
+
+/** A whole number from the query. Throws `invalid`. */
+export function numberIn<T>(name: string, value: unknown, missing: T): number | T {
+  if (value === undefined) return missing
+  if (typeof value !== 'string' || !/^[1-9]\d{0,14}$/.test(value)) {
+    throw new SecretboxError('invalid', `bad ${name} ${quote(textOf(value))}: it must be a number from 1 on`)
+  }
+  return Number(value)
+}
+
+/** Permission bits in octal from the query. Throws `invalid`. */
+export function modeIn(value: unknown, missing: number): number {
+  if (value === undefined) return missing
+  const mode = typeof value === 'string' && /^[0-7]{1,5}$/.test(value) ? Number.parseInt(value, 8) : Infinity
+  if (mode > 0o7777) {
+    throw new SecretboxError('invalid', `bad mode ${quote(textOf(value))}: it must be octal, 0 to 7777`)
+  }
+  return mode
+}
+
+/** A yes or no from the query: present, `1` and `true` are yes. Throws `invalid`. */
+export function flagIn(name: string, value: unknown): boolean {
+  if (value === undefined || value === '0' || value === 'false') return false
+  if (value === '' || value === '1' || value === 'true') return true
+  throw new SecretboxError('invalid', `bad ${name} ${quote(textOf(value))}: it must be 1 or 0`)
+}
+
+function decodeComponent(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new SecretboxError('invalid', `bad URL: ${quote(text)} is not percent-encoded UTF-8`)
+  }
+}
+
+/** A query parameter as messages show it; a repeated one is a list. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

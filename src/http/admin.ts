@@ -1,0 +1,74 @@
+import express, { type Express, type Request } from 'express'
+import type { Socket } from 'node:net'
+import type { Logger } from 'pino'
+import { SecretboxError } from '../errors.ts'
+import type { Syscalls } from '../syscalls.ts'
+import type { AuditEntry } from '../vault/audit.ts'
+import type { Caller } from '../vault/authority.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { Finding } from '../volumes/reconcile.ts'
+import { flagIn, numberIn, parseAddress } from './address.ts'
+import { answerErrors } from './answers.ts'
+import { boxRoutes } from './boxes.ts'
+
+/** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
+export interface AdminParts {
+  readonly vault: Vault
+  readonly status: (caller: Caller) => Promise<Record<string, unknown>>
+  readonly volumes: (caller: Caller) => Promise<Record<string, unknown>[]>
+  readonly reconcile: (caller: Caller, apply: boolean) => Promise<Finding[]>
+  readonly audit: (caller: Caller, limit: number) => Promise<AuditEntry[]>
+  readonly syscalls: Pick<Syscalls, 'peerOf'>
+  readonly log: Logger
+}
+
+const maxJsonBytes = 4 << 20
+const auditDefault = 100
+
+/** The admin API (docs/openapi.yaml). Callers are known by the kernel's SO_PEERCRED of their connection. */
+export function adminApi(parts: AdminParts): Express {
+  const callerOf = (request: Request): Caller => callerOn(request.socket, parts.syscalls)
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', 'simple')
+
+  app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
+  app.use('/vault', boxRoutes(parts.vault, callerOf))
+
+  app.get('/versions/*path', async (request, response) => {
+    const address = parseAddress(request.path.slice('/versions'.length))
+    if (address.box === null || !address.isBox)
+      throw new SecretboxError('invalid', 'name a box: /versions/<box>/')
+    const { name, versions } = await parts.vault.inspect(callerOf(request), address.box)
+    response.json({ name, versions })
+  })
+  app.get('/volumes/', async (request, response) => {
+    response.json({ volumes: await parts.volumes(callerOf(request)) })
+  })
+  app.get('/status', async (request, response) => {
+    response.json(await parts.status(callerOf(request)))
+  })
+  app.get('/audit', async (request, response) => {
+    const limit = numberIn('limit', request.query['limit'], auditDefault)
+    response.json({ entries: await parts.audit(callerOf(request), limit) })
+  })
+  app.post('/reconcile', async (request, response) => {
+    const apply = flagIn('apply', request.query['apply'])
+    response.json({ actions: await parts.reconcile(callerOf(request), apply) })
+  })
+  app.use((request: Request) => {
+    throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.path}`, {
+      hint: 'docs/openapi.yaml lists them'
+    })
+  })
+  app.use(answerErrors(parts.log))
+  return app
+}
+
+/** Node keeps a socket's descriptor in its handle, and has no other way to it. */
+function callerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf'>): Caller {
+  const { _handle: handle } = socket as unknown as { _handle: { fd: number } | null }
+  if (handle === null) throw new SecretboxError('unavailable', 'the caller went away')
+  return { kind: 'user', ...syscalls.peerOf(handle.fd) }
+}

@@ -1,0 +1,77 @@
+import type { Config } from '../config.ts'
+import type { Engine } from '../engine/engine.ts'
+import { isSecretboxError } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Caller } from '../vault/authority.ts'
+import type { Gate } from '../vault/gate.ts'
+import type { Sealing } from '../vault/sealing.ts'
+import { containerOf, containersById } from '../volumes/attach.ts'
+import type { Copies } from '../volumes/copies.ts'
+import type { Holders } from '../volumes/holders.ts'
+import { allVolumes, labelsOf, type CopyLabel } from '../volumes/volume-records.ts'
+
+/** How the daemon is: for `docker vault status`. It answers while the vault is sealed, but only to root. */
+export function describeStatus(parts: {
+  config: Config
+  store: Store
+  storeId: string
+  gate: Gate
+  sealing: Sealing
+  copies: Copies
+  engine: Engine
+}): (caller: Caller) => Promise<Record<string, unknown>> {
+  const { config, store, sealing } = parts
+  return async caller => {
+    try {
+      await parts.gate.allow(caller, 'status')
+    } catch (error) {
+      // That the vault is sealed is part of the answer.
+      if (!isSecretboxError(error, 'sealed')) throw error
+    }
+    const reason = sealing.reason()
+    return {
+      sealed: reason !== null,
+      ...(reason === null ? {} : { reason }),
+      store: { id: parts.storeId, directory: config.dataDir },
+      key: { directory: config.keyDir },
+      boxes: await store.count('box/'),
+      volumes: await store.count('volume/'),
+      copies: (await parts.copies.list()).length,
+      memory: parts.copies.memory,
+      engine: await parts.engine.containers().then(
+        () => 'answers',
+        () => 'does not answer'
+      ),
+      limits: config.limits
+    }
+  }
+}
+
+/** All volumes with their copies and the containers that hold them, as the kernel says it now. */
+export function describeVolumes(parts: {
+  store: Store
+  gate: Gate
+  holders: Holders
+  engine: Engine
+}): (caller: Caller) => Promise<Record<string, unknown>[]> {
+  return async caller => {
+    await parts.gate.allow(caller, 'volume.list')
+    const held = await parts.holders.all()
+    const known = await containersById(parts.engine)
+    const copies = new Map<string, CopyLabel[]>()
+    for await (const label of labelsOf(parts.store, null)) {
+      const container = containerOf(held.get(label.mount), known) ?? label.container
+      copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
+    }
+    const described: Record<string, unknown>[] = []
+    for await (const volume of allVolumes(parts.store)) {
+      const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
+      described.push({
+        ...volume,
+        copies: (copies.get(volume.name) ?? []).map(({ volume, ...copy }) => copy),
+        containers: containers.map(({ id, name, image, state }) => ({ id, name, image, state }))
+      })
+    }
+    return described
+  }
+}

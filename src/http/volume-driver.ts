@@ -1,0 +1,170 @@
+import express, { type Express, type Request, type Response } from 'express'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { isSecretboxError, SecretboxError } from '../errors.ts'
+import type { Caller } from '../vault/authority.ts'
+import { parseMountId, parseVolumeName } from '../vault/names.ts'
+import type { Sealing } from '../vault/sealing.ts'
+import type { CopyLabel, Volume } from '../volumes/volume-records.ts'
+import type { Volumes } from '../volumes/volumes.ts'
+import { publicError } from './answers.ts'
+
+/** What the driver answers from. */
+export interface VolumeDriverParts {
+  readonly volumes: Volumes
+  readonly labelsOf: (volume: Volume['name']) => Promise<CopyLabel[]>
+  readonly sealing: Sealing
+  readonly log: Logger
+}
+
+const engine: Caller = { kind: 'engine' }
+const maxBodyBytes = 1 << 20
+const protocolType = 'application/vnd.docker.plugins.v1.2+json'
+
+const Name = z.object({ Name: z.string() })
+const Create = z.object({ Name: z.string(), Opts: z.record(z.string(), z.string()).nullish() })
+const Use = z.object({ Name: z.string(), ID: z.string() })
+
+/** One call: reads its body (already JSON) and gives the reply. `undo` runs when the reply reached nobody. */
+type Call = (body: unknown, lost: () => boolean) => Promise<Record<string, unknown>> | Record<string, unknown>
+
+/**
+ * The VolumeDriver protocol (docs.docker.com, "Docker volume plugins"; Engine facts). Every call is a POST;
+ * errors are `{"Err": "…"}`. A retried call can come with an empty body: that is refused and changes nothing.
+ */
+export function volumeDriver(parts: VolumeDriverParts): Express {
+  const { volumes, log } = parts
+
+  const describe = async (volume: Volume): Promise<Record<string, unknown>> => ({
+    Name: volume.name,
+    CreatedAt: volume.created,
+    Status: await statusOf(parts, volume)
+  })
+
+  const calls: Readonly<Record<string, Call>> = {
+    'Plugin.Activate': () => ({ Implements: ['VolumeDriver'] }),
+    'VolumeDriver.Capabilities': () => ({ Capabilities: { Scope: 'local' } }),
+    'VolumeDriver.Create': async body => {
+      const { Name: name, Opts: options } = parse(Create, body)
+      await volumes.create(engine, parseVolumeName(name), options ?? {})
+      return {}
+    },
+    'VolumeDriver.Remove': async body => {
+      await volumes.remove(engine, parseVolumeName(parse(Name, body).Name))
+      return {}
+    },
+    // Neither Get nor List names a Mountpoint: the one that counts is in Mount's reply (Engine fact).
+    'VolumeDriver.Get': async body => ({
+      Volume: await describe(await volumes.get(parseVolumeName(parse(Name, body).Name)))
+    }),
+    'VolumeDriver.List': async () => ({
+      Volumes: (await volumes.list()).map(({ name, created }) => ({ Name: name, CreatedAt: created }))
+    }),
+    'VolumeDriver.Path': async body => {
+      await volumes.get(parseVolumeName(parse(Name, body).Name))
+      return { Mountpoint: '' }
+    },
+    'VolumeDriver.Mount': async (body, lost) => {
+      const use = parse(Use, body)
+      const [name, id] = [parseVolumeName(use.Name), parseMountId(use.ID)]
+      const path = await volumes.mount(engine, name, id)
+      // The Engine gave up meanwhile and will not send an Unmount (Engine fact).
+      if (lost()) await volumes.unmount(engine, name, id)
+      return { Mountpoint: path }
+    },
+    'VolumeDriver.Unmount': async body => {
+      const use = parse(Use, body)
+      await volumes.unmount(engine, parseVolumeName(use.Name), parseMountId(use.ID))
+      return {}
+    }
+  }
+
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.use(express.raw({ type: () => true, limit: maxBodyBytes }))
+  for (const [route, call] of Object.entries(calls)) {
+    app.post(`/${route}`, async (request: Request, response: Response) => {
+      const started = performance.now()
+      response.type(protocolType)
+      const body = readJson(request, route)
+      const reply = await call(body, () => response.destroyed)
+      log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')
+      response.send(JSON.stringify(reply))
+    })
+  }
+  app.use((request: Request, _response: Response) => {
+    throw new SecretboxError('not_found', `no such call ${request.method} ${request.path}`)
+  })
+  app.use((thrown: unknown, request: Request, response: Response, next: (error?: unknown) => void) => {
+    if (response.headersSent || response.destroyed) {
+      next(thrown)
+      return
+    }
+    const error = publicError(thrown, log)
+    log.warn({ call: request.path, code: error.code }, error.message)
+    const text = error.hint === undefined ? error.message : `${error.message} (${error.hint})`
+    response
+      .status(error.code === 'invalid' ? 400 : 500)
+      .type(protocolType)
+      .send(JSON.stringify({ Err: text }))
+  })
+  return app
+}
+
+function readJson(request: Request, route: string): unknown {
+  const bytes: unknown = request.body
+  const takesNothing =
+    route === 'Plugin.Activate' || route === 'VolumeDriver.Capabilities' || route === 'VolumeDriver.List'
+  if (!Buffer.isBuffer(bytes) || bytes.length === 0) {
+    if (takesNothing) return {}
+    throw new SecretboxError('invalid', `bad request ${route}: the body is empty, it must be JSON`)
+  }
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    throw new SecretboxError('invalid', `bad request ${route}: the body is not JSON`)
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const field = issue?.path.join('.') ?? ''
+  throw new SecretboxError(
+    'invalid',
+    `bad request: ${field === '' ? 'the body' : field}: ${issue?.message ?? ''}`
+  )
+}
+
+/** What `docker volume inspect` shows: never contents, and never an error, in whatever state the vault is. */
+async function statusOf(
+  parts: VolumeDriverParts,
+  { name, options }: Volume
+): Promise<Record<string, unknown>> {
+  const { box, version, path, uid, gid, mode, rw, optional } = options
+  const copies = await parts.labelsOf(name).catch((error: unknown) => {
+    if (!isSecretboxError(error)) throw error
+    return []
+  })
+  const reason = parts.sealing.reason()
+  return {
+    Box: box,
+    Version: version ?? 'newest',
+    ...(path === '' ? {} : { Path: path }),
+    Owner: `${uid}:${gid}`,
+    ...(mode === null ? {} : { Mode: mode.toString(8).padStart(4, '0') }),
+    Access: rw ? 'rw' : 'ro',
+    ...(optional ? { Optional: true } : {}),
+    ...(reason === null ? {} : { Sealed: reason }),
+    Copies: copies.map(copy => ({
+      Mount: copy.mount,
+      Version: copy.version,
+      Created: copy.created,
+      ...(copy.container === null
+        ? {}
+        : { Container: copy.container.id, ContainerName: copy.container.name, Image: copy.container.image })
+    }))
+  }
+}

@@ -1,0 +1,75 @@
+import type { Logger } from 'pino'
+import type { Container, Engine } from '../engine/engine.ts'
+import type { Store } from '../store/store.ts'
+import type { Gate } from '../vault/gate.ts'
+import { sharingRuns } from './fresh.ts'
+import type { Holder, Holders } from './holders.ts'
+import { labelsOf, putLabel, type ContainerLabel, type CopyLabel } from './volume-records.ts'
+
+export interface AttachParts {
+  readonly store: Store
+  readonly gate: Gate
+  readonly holders: Holders
+  readonly engine: Engine
+  readonly log: Logger
+}
+
+/**
+ * Notes on the labels of copies which container holds them, and records it. Mount does not say for whom it is
+ * (Engine fact), so this comes after the start: the kernel tells the container's id, the Engine its name and image.
+ */
+export function createAttach(parts: AttachParts): () => Promise<void> {
+  const { store, gate, log } = parts
+
+  const attachOne = async (label: CopyLabel, container: ContainerLabel): Promise<void> => {
+    const { mount, volume, box, version } = label
+    const change = putLabel({ ...label, container })
+    try {
+      const permit = await gate.allow({ kind: 'daemon' }, 'copy.attach', { mount, volume, box })
+      const { id, name, image } = container
+      await permit.commit(
+        {
+          container: id,
+          ...(version === null ? {} : { version }),
+          ...(name === null ? {} : { containerName: name }),
+          ...(image === null ? {} : { image })
+        },
+        [change]
+      )
+    } catch (err) {
+      log.warn({ err, mount, volume }, 'cannot record which container holds a copy')
+    }
+  }
+
+  return sharingRuns(async () => {
+    const waiting: CopyLabel[] = []
+    for await (const label of labelsOf(store, null)) if (label.container === null) waiting.push(label)
+    if (waiting.length === 0) return
+    const held = await parts.holders.all()
+    const known = await containersById(parts.engine)
+    for (const label of waiting) {
+      const container = containerOf(held.get(label.mount), known)
+      if (container !== null) await attachOne(label, container)
+    }
+  })
+}
+
+/** All containers by id; none when the Engine does not answer. */
+export async function containersById(engine: Engine): Promise<ReadonlyMap<string, Container>> {
+  try {
+    return new Map((await engine.containers()).map(container => [container.id, container]))
+  } catch {
+    return new Map()
+  }
+}
+
+/** The container among a copy's holders, or null. */
+export function containerOf(
+  held: readonly Holder[] | undefined,
+  known: ReadonlyMap<string, Container>
+): ContainerLabel | null {
+  const id = held?.find(holder => holder.containerId !== null)?.containerId
+  if (id === null || id === undefined) return null
+  const container = known.get(id)
+  return { id, name: container?.name ?? null, image: container?.image ?? null }
+}
