@@ -44,24 +44,26 @@ interface Ask {
   readonly response: Response
 }
 
-async function onBox({ vault, caller, request, response }: Ask, box: BoxName): Promise<void> {
+async function onBox(ask: Ask, box: BoxName): Promise<void> {
+  const { vault, caller, request, response } = ask
   switch (request.method) {
     case 'GET':
     case 'HEAD':
-      if (wantsTar(request)) return sendTar({ vault, caller, request, response }, box, parseFilePath(''))
-      return sendListing(response, await vault.look(caller, box, versionAsked(request)))
+      if (wantsTar(request)) await sendTar(ask, box, parseFilePath(''))
+      else sendListing(response, await vault.look(caller, box, versionAsked(request)))
+      return
     case 'PUT':
       if (request.is(tarType) === tarType) {
-        const edits = editsFromTar(request)
-        return changed(
-          response,
-          await vault.change(caller, box, { edits, partial: true, ifVersion: versionExpected(request) })
-        )
+        const change = { edits: editsFromTar(request), partial: true, ifVersion: versionExpected(request) }
+        changed(response, await vault.change(caller, box, change))
+      } else {
+        await refuseBody(request)
+        created(response, await vault.create(caller, box))
       }
-      await refuseBody(request)
-      return created(response, await vault.create(caller, box))
+      return
     case 'PATCH':
-      return patchBox({ vault, caller, request, response }, box)
+      await patchBox(ask, box)
+      return
     case 'DELETE':
       await vault.destroy(caller, box, versionExpected(request))
       response.json({ name: box })
@@ -81,7 +83,8 @@ async function patchBox({ vault, caller, request, response }: Ask, box: BoxName)
   }
   const ifVersion = versionExpected(request)
   if ('rollback' in patch.data) {
-    return changed(response, await vault.rollback(caller, box, patch.data.rollback, ifVersion))
+    changed(response, await vault.rollback(caller, box, patch.data.rollback, ifVersion))
+    return
   }
   const edits = patch.data.remove.map(({ path, recursive }): IncomingEdit => {
     try {

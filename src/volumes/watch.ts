@@ -34,6 +34,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   const { engine, log, volumes } = parts
   let streamIsOpen = false
   let inDoubt = true
+  const isEnding = (): boolean => signal.aborted
   /** Until it was seen, unsealed and with an Engine that answers, that no container waits for us. */
   let startsPending = parts.startFailed
 
@@ -60,7 +61,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   }
 
   const follow = async (): Promise<void> => {
-    while (!signal.aborted) {
+    while (!isEnding()) {
       try {
         await engine.follow(
           event => {
@@ -83,10 +84,10 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   }
 
   const look = async (): Promise<void> => {
-    while (!signal.aborted) {
+    while (!isEnding()) {
       await quietly(delay(lookEveryMs, undefined, { signal, ref: false }))
       const blind = !streamIsOpen && (await parts.copies.list()).length > 0
-      if (!signal.aborted && (inDoubt || blind || parts.sealing.isSealed() || volumes.leaving.size > 0))
+      if (!isEnding() && (inDoubt || blind || parts.sealing.isSealed() || volumes.leaving.size > 0))
         await pass()
     }
   }
