@@ -47,15 +47,21 @@ const shared = {
 
 /**
  * Bundles the daemon into the one ES module `outFile`. koffi's own loader stays as it is: it requires
- * `@koromix/koffi-linux-<arch>`, which the rootfs therefore holds in a `node_modules` beside the bundle.
+ * `@koromix/koffi-linux-<arch>`, which the rootfs therefore holds in a `node_modules` beside the bundle. The
+ * fault points of src/fault-points.ts are in it only when asked for, by tests.
  */
-export async function bundleDaemon(entry: string, outFile: string): Promise<void> {
+export async function bundleDaemon(
+  entry: string,
+  outFile: string,
+  options: { faultPoints: boolean } = { faultPoints: false }
+): Promise<void> {
   await build({
     ...shared,
     entryPoints: [entry],
     outfile: outFile,
     format: 'esm',
     target: 'node24',
+    dropLabels: options.faultPoints ? [] : ['FAULT'],
     // CommonJS packages in an ES module still call require() for Node's own modules.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)"

@@ -4,6 +4,7 @@ import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
 import { connectEngine } from './engine/engine.ts'
 import { errnoOf, isSecretboxError, quote, SecretboxError } from './errors.ts'
+import { reach } from './fault-points.ts'
 import { adminApi } from './http/admin.ts'
 import { serveUnixSocket } from './http/serve.ts'
 import { describeStatus, describeVolumes } from './http/status.ts'
@@ -47,6 +48,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     allocate: (length: number) => syscalls.lockedBytes(length)
   }
   const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
+  FAULT: await reach('start.opened')
   await sweepStaging(store)
   const sealing = createSealing(keyslots, storeId)
   // Sealed is a state to serve in, not a reason to end: volumes must be answered for.
@@ -99,6 +101,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     })
   )
 
+  FAULT: await reach('start.listening')
   const ending = new AbortController()
   const watch = watchCopies(
     { engine, reconcile, attach, volumes, copies, sealing, log, startFailed: config.startFailed },

@@ -1,4 +1,5 @@
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { reach } from '../fault-points.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { Secret } from '../secret.ts'
 import type { Caller } from './authority.ts'
@@ -184,8 +185,10 @@ async function commitTree(
   tree: Manifest,
   outcome: Omit<ChangeResult, 'version'>
 ): Promise<ChangeResult> {
+  FAULT: await reach('change.staged')
   const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
   await permit.commit({ version, count: outcome.applied }, [...changes, ...staging.settle(blobsOf(tree))])
+  FAULT: await reach('change.committed')
   return { version, ...outcome }
 }
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { reach } from '../fault-points.ts'
 import { MountFlag, UmountFlag, type Syscalls } from '../syscalls.ts'
 import type { MountId } from '../vault/names.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
@@ -79,7 +80,9 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
       try {
         await mkdir(path, { recursive: true, mode: 0o700 })
         mountMemory(id, contents, options)
+        FAULT: await reach('mount.mounted')
         await writeContents(path, contents, options)
+        FAULT: await reach('mount.written')
         if (!options.rw)
           syscalls.mount(null, path, null, flags | MountFlag.remount | MountFlag.readOnly, null)
       } catch (error) {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Engine } from '../engine/engine.ts'
+import { reach } from '../fault-points.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
@@ -119,6 +120,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     const labels = new Map<string, CopyLabel>()
     for await (const label of labelsOf(store, null)) labels.set(label.mount, label)
     const judgements = await judge(new Set([...(await copies.list()), ...labels.keys()]), labels)
+    FAULT: await reach('reconcile.judged')
     for (const judgement of judgements) {
       // Held and counted: its Unmount will come.
       if (judgement.finding.action === 'keep' && volumes.uses.has(judgement.id))

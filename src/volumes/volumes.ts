@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { reach } from '../fault-points.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
@@ -82,6 +83,7 @@ export function createVolumes(parts: VolumesParts): Volumes {
         label: info => [putLabel(newLabel(volume, id, info?.version ?? null))]
       })
       try {
+        FAULT: await reach('mount.labelled')
         const contents: CopyContents = opened && {
           tree: subtree(opened.tree, options.path),
           read: entry => opened.read(entry)
@@ -142,6 +144,7 @@ export function createVolumes(parts: VolumesParts): Volumes {
 
     mount: (caller, name, id) =>
       locks.run(id, async () => {
+        FAULT: await reach('mount.begun')
         const volume = await getVolume(store, name)
         const device = copies.deviceOf(id)
         const use = uses.get(id)
@@ -151,11 +154,13 @@ export function createVolumes(parts: VolumesParts): Volumes {
           await makeCopy(caller, volume, id)
         }
         uses.set(id, { volume: name, count: (alive ? (use?.count ?? 0) : 0) + 1, since: performance.now() })
+        FAULT: await reach('mount.done')
         return copies.pathOf(id)
       }),
 
     unmount: (caller, name, id) =>
       locks.run(id, async () => {
+        FAULT: await reach('unmount.begun')
         const use = uses.get(id)
         if (use !== undefined && use.count > 1) {
           use.count--
@@ -170,7 +175,9 @@ export function createVolumes(parts: VolumesParts): Volumes {
           leaving.add(id)
           return
         }
+        FAULT: await reach('unmount.judged')
         await volumes.retire(caller, name, id)
+        FAULT: await reach('unmount.done')
       }),
 
     async retire(caller, volume, id) {
@@ -182,6 +189,7 @@ export function createVolumes(parts: VolumesParts): Volumes {
         if (copies.deviceOf(id) !== null) throw error
         log.error({ err: error, mount: id }, 'copy is gone, but could not be overwritten')
       }
+      FAULT: await reach('unmount.wiped')
       if (volume === null) return
       try {
         const permit = await gate.allow(caller, 'copy.wipe', { volume, mount: id })
