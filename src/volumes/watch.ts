@@ -38,6 +38,15 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   /** Until it was seen, unsealed and with an Engine that answers, that no container waits for us. */
   let startsPending = parts.startFailed
 
+  const startFailed = async (): Promise<void> => {
+    try {
+      await startFailedContainers({ engine, volumes, log })
+    } catch (err) {
+      startsPending = true
+      log.warn({ err }, 'cannot start the containers whose volumes could not be mounted before')
+    }
+  }
+
   const pass = sharingRuns(async () => {
     try {
       const findings = await parts.reconcile({ kind: 'daemon' }, true)
@@ -45,8 +54,9 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
       await parts.attach()
       if (await isSealed(parts.sealing)) startsPending = parts.startFailed
       else if (startsPending && streamIsOpen) {
-        await startFailedContainers({ engine, volumes, log })
         startsPending = false
+        // Not awaited: a start takes as long as it takes, and reconciling must go on meanwhile.
+        void startFailed()
       }
     } catch (err) {
       log.error({ err }, 'cannot reconcile')
