@@ -13,14 +13,12 @@ export interface BoxSummary {
   readonly changed: string
 }
 
-/** One entry of a box; `mode` is octal text (`0644`), `target` there for symlinks alone. */
-export interface BoxEntry {
-  readonly path: string
-  readonly type: 'file' | 'symlink' | 'directory'
-  readonly mode: string
-  readonly size: number
-  readonly target?: string
-}
+/** One entry of a box; modes are octal text (`0644`). */
+export type BoxEntry = { readonly path: string } & (
+  | { readonly type: 'file'; readonly mode: string; readonly size: number }
+  | { readonly type: 'directory'; readonly mode: string }
+  | { readonly type: 'symlink'; readonly target: string }
+)
 
 /** One version of a box with all its entries, parents first. */
 export interface BoxListing {
@@ -38,6 +36,15 @@ export interface ItemError {
   readonly path: string
   readonly code: ErrorCode
   readonly message: string
+  readonly hint?: string
+}
+
+/** A change that made a new version, unless nothing of it could be done. */
+export interface Change {
+  readonly version: number
+  /** How many items were done. */
+  readonly applied: number
+  readonly errors: readonly ItemError[]
 }
 
 /** A box's file, or its tree as tar when that was wished and the path is a directory. */
@@ -58,18 +65,15 @@ export interface Api {
   /** Throws `not_found` when there is no such box; reads nothing of it. Answers its newest version. */
   newestVersion(box: BoxName): Promise<number>
   /** Merges a tar into the box as one new version; entries that cannot be kept are named in `errors`. */
-  addTree(box: BoxName, tar: Body): Promise<{ version: number; added: number; errors: readonly ItemError[] }>
-  remove(
-    box: BoxName,
-    items: readonly { path: string; recursive: boolean }[]
-  ): Promise<{ version: number; removed: number; errors: readonly ItemError[] }>
+  addTree(box: BoxName, tar: Body): Promise<Change>
+  remove(box: BoxName, items: readonly { path: string; recursive: boolean }[]): Promise<Change>
   /** `mode` is octal text. With `ifVersion`, throws `precondition` unless that is the box's newest version. */
   putFile(
     box: BoxName,
     path: FilePath,
     body: Body,
     options?: { mode?: string | undefined; ifVersion?: number | undefined }
-  ): Promise<{ version: number }>
+  ): Promise<Change>
   /** With `tree`, a directory is answered as tar; without, it is an error. */
   read(
     box: BoxName,

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
-import type { Api } from './api.ts'
+import { SecretboxError } from '../errors.ts'
+import type { Api, ItemError } from './api.ts'
 import { errorLines, exitCodeOf, exitCodes, OutOfReach } from './failure.ts'
 import { printable } from './printable.ts'
 
@@ -29,6 +30,8 @@ export interface Cli {
   fail(error: unknown): void
   /** Acts on one item after the other; one that fails is told by `fail`, and the next has its turn. */
   each<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void>
+  /** Tells the items of a change that the daemon did not take, likewise. */
+  failEach(errors: readonly ItemError[]): void
   /** The exit status that the failures so far ask for. */
   exitCode(): number
 }
@@ -52,6 +55,10 @@ export function cliOf(surroundings: Surroundings): Cli {
     fail,
     async each(items, act) {
       for (const item of items) await act(item).catch(fail)
+    },
+    failEach(errors) {
+      for (const { code, message, hint } of errors)
+        fail(new SecretboxError(code, message, hint === undefined ? {} : { hint }))
     },
     exitCode: () => exitCode
   }

@@ -3,6 +3,7 @@ import { parseBoxName } from '../vault/names.ts'
 import type { BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { entryFields } from './entry-fields.ts'
 import { printerFor, type Fields } from './format.ts'
 import { parseVersion } from './version-number.ts'
 
@@ -45,12 +46,6 @@ function detailsOf(box: BoxListing): Record<string, unknown> {
     Created: box.created,
     Changed: box.changed,
     Size: box.bytes,
-    Files: box.files.map(({ path, type, mode, size, target }) => ({
-      Path: path,
-      Type: type,
-      Mode: mode,
-      Size: size,
-      ...(target === undefined ? {} : { Target: target })
-    }))
+    Files: box.files.map(entryFields)
   }
 }

@@ -1,4 +1,4 @@
-import { SecretboxError } from '../errors.ts'
+import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName } from '../vault/names.ts'
 import type { BoxSummary } from './api.ts'
 import type { Cli } from './cli.ts'
@@ -47,7 +47,11 @@ function named(cli: Cli, boxes: readonly BoxSummary[], names: readonly string[])
   return names.flatMap(name => {
     try {
       const box = byName.get(parseBoxName(name))
-      if (box === undefined) throw new SecretboxError('not_found', `no such box: ${JSON.stringify(name)}`)
+      if (box === undefined) {
+        throw new SecretboxError('not_found', `no such box ${quote(name)}`, {
+          hint: `create it with: docker vault create ${name}`
+        })
+      }
       return box
     } catch (error) {
       cli.fail(error)

@@ -5,6 +5,7 @@ import { addressText } from './address.ts'
 import type { BoxEntry, BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { entryFields } from './entry-fields.ts'
 import { printerFor, type Fields } from './format.ts'
 import { counted, humanSize } from './human.ts'
 import { listBoxes } from './list-boxes.ts'
@@ -51,7 +52,7 @@ const fields: Fields = {
   Path: { heading: 'PATH' },
   Type: { heading: 'TYPE' },
   Mode: { heading: 'MODE' },
-  Size: { heading: 'SIZE', show: humanSize },
+  Size: { heading: 'SIZE', show: (size?: number) => (size === undefined ? '' : humanSize(size)) },
   Target: { heading: 'TARGET' }
 }
 const columns = ['Box', 'Path', 'Type', 'Mode', 'Size', 'Target']
@@ -84,16 +85,8 @@ async function* boxesOf(cli: Cli, names: readonly string[]): AsyncGenerator<BoxL
   }
 }
 
-function rowOf(box: BoxListing, { path, type, mode, size, target = '' }: BoxEntry): Record<string, unknown> {
-  return {
-    Box: box.name,
-    Version: box.version,
-    Path: path,
-    Type: type,
-    Mode: mode,
-    Size: size,
-    Target: target
-  }
+function rowOf(box: BoxListing, entry: BoxEntry): Record<string, unknown> {
+  return { Box: box.name, Version: box.version, ...entryFields(entry) }
 }
 
 function lineOf(box: BoxListing, { path, type }: BoxEntry): string {
@@ -101,9 +94,8 @@ function lineOf(box: BoxListing, { path, type }: BoxEntry): string {
 }
 
 function drawBox(cli: Cli, box: BoxListing, entries: readonly BoxEntry[], trunc: boolean): void {
-  const files = box.files.filter(({ type }) => type !== 'directory').length
-  const heading = `${printable(box.name)}   version ${box.version}, ${counted(files, 'file')}, ${humanSize(box.bytes)}`
+  const heading = `${printable(box.name)}   version ${box.version}, ${counted(box.files.length, 'file')}, ${humanSize(box.bytes)}`
   for (const line of [heading, ...treeLines(entries)]) {
-    cli.print(trunc ? cut(line, cli.stdout.columns ?? Infinity) : line)
+    cli.print(trunc ? cut(line, cli.stdout.columns || Infinity) : line)
   }
 }

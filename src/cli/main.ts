@@ -26,7 +26,8 @@ async function main(): Promise<number> {
   const api = connectApi(() => findAdminSocket(env, invocation))
   const cli = cliOf({ name: invocation.name, env, stdin, stdout, stderr, api })
   try {
-    await programFor(cli, packageJson.version).parseAsync([...invocation.args], { from: 'user' })
+    const args = invocation.args.length === 0 ? ['--help'] : [...invocation.args]
+    await programFor(cli, packageJson.version).parseAsync(args, { from: 'user' })
     return cli.exitCode()
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode

@@ -40,7 +40,7 @@ export function programFor(cli: Cli, version: string): Command {
 // commander's own words for a wrong command line, in our form: `error:`, `hint:`, exit status 2.
 function rejecting(command: Command, help: string): Command {
   return command.exitOverride((error: CommanderError) => {
-    if (error.exitCode === 0 || error.code === 'commander.help') throw error
+    if (error.exitCode === 0) throw error
     const [message = '', guess] = error.message.replace(/^error: /, '').split('\n')
     throw new UsageError(message, guess === undefined ? `see: ${help}` : guess.replace(/^\((.*)\)$/, '$1'))
   })

@@ -46,14 +46,10 @@ export function put(cli: Cli): Command {
       const path = parseFilePath(pathText)
       if (path === '')
         throw new UsageError(`bad path ${quote(pathText)}: it names the box itself, not a file in it`)
+      const secret = await secretFrom(cli, `${box}:${path}`, options)
       const progress = startProgress(cli.stderr, `storing "${box}:${path}"`)
       try {
-        await cli.api.putFile(
-          box,
-          path,
-          progress.count(await secretFrom(cli, `${box}:${path}`, options)),
-          options
-        )
+        await cli.api.putFile(box, path, progress.count(secret), options)
       } finally {
         progress.end()
       }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { SecretboxError } from '../errors.ts'
 import { parseBoxName } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
@@ -20,6 +19,6 @@ export function remove(cli: Cli): Command {
         box,
         paths.map(path => ({ path, recursive }))
       )
-      for (const { code, message } of errors) cli.fail(new SecretboxError(code, message))
+      cli.failEach(errors)
     })
 }

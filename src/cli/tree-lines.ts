@@ -35,7 +35,7 @@ function rowsOf(branch: Branch, indent: string): string[][] {
 }
 
 function labelOf(name: string, { entry, children }: Branch): string {
-  if (entry?.type === 'symlink') return `${printable(name)} -> ${printable(entry.target ?? '')}`
+  if (entry?.type === 'symlink') return `${printable(name)} -> ${printable(entry.target)}`
   return printable(name) + (children.size > 0 || entry?.type === 'directory' ? '/' : '')
 }
 

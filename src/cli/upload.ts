@@ -1,4 +1,4 @@
-import { SecretboxError } from '../errors.ts'
+import type { SecretboxError } from '../errors.ts'
 import type { BoxName } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import type { OperatorFile } from './operator-files.ts'
@@ -19,7 +19,7 @@ export async function upload(cli: Cli, box: BoxName, files: readonly OperatorFil
     const progress = startProgress(cli.stderr, `adding to "${box}"`)
     try {
       const { errors } = await cli.api.addTree(box, progress.count(tarOf([...left], leaveOut)))
-      for (const { code, message } of errors) cli.fail(new SecretboxError(code, message))
+      cli.failEach(errors)
       return
     } catch (error) {
       // The daemon keeps nothing of an upload that breaks off: the others go again without this one.

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import { done } from './run.ts'
+import { useCli } from './use-cli.ts'
+
+const { run } = useCli()
+
+test('row 18: create makes each box on its own; one that exists is an error and stays as it is', async () => {
+  expect(await run(['create', 'one', 'two words', 'ключ 🔑', '...'])).toMatchObject(
+    done('one\ntwo words\nключ 🔑\n...\n')
+  )
+  await run(['put', 'one', 'pw'], { input: 'x' })
+  expect(await run(['create', 'one', 'three'])).toMatchObject({
+    code: 1,
+    stdout: 'three\n',
+    stderr: 'error: box "one" exists already\n'
+  })
+  expect(await run(['read', 'one:pw'])).toMatchObject(done('x'))
+})
+
+test.each([
+  ['', 'it is empty'],
+  ['a/b', 'it contains "/"'],
+  ['a:b', 'it contains ":"'],
+  ['..', '"." and ".." are not names'],
+  ['a\nb', 'it contains a control character'],
+  ['x'.repeat(256), 'it is longer than 255 bytes']
+])('row 5: %j is no name for a box', async (name, reason) => {
+  expect(await run(['create', name])).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr:
+      `error: bad box name ${JSON.stringify(name)}: ${reason}\n` +
+      'hint: a name is 1 to 255 bytes of UTF-8 without "/", ":" or control characters\n'
+  })
+})
+
+test('row 19: destroy takes away each box; a missing one is an error unless forced', async () => {
+  await run(['create', 'd1', 'd2', 'd3'])
+  expect(await run(['destroy', 'd1', 'gone', 'd2'])).toMatchObject({
+    code: 1,
+    stdout: 'd1\nd2\n',
+    stderr: 'error: no such box "gone"\nhint: create it with: docker vault create gone\n'
+  })
+  expect(await run(['destroy', '-f', 'd1', 'd3'])).toMatchObject(done('d3\n'))
+  expect(await run(['destroy', '--force', 'a/b'])).toMatchObject({ code: 1 })
+  expect(await run(['destroy-box', 'd3'])).toMatchObject({ code: 1, stdout: '' })
+})
+
+test('row 34: list --boxes prints names alone when it is piped', async () => {
+  await run(['create', 'l1', 'l2'])
+  await run(['put', 'l2', 'certs/ca.pem'], { input: '12345' })
+  const { stdout } = await run(['list', '--boxes'])
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['l1', 'l2']))
+  expect(await run(['ls', '-b', 'l2', 'l1', 'l0'])).toMatchObject({
+    code: 1,
+    stdout: 'l2\nl1\n',
+    stderr: 'error: no such box "l0"\nhint: create it with: docker vault create l0\n'
+  })
+  expect(await run(['ls', '-b', '-r', 'pem$', 'l1', 'l2'])).toMatchObject(done('l2\n'))
+  expect(await run(['ls', '-b', '-f', '{{.Name}} {{.Version}} {{.Files}} {{.Size}}', 'l2'])).toMatchObject(
+    done('l2 2 2 5\n')
+  )
+  expect(await run(['ls', '-b', '-f', 'table {{.Name}}\\t{{.Size}}', 'l2', 'l1'])).toMatchObject(
+    done('BOX   SIZE\nl2    5B\nl1    0B\n')
+  )
+  const json = await run(['ls', '-b', '-f', 'json', 'l2'])
+  expect(JSON.parse(json.stdout)).toEqual({
+    Name: 'l2',
+    Version: 2,
+    Files: 2,
+    Size: 5,
+    Created: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    Changed: expect.stringMatching(/^\d{4}-.*Z$/) as string
+  })
+})

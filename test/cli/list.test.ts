@@ -1,0 +1,134 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { done } from './run.ts'
+import { useCli } from './use-cli.ts'
+
+const { run } = useCli()
+beforeAll(async () => {
+  await run(['create', 'db', 'empty', 'web'])
+  await run(['put', 'db', 'certs/key.pem'], { input: '12345' })
+  await run(['put', '-m', '0440', 'db', 'password'], { input: '1' })
+  await run(['put', 'web', 'ü'], { input: '' })
+  const cwd = await mkdtemp(join(tmpdir(), 'list-'))
+  await symlink('../password', join(cwd, 'link'))
+  await run(['add', 'db', 'link'], { cwd })
+  await rm(cwd, { recursive: true })
+})
+
+test('row 32: without a name every box is listed, as plain lines when piped; ls does the same', async () => {
+  const all = done('db:certs/\ndb:certs/key.pem\ndb:link\ndb:password\nweb:ü\n')
+  expect(await run(['list'])).toMatchObject(all)
+  expect(await run(['ls'])).toMatchObject(all)
+  expect(await run(['list', 'web', 'empty'])).toMatchObject(done('web:ü\n'))
+})
+
+test('row 33: a missing box is an error, and the others are listed', async () => {
+  expect(await run(['list', 'none', 'web'])).toMatchObject({
+    code: 1,
+    stdout: 'web:ü\n',
+    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+  })
+})
+
+test('row 35: --format takes table, table templates, json and templates', async () => {
+  expect(await run(['list', '--format', 'table', 'db'])).toMatchObject(
+    done(
+      'BOX   PATH            TYPE        MODE   SIZE   TARGET\n' +
+        'db    certs           directory   0755\n' +
+        'db    certs/key.pem   file        0600   5B\n' +
+        'db    link            symlink                   ../password\n' +
+        'db    password        file        0440   1B\n'
+    )
+  )
+  expect(await run(['list', '-f', 'table {{.Path}}\\t{{.Size}} in {{upper .Box}}', 'db'])).toMatchObject(
+    done(
+      'PATH            SIZE in \ncerts            in DB\ncerts/key.pem   5B in DB\nlink             in DB\npassword        1B in DB\n'.replace(
+        'in \n',
+        'in\n'
+      )
+    )
+  )
+  expect(
+    await run(['list', '-f', '{{.Box}} {{.Version}} {{.Mode}} {{.Size}} {{.Path | upper}}', 'db'])
+  ).toMatchObject(done('db 4 0755  CERTS\ndb 4 0600 5 CERTS/KEY.PEM\ndb 4   LINK\ndb 4 0440 1 PASSWORD\n'))
+  const { stdout } = await run(['list', '--format=json', 'db'])
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as unknown)
+  ).toEqual([
+    { Box: 'db', Version: 4, Path: 'certs', Type: 'directory', Mode: '0755' },
+    { Box: 'db', Version: 4, Path: 'certs/key.pem', Type: 'file', Mode: '0600', Size: 5 },
+    { Box: 'db', Version: 4, Path: 'link', Type: 'symlink', Target: '../password' },
+    { Box: 'db', Version: 4, Path: 'password', Type: 'file', Mode: '0440', Size: 1 }
+  ])
+})
+
+test('row 35: a format that is not understood is a mistake', async () => {
+  expect(await run(['list', '--format', '{{.Nmae}}'])).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr:
+      'error: bad format: there is no field ".Nmae"\n' +
+      'hint: known fields: .Box .Version .Path .Type .Mode .Size .Target; functions: json upper lower\n'
+  })
+})
+
+test('row 36: --pattern lists only paths that match', async () => {
+  expect(await run(['list', '--pattern', 'pass'])).toMatchObject(done('db:password\n'))
+  expect(await run(['list', '-r', '^.$'])).toMatchObject(done('web:ü\n'))
+  expect(await run(['list', '-r', '(', 'db'])).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: 'error: bad pattern "(": Invalid regular expression: /(/u: Unterminated group\n'
+  })
+})
+
+test('inspect tells all but contents, as an array, and goes on after a missing box', async () => {
+  const { code, stdout, stderr } = await run(['inspect', 'none', 'db'])
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+  })
+  expect(JSON.parse(stdout)).toEqual([
+    {
+      Name: 'db',
+      ID: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+      Version: 4,
+      Created: expect.stringMatching(/Z$/) as string,
+      Changed: expect.stringMatching(/Z$/) as string,
+      Size: 6,
+      Files: [
+        { Path: 'certs', Type: 'directory', Mode: '0755' },
+        { Path: 'certs/key.pem', Type: 'file', Mode: '0600', Size: 5 },
+        { Path: 'link', Type: 'symlink', Target: '../password' },
+        { Path: 'password', Type: 'file', Mode: '0440', Size: 1 }
+      ]
+    }
+  ])
+})
+
+test('inspect takes a format, and an older version', async () => {
+  expect(
+    await run(['inspect', '-f', '{{.Name}} {{.Version}} {{json .Files}}', '--version', '1', 'db'])
+  ).toMatchObject(done('db 1 []\n'))
+  expect(await run(['inspect', '--version', '0', 'db'])).toMatchObject({
+    code: 2,
+    stderr: 'error: bad version "0": a version is a whole number from 1 on\n'
+  })
+})
+
+test('status tells whether the vault is unsealed and what it holds', async () => {
+  const { code, stdout, stderr } = await run(['status'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^sealed: +false$/m)
+  expect(stdout).toMatch(/^boxes: +3$/m)
+  expect(await run(['status', '--format', '{{.boxes}} {{.sealed}}'])).toMatchObject(done('3 false\n'))
+  expect(JSON.parse((await run(['status', '--format', 'json'])).stdout)).toMatchObject({
+    boxes: 3,
+    volumes: 0
+  })
+})

@@ -1,0 +1,110 @@
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { done, runProgram } from './run.ts'
+import { atTerminal, type Terminal } from './terminal.ts'
+import { useCli } from './use-cli.ts'
+
+const { run, daemon, program } = useCli()
+beforeAll(async () => {
+  await run(['create', 'box', 'none'])
+})
+
+function start(args: string): Terminal {
+  return atTerminal(`"${process.execPath}" "${program()}" ${args}`, {
+    SECRETBOX_SOCKET: daemon().adminSocket
+  })
+}
+
+test('put asks at a terminal, shows nothing of what is typed, and stores the line', async () => {
+  const terminal = start('put box pw')
+  // Typed: a wrong character and a wrong umlaut, each taken back, then the rest.
+  await terminal.type('Secret for "box:pw" (not shown): ', 'hunterX\u007fü\u007f2ß\r')
+  expect(await terminal.ended).toEqual({ code: 0, screen: 'Secret for "box:pw" (not shown): \n' })
+  expect(await run(['read', 'box:pw'])).toMatchObject(done('hunter2ß'))
+})
+
+test('put stores a line that was begun anew with Ctrl-U and ended with Ctrl-D', async () => {
+  const terminal = start('put box anew')
+  await terminal.type('(not shown): ', 'wrong\u0015right\u0004')
+  expect(await terminal.ended).toMatchObject({ code: 0 })
+  expect(await run(['read', 'box:anew'])).toMatchObject(done('right'))
+})
+
+test('put stores nothing when nothing is typed, or when it is interrupted', async () => {
+  const empty = start('put box nothing')
+  await empty.type('(not shown): ', '\r')
+  expect(await empty.ended).toEqual({
+    code: 1,
+    screen: 'Secret for "box:nothing" (not shown): \nerror: nothing was typed, so nothing was stored\n'
+  })
+  const interrupted = start('put box nothing')
+  await interrupted.type('(not shown): ', 'hunt\u0003')
+  expect(await interrupted.ended).toEqual({
+    code: 1,
+    screen: 'Secret for "box:nothing" (not shown): \nerror: interrupted: nothing was stored\n'
+  })
+  expect(await run(['read', 'box:nothing'])).toMatchObject({ code: 1 })
+})
+
+test('a transfer that takes long says how far it is', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'terminal-'))
+  const fifo = join(directory, 'fifo')
+  await runProgram('mkfifo', [fifo])
+  const terminal = start(`put box slow < ${fifo}`)
+  const input = await open(fifo, 'w')
+  await input.write('slow')
+  await terminal.type('storing "box:slow": 4B, ', '')
+  await input.close()
+  const { code, screen } = await terminal.ended
+  expect(code).toBe(0)
+  expect(screen.endsWith('\r\u001b[K')).toBe(true)
+  await rm(directory, { recursive: true })
+  expect(await run(['read', 'box:slow'])).toMatchObject(done('slow'))
+})
+
+test('row 32: at a terminal list draws a tree, in which no name steers the terminal', async () => {
+  await run(['create', 'tree'])
+  await run(['put', 'tree', 'certs/ca.pem'], { input: '12345' })
+  await run(['put', 'tree', 'certs/\u001b[31mred\u202e\n'], { input: '' })
+  const tree =
+    'tree   version 3, 3 files, 5B\n' +
+    '└── certs/                      0755\n' +
+    '    ├── \\u001b[31mred\\u202e\\n   0600   0B\n' +
+    '    └── ca.pem                  0600   5B\n'
+  expect(await start('list tree').ended).toEqual({ code: 0, screen: tree })
+  expect((await start('list none tree').ended).screen).toBe(`none   version 1, 0 files, 0B\n${tree}`)
+  expect((await start('list -r pem tree').ended).screen).toBe(
+    'tree   version 3, 3 files, 5B\n└── certs/\n    └── ca.pem   0600   5B\n'
+  )
+})
+
+test('at a terminal --quiet keeps to plain lines, and --boxes is a table', async () => {
+  await run(['create', 'plain'])
+  await run(['put', 'plain', 'a/b'], { input: '' })
+  expect((await start('list -q plain').ended).screen).toBe('plain:a/\nplain:a/b\n')
+  expect((await start('list -b -q plain').ended).screen).toBe('plain\n')
+  expect((await start('list -b plain').ended).screen).toMatch(
+    /^BOX {5,}VERSION {3}FILES {3}SIZE {3}CHANGED\nplain {3}2 {9}2 {7}0B {5}(just now|\d+ seconds? ago)\n$/
+  )
+})
+
+test('at a terminal a template escapes what it prints, too', async () => {
+  await run(['create', 'esc'])
+  await run(['put', 'esc', 'a\nb'], { input: '' })
+  expect((await start("list -f '{{.Path}}' esc").ended).screen).toBe('a\\nb\n')
+  expect(await run(['list', '-f', '{{.Path}}', 'esc'])).toMatchObject(done('a\nb\n'))
+})
+
+test('at a terminal long lines are cut, unless --no-trunc', async () => {
+  await run(['create', 'long'])
+  await run(['put', 'long', 'x'.repeat(60)], { input: '' })
+  const narrow = 'stty cols 30; '
+  const command = `"${process.execPath}" "${program()}" list long`
+  const env = { SECRETBOX_SOCKET: daemon().adminSocket }
+  expect((await atTerminal(narrow + command, env).ended).screen).toBe(
+    `long   version 2, 1 file, 0B\n└── ${'x'.repeat(25)}…\n`
+  )
+  expect((await atTerminal(`${narrow + command} --no-trunc`, env).ended).screen).toContain('x'.repeat(60))
+})
