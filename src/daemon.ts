@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
@@ -35,6 +35,8 @@ const closeTimeoutMs = 4000
 async function startDaemon(config: Config, log: Logger): Promise<() => Promise<void>> {
   const syscalls = loadSyscalls()
   syscalls.forbidDumps()
+  // Whatever the daemon makes, SQLite's files too, is for root alone.
+  process.umask(0o077)
   for (const directory of [config.dataDir, config.keyDir]) makePrivate(directory)
 
   const sodium = await loadSodium()
@@ -119,11 +121,10 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   }
 }
 
-/** Root's own directory, made when missing. Throws `unavailable`. */
+/** Makes a directory for root alone when it is missing; one that is there keeps its mode. Throws `unavailable`. */
 function makePrivate(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    chmodSync(directory, 0o700)
   } catch (error) {
     throw new SecretboxError(
       'unavailable',
