@@ -39,6 +39,15 @@ export function versionExpected(request: Request): number | null {
   return Number(match[1])
 }
 
+/** True when `If-None-Match: *` asks to put only what is not there yet. Throws `invalid` for any other value. */
+export function onlyIfAbsent(request: Request): boolean {
+  const header = request.get('If-None-Match')
+  if (header !== undefined && header !== '*') {
+    throw new SecretboxError('invalid', `bad If-None-Match ${quote(header)}: only * is understood`)
+  }
+  return header === '*'
+}
+
 /** A whole number from the query. Throws `invalid`. */
 export function numberIn<T>(name: string, value: unknown, missing: T): number | T {
   if (value === undefined) return missing

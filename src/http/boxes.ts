@@ -8,7 +8,15 @@ import type { ChangeResult, IncomingEdit } from '../vault/change.ts'
 import { parseFilePath, parseLinkTarget, type BoxName, type FilePath } from '../vault/names.ts'
 import { fileAt, subtree } from '../vault/tree.ts'
 import type { BoxSummary, OpenedVersion, Vault } from '../vault/vault.ts'
-import { flagIn, modeIn, parseAddress, textOf, versionAsked, versionExpected } from './address.ts'
+import {
+  flagIn,
+  modeIn,
+  onlyIfAbsent,
+  parseAddress,
+  textOf,
+  versionAsked,
+  versionExpected
+} from './address.ts'
 import { editsFromTar, tarOf } from './tar.ts'
 
 /** The mode of a file that was put without one. */
@@ -54,7 +62,7 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
       return
     case 'PUT':
       if (request.is(tarType) === tarType) {
-        const change = { edits: editsFromTar(request), partial: true, ifVersion: versionExpected(request) }
+        const change = { edits: editsFromTar(request), partial: true, ...conditionsOf(request) }
         changed(response, await vault.change(caller, box, change))
       } else {
         await refuseBody(request)
@@ -99,18 +107,18 @@ async function patchBox({ vault, caller, request, response }: Ask, box: BoxName)
 
 async function onPath(ask: Ask, box: BoxName, path: FilePath): Promise<void> {
   const { vault, caller, request, response } = ask
-  const change = async (edit: IncomingEdit): Promise<void> => {
-    const request_ = { edits: [edit], partial: false, ifVersion: versionExpected(request) }
-    changed(response, await vault.change(caller, box, request_))
+  const apply = async (edit: IncomingEdit): Promise<void> => {
+    const change = { edits: [edit], partial: false, ...conditionsOf(request) }
+    changed(response, await vault.change(caller, box, change))
   }
   switch (request.method) {
     case 'GET':
     case 'HEAD':
       return wantsTar(request) ? sendTar(ask, box, path) : sendFile(ask, box, path)
     case 'PUT':
-      return change(await editOfPut(request, path))
+      return apply(await editOfPut(request, path))
     case 'DELETE':
-      return change({ op: 'remove', path, recursive: flagIn('recursive', request.query['recursive']) })
+      return apply({ op: 'remove', path, recursive: flagIn('recursive', request.query['recursive']) })
     default:
       allow(request, ['GET', 'HEAD', 'PUT', 'DELETE'])
   }
@@ -232,6 +240,10 @@ function changed(response: Response, { version, applied, errors }: ChangeResult)
       ...(error.hint === undefined ? {} : { hint: error.hint })
     }))
   })
+}
+
+function conditionsOf(request: Request): { ifVersion: number | null; ifAbsent: boolean } {
+  return { ifVersion: versionExpected(request), ifAbsent: onlyIfAbsent(request) }
 }
 
 /** A box as listings show it. */

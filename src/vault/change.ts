@@ -32,6 +32,8 @@ export type IncomingEdit =
 export interface ChangeRequest {
   readonly edits: AsyncIterable<IncomingEdit> | Iterable<IncomingEdit>
   readonly partial: boolean
+  /** What is put must not be there yet. */
+  readonly ifAbsent?: boolean
   /** The newest version the caller knows, or null for whatever it is. */
   readonly ifVersion: number | null
 }
@@ -141,7 +143,7 @@ async function commitStaged(
       }
       checkVersion(box, request.ifVersion)
       base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
-      const { tree, errors } = applyAll(base, staged, request.partial)
+      const { tree, errors } = applyAll(base, staged, request)
       const applied = staged.length - errors.length
       if (applied === 0 && errors.length > 0) {
         await staging.discard()
@@ -161,14 +163,14 @@ async function commitStaged(
 function applyAll(
   base: Manifest,
   staged: readonly StagedEdit[],
-  partial: boolean
+  { partial, ifAbsent = false }: ChangeRequest
 ): { tree: Manifest; errors: { path: string; error: SecretboxError }[] } {
   const tree = new Map(base)
   const errors: { path: string; error: SecretboxError }[] = []
   for (const one of staged) {
     try {
       if (one.edit === null) throw one.error
-      editInPlace(tree, one.edit)
+      editInPlace(tree, one.edit.op === 'put' ? { ...one.edit, ifAbsent } : one.edit)
     } catch (error) {
       if (!partial || !(error instanceof SecretboxError)) throw error
       errors.push({ path: one.path, error })

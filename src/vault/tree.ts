@@ -55,14 +55,22 @@ export function resolvePath<I>(tree: Tree<I>, path: FilePath, options: { follow:
   return at
 }
 
-/** What to do to a tree. `put` replaces files and symlinks and keeps directories; `remove` needs `recursive` for directories. */
+/**
+ * What to do to a tree. `put` replaces files and symlinks, unless told `ifAbsent`, and keeps directories;
+ * `remove` needs `recursive` for directories.
+ */
 export type Edit<Inline> =
-  | { readonly op: 'put'; readonly path: FilePath; readonly entry: Entry<Inline> }
+  | {
+      readonly op: 'put'
+      readonly path: FilePath
+      readonly entry: Entry<Inline>
+      readonly ifAbsent?: boolean
+    }
   | { readonly op: 'remove'; readonly path: FilePath; readonly recursive: boolean }
 
 /**
  * The tree after one edit. Symlinks among the parents are followed inside the box, missing parents are made.
- * Throws `invalid` (root, a parent that is a file, file against directory) or `not_found` (remove).
+ * Throws `invalid` (root, a parent that is a file, file against directory), `exists` or `not_found` (remove).
  */
 export function editTree<I>(tree: Tree<I>, edit: Edit<I>): Tree<I> {
   const next = new Map(tree)
@@ -72,11 +80,16 @@ export function editTree<I>(tree: Tree<I>, edit: Edit<I>): Tree<I> {
 
 /** As `editTree`, for a tree that nobody else sees yet; a failed edit leaves it as it was. */
 export function editInPlace<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>): void {
-  if (edit.op === 'put') putEntry(tree, edit.path, edit.entry)
+  if (edit.op === 'put') putEntry(tree, edit.path, edit.entry, edit.ifAbsent ?? false)
   else removeEntry(tree, edit.path, edit.recursive)
 }
 
-function putEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, entry: Entry<I>): void {
+function putEntry<I>(
+  tree: Map<FilePath, Entry<I>>,
+  path: FilePath,
+  entry: Entry<I>,
+  ifAbsent: boolean
+): void {
   const at = resolvePath(tree, path, { follow: false })
   if (at === '') {
     if (entry.type === 'directory') return
@@ -94,6 +107,9 @@ function putEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, entry: Entry
     }
   }
   const present = tree.get(at)
+  if (ifAbsent && present !== undefined) {
+    throw new SecretboxError('exists', `cannot put ${quote(path)}: a ${present.type} has that name already`)
+  }
   if (present?.type === 'directory' && entry.type !== 'directory') {
     throw new SecretboxError('invalid', `cannot put ${quote(path)}: a directory has that name`)
   }
