@@ -1,5 +1,5 @@
 import { quote, SecretboxError } from '../errors.ts'
-import { childOf, parentOf, type FilePath } from './names.ts'
+import { childOf, parentOf, parseFilePath, type FilePath } from './names.ts'
 
 /** Where a file's bytes are: in the manifest itself, or in a blob of its own. */
 export type Content<Inline> = { readonly inline: Inline } | { readonly blob: string }
@@ -98,6 +98,8 @@ function putEntry<I>(
       `cannot put ${quote(path)}: it names the box itself, not a file in it`
     )
   }
+  // A symlink's target may hold longer components than a path, and make a longer path with what follows it.
+  parseFilePath(at)
   const missing: FilePath[] = []
   for (let parent = parentOf(at); parent !== null && parent !== ''; parent = parentOf(parent)) {
     const found = tree.get(parent)
