@@ -34,12 +34,17 @@ const Environment = z.object({
   SECRETBOX_PLUGIN_SOCKET: z.string().min(1).default('/run/docker/plugins/secretbox.sock'),
   SECRETBOX_ADMIN_SOCKET: z.string().min(1).optional(),
   SECRETBOX_DOCKER_SOCKET: z.string().min(1).default('/var/run/docker.sock'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  LOG_LEVEL: z
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+      'it must be trace, debug, info, warn, error or silent'
+    )
+    .default('info'),
   MAX_BOX_BYTES: count(1, 128 << 20),
   MAX_BOX_ENTRIES: count(1, 20_000),
   MAX_VERSIONS: count(1, 100),
   MAX_AUDIT_ENTRIES: count(1, 1_000_000),
-  START_FAILED: z.enum(['true', 'false']).default('true'),
+  START_FAILED: z.enum(['true', 'false'], 'it must be true or false').default('true'),
   GRACE_SECONDS: count(0, 45)
 })
 
