@@ -1,0 +1,109 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+
+const src = new URL('../../src/', import.meta.url).pathname
+const files = globSync('**/*.ts', { cwd: src })
+
+/** Which rooms a room may import; a file that lies in `src` itself is a room of its own. Only `daemon` builds things. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  secret: [],
+  durable: [],
+  syscalls: [],
+  'fault-points': [],
+  config: ['errors', 'vault'],
+  store: ['errors', 'durable'],
+  seal: ['errors', 'secret', 'durable', 'store'],
+  vault: ['errors', 'secret', 'fault-points', 'seal', 'store'],
+  engine: [],
+  volumes: ['errors', 'secret', 'fault-points', 'syscalls', 'vault', 'store', 'engine'],
+  http: ['errors', 'secret', 'syscalls', 'config', 'vault', 'store', 'volumes', 'engine'],
+  cli: ['errors', 'vault'],
+  daemon: [
+    'errors',
+    'config',
+    'syscalls',
+    'fault-points',
+    'seal',
+    'store',
+    'vault',
+    'volumes',
+    'engine',
+    'http'
+  ]
+}
+
+/** What knows a package, as a room or one file of it; `import type` counts like any other import. */
+const knownBy: Readonly<Record<string, readonly string[]>> = {
+  express: ['http'],
+  dockerode: ['engine', 'cli'],
+  'libsodium-wrappers-sumo': ['seal/sodium.ts'],
+  'node:sqlite': ['store/sqlite.ts'],
+  koffi: ['syscalls.ts'],
+  'tar-stream': ['http', 'cli'],
+  commander: ['cli']
+}
+
+/** What the command line shares with the daemon: no more than words. */
+const sharedWithCli = ['errors.ts', 'vault/names.ts']
+
+function importsOf(file: string): string[] {
+  return ts
+    .preProcessFile(readFileSync(join(src, file), 'utf8'))
+    .importedFiles.map(({ fileName }) => fileName)
+}
+
+/** The files of ours that a file imports, relative to `src`. */
+function ownImportsOf(file: string): string[] {
+  return importsOf(file)
+    .filter(name => name.startsWith('.'))
+    .map(name => normalize(join(dirname(file), name)))
+}
+
+function roomOf(file: string): string {
+  return file.includes('/') ? file.slice(0, file.indexOf('/')) : file.replace(/\.ts$/, '')
+}
+
+test('every folder and file of src is a room with a rule', () => {
+  expect([...new Set(files.map(roomOf))].sort()).toEqual(Object.keys(mayImport).sort())
+})
+
+test.each(Object.entries(mayImport))('%s imports only %j', (room, allowed) => {
+  const forbidden = files
+    .filter(file => roomOf(file) === room)
+    .flatMap(file => ownImportsOf(file).map(imported => `${file} imports ${imported}`))
+    .filter(line => {
+      const imported = line.slice(line.lastIndexOf(' ') + 1)
+      return imported.endsWith('.ts') && roomOf(imported) !== room && !allowed.includes(roomOf(imported))
+    })
+  expect(forbidden).toEqual([])
+})
+
+test.each(Object.entries(knownBy))('only the right rooms know %s: %j', (name, rooms) => {
+  const knowing = files.filter(file => importsOf(file).some(imported => imported.split('/')[0] === name))
+  expect(knowing.length).toBeGreaterThan(0)
+  expect(knowing.filter(file => !rooms.includes(file) && !rooms.includes(roomOf(file)))).toEqual([])
+})
+
+test('the command line shares only errors and names with the daemon', () => {
+  const shared = files
+    .filter(file => roomOf(file) === 'cli')
+    .flatMap(ownImportsOf)
+    .filter(imported => imported.endsWith('.ts') && roomOf(imported) !== 'cli')
+  expect([...new Set(shared)].sort()).toEqual(sharedWithCli)
+})
+
+test('no two rooms import each other, not even by way of a third', () => {
+  const rooms = Object.keys(mayImport)
+  const reached = (room: string, path: readonly string[]): readonly string[] | null => {
+    if (path.includes(room)) return [...path, room]
+    for (const next of mayImport[room] ?? []) {
+      const cycle = reached(next, [...path, room])
+      if (cycle !== null) return cycle
+    }
+    return null
+  }
+  expect(rooms.map(room => reached(room, [])).filter(cycle => cycle !== null)).toEqual([])
+})
