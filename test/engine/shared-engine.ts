@@ -61,7 +61,7 @@ export async function startContainer(engine: Engine, dockerArgs: readonly string
 
 /** The copies that are mounted below the Engine's data root, as mount points on the host. */
 export async function liveCopies(engine: Engine): Promise<string[]> {
-  return (await mountsBelow(`${engine.dataRoot}/plugins`)).filter(point =>
-    /\/propagated-mount\/./.test(point)
-  )
+  const points = await mountsBelow(`${engine.dataRoot}/plugins`)
+  // Propagation shows one mount at one point more than once.
+  return [...new Set(points)].filter(point => /\/propagated-mount\/./.test(point))
 }

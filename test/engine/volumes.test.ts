@@ -70,15 +70,14 @@ test('a volume of a missing box is refused and the message names the box', async
   expect(stderr).toContain('"no-such-box"')
 })
 
-test('a second create with the same options succeeds and with other options fails', async () => {
+test('a second create of a volume changes nothing about it', async () => {
   const box = freshName('twice')
   await makeBox(engine, box, { password: 'p' })
-  const create = ['volume', 'create', '-d', 'secretbox', '-o', 'uid=7']
-  await engine.docker([...create, box])
-  await engine.docker([...create, box])
-  const { code, stderr } = await engine.tryDocker(['volume', 'create', '-d', 'secretbox', '-o', 'uid=8', box])
-  expect(code).not.toBe(0)
-  expect(stderr).toContain(`"${box}"`)
+  await engine.docker(['volume', 'create', '-d', 'secretbox', '-o', 'uid=7', box])
+  const before = await inspectVolume(box)
+  // For a volume it knows, the Engine itself answers "created", whatever the options are.
+  await engine.docker(['volume', 'create', '-d', 'secretbox', '-o', 'uid=8', box])
+  expect(await inspectVolume(box)).toEqual(before)
   await engine.docker(['volume', 'rm', box])
 })
 
