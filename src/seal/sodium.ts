@@ -1,10 +1,13 @@
 import sodium from 'libsodium-wrappers-sumo'
 
-/** The two primitives taken from libsodium. Outputs belong to the caller, who zeroes what is secret. */
+/**
+ * The two primitives taken from libsodium. Outputs belong to the caller, who zeroes what is secret. Arguments of
+ * another length throw: a wiped key has none, and BLAKE2b would take that for a hash without key.
+ */
 export interface Sodium {
   /** HChaCha20(key: 32 bytes, input: 16 bytes) → 32 bytes (draft-irtf-cfrg-xchacha, section 2.2). */
   hchacha20(key: Uint8Array, input: Uint8Array): Buffer
-  /** Keyed BLAKE2b (RFC 7693) of `message`, 16–64 bytes out. */
+  /** Keyed BLAKE2b (RFC 7693) of `message`, key of 16–64 bytes, 16–64 bytes out. */
   keyedHash(key: Uint8Array, message: Uint8Array, length: number): Buffer
 }
 
@@ -53,6 +56,9 @@ export async function loadSodium(): Promise<Sodium> {
       if (run(block, addresses) !== 0) throw new Error('libsodium refused its arguments')
       const out = Buffer.alloc(outLength)
       out.set(raw.HEAPU8.subarray(block, block + outLength))
+      // BLAKE2b leaves its result on the C stack, whose place is not exported: the same again on zeros overwrites it.
+      raw.HEAPU8.fill(0, block, block + total)
+      run(block, addresses)
       return out
     } finally {
       raw.HEAPU8.fill(0, block, block + total)
@@ -61,13 +67,18 @@ export async function loadSodium(): Promise<Sodium> {
   }
 
   return {
-    hchacha20: (key, input) =>
-      call(32, [input, key], (out, [inputAt = 0, keyAt = 0]) =>
+    hchacha20(key, input) {
+      if (key.length !== 32) throw new RangeError('a key has 32 bytes')
+      if (input.length !== 16) throw new RangeError('the input has 16 bytes')
+      return call(32, [input, key], (out, [inputAt = 0, keyAt = 0]) =>
         raw._crypto_core_hchacha20(out, inputAt, keyAt, 0)
-      ),
-    keyedHash: (key, message, length) =>
-      call(length, [message, key], (out, [messageAt = 0, keyAt = 0]) =>
+      )
+    },
+    keyedHash(key, message, length) {
+      if (key.length < 16 || key.length > 64) throw new RangeError('a key has 16 to 64 bytes')
+      return call(length, [message, key], (out, [messageAt = 0, keyAt = 0]) =>
         raw._crypto_generichash(out, length, messageAt, message.length, 0, keyAt, key.length)
       )
+    }
   }
 }
