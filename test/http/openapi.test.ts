@@ -1,0 +1,287 @@
+import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { pack } from 'tar-stream'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { adminApi, type AdminParts } from '../../src/http/admin.ts'
+import { statusOf } from '../../src/http/answers.ts'
+import { startDaemon, type Daemon } from '../cli/daemon.ts'
+import { ask, type Answer, type Request } from './ask.ts'
+import { readDescription, type Operation } from './openapi.ts'
+
+const { operations, errorCodes, codesOf } = await readDescription()
+const maxBoxBytes = 50_000
+const mountId = 'a'.repeat(64)
+const tar = 'application/x-tar'
+let home: string
+let daemon: Daemon
+
+/** One request to an operation: what replaces its path's parameters, and the status that it is answered with. */
+interface Case {
+  readonly id: string
+  readonly box?: string
+  readonly path?: string
+  readonly query?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer
+  readonly status: number
+}
+
+const archive = await tarWith({ 'a/new': 'x', 'a/../../b': 'y' })
+const bad = { 'If-Match': '"99"' }
+const json = { 'Content-Type': 'application/json' }
+const cases: readonly Case[] = [
+  { id: 'listBoxes', status: 200 },
+  { id: 'readBox', status: 200 },
+  { id: 'readBox', query: 'version=1', status: 200 },
+  { id: 'readBox', headers: { Accept: tar }, status: 200 },
+  { id: 'readBox', query: 'version=0', status: 400 },
+  { id: 'readBox', query: 'version=99', status: 404 },
+  { id: 'readBox', box: 'missing', status: 404 },
+  { id: 'readBox', box: 'a:b', status: 400 },
+  { id: 'headBox', status: 200 },
+  { id: 'headBox', headers: { Accept: tar }, status: 200 },
+  { id: 'headBox', box: 'missing', status: 404 },
+  { id: 'putBox', box: 'fresh box', status: 201 },
+  { id: 'putBox', status: 409 },
+  { id: 'putBox', body: 'no tree', headers: { 'Content-Type': 'text/plain' }, status: 400 },
+  { id: 'putBox', headers: { 'Content-Type': tar }, body: archive, status: 200 },
+  { id: 'putBox', headers: { 'Content-Type': tar, 'If-None-Match': '*' }, body: archive, status: 200 },
+  { id: 'putBox', headers: { 'Content-Type': tar }, body: 'no archive', status: 400 },
+  { id: 'putBox', box: 'missing', headers: { 'Content-Type': tar }, body: archive, status: 404 },
+  { id: 'putBox', headers: { 'Content-Type': tar, ...bad }, body: archive, status: 412 },
+  {
+    id: 'putBox',
+    headers: { 'Content-Type': tar },
+    body: await tarWith({ big: 'x'.repeat(maxBoxBytes + 1) }),
+    status: 413
+  },
+  { id: 'changeBox', headers: json, body: '{"remove":[{"path":"none"},{"path":"link"}]}', status: 200 },
+  { id: 'changeBox', headers: json, body: '{"remove":[{"path":"none"}]}', status: 200 },
+  { id: 'changeBox', box: 'old', headers: json, body: '{"rollback":1}', status: 200 },
+  { id: 'changeBox', headers: json, body: '{"rollback":99}', status: 404 },
+  { id: 'changeBox', headers: json, body: '{"colour":"red"}', status: 400 },
+  { id: 'changeBox', headers: json, body: 'not JSON', status: 400 },
+  { id: 'changeBox', headers: { ...json, ...bad }, body: '{"rollback":1}', status: 412 },
+  { id: 'changeBox', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
+  { id: 'destroyBox', box: 'doomed', status: 200 },
+  { id: 'destroyBox', box: 'missing', status: 404 },
+  { id: 'destroyBox', headers: bad, status: 412 },
+  { id: 'destroyBox', headers: { 'If-Match': '3' }, status: 400 },
+  { id: 'readFile', path: 'tls/key.pem', status: 200 },
+  { id: 'readFile', path: 'tls/key.pem', query: 'version=3', headers: { Accept: tar }, status: 200 },
+  { id: 'readFile', path: 'tls', headers: { Accept: tar }, status: 200 },
+  { id: 'readFile', path: 'tls', status: 400 },
+  { id: 'readFile', path: 'none', status: 404 },
+  { id: 'headFile', path: 'tls/key.pem', status: 200 },
+  { id: 'headFile', path: 'tls', headers: { Accept: tar }, status: 200 },
+  { id: 'headFile', path: 'none', status: 404 },
+  { id: 'putEntry', path: 'tls/cert.pem', query: 'mode=0640', body: 'certificate', status: 200 },
+  { id: 'putEntry', path: 'once', headers: { 'If-None-Match': '*' }, body: 'x', status: 200 },
+  { id: 'putEntry', path: 'tls/key.pem', headers: { 'If-None-Match': '*' }, body: 'x', status: 409 },
+  { id: 'putEntry', path: 'empty', query: 'type=directory&mode=0700', status: 200 },
+  { id: 'putEntry', path: 'another link', query: 'type=symlink', body: 'tls/key.pem', status: 200 },
+  { id: 'putEntry', path: 'x', query: 'mode=8', body: 'x', status: 400 },
+  { id: 'putEntry', path: 'x', query: 'type=fifo', body: 'x', status: 400 },
+  { id: 'putEntry', path: 'x', headers: { 'If-None-Match': '"1"' }, body: 'x', status: 400 },
+  { id: 'putEntry', box: 'missing', path: 'x', body: 'x', status: 404 },
+  { id: 'putEntry', path: 'x', headers: bad, body: 'x', status: 412 },
+  { id: 'putEntry', path: 'x', body: Buffer.alloc(maxBoxBytes + 1), status: 413 },
+  { id: 'removeEntry', path: 'spare/file', status: 200 },
+  { id: 'removeEntry', path: 'spare', query: 'recursive=1', status: 200 },
+  { id: 'removeEntry', path: 'tls', status: 400 },
+  { id: 'removeEntry', path: 'none', status: 404 },
+  { id: 'removeEntry', path: 'tls/key.pem', headers: bad, status: 412 },
+  { id: 'listVersions', status: 200 },
+  { id: 'listVersions', box: 'missing', status: 404 },
+  { id: 'listVersions', box: '..', status: 400 },
+  { id: 'listVolumes', status: 200 },
+  { id: 'reconcile', status: 200 },
+  { id: 'reconcile', query: 'apply=1', status: 200 },
+  { id: 'reconcile', query: 'apply=perhaps', status: 400 },
+  { id: 'status', status: 200 },
+  { id: 'readAudit', status: 200 },
+  { id: 'readAudit', query: 'limit=2', status: 200 },
+  { id: 'readAudit', query: 'limit=all', status: 400 }
+]
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'secretbox-api-'))
+  daemon = await startDaemonAtHome()
+  const put = async (url: string, body = ''): Promise<void> => {
+    const { status } = await ask(daemon.adminSocket, { method: 'PUT', url: `/vault/${url}`, body })
+    expect(status, url).toBeLessThan(300)
+  }
+  for (const box of ['db', 'old', 'doomed']) await put(`${box}/`)
+  await put('old/file', 'x')
+  await put('db/tls/key.pem', 'key')
+  await put('db/link?type=symlink', 'tls/key.pem')
+  await put('db/spare/file', 'x')
+  // Half of what listVolumes and reconcile tell is about copies.
+  await callDriver('Create', { Name: 'db', Opts: { uid: '1000', optional: 'true' } })
+  await callDriver('Mount', { Name: 'db', ID: mountId })
+})
+
+afterAll(async () => {
+  await callDriver('Unmount', { Name: 'db', ID: mountId })
+  await daemon.stop()
+  await rm(home, { recursive: true })
+})
+
+test.each(cases.map(one => [titleOf(one), one] as const))('%s as described', async (_title, one) => {
+  const operation = operationOf(one.id)
+  const request = requestOf(operation, one)
+  const answer = await ask(daemon.adminSocket, request)
+  expect(answer.status, answer.body.toString().slice(0, 300)).toBe(one.status)
+  expectRequestAsDescribed(operation, one)
+  expectAsDescribed(operation, answer)
+})
+
+test('every operation is asked for what it is there for', () => {
+  const asked = cases.filter(({ status }) => status < 300).map(({ id }) => id)
+  expect(operations.map(({ id }) => id).filter(id => !asked.includes(id))).toEqual([])
+})
+
+test('every operation refuses a caller who is not root, as described', async () => {
+  await chmod(daemon.directory, 0o711)
+  await chmod(daemon.adminSocket, 0o666)
+  for (const operation of operations) {
+    const one = cases.find(({ id }) => id === operation.id)
+    const answer = await ask(daemon.adminSocket, requestOf(operation, one), 65_534)
+    expect(answer.status, operation.id).toBe(403)
+    expectAsDescribed(operation, answer)
+  }
+})
+
+test('a method that is not described is refused', async () => {
+  for (const path of new Set(operations.map(operation => operation.path))) {
+    const described = operations.filter(operation => operation.path === path)
+    for (const method of ['GET', 'PUT', 'POST', 'PATCH', 'DELETE']) {
+      if (described.some(operation => operation.method === method)) continue
+      const url = path.replace('{box}', 'db').replace('{path}', 'tls/key.pem')
+      const { status } = await ask(daemon.adminSocket, { method, url, body: method === 'PATCH' ? '{}' : '' })
+      expect([400, 404], `${method} ${url}`).toContain(status)
+    }
+  }
+})
+
+test('every route of the API is described', () => {
+  // Nothing of the parts is used before a request comes.
+  const { router } = adminApi({} as AdminParts)
+  const routes = router.stack.flatMap(({ route }) => (route === undefined ? [] : [route]))
+  expect(routes.length).toBeGreaterThan(4)
+  for (const route of routes) {
+    const [, first = ''] = route.path.split('/')
+    for (const { method } of route.stack) {
+      const described = operations.some(
+        operation => operation.path.split('/')[1] === first && operation.method === method.toUpperCase()
+      )
+      expect(described, `${method} ${route.path}`).toBe(true)
+    }
+  }
+})
+
+test('the error codes and their statuses are those of the code', () => {
+  expect([...errorCodes].sort()).toEqual(Object.keys(statusOf).sort())
+  for (const [code, status] of Object.entries(statusOf)) expect(codesOf(status), code).toContain(code)
+  for (const status of new Set(Object.values(statusOf))) {
+    for (const code of codesOf(status)) expect(statusOf).toHaveProperty(code, status)
+  }
+})
+
+test('a sealed vault answers as described, and its status says why', async () => {
+  await callDriver('Unmount', { Name: 'db', ID: mountId })
+  await daemon.stop()
+  await rename(join(home, 'key/key'), join(home, 'key/elsewhere'))
+  daemon = await startDaemonAtHome()
+  for (const operation of operations) {
+    const one = cases.find(({ id }) => id === operation.id)
+    const answer = await ask(daemon.adminSocket, requestOf(operation, one))
+    expect(answer.status, operation.id).toBe(operation.id === 'status' ? 200 : 503)
+    expectAsDescribed(operation, answer)
+  }
+  const { body } = await ask(daemon.adminSocket, { method: 'GET', url: '/status' })
+  expect(JSON.parse(body.toString())).toMatchObject({
+    sealed: true,
+    reason: `the vault is sealed: there is no key file "${home}/key/key"`
+  })
+})
+
+function titleOf({ id, box, path, query, headers = {}, status }: Case): string {
+  const asked = [box, path, query, ...Object.entries(headers).map(header => header.join(': '))]
+  return `${id} (${asked.filter(each => each !== undefined).join(', ')}) answers ${status}`
+}
+
+/** A daemon whose store and key outlive it. */
+function startDaemonAtHome(): Promise<Daemon> {
+  return startDaemon({
+    SECRETBOX_DATA_DIR: join(home, 'data'),
+    SECRETBOX_KEY_DIR: join(home, 'key'),
+    MAX_BOX_BYTES: String(maxBoxBytes)
+  })
+}
+
+async function callDriver(call: string, body: unknown): Promise<void> {
+  const request = { method: 'POST', url: `/VolumeDriver.${call}`, body: JSON.stringify(body) }
+  const answer = await ask(join(daemon.directory, 'plugin.sock'), request)
+  expect(answer.status, answer.body.toString()).toBe(200)
+}
+
+function operationOf(id: string): Operation {
+  const found = operations.find(operation => operation.id === id)
+  if (found === undefined) throw new Error(`docs/openapi.yaml has no operation "${id}"`)
+  return found
+}
+
+function requestOf({ method, path }: Operation, one: Omit<Case, 'id' | 'status'> = {}): Request {
+  const inBox = (one.path ?? '').split('/').map(encodeURIComponent).join('/')
+  const url = path.replace('{box}', encodeURIComponent(one.box ?? 'db')).replace('{path}', inBox)
+  return {
+    method,
+    url: one.query === undefined ? url : `${url}?${one.query}`,
+    headers: one.headers ?? {},
+    ...(one.body === undefined ? {} : { body: one.body })
+  }
+}
+
+/** What a request that succeeds is made of is in the description. */
+function expectRequestAsDescribed(
+  operation: Operation,
+  { query = '', headers = {}, body, status }: Case
+): void {
+  if (status >= 300) return
+  expect(operation.parameters.query).toEqual(expect.arrayContaining([...new URLSearchParams(query).keys()]))
+  const { 'Content-Type': type, ...others } = headers
+  expect(operation.parameters.header).toEqual(expect.arrayContaining(Object.keys(others)))
+  if (body === undefined) return
+  const schema = operation.bodies.get(type ?? 'application/octet-stream')
+  expect(schema, 'a body of this type is described').not.toBeUndefined()
+  if (schema !== null) expect(schema?.safeParse(JSON.parse(body.toString())).error).toBeUndefined()
+}
+
+/** Status, headers and body are in the description, and nothing else is in the body. */
+function expectAsDescribed(operation: Operation, { status, headers, body }: Answer): void {
+  const described = operation.answers.get(status)
+  if (described === undefined) throw new Error(`${operation.id} is not described to answer ${status}`)
+  for (const [name, { required, schema }] of described.headers) {
+    if (required) expect(headers).toHaveProperty(name)
+    if (headers[name] !== undefined) expect(schema.safeParse(headers[name]).error).toBeUndefined()
+  }
+  if (headers['etag'] !== undefined) expect([...described.headers.keys()]).toContain('etag')
+  if (operation.method === 'HEAD') {
+    expect(body).toHaveLength(0)
+    return
+  }
+  const [type = ''] = (headers['content-type'] ?? '').split(';')
+  const schema = described.bodies.get(type)
+  expect(schema, `${operation.id} ${status} answers ${type}`).not.toBeUndefined()
+  if (schema !== null) expect(schema?.safeParse(JSON.parse(body.toString())).error).toBeUndefined()
+}
+
+function tarWith(files: Readonly<Record<string, string>>): Promise<Buffer> {
+  const tarball = pack()
+  for (const [name, contents] of Object.entries(files)) tarball.entry({ name }, contents)
+  tarball.finalize()
+  return buffer(tarball)
+}
