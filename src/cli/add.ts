@@ -21,7 +21,7 @@ export function add(cli: Cli): Command {
     .option('-r, --recursive', 'add directories with everything in them; existing ones are merged')
     .action(async (name: string, operands: string[], { recursive = false }: { recursive?: boolean }) => {
       const box = parseBoxName(name)
-      await cli.api.newestVersion(box)
+      await cli.api.versions(box)
       const files: OperatorFile[] = []
       const refuse = (error: SecretboxError) => cli.fail(error)
       await cli.each(operands, async operand => {

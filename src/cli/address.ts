@@ -7,6 +7,12 @@ export interface Address {
   readonly path: FilePath | null
 }
 
+/** A path in a box; `''` is the box's root. */
+export interface Place {
+  readonly box: BoxName
+  readonly path: FilePath
+}
+
 /** Reads `box` or `box:path`; a box's name has no colon, so the first one ends it. Throws `invalid`. */
 export function parseAddress(text: string): Address {
   const colon = text.indexOf(':')

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import { SecretboxError } from '../errors.ts'
 import type { Api, ItemError } from './api.ts'
 import { errorLines, exitCodeOf, exitCodes, OutOfReach } from './failure.ts'
+import type { EngineChoice } from './invocation.ts'
 import { printable } from './printable.ts'
 
 /** A stream that may be a terminal; `columns` is then its width in characters. */
@@ -19,6 +20,8 @@ export interface Cli {
   readonly stdout: Output
   readonly stderr: Output
   readonly api: Api
+  /** Which Engine the user chose, where docker's own options say so. */
+  readonly docker: EngineChoice
   /** Writes one line to stdout; control characters in it are escaped. */
   print(line: string): void
   /** Writes one line to stderr, likewise. For what is good to know and is no result. */
@@ -32,12 +35,14 @@ export interface Cli {
   each<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void>
   /** Tells the items of a change that the daemon did not take, likewise. */
   failEach(errors: readonly ItemError[]): void
+  /** Sets the exit status, whatever failed: that of a program which was run in our place. */
+  endWith(exitCode: number): void
   /** The exit status that the failures so far ask for. */
   exitCode(): number
 }
 
 /** Where a command's surroundings come from; the process's own, outside of tests. */
-export type Surroundings = Pick<Cli, 'name' | 'env' | 'stdin' | 'stdout' | 'stderr' | 'api'>
+export type Surroundings = Pick<Cli, 'name' | 'env' | 'stdin' | 'stdout' | 'stderr' | 'api' | 'docker'>
 
 /** Makes the surroundings usable by commands. */
 export function cliOf(surroundings: Surroundings): Cli {
@@ -59,6 +64,9 @@ export function cliOf(surroundings: Surroundings): Cli {
     failEach(errors) {
       for (const { code, message, hint } of errors)
         fail(new SecretboxError(code, message, hint === undefined ? {} : { hint }))
+    },
+    endWith(code) {
+      exitCode = code
     },
     exitCode: () => exitCode
   }

@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { OutOfReach } from './failure.ts'
 import { exchange, readAll } from './http.ts'
-import type { Invocation } from './invocation.ts'
+import type { EngineChoice } from './invocation.ts'
 
 const defaultSocket = '/var/run/docker.sock'
 const answerTimeoutMs = 10_000
@@ -14,10 +14,7 @@ const maxAnswerBytes = 64 * 1024 * 1024
  * The Unix socket of the Engine that `docker` itself would talk to: `-H`, then `-c`, `DOCKER_HOST`,
  * `DOCKER_CONTEXT`, the chosen context, the default. Throws `OutOfReach` for an Engine on another machine.
  */
-export async function findEngineSocket(
-  env: NodeJS.ProcessEnv,
-  given: Pick<Invocation, 'host' | 'context' | 'configDir'>
-): Promise<string> {
+export async function findEngineSocket(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
   const address = await engineAddress(env, given)
   const socket = /^unix:\/\/(\/.*)$/.exec(address)?.[1]
   if (socket === undefined) {
@@ -29,10 +26,7 @@ export async function findEngineSocket(
   return socket
 }
 
-async function engineAddress(
-  env: NodeJS.ProcessEnv,
-  given: Pick<Invocation, 'host' | 'context' | 'configDir'>
-): Promise<string> {
+async function engineAddress(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
   if (given.host !== null) return given.host
   const configDir = given.configDir ?? env['DOCKER_CONFIG'] ?? join(homedir(), '.docker')
   if (given.context === null && env['DOCKER_HOST']) return env['DOCKER_HOST']

@@ -6,11 +6,23 @@ import { parseTemplate, valueText, type Piece, type Row } from './template.ts'
 /** A field of a kind of row: its column's heading, and how a table shows its value where that is not as it is. */
 export interface Field {
   readonly heading: string
-  readonly show?: (value: never) => string
+  readonly show?: (value: never, row: Row) => string
 }
 
 /** The fields of a kind of row, by the name that templates and JSON have for them. */
 export type Fields = Readonly<Record<string, Field>>
+
+/** The option of commands that print rows. */
+export const listFormat = [
+  '-f, --format <format>',
+  '"table", "table TEMPLATE", "json" or TEMPLATE, a Go template as in docker'
+] as const
+
+/** The option of commands that print all there is to know of a thing. */
+export const detailFormat = [
+  '-f, --format <format>',
+  '"json" or TEMPLATE, a Go template as in docker'
+] as const
 
 /** Writes rows in one layout; to be called once with all of them. */
 export type Printer = (rows: readonly Row[]) => void
@@ -50,7 +62,7 @@ function tablePrinter(cli: Cli, fields: Fields, cells: readonly (readonly Piece[
     if ('text' in piece) return piece.text
     const show = piece.field === null ? undefined : fields[piece.field]?.show
     const value = piece.value(row)
-    return printable(show === undefined ? valueText(value) : show(value as never))
+    return printable(show === undefined ? valueText(value) : show(value as never, row))
   }
   return rows => {
     const lines = [

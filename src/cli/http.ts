@@ -87,7 +87,10 @@ function outOfReach({ name, socketPath, hint }: Server, error: Error): OutOfReac
   }
 }
 
-/** Reads an answer's body to its end, at most `maxBytes`; more, or a broken connection, is an error. */
+/**
+ * Reads a body to its end, at most `maxBytes`; more, or a broken connection, is an error. The caller owns the
+ * result; what it was put together from is overwritten.
+ */
 export async function readAll(answer: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
@@ -97,7 +100,9 @@ export async function readAll(answer: AsyncIterable<Buffer>, maxBytes: number): 
       throw new SecretboxError('too_large', `the answer is longer than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks)
+  const whole = Buffer.concat(chunks)
+  for (const chunk of chunks) chunk.fill(0)
+  return whole
 }
 
 /** Reads the daemon's `{"code","message","hint"}` off an answer whose status says that it failed. */

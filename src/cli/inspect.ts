@@ -4,7 +4,7 @@ import type { BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { entryFields } from './entry-fields.ts'
-import { printerFor, type Fields } from './format.ts'
+import { detailFormat, printerFor, type Fields } from './format.ts'
 import { parseVersion } from './version-number.ts'
 
 /** `inspect <box>…`: everything there is to know about boxes, but no contents, as a JSON array. */
@@ -14,7 +14,7 @@ export function inspect(cli: Cli): Command {
     "$ inspect --format '{{.Version}}' db"
   ])
     .argument('<box...>', 'names of boxes')
-    .option('-f, --format <format>', '"json" or a Go template, as in docker')
+    .option(...detailFormat)
     .option('--version <n>', 'show this version instead of the newest', parseVersion)
     .action(async (names: string[], { format, version }: { format?: string; version?: number }) => {
       const print = format === undefined ? null : printerFor(cli, format, fields, Object.keys(fields))

@@ -1,17 +1,21 @@
 import { basename } from 'node:path'
 
+/** The options of docker that choose an Engine, as they were given before `vault`. */
+export interface EngineChoice {
+  /** `-H/--host` */
+  readonly host: string | null
+  /** `-c/--context` */
+  readonly context: string | null
+  /** `--config`: the directory of the client's settings. */
+  readonly configDir: string | null
+}
+
 /** A command line, freed from what Docker puts around it. */
-export interface Invocation {
+export interface Invocation extends EngineChoice {
   /** How the user calls the program, for help and hints. */
   readonly name: string
   /** What is left for the commands: `ls`, `db`, … */
   readonly args: readonly string[]
-  /** Docker's `-H/--host`, when it was given before `vault`. */
-  readonly host: string | null
-  /** Docker's `-c/--context`, likewise. */
-  readonly context: string | null
-  /** Docker's `--config`, likewise: the directory of the client's settings. */
-  readonly configDir: string | null
 }
 
 /** The word that Docker knows this plugin by. */

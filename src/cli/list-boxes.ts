@@ -2,17 +2,17 @@ import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName } from '../vault/names.ts'
 import type { BoxSummary } from './api.ts'
 import type { Cli } from './cli.ts'
+import { ageField, sizeField } from './fields.ts'
 import { printerFor, type Fields } from './format.ts'
-import { humanAge, humanSize } from './human.ts'
 import { matcherOf, type ListOptions } from './list-options.ts'
 
 const fields: Fields = {
   Name: { heading: 'BOX' },
   Version: { heading: 'VERSION' },
   Files: { heading: 'FILES' },
-  Size: { heading: 'SIZE', show: humanSize },
-  Created: { heading: 'CREATED', show: (time: string) => humanAge(time, Date.now()) },
-  Changed: { heading: 'CHANGED', show: (time: string) => humanAge(time, Date.now()) }
+  Size: sizeField,
+  Created: ageField('CREATED'),
+  Changed: ageField('CHANGED')
 }
 const columns = ['Name', 'Version', 'Files', 'Size', 'Changed']
 

@@ -6,7 +6,8 @@ import type { BoxEntry, BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { entryFields } from './entry-fields.ts'
-import { printerFor, type Fields } from './format.ts'
+import { sizeField } from './fields.ts'
+import { listFormat, printerFor, type Fields } from './format.ts'
 import { counted, humanSize } from './human.ts'
 import { listBoxes } from './list-boxes.ts'
 import { matcherOf, type ListOptions } from './list-options.ts'
@@ -33,10 +34,7 @@ export function list(cli: Cli): Command {
     .alias('ls')
     .argument('[box...]', 'names of boxes')
     .option('-b, --boxes', 'list the boxes alone, not what they hold')
-    .option(
-      '-f, --format <format>',
-      '"table", "table TEMPLATE", "json" or TEMPLATE, a Go template as in docker'
-    )
+    .option(...listFormat)
     .option('-r, --pattern <regexp>', 'list only entries whose path matches the regular expression')
     .option('-q, --quiet', 'print plain lines at a terminal, too')
     .option('--no-trunc', 'do not cut long lines at a terminal')
@@ -52,7 +50,7 @@ const fields: Fields = {
   Path: { heading: 'PATH' },
   Type: { heading: 'TYPE' },
   Mode: { heading: 'MODE' },
-  Size: { heading: 'SIZE', show: (size?: number) => (size === undefined ? '' : humanSize(size)) },
+  Size: sizeField,
   Target: { heading: 'TARGET' }
 }
 const columns = ['Box', 'Path', 'Type', 'Mode', 'Size', 'Target']

@@ -1,7 +1,8 @@
 import { CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { errnoOf } from '../errors.ts'
-import { connectApi } from './api.ts'
+import { complete, completionLines } from './complete.ts'
+import { connectApi } from './connect.ts'
 import { cliOf } from './cli.ts'
 import { errorLines, exitCodeOf, exitCodes, reasonOf } from './failure.ts'
 import { readInvocation } from './invocation.ts'
@@ -24,10 +25,13 @@ async function main(): Promise<number> {
   }
   const { stdin, stdout, stderr, env } = process
   const api = connectApi(() => findAdminSocket(env, invocation))
-  const cli = cliOf({ name: invocation.name, env, stdin, stdout, stderr, api })
+  const cli = cliOf({ name: invocation.name, env, stdin, stdout, stderr, api, docker: invocation })
   try {
-    const args = invocation.args.length === 0 ? ['--help'] : [...invocation.args]
-    await programFor(cli, packageJson.version).parseAsync(args, { from: 'user' })
+    const program = programFor(cli, packageJson.version)
+    const [first = '--help', ...rest] = invocation.args
+    if (first === '__complete' || first === '__completeNoDesc') {
+      stdout.write(completionLines(await complete(program, api, rest), first === '__complete'))
+    } else await program.parseAsync([first, ...rest], { from: 'user' })
     return cli.exitCode()
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode

@@ -1,17 +1,45 @@
 import { Command, type CommanderError } from 'commander'
 import { add } from './add.ts'
+import { audit } from './audit.ts'
 import type { Cli } from './cli.ts'
+import { completion } from './completion.ts'
+import { cp } from './cp.ts'
 import { create } from './create.ts'
 import { destroy } from './destroy.ts'
+import { diff } from './diff.ts'
+import { edit } from './edit.ts'
 import { UsageError } from './failure.ts'
 import { inspect } from './inspect.ts'
 import { list } from './list.ts'
 import { put } from './put.ts'
 import { read } from './read.ts'
+import { reconcile } from './reconcile.ts'
 import { remove } from './remove.ts'
+import { rollback } from './rollback.ts'
 import { status } from './status.ts'
+import { usedBy } from './used-by.ts'
+import { versions } from './versions.ts'
 
-const commands = [create, destroy, add, put, remove, list, read, inspect, status]
+const commands = [
+  create,
+  destroy,
+  add,
+  put,
+  remove,
+  list,
+  read,
+  edit,
+  cp,
+  inspect,
+  versions,
+  diff,
+  rollback,
+  usedBy,
+  status,
+  reconcile,
+  audit,
+  completion
+]
 
 /** What the plugin says of itself, in `docker --help` and in its own. */
 export const description = 'Keep secrets in encrypted boxes and give them to containers'

@@ -5,6 +5,7 @@ import { parseAddress, type Address } from './address.ts'
 import type { Contents } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { sendOut } from './send-out.ts'
 import { entriesOf } from './tar-in.ts'
 import { parseVersion } from './version-number.ts'
 
@@ -37,12 +38,8 @@ async function readOne(cli: Cli, { box, path }: Address, options: ReadOptions): 
   if (named === root && !recursive) {
     throw new SecretboxError('invalid', `cannot read "${box}:": it is a directory`, { hint: recursiveHint })
   }
-  for await (const chunk of bytesOf(await cli.api.read(box, named, { tree: recursive, version }))) {
-    await new Promise<void>((resolve, reject) => {
-      cli.stdout.write(chunk, error => (error ? reject(error) : resolve()))
-    })
-    chunk.fill(0)
-  }
+  const contents = await cli.api.read(box, named, { tree: recursive, version })
+  await sendOut(cli, `reading "${box}:${named}"`, bytesOf(contents))
 }
 
 const root = parseFilePath('')

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { askEngine, findEngineSocket } from './engine.ts'
 import { OutOfReach } from './failure.ts'
-import type { Invocation } from './invocation.ts'
+import type { EngineChoice } from './invocation.ts'
 
 const pluginName = 'secretbox'
 const dataMount = 'data'
@@ -19,10 +19,7 @@ interface Plugin {
  * Finds the daemon's admin socket: `SECRETBOX_SOCKET`; else `admin.sock` in the data directory that the
  * Engine's plugin was set to; else in the default one. Throws `OutOfReach` for a plugin that is disabled.
  */
-export async function findAdminSocket(
-  env: NodeJS.ProcessEnv,
-  given: Pick<Invocation, 'host' | 'context' | 'configDir'>
-): Promise<string> {
+export async function findAdminSocket(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
   if (env['SECRETBOX_SOCKET']) return env['SECRETBOX_SOCKET']
   const plugin = await findPlugin(await findEngineSocket(env, given))
   if (plugin !== null && !plugin.Enabled) {

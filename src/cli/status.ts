@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { printerFor, type Fields } from './format.ts'
+import { detailFormat, printerFor, type Fields } from './format.ts'
 import { tableLines } from './table.ts'
 import { valueText } from './template.ts'
 
@@ -11,7 +11,7 @@ export function status(cli: Cli): Command {
     '$ status',
     "$ status --format '{{.sealed}}'"
   ])
-    .option('-f, --format <format>', '"json" or a Go template, as in docker')
+    .option(...detailFormat)
     .action(async ({ format }: { format?: string }) => {
       const now = await cli.api.status()
       if (format !== undefined) {

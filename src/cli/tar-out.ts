@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { pack, type Pack } from 'tar-stream'
+import type { Pack } from 'tar-stream'
 import type { SecretboxError } from '../errors.ts'
-import { drained } from './drained.ts'
 import { reasonOf } from './failure.ts'
 import { cannotAdd, type OperatorFile } from './operator-files.ts'
+import { packed, packEntry, type EntryHeader } from './tar-pack.ts'
 
 /** Up to here a file is read whole before its header is sent, so that one that changes can still be left out. */
 const wholeBytes = 1 << 20
@@ -29,36 +29,29 @@ export type LeaveOut = (file: OperatorFile, reason: SecretboxError) => void
  * The files as one tar. A file that cannot be read, or that changes before its header is sent, goes to
  * `leaveOut`; a later change throws `BrokenFile`. The chunks belong to whoever reads them.
  */
-export async function* tarOf(files: Iterable<OperatorFile>, leaveOut: LeaveOut): AsyncGenerator<Buffer> {
-  const tar = pack()
-  const filled = fill(tar, files, leaveOut).then(
-    () => tar.finalize(),
-    (error: unknown) => tar.destroy(error as Error)
-  )
-  for await (const chunk of tar) yield chunk as Buffer
-  await filled
+export function tarOf(files: Iterable<OperatorFile>, leaveOut: LeaveOut): AsyncGenerator<Buffer> {
+  return packed(async tar => {
+    for (const file of files) {
+      if (tar.destroyed) return
+      if (file.type === 'file') await addFile(tar, file, leaveOut)
+      else await packEntry(tar, headerOf(file), 0, [])
+    }
+  })
 }
 
-async function fill(tar: Pack, files: Iterable<OperatorFile>, leaveOut: LeaveOut): Promise<void> {
-  for (const file of files) {
-    if (tar.destroyed) return
-    if (file.type !== 'file') {
-      tar.entry(headerOf(file, 0))
-      continue
-    }
-    let handle: FileHandle
-    try {
-      // What was a file when it was found may be a symlink or a fifo by now: neither is followed or waited for.
-      handle = await open(file.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    } catch (error) {
-      leaveOut(file, cannotAdd(file.source, reasonOf(error)))
-      continue
-    }
-    try {
-      await addContents(tar, file, handle, leaveOut)
-    } finally {
-      await handle.close()
-    }
+async function addFile(tar: Pack, file: OperatorFile, leaveOut: LeaveOut): Promise<void> {
+  let handle: FileHandle
+  try {
+    // What was a file when it was found may be a symlink or a fifo by now: neither is followed or waited for.
+    handle = await open(file.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    leaveOut(file, cannotAdd(file.source, reasonOf(error)))
+    return
+  }
+  try {
+    await addContents(tar, file, handle, leaveOut)
+  } finally {
+    await handle.close()
   }
 }
 
@@ -69,47 +62,38 @@ async function addContents(
   leaveOut: LeaveOut
 ): Promise<void> {
   const before = await handle.stat({ bigint: true })
+  const size = Number(before.size)
+  const hasChanged = async () => {
+    const now = await handle.stat({ bigint: true })
+    return now.size !== before.size || now.mtimeNs !== before.mtimeNs
+  }
   if (!before.isFile()) {
     leaveOut(file, changed(file))
     return
   }
-  const size = Number(before.size)
   if (size > wholeBytes) {
-    await streamContents(tar, file, size, handle)
-    const after = await handle.stat({ bigint: true })
-    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs)
-      throw new BrokenFile(file, changed(file))
+    await packEntry(tar, headerOf(file), size, chunksOf(file, handle, size))
+    if (await hasChanged()) throw new BrokenFile(file, changed(file))
     return
   }
-  const bytes = await readUpTo(handle, size + 1).catch((error: unknown) => {
+  try {
+    const bytes = await readUpTo(handle, size + 1)
+    if (bytes.length !== size || (await hasChanged())) leaveOut(file, changed(file))
+    else await packEntry(tar, headerOf(file), size, [bytes])
+  } catch (error) {
     leaveOut(file, cannotAdd(file.source, reasonOf(error)))
-    return null
-  })
-  if (bytes === null) return
-  const after = await handle.stat({ bigint: true })
-  if (bytes.length !== size || after.mtimeNs !== before.mtimeNs) leaveOut(file, changed(file))
-  else await new Promise<void>(resolve => tar.entry(headerOf(file, size), bytes, () => resolve()))
+  }
 }
 
-async function streamContents(
-  tar: Pack,
-  file: OperatorFile,
-  size: number,
-  handle: FileHandle
-): Promise<void> {
-  const sink = tar.entry(headerOf(file, size))
-  // When the tar is broken off its open entry fails, too; the tar's reader is the one to be told.
-  sink.on('error', () => undefined)
+async function* chunksOf(file: OperatorFile, handle: FileHandle, size: number): AsyncGenerator<Buffer> {
   for (let left = size; left > 0;) {
     const chunk = await readUpTo(handle, Math.min(chunkBytes, left)).catch((error: unknown) => {
       throw new BrokenFile(file, cannotAdd(file.source, reasonOf(error)))
     })
     if (chunk.length === 0) throw new BrokenFile(file, changed(file))
     left -= chunk.length
-    if (!sink.write(chunk)) await drained(sink)
-    if (sink.destroyed) return
+    yield chunk
   }
-  sink.end(null)
 }
 
 // A buffer of its own each time: whoever sends it overwrites it afterwards.
@@ -124,11 +108,8 @@ async function readUpTo(handle: FileHandle, length: number): Promise<Buffer> {
   return buffer.subarray(0, filled)
 }
 
-function headerOf(file: OperatorFile, size: number) {
-  // tar-stream takes mode 0 for "not given"; the bits above the permissions it drops.
-  const mode = file.mode | constants.S_IFREG
-  const header = { name: file.path, mode, size, mtime: new Date(0), type: file.type }
-  return file.target === undefined ? header : { ...header, linkname: file.target }
+function headerOf({ path, type, mode, target }: OperatorFile): EntryHeader {
+  return { name: path, type, mode, linkname: target ?? null }
 }
 
 function changed(file: OperatorFile): SecretboxError {

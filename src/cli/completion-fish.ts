@@ -1,0 +1,34 @@
+/** For fish 3. */
+export const fishScript = String.raw`# fish completion for docker vault, docker-vault and secretbox
+
+function __secretbox_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l program $words[1]
+    set -e words[1]
+    if test (basename $program) = docker
+        # Docker's own options may come before "vault"; they go with the command.
+        while set -q words[1]; and test "$words[1]" != vault
+            set -a program $words[1]
+            set -e words[1]
+        end
+        set -a program vault
+        set -e words[1]
+    end
+    set -l lines ($program __complete $words "$current" 2>/dev/null)
+    set -l directive (string replace -r '^:' '' -- $lines[-1])
+    set -e lines[-1]
+    printf '%s\n' $lines
+    if test "$directive" = 0
+        __fish_complete_path "$current"
+    end
+end
+
+function __secretbox_after_vault
+    contains -- vault (commandline -opc)
+end
+
+complete -c docker-vault -f -a '(__secretbox_complete)'
+complete -c secretbox -f -a '(__secretbox_complete)'
+complete -c docker -n __secretbox_after_vault -f -a '(__secretbox_complete)'
+`

@@ -1,0 +1,139 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { isSecretboxError, SecretboxError } from '../errors.ts'
+import type { BoxName, FilePath } from '../vault/names.ts'
+import type { Api, AuditEntry, BoxSummary, BoxVersion, Finding, VolumeUse } from './api.ts'
+import { exchange, readAll, refusalOf, type Request } from './http.ts'
+
+// Listings are text about files, not files: the daemon's own limit of entries keeps them far below this.
+const maxAnswerBytes = 256 * 1024 * 1024
+
+/** Speaks with the daemon at the socket that `findSocket` names; it is asked at the first call, once. */
+export function connectApi(findSocket: () => Promise<string>): Api {
+  let found: Promise<string> | undefined
+
+  async function send(request: Request): Promise<IncomingMessage> {
+    found ??= findSocket()
+    return exchange({ name: 'the secretbox daemon', socketPath: await found, hint: startHint }, request)
+  }
+  async function ask(request: Request): Promise<IncomingMessage> {
+    const answer = await send(request)
+    if ((answer.statusCode ?? 500) >= 400) throw await refusalOf(answer)
+    return answer
+  }
+  async function askJson<T>(request: Request): Promise<T> {
+    const answer = await ask(request)
+    return JSON.parse((await readAll(answer, maxAnswerBytes)).toString()) as T
+  }
+  const sendJson = <T>(method: 'PATCH' | 'POST', path: string, value: unknown) =>
+    askJson<T>({
+      method,
+      path,
+      headers: { 'Content-Type': 'application/json' },
+      body: [Buffer.from(JSON.stringify(value))]
+    })
+
+  async function versions(box: BoxName): Promise<readonly BoxVersion[]> {
+    const path = `/versions/${encodeURIComponent(box)}/`
+    return (await askJson<{ versions: BoxVersion[] }>({ method: 'GET', path })).versions
+  }
+
+  return {
+    boxes: async () => (await askJson<{ boxes: BoxSummary[] }>({ method: 'GET', path: '/vault/' })).boxes,
+    createBox: box => askJson({ method: 'PUT', path: boxUrl(box) }),
+    destroyBox: async box => {
+      await askJson({ method: 'DELETE', path: boxUrl(box) })
+    },
+    box: (box, version) => askJson({ method: 'GET', path: boxUrl(box) + query({ version }) }),
+    versions,
+    async kindAt(box, path, version) {
+      const url = fileUrl(box, path) + query({ version })
+      for (const [kind, type] of Object.entries(typeOf)) {
+        const answer = await send({ method: 'HEAD', path: url, headers: { Accept: type } })
+        answer.resume()
+        if (answer.statusCode === 200 && (kind !== 'file' || path !== '')) {
+          return { kind: kind as 'file' | 'directory', version: versionOf(answer) }
+        }
+      }
+      // HEAD does not say why not.
+      try {
+        throw await refusalOf(await send({ method: 'GET', path: url, headers: { Accept: typeOf.file } }))
+      } catch (error) {
+        if (!isSecretboxError(error, 'not_found')) throw error
+        await versions(box)
+        return null
+      }
+    },
+    addTree: (box, tar) =>
+      askJson({
+        method: 'PUT',
+        path: boxUrl(box),
+        headers: { 'Content-Type': typeOf.directory },
+        body: tar
+      }),
+    remove: (box, items) => sendJson('PATCH', boxUrl(box), { remove: items }),
+    putFile(box, path, body, { mode, ifVersion } = {}) {
+      const headers: OutgoingHttpHeaders = { 'Content-Type': typeOf.file }
+      if (ifVersion !== undefined) headers['If-Match'] = `"${ifVersion}"`
+      return askJson({ method: 'PUT', path: fileUrl(box, path) + query({ mode }), headers, body })
+    },
+    async read(box, path, { tree = false, version } = {}) {
+      const headers = { Accept: tree ? typeOf.directory : typeOf.file }
+      const answer = await ask({ method: 'GET', path: fileUrl(box, path) + query({ version }), headers })
+      const tar = answer.headers['content-type'] === typeOf.directory
+      const length = answer.headers['content-length']
+      return {
+        version: versionOf(answer),
+        tar,
+        bytes: tar || length === undefined ? null : Number(length),
+        body: whole(answer, `${box}:${path}`)
+      }
+    },
+    rollback: (box, version) => sendJson('PATCH', boxUrl(box), { rollback: version }),
+    volumes: async () =>
+      (await askJson<{ volumes: VolumeUse[] }>({ method: 'GET', path: '/volumes/' })).volumes,
+    reconcile: async apply =>
+      (
+        await askJson<{ actions: Finding[] }>({
+          method: 'POST',
+          path: `/reconcile${apply ? '?apply=1' : ''}`
+        })
+      ).actions,
+    audit: async limit =>
+      (await askJson<{ entries: AuditEntry[] }>({ method: 'GET', path: `/audit?limit=${limit}` })).entries,
+    status: () => askJson({ method: 'GET', path: '/status' })
+  }
+}
+
+const startHint = 'is the plugin enabled? see: docker plugin ls; docker plugin enable secretbox'
+// How contents travel: a file as it is, a directory as tar.
+const typeOf = { file: 'application/octet-stream', directory: 'application/x-tar' } as const
+
+function boxUrl(box: BoxName): string {
+  return `/vault/${encodeURIComponent(box)}/`
+}
+
+function fileUrl(box: BoxName, path: FilePath): string {
+  return boxUrl(box) + path.split('/').map(encodeURIComponent).join('/')
+}
+
+function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}=${value}`
+  )
+  return given.length === 0 ? '' : `?${given.join('&')}`
+}
+
+function versionOf(answer: IncomingMessage): number {
+  return Number(/^"(\d+)"$/.exec(answer.headers.etag ?? '')?.[1])
+}
+
+// Node reports a connection that broke in the middle as "aborted"; the user should learn what was cut short.
+async function* whole(answer: IncomingMessage, what: string): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of answer) yield chunk as Buffer
+  } catch (error) {
+    throw new SecretboxError('unavailable', `the daemon stopped in the middle of ${JSON.stringify(what)}`, {
+      cause: error
+    })
+  }
+}

@@ -1,0 +1,72 @@
+import { stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { addressText, type Place } from './address.ts'
+import type { Cli } from './cli.ts'
+import { reasonOf, UsageError } from './failure.ts'
+import { startProgress } from './progress.ts'
+import { sendOut } from './send-out.ts'
+import { writeFiles } from './tar-to-files.ts'
+
+/** How to copy out: `contents` of a directory instead of itself; a version, or undefined for the newest. */
+export interface CopyOut {
+  readonly contents: boolean
+  readonly version: number | undefined
+}
+
+/**
+ * Copies a file or directory of a box to the operator's files. Into a directory that exists under its own name (a
+ * box's root: the box's name), or with `contents` what is in it; otherwise under the name given.
+ */
+export async function copyOut(
+  cli: Cli,
+  { box, path }: Place,
+  to: string,
+  { contents, version }: CopyOut
+): Promise<void> {
+  const what = addressText(box, path)
+  const found = await cli.api.kindAt(box, path, version)
+  if (found === null)
+    throw new SecretboxError('not_found', `cannot copy ${quote(what)}: no such file in the box`)
+  const present = await kindOf(to)
+  if (found.kind === 'directory' && present === 'file') throw cannotWrite(to, 'it is not a directory')
+  if (found.kind === 'file' && present === null && to.endsWith('/'))
+    throw cannotWrite(to, 'no such directory')
+  const into = present === 'directory' && !(contents && found.kind === 'directory')
+  const target = into ? join(to, basename(path) || box) : to
+
+  const progress = startProgress(cli.stderr, `copying ${quote(what)}`)
+  try {
+    const { body } = await cli.api.read(box, path, { tree: true, version: found.version })
+    const directoryMode = found.kind === 'file' ? null : await modeOf(cli, { box, path }, found.version)
+    await writeFiles(progress.count(body), target, directoryMode, error => cli.fail(error))
+  } finally {
+    progress.end()
+  }
+}
+
+// The root of a box has no mode, and where a path leads through symlinks it is not looked for: better too narrow.
+async function modeOf(cli: Cli, { box, path }: Place, version: number): Promise<number> {
+  const entry = (await cli.api.box(box, version)).files.find(each => each.path === path)
+  return entry?.type === 'directory' ? Number.parseInt(entry.mode, 8) : 0o700
+}
+
+async function kindOf(path: string): Promise<'file' | 'directory' | null> {
+  try {
+    return (await stat(path)).isDirectory() ? 'directory' : 'file'
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw cannotWrite(path, reasonOf(error))
+  }
+}
+
+function cannotWrite(path: string, reason: string): SecretboxError {
+  return new SecretboxError('invalid', `cannot write ${quote(path)}: ${reason}`)
+}
+
+/** Writes a file, or what is in a directory of a box, to stdout as a tar archive. */
+export async function copyTarOut(cli: Cli, { box, path }: Place, version: number | undefined): Promise<void> {
+  if (cli.stdout.isTTY === true) throw new UsageError('a tar archive is not written to a terminal')
+  const { body } = await cli.api.read(box, path, { tree: true, version })
+  await sendOut(cli, `copying ${quote(addressText(box, path))}`, body)
+}

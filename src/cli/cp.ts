@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import { quote } from '../errors.ts'
+import { parseFilePath } from '../vault/names.ts'
+import { parseAddress, type Place } from './address.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { copyIn, copyTarIn } from './cp-in.ts'
+import { copyOut, copyTarOut } from './cp-out.ts'
+import { UsageError } from './failure.ts'
+import { parseVersion } from './version-number.ts'
+
+/** `cp <from> <to>`: copies between the operator's files and a box, as `docker cp` does with a container. */
+export function cp(cli: Cli): Command {
+  return command(
+    cli,
+    'cp',
+    'Copy files and directories into a box, or out of one. One side is "box:path". As with docker cp: into a ' +
+      'directory that exists, the source is copied under its own name, or with "/." at its end what is in it; ' +
+      'otherwise the copy gets the name given. "-" is a tar archive on standard input or output. What is copied ' +
+      'out lies in the clear where you put it.',
+    ['$ cp certs/ web:', '$ cp web:certs/key.pem /dev/shm/', '$ cp web: - | tar -t', 'tar -c . | $ cp - web:']
+  )
+    .summary('Copy files into a box or out of one')
+    .argument('<from>', 'a path, "box:path" or "-"')
+    .argument('<to>', 'a path, "box:path" or "-"')
+    .option('--version <n>', 'copy out of this version instead of the newest', parseVersion)
+    .action(async (from: string, to: string, { version }: { version?: number }) => {
+      const [source, target] = [addressIn(from), addressIn(to)]
+      if ((source === null) === (target === null)) {
+        throw new UsageError(
+          `cannot copy ${quote(from)} to ${quote(to)}: one side must be "box:path", the other a path`,
+          'a path of yours with a colon in it begins with "./" or "/"'
+        )
+      }
+      if (target !== null) {
+        if (version !== undefined) throw new UsageError('--version is of use only when copying out of a box')
+        if (from === '-') await copyTarIn(cli, target)
+        else await copyIn(cli, from, target, to.endsWith('/'))
+      }
+      if (source !== null) {
+        if (to === '-') await copyTarOut(cli, source, version)
+        else await copyOut(cli, source, to, { contents: /(^|[:/])\.\/?$/.test(from), version })
+      }
+    })
+}
+
+// As docker cp: what begins with "/" or "." is a path of the operator's, whatever follows.
+function addressIn(text: string): Place | null {
+  if (!text.includes(':') || /^[/.]/.test(text)) return null
+  const { box, path } = parseAddress(text)
+  return { box, path: path ?? parseFilePath('') }
+}

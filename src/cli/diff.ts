@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import { SecretboxError } from '../errors.ts'
+import { parseBoxName, type BoxName } from '../vault/names.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { digestsOf } from './digests.ts'
+import { entryFields } from './entry-fields.ts'
+import { listFormat, printerFor, type Fields } from './format.ts'
+import { humanSize } from './human.ts'
+import { valueText, type Row } from './template.ts'
+import { parseVersion } from './version-number.ts'
+
+// What an entry is, in the newer version and, with "Old" before it, in the older one.
+const sides = ['Type', 'Mode', 'Size', 'Digest', 'Target'] as const
+
+const fields: Fields = {
+  Change: { heading: 'CHANGE' },
+  Path: { heading: 'PATH' },
+  ...Object.fromEntries(sides.map(side => [side, { heading: side.toUpperCase(), show: bothSides(side) }])),
+  ...Object.fromEntries(sides.map(side => [`Old${side}`, { heading: `OLD ${side.toUpperCase()}` }]))
+}
+const columns = ['Change', 'Path', ...sides]
+
+function bothSides(side: string): (value: unknown, row: Row) => string {
+  return (value, row) => {
+    const [before, after] = [row[`Old${side}`], value].map(each =>
+      typeof each === 'number' ? humanSize(each) : valueText(each)
+    )
+    return before === '' || after === '' || before === after ? after || before || '' : `${before} -> ${after}`
+  }
+}
+
+/** `diff <box> [<from> [<to>]]`: what changed between two versions; names, sizes and digests, never contents. */
+export function diff(cli: Cli): Command {
+  return command(
+    cli,
+    'diff',
+    'Show what changed between two versions of a box: names, modes, sizes and digests, never contents. Without ' +
+      'versions, what the newest one changed. Digests are keyed: they tell equal from different, in this box alone.',
+    ['$ diff db', '$ diff db 3', '$ diff db 3 5']
+  )
+    .summary('Show what changed between two versions of a box')
+    .argument('<box>', 'name of the box')
+    .argument('[older]', 'the older version (default: the one before the newest)', parseVersion)
+    .argument('[newer]', 'the newer version (default: the newest)', parseVersion)
+    .option(...listFormat)
+    .action(
+      async (
+        name: string,
+        from: number | undefined,
+        to: number | undefined,
+        { format }: { format?: string }
+      ) => {
+        const print = printerFor(cli, format ?? 'table', fields, columns)
+        const box = parseBoxName(name)
+        print(await changes(cli, box, from ?? (await versionBefore(cli, box)), to))
+      }
+    )
+}
+
+async function versionBefore(cli: Cli, box: BoxName): Promise<number> {
+  const before = (await cli.api.versions(box)).at(-2)
+  if (before === undefined) {
+    throw new SecretboxError('invalid', `cannot compare box "${box}": it has only one version`)
+  }
+  return before.version
+}
+
+async function changes(cli: Cli, box: BoxName, from: number, to: number | undefined): Promise<Row[]> {
+  const older = await sideOf(cli, box, from)
+  const newer = await sideOf(cli, box, to)
+  const paths = [...new Set([...older.keys(), ...newer.keys()])].sort()
+  return paths.flatMap(path => {
+    const [before, after] = [older.get(path), newer.get(path)]
+    if (sides.every(side => before?.[side] === after?.[side])) return []
+    const Change = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed'
+    const old = Object.entries(before ?? {}).map(([side, value]) => [`Old${side}`, value] as const)
+    return [{ Change, Path: path, ...after, ...Object.fromEntries(old) }]
+  })
+}
+
+async function sideOf(cli: Cli, box: BoxName, version: number | undefined): Promise<Map<string, Row>> {
+  const listing = await cli.api.box(box, version)
+  const digests = await digestsOf(cli.api, box, listing)
+  return new Map(
+    listing.files.map(entry => {
+      const { Path: _, ...values } = entryFields(entry)
+      return [entry.path, entry.type === 'file' ? { ...values, Digest: digests.get(entry.path) } : values]
+    })
+  )
+}

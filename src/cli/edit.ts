@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Command } from 'commander'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { addressText, parseAddress, type Place } from './address.ts'
+import type { Api } from './api.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { runEditor } from './editor.ts'
+import { reasonOf, UsageError } from './failure.ts'
+import { readAll } from './http.ts'
+import { humanSize } from './human.ts'
+import { withPrivateFile } from './private-file.ts'
+import { entriesOf } from './tar-in.ts'
+
+const maxEditBytes = 16_000_000
+
+/** `edit <box>:<path>`: opens a file of a box in the user's editor, and stores what the editor leaves. */
+export function edit(cli: Cli): Command {
+  return command(
+    cli,
+    'edit',
+    'Open a file of a box in $VISUAL or $EDITOR and store what was saved; a file that does not exist begins empty. ' +
+      'It is edited in memory (tmpfs) and overwritten there afterwards. Nothing is stored when the box was changed ' +
+      'meanwhile, or when the editor fails.',
+    ['$ edit db:pgpass', 'EDITOR=nano $ edit web:nginx/htpasswd']
+  )
+    .summary('Edit a file of a box')
+    .argument('<box:path>', 'the file')
+    .action(async (text: string) => {
+      const { box, path } = parseAddress(text)
+      if (path === null || path === '')
+        throw new UsageError(`${quote(text)} names no file`, 'write "box:path"')
+      await editFile(cli, { box, path })
+    })
+}
+
+async function editFile(cli: Cli, place: Place): Promise<void> {
+  const original = await load(cli.api, place)
+  try {
+    await withPrivateFile(basename(place.path), original.bytes, cli.env, async file => {
+      await runEditor(cli.env, file)
+      const edited = await readFile(file).catch((error: unknown) => {
+        throw new SecretboxError('invalid', `cannot read what the editor left: ${reasonOf(error)}`)
+      })
+      if (edited.equals(original.bytes)) cli.note('nothing was changed')
+      else await store(cli.api, place, original, edited)
+    })
+  } finally {
+    original.bytes.fill(0)
+  }
+}
+
+/** A file as it was when the editor got it. */
+interface Original {
+  readonly version: number
+  /** Octal text; undefined for a file that does not exist yet. */
+  readonly mode: string | undefined
+  readonly bytes: Buffer
+}
+
+async function load(api: Api, { box, path }: Place): Promise<Original> {
+  const { files, version } = await api.box(box)
+  const entry = files.find(each => each.path === path)
+  if (entry?.type === 'symlink') {
+    throw new SecretboxError('invalid', `cannot edit ${quote(path)}: it is a symlink`, {
+      hint: `edit the file that it leads to: ${quote(entry.target)}`
+    })
+  }
+  const found = await api.kindAt(box, path, version)
+  if (found === null) return { version, mode: undefined, bytes: Buffer.alloc(0) }
+  if (found.kind === 'directory')
+    throw new SecretboxError('invalid', `cannot edit ${quote(path)}: it is a directory`)
+  // As tar, because that tells the mode.
+  const { body } = await api.read(box, path, { tree: true, version })
+  for await (const entry of entriesOf(body)) {
+    const { mode, size } = entry.header
+    if (size > maxEditBytes) {
+      throw new SecretboxError(
+        'too_large',
+        `cannot edit ${quote(path)}: it is larger than ${humanSize(maxEditBytes)}`
+      )
+    }
+    return {
+      version,
+      mode: mode.toString(8),
+      bytes: await readAll(entry as AsyncIterable<Buffer>, maxEditBytes)
+    }
+  }
+  throw new SecretboxError('internal', `the daemon sent nothing for ${quote(path)}`)
+}
+
+/** Stores what was edited, unless the file itself was changed meanwhile; the rest of the box may have been. */
+async function store(api: Api, place: Place, original: Original, edited: Buffer): Promise<void> {
+  for (let { version } = original; ;) {
+    try {
+      // Sent bytes are overwritten, and they may have to be sent again.
+      const body = [Buffer.from(edited)]
+      await api.putFile(place.box, place.path, body, { mode: original.mode, ifVersion: version })
+      break
+    } catch (error) {
+      if (!isSecretboxError(error, 'precondition')) throw error
+      const now = await load(api, place)
+      const same = now.bytes.equals(original.bytes) && now.mode === original.mode
+      now.bytes.fill(0)
+      version = now.version
+      if (!same) {
+        throw new SecretboxError(
+          'precondition',
+          `${quote(addressText(place.box, place.path))} was changed meanwhile, in version ${version} or before`,
+          { hint: 'nothing was stored; edit it again' }
+        )
+      }
+    }
+  }
+  edited.fill(0)
+}

@@ -1,0 +1,33 @@
+import type { Command } from 'commander'
+import { parseBoxName } from '../vault/names.ts'
+import type { Cli } from './cli.ts'
+import { command } from './command.ts'
+import { ageField, sizeField } from './fields.ts'
+import { listFormat, printerFor, type Fields } from './format.ts'
+
+const fields: Fields = {
+  Version: { heading: 'VERSION' },
+  Created: ageField('CREATED'),
+  Files: { heading: 'FILES' },
+  Size: sizeField
+}
+
+/** `versions <box>`: the versions of a box that are kept, newest first. */
+export function versions(cli: Cli): Command {
+  return command(cli, 'versions', 'List the versions of a box, newest first', [
+    '$ versions db',
+    "$ versions --format '{{.Version}} {{.Created}}' db"
+  ])
+    .argument('<box>', 'name of the box')
+    .option(...listFormat)
+    .option('-q, --quiet', 'print the numbers alone')
+    .action(async (name: string, { format, quiet }: { format?: string; quiet?: boolean }) => {
+      const print = printerFor(cli, format ?? (quiet ? '{{.Version}}' : 'table'), fields, Object.keys(fields))
+      const kept = await cli.api.versions(parseBoxName(name))
+      print(
+        kept.toReversed().map(({ version, created, files, bytes }) => {
+          return { Version: version, Created: created, Files: files, Size: bytes }
+        })
+      )
+    })
+}
