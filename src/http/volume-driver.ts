@@ -102,7 +102,9 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       return
     }
     const error = publicError(thrown, log)
-    log.warn({ call: request.path, code: error.code }, error.message)
+    // The Engine asks for every volume before it creates it: that there is none yet is no trouble.
+    const level = request.path === '/VolumeDriver.Get' && error.code === 'not_found' ? 'debug' : 'warn'
+    log[level]({ call: request.path, code: error.code }, error.message)
     const text = error.hint === undefined ? error.message : `${error.message} (${error.hint})`
     response
       .status(error.code === 'invalid' ? 400 : 500)
@@ -143,7 +145,7 @@ async function statusOf(
   parts: VolumeDriverParts,
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {
-  const { box, version, path, uid, gid, mode, rw, optional } = options
+  const { box, version, path, uid, gid, mode, rw, optional, ephemeral } = options
   const copies = await parts.labelsOf(name).catch((error: unknown) => {
     if (!isSecretboxError(error)) throw error
     return []
@@ -157,6 +159,7 @@ async function statusOf(
     ...(mode === null ? {} : { Mode: mode.toString(8).padStart(4, '0') }),
     Access: rw ? 'rw' : 'ro',
     ...(optional ? { Optional: true } : {}),
+    ...(ephemeral ? { Ephemeral: true } : {}),
     ...(reason === null ? {} : { Sealed: reason }),
     Copies: copies.map(copy => ({
       Mount: copy.mount,

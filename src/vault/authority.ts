@@ -9,7 +9,7 @@ export type Caller =
   | { readonly kind: 'engine' }
   | { readonly kind: 'daemon' }
 
-/** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container. */
+/** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container, `box.serve` to a service of a swarm. */
 export type Action =
   | 'box.list'
   | 'box.inspect'
@@ -18,6 +18,7 @@ export type Action =
   | 'box.change'
   | 'box.reveal'
   | 'box.mount'
+  | 'box.serve'
   | 'copy.attach'
   | 'copy.wipe'
   | 'volume.list'
@@ -37,23 +38,34 @@ export interface Subject {
   readonly container?: string | undefined
   readonly containerName?: string | undefined
   readonly image?: string | undefined
+  readonly service?: string | undefined
+  readonly task?: string | undefined
   readonly count?: number | undefined
 }
 
 const engineActions: ReadonlySet<Action> = new Set<Action>([
   'box.inspect',
   'box.mount',
+  'box.serve',
   'copy.wipe',
   'volume.list',
   'volume.create',
   'volume.remove'
 ])
 
+/** `box.destroy`: of an ephemeral box, with its last volume. */
+const daemonActions: ReadonlySet<Action> = new Set<Action>([
+  'box.destroy',
+  'copy.wipe',
+  'copy.attach',
+  'reconcile'
+])
+
 /** The one decision: may this caller do this. Root may all; the engine what drivers do; nobody else anything. */
 export function mayAct(caller: Caller, action: Action): boolean {
   switch (caller.kind) {
     case 'daemon':
-      return action === 'copy.wipe' || action === 'copy.attach' || action === 'reconcile'
+      return daemonActions.has(action)
     case 'engine':
       return engineActions.has(action)
     case 'user':

@@ -19,7 +19,12 @@ export interface VolumeOptions {
   readonly size: number | null
   /** A missing box gives an empty copy instead of an error. */
   readonly optional: boolean
+  /** The box goes with the last volume that shows it. */
+  readonly ephemeral: boolean
 }
+
+/** How the names of boxes begin that may go with a volume: the option cannot take a box that was meant to stay. */
+export const ephemeralPrefix = 'ephemeral-'
 
 /** What a writable copy may grow by when `size` is not given. */
 export const defaultSpareBytes = 16 << 20
@@ -46,7 +51,8 @@ const readers = {
   mode: { rule: 'permission bits in octal, 0 to 7777', read: octalMode },
   rw: { rule: '"true" or "false"', read: flag },
   size: { rule: 'bytes, or a number with k, m or g', read: byteCount },
-  optional: { rule: '"true" or "false"', read: flag }
+  optional: { rule: '"true" or "false"', read: flag },
+  ephemeral: { rule: '"true" or "false"', read: flag }
 } as const
 
 type OptionName = keyof typeof readers
@@ -90,12 +96,20 @@ export function parseVolumeOptions(
     mode: option('mode'),
     rw: option('rw') ?? false,
     size: option('size'),
-    optional: option('optional') ?? false
+    optional: option('optional') ?? false,
+    ephemeral: option('ephemeral') ?? false
   }
   if (options.size !== null && !options.rw) {
     throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', {
       hint: 'add rw=true'
     })
+  }
+  if (options.ephemeral && !options.box.startsWith(ephemeralPrefix)) {
+    throw new SecretboxError(
+      'invalid',
+      `bad option ephemeral: box ${quote(options.box)} would be destroyed with the volume`,
+      { hint: `it is for boxes whose names begin with "${ephemeralPrefix}"` }
+    )
   }
   return options
 }

@@ -39,7 +39,9 @@ const OptionsRecord = z.strictObject({
   mode: z.number().nullable(),
   rw: z.boolean(),
   size: z.number().nullable(),
-  optional: z.boolean()
+  optional: z.boolean(),
+  // Volumes that were made before there was such an option have none.
+  ephemeral: z.boolean().default(false)
 })
 const VolumeRecord = z.strictObject({ name: z.string(), options: OptionsRecord, created: z.string() })
 const LabelRecord = z.strictObject({

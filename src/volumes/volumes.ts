@@ -37,7 +37,7 @@ export interface Use {
 export interface Volumes {
   /** Throws `invalid` (name, options), `not_found` (box, unless optional), `exists` (same name, other options), `sealed`. */
   create(caller: Caller, name: VolumeName, options: Readonly<Record<string, string>>): Promise<void>
-  /** Throws `not_found`, `in_use` while a container holds a copy, `sealed`. */
+  /** An ephemeral box goes with the last volume that shows it. Throws `not_found`, `in_use` while a container holds a copy, `sealed`. */
   remove(caller: Caller, name: VolumeName): Promise<void>
   /** Answers in every state of vault and box (Engine fact: an error of Get reads as "no such volume"). Throws `not_found`. */
   get(name: VolumeName): Promise<Volume>
@@ -108,6 +108,18 @@ export function createVolumes(parts: VolumesParts): Volumes {
     }
   }
 
+  /** Before the volume's own end: if that fails, the Engine asks again, and the box is not forgotten. */
+  const destroyWithLastVolume = async (volume: VolumeName, box: BoxName): Promise<void> => {
+    for await (const other of allVolumes(store)) {
+      if (other.name !== volume && other.options.box === box) return
+    }
+    try {
+      await vault.destroy({ kind: 'daemon' }, box, null)
+    } catch (error) {
+      if (!isSecretboxError(error, 'not_found')) throw error
+    }
+  }
+
   const volumes: Volumes = {
     uses,
     leaving,
@@ -129,12 +141,13 @@ export function createVolumes(parts: VolumesParts): Volumes {
 
     async remove(caller, name) {
       const permit = await gate.allow(caller, 'volume.remove', { volume: name })
-      await getVolume(store, name)
+      const { options } = await getVolume(store, name)
       for await (const { mount } of labelsOf(store, name)) {
         const held = await holders.of(mount, copies.deviceOf(mount))
         if (held.length > 0)
           throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
       }
+      if (options.ephemeral) await destroyWithLastVolume(name, options.box)
       await permit.commit({}, [removeVolume(name)])
     },
 

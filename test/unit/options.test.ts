@@ -31,13 +31,14 @@ test('without options a volume shows the newest version of the box of its name, 
     mode: null,
     rw: false,
     size: null,
-    optional: false
+    optional: false,
+    ephemeral: false
   })
 })
 
 test('every option is read', () => {
   const given = {
-    box: 'other',
+    box: 'ephemeral-other',
     version: '3',
     path: '/tls/../tls/./live/',
     uid: '1000',
@@ -45,11 +46,12 @@ test('every option is read', () => {
     mode: '0440',
     rw: 'true',
     size: '64m',
-    optional: '1'
+    optional: '1',
+    ephemeral: 'true'
   }
   expect(Object.keys(given)).toEqual(optionNames)
   expect(parse(given)).toEqual({
-    box: 'other',
+    box: 'ephemeral-other',
     version: 3,
     path: 'tls/live',
     uid: 1000,
@@ -57,7 +59,8 @@ test('every option is read', () => {
     mode: 0o440,
     rw: true,
     size: 64 << 20,
-    optional: true
+    optional: true,
+    ephemeral: true
   })
 })
 
@@ -85,7 +88,7 @@ test.each(['Box', 'bx', '', 'constructor', 'hasOwnProperty', '__proto__', 'o', '
   'the unknown option %j is refused with the list of known ones',
   option => {
     expect(refusal(Object.fromEntries([[option, 'x']])).message).toBe(
-      `unknown option "${option}": known options are box, version, path, uid, gid, mode, rw, size, optional`
+      `unknown option "${option}": known options are box, version, path, uid, gid, mode, rw, size, optional, ephemeral`
     )
   }
 )
@@ -121,6 +124,14 @@ test('a size for a read-only copy is refused with a hint', () => {
   expect(refusal({ size: '1m' })).toEqual({
     message: 'bad option size: it is for writable copies only',
     hint: 'add rw=true'
+  })
+})
+
+test('only a box that is ephemeral by its name can be made to go with its volume', () => {
+  expect(parse({ box: 'ephemeral-1', ephemeral: '1' }).ephemeral).toBe(true)
+  expect(refusal({ box: 'db', ephemeral: 'true' })).toEqual({
+    message: 'bad option ephemeral: box "db" would be destroyed with the volume',
+    hint: 'it is for boxes whose names begin with "ephemeral-"'
   })
 })
 
