@@ -9,6 +9,7 @@ import { destroy } from './destroy.ts'
 import { diff } from './diff.ts'
 import { edit } from './edit.ts'
 import { UsageError } from './failure.ts'
+import { createContainer, run } from './inject/run.ts'
 import { inspect } from './inspect.ts'
 import { list } from './list.ts'
 import { put } from './put.ts'
@@ -35,6 +36,8 @@ const commands = [
   diff,
   rollback,
   usedBy,
+  run,
+  createContainer,
   status,
   reconcile,
   audit,

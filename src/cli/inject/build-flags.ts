@@ -1,0 +1,66 @@
+import { flagTable } from './command-line.ts'
+
+/**
+ * The flags of `docker build`, of every docker from 20.10 to 29 with and without BuildKit (docker/cli,
+ * docs/reference/commandline/image_build.md; docker/buildx, docs/reference/buildx_build.md), and our own.
+ */
+export const buildFlags = flagTable({
+  values: [
+    'add-host',
+    'allow',
+    'annotation',
+    'attest',
+    'build-arg',
+    'build-context',
+    'builder',
+    'cache-from',
+    'cache-to',
+    'call',
+    'cgroup-parent',
+    'cpu-period',
+    'cpu-quota',
+    'cpu-shares c',
+    'cpuset-cpus',
+    'cpuset-mems',
+    'file f',
+    'iidfile',
+    'inject',
+    'isolation',
+    'label',
+    'memory m',
+    'memory-swap',
+    'metadata-file',
+    'network',
+    'no-cache-filter',
+    'output o',
+    'platform',
+    'policy',
+    'print',
+    'progress',
+    'provenance',
+    'resource',
+    'sbom',
+    'secret',
+    'security-opt',
+    'shm-size',
+    'ssh',
+    'tag t',
+    'target',
+    'ulimit'
+  ],
+  switches: [
+    'check',
+    'compress',
+    'debug D',
+    'disable-content-trust',
+    'force-rm',
+    'help',
+    'load',
+    'no-cache',
+    'pull',
+    'push',
+    'quiet q',
+    'rm',
+    'squash'
+  ]
+})

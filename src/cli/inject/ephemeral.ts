@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { isSecretboxError, quote, SecretboxError } from '../../errors.ts'
+import { parseBoxName, parseFilePath, type BoxName } from '../../vault/names.ts'
+import type { Cli } from '../cli.ts'
+import { findFiles, type OperatorFile } from '../operator-files.ts'
+import { upload } from '../upload.ts'
+import type { DirectoryInjection } from './injection.ts'
+
+/** The volume option of such a box: the daemon destroys it with the volume (src/volumes/options.ts). */
+export const ephemeralOption = { ephemeral: 'true' } as const
+
+/** A box that is there for one container. */
+export interface EphemeralBox {
+  readonly box: BoxName
+  readonly version: number
+  readonly target: string
+}
+
+/**
+ * Runs `use` with a box of a name that cannot be guessed for each directory. The daemon destroys such a box with
+ * the volume that shows it; one that no volume shows when `use` ends is destroyed here. Throws `invalid` when not
+ * everything in a directory can be put into its box: half of one's secrets is none.
+ */
+export async function withEphemeralBoxes<T>(
+  cli: Cli,
+  directories: readonly DirectoryInjection[],
+  use: (boxes: readonly EphemeralBox[]) => Promise<T>
+): Promise<T> {
+  const boxes: EphemeralBox[] = []
+  try {
+    for (const { directory, target } of directories) {
+      const box = parseBoxName(`ephemeral-${randomBytes(16).toString('hex')}`)
+      const { version } = await cli.api.createBox(box)
+      boxes.push({ box, version, target })
+      await fill(cli, box, directory)
+    }
+    return await use(boxes)
+  } finally {
+    const names = boxes.map(({ box }) => box)
+    if (names.length > 0) await destroyUnused(cli, names)
+  }
+}
+
+async function fill(cli: Cli, box: BoxName, directory: string): Promise<void> {
+  const files: OperatorFile[] = []
+  let refused = 0
+  const counting: Cli = {
+    ...cli,
+    fail(error) {
+      refused++
+      cli.fail(error)
+    },
+    failEach(errors) {
+      refused += errors.length
+      cli.failEach(errors)
+    }
+  }
+  const refuse = (error: SecretboxError) => counting.fail(error)
+  for await (const file of findFiles(directory, parseFilePath(''), true, refuse)) files.push(file)
+  await upload(counting, box, files)
+  if (refused > 0) {
+    throw new SecretboxError(
+      'invalid',
+      `cannot inject ${quote(directory)}: not all of it can be put into a box`
+    )
+  }
+}
+
+async function destroyUnused(cli: Cli, boxes: readonly BoxName[]): Promise<void> {
+  try {
+    const shown = new Set((await cli.api.volumes()).map(({ options }) => options.box))
+    for (const box of boxes.filter(name => !shown.has(name))) await cli.api.destroyBox(box).catch(unlessGone)
+  } catch (error) {
+    // docker's own exit status tells whether it did its work.
+    const reason = error instanceof Error ? error.message : String(error)
+    cli.note(`warning: cannot tell whether ${boxes.join(', ')} is still needed: ${reason}`)
+    cli.note(`hint: once the container is gone: ${cli.name} destroy --force ${boxes.join(' ')}`)
+  }
+}
+
+// The container was so quick that the daemon has destroyed its box already.
+function unlessGone(error: unknown): void {
+  if (!isSecretboxError(error, 'not_found')) throw error
+}

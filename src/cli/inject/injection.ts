@@ -1,0 +1,79 @@
+import { statSync } from 'node:fs'
+import { basename, posix, resolve } from 'node:path'
+import { quote } from '../../errors.ts'
+import { parseBoxName, type BoxName } from '../../vault/names.ts'
+import { UsageError } from '../failure.ts'
+
+/** The directory in a container below which boxes appear, and below which images expect them. */
+export const vaultDirectory = '/run/vault'
+
+/** A box that a container or a build is to be given. */
+export interface Injection {
+  readonly box: BoxName
+  /** Where it appears: an absolute, normal path. */
+  readonly target: string
+  /** The flag as it was given, for messages. */
+  readonly flag: string
+}
+
+/** A directory of the operator's that a container is to be given as a box. */
+export interface DirectoryInjection {
+  readonly directory: string
+  readonly target: string
+  readonly flag: string
+}
+
+/** Reads `--inject box[:alias|:/abs/path]`; a box's name has no colon. Throws `invalid`, `UsageError`. */
+export function parseInjection(value: string): Injection {
+  const flag = `--inject ${value}`
+  const [name, place] = splitAt(value, value.indexOf(':'))
+  const box = parseBoxName(name)
+  return { box, target: place === '' ? targetOf(box) : parsePlace(place, flag), flag }
+}
+
+/**
+ * Reads `--inject-dir DIR[:alias|:/abs/path]`. The last colon counts, unless the whole of it names a directory.
+ * Without an alias the directory's own name is it. Throws `invalid`; `UsageError` when there is no such directory.
+ */
+export function parseDirectoryInjection(value: string): DirectoryInjection {
+  const flag = `--inject-dir ${value}`
+  const isWhole = isDirectory(value)
+  const [directory, place] = isWhole ? [value, ''] : splitAt(value, lastColon(value))
+  if (!isWhole && !isDirectory(directory)) {
+    throw new UsageError(`cannot inject ${quote(directory)}: there is no such directory`)
+  }
+  const alias = basename(resolve(directory))
+  return { directory, target: place === '' ? targetOf(parseBoxName(alias)) : parsePlace(place, flag), flag }
+}
+
+/** Where a box appears that nobody gave a path. */
+export function targetOf(name: BoxName): string {
+  return `${vaultDirectory}/${name}`
+}
+
+function parsePlace(place: string, flag: string): string {
+  if (!place.startsWith('/')) return targetOf(parseBoxName(place))
+  const target = normalTarget(place)
+  if (target === '/') throw new UsageError(`bad flag ${quote(flag)}: a box cannot take the place of "/"`)
+  return target
+}
+
+/** A path in a container in the one way of writing it. */
+export function normalTarget(path: string): string {
+  const normal = posix.normalize(posix.join('/', path))
+  return normal === '/' ? normal : normal.replace(/\/$/, '')
+}
+
+function lastColon(value: string): number {
+  // Colons may be part of a path on either side; `:/` begins a target.
+  const absolute = value.lastIndexOf(':/')
+  return absolute > 0 ? absolute : value.lastIndexOf(':')
+}
+
+function splitAt(text: string, index: number): [string, string] {
+  return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}

@@ -1,0 +1,24 @@
+import { parseBoxName, type BoxName } from '../../vault/names.ts'
+
+/** Of an image: the names of the boxes it expects, a JSON array. It asks for them and is given none by it. */
+export const hintLabel = 'io.secretbox.boxes'
+/** Of an image: the names of the boxes that its build was given, a JSON array. */
+export const builtWithLabel = 'io.secretbox.built-with'
+/** Of a container: the boxes that it was given, a JSON array of `box`, `version` at that time, and `target`. */
+export const injectedLabel = 'io.secretbox.injected'
+
+/** Labels of an image or container. */
+export type Labels = Readonly<Record<string, string>>
+
+/** The box names in a label; null when it is not a JSON array of box names, for anybody can write one. */
+export function namesInLabel(labels: Labels, label: string): BoxName[] | null {
+  const text = labels[label]
+  if (text === undefined || text === '') return []
+  try {
+    const value: unknown = JSON.parse(text)
+    if (!Array.isArray(value) || !value.every(name => typeof name === 'string')) return null
+    return [...new Set(value.map(parseBoxName))]
+  } catch {
+    return null
+  }
+}

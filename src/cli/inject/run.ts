@@ -1,0 +1,137 @@
+import type { Command } from 'commander'
+import { quote } from '../../errors.ts'
+import type { BoxName } from '../../vault/names.ts'
+import type { Cli } from '../cli.ts'
+import { command } from '../command.ts'
+import { UsageError } from '../failure.ts'
+import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
+import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
+import { ephemeralOption, withEphemeralBoxes } from './ephemeral.ts'
+import { imageLabels } from './image-labels.ts'
+import { parseDirectoryInjection, parseInjection, targetOf, type Injection } from './injection.ts'
+import { hintLabel, injectedLabel, namesInLabel } from './labels.ts'
+import { boxMount, claimsOf, emptyMount, refuseSharedTargets, type Claim } from './mount-flags.ts'
+import { runFlags } from './run-flags.ts'
+import type { SignalGuard } from './signals.ts'
+
+const flagsHelp = `
+Options, anywhere among docker's own and before the image:
+  --inject BOX[:ALIAS|:/PATH]      mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
+  --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes`
+
+/** `run [--inject …]… [docker's arguments]`: `docker run`, with boxes. */
+export function run(cli: Cli): Command {
+  return define(cli, 'run', 'run', 'Run a container with boxes: docker run, and --inject', [
+    '$ run --rm --inject db --inject staging-tls:tls -p 443:443 web'
+  ])
+}
+
+/** `create-container [--inject …]… [docker's arguments]`: `docker create`, with boxes. */
+export function createContainer(cli: Cli): Command {
+  return define(
+    cli,
+    'create-container',
+    'create',
+    'Create a container with boxes: docker create, and --inject',
+    ['$ create-container --name web --inject db web']
+  )
+}
+
+function define(cli: Cli, name: string, verb: 'run' | 'create', text: string, examples: string[]): Command {
+  const description = `${text}. The boxes that the image asks for and is not given are empty.`
+  const defined = command(cli, name, description, examples)
+  return defined
+    .summary(text)
+    .usage(`[--inject BOX]... [OPTIONS OF DOCKER ${verb.toUpperCase()}] IMAGE [COMMAND] [ARG...]`)
+    .helpOption(false)
+    .addHelpText('after', `${flagsHelp}\n\nEverything else is as in: docker ${verb} --help`)
+    .argument('[args...]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (args: string[]) => {
+      const line = readCommandLine(args, runFlags, { interspersed: false })
+      if (lastValue(line, 'help') === 'true') defined.outputHelp()
+      else await runWithBoxes(cli, verb, line)
+    })
+}
+
+async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine): Promise<void> {
+  const [image] = line.operands
+  if (image === undefined) throw new UsageError('name the image', `see: docker ${verb} --help`)
+  const injections = valuesOf(line, 'inject').map(parseInjection)
+  const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
+  const claims = [...injections, ...directories, ...claimsOf(line)]
+  refuseSharedTargets(claims)
+  const lasting = await withVersions(cli, injections)
+  if (lasting === null) return
+
+  const docker = dockerOf(cli)
+  await endingAsDocker(cli, async guard => {
+    const failed = await pullIfNeeded(cli, docker, guard, verb, line, image)
+    if (failed !== null) return failed
+    const empty = await unfulfilled(cli, image, claims)
+    return withEphemeralBoxes(cli, directories, async ephemeral => {
+      const driver = cli.env['SECRETBOX_DRIVER'] || 'secretbox'
+      const mounts = [
+        ...lasting.map(({ box, target }) => boxMount(driver, box, target)),
+        ...ephemeral.map(({ box, target }) => boxMount(driver, box, target, ephemeralOption)),
+        ...empty.map(emptyMount)
+      ]
+      const injected = [...lasting, ...ephemeral]
+      const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
+      const rest = [...wordsWithout(line, ['inject', 'inject-dir']), ...line.operands]
+      const missed = guard.missed()
+      if (missed !== null) return { code: null, signal: missed }
+      return docker.run([verb, ...mounts.flat(), ...label, ...rest], guard)
+    })
+  })
+}
+
+/** What the label on the container says of a box. */
+interface Injected {
+  readonly box: BoxName
+  readonly version: number | undefined
+  readonly target: string
+}
+
+/** The boxes with their newest versions. Those that are missing are told; null when any is. */
+async function withVersions(cli: Cli, injections: readonly Injection[]): Promise<Injected[] | null> {
+  const found: Injected[] = []
+  await cli.each(injections, async ({ box, target }) => {
+    found.push({ box, version: (await cli.api.versions(box)).at(-1)?.version, target })
+  })
+  return found.length === injections.length ? found : null
+}
+
+/** Has docker pull the image when docker would: what an image asks for is written in it. Gives the ending of a pull that failed. */
+async function pullIfNeeded(
+  cli: Cli,
+  docker: Docker,
+  guard: SignalGuard,
+  verb: 'run' | 'create',
+  line: CommandLine,
+  image: string
+): Promise<Ending | null> {
+  const pull = lastValue(line, 'pull') ?? 'missing'
+  if (pull === 'never' || (pull !== 'always' && (await imageLabels(cli, image)) !== null)) return null
+  const platform = lastValue(line, 'platform')
+  const quiet = lastValue(line, 'quiet') === 'true'
+  const words = [...(platform === null ? [] : ['--platform', platform]), ...(quiet ? ['--quiet'] : []), image]
+  const { code, signal } = await docker.run(['pull', ...words], guard, { asProgress: true })
+  if (code === 0) return null
+  // What docker itself exits with when it cannot get the image.
+  return { code: code === 1 && verb === 'run' ? 125 : code, signal }
+}
+
+/** The places of the boxes that the image asks for and nobody gave it. They are left empty, and the user is told. */
+async function unfulfilled(cli: Cli, image: string, claims: readonly Claim[]): Promise<string[]> {
+  const hints = namesInLabel((await imageLabels(cli, image)) ?? {}, hintLabel)
+  if (hints === null)
+    cli.note(`note: label ${hintLabel} of image ${quote(image)} is not a JSON array of box names`)
+  const isTaken = (path: string) => claims.some(({ target }) => `${path}/`.startsWith(`${target}/`))
+  const asked = (hints ?? []).filter(name => !isTaken(targetOf(name)))
+  for (const name of asked) {
+    cli.note(`note: the image asks for box ${quote(name)}, which is not injected: ${targetOf(name)} is empty`)
+  }
+  return asked.map(targetOf)
+}
