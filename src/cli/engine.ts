@@ -61,7 +61,7 @@ async function contextAddress(configDir: string, context: string): Promise<strin
   }
 }
 
-/** Asks the Engine. Null when it knows no such thing; throws `OutOfReach` when it does not answer. */
+/** Asks the Engine. Null when it knows no such thing, or nothing can have such a name; throws `OutOfReach` when it does not answer. */
 export async function askEngine<T>(socket: string, path: string): Promise<T | null> {
   const server = { name: 'the Engine', socketPath: socket, hint: 'is dockerd running? see: docker version' }
   const answer = await exchange(server, {
@@ -71,7 +71,7 @@ export async function askEngine<T>(socket: string, path: string): Promise<T | nu
     timeoutMs: answerTimeoutMs
   })
   const text = (await readAll(answer, maxAnswerBytes)).toString()
-  if (answer.statusCode === 404) return null
+  if (answer.statusCode === 404 || answer.statusCode === 400) return null
   if (answer.statusCode !== 200)
     throw new OutOfReach(`the Engine at "${socket}" answered with status ${answer.statusCode ?? 0}`)
   return JSON.parse(text) as T

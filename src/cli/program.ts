@@ -49,20 +49,21 @@ export const description = 'Keep secrets in encrypted boxes and give them to con
 
 /** The whole command line. Parsing it runs the command; a command line that is wrong throws `UsageError`. */
 export function programFor(cli: Cli, version: string): Command {
+  const output = {
+    writeOut: (text: string) => void cli.stdout.write(text),
+    writeErr: (text: string) => void cli.stderr.write(text),
+    outputError: () => undefined
+  }
   const program = new Command(cli.name)
     .description(`${description}. A box is a named, versioned tree of files.`)
     .version(version, '-v, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .usage('COMMAND')
     .enablePositionalOptions()
-    .configureOutput({
-      writeOut: text => void cli.stdout.write(text),
-      writeErr: text => void cli.stderr.write(text),
-      outputError: () => undefined
-    })
+    .configureOutput(output)
     .addHelpText('after', `\nSee "${cli.name} COMMAND --help" for more on a command.`)
   for (const define of commands) {
-    const command = define(cli).copyInheritedSettings(program)
+    const command = define(cli).configureOutput(output)
     program.addCommand(rejecting(command, `${cli.name} ${command.name()} --help`))
   }
   return rejecting(program, `${cli.name} --help`)

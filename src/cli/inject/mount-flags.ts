@@ -22,7 +22,8 @@ export function boxMount(
     ([name, value]) => `volume-opt=${name}=${value}`
   )
   const fields = ['type=volume', `volume-driver=${driver}`, ...driverOptions, `target=${target}`]
-  return ['--mount', mountValue([...fields, 'readonly', 'volume-nocopy'])]
+  // `readonly` the Engine refuses for anonymous volumes; the copy is read-only by itself.
+  return ['--mount', mountValue([...fields, 'volume-nocopy'])]
 }
 
 /** The flag that mounts a directory with nothing in it, where nothing can be written either. */
