@@ -41,6 +41,27 @@ export function errnoOf(error: unknown): string | null {
   return typeof error.code === 'string' ? error.code : null
 }
 
+const errnoWords: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'the disk quota is used up',
+  EEXIST: 'something of that name is there already',
+  EISDIR: 'it is a directory',
+  ELOOP: 'its path has too many symlinks',
+  ENAMETOOLONG: 'the name is too long',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of its path is not a directory',
+  EPERM: 'the system does not permit it',
+  EROFS: 'the file system is read-only'
+}
+
+/** Why the system refused, in words; its own text where there are none of ours. */
+export function reasonOf(error: unknown): string {
+  const errno = errnoOf(error)
+  if (errno !== null) return errnoWords[errno] ?? errno
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** A name as messages show it: in double quotes, control characters escaped, never longer than a line. */
 export function quote(name: string): string {
   const text = JSON.stringify(name)

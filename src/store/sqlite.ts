@@ -1,17 +1,11 @@
-import { existsSync, rmSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { link, open, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { publishFile } from '../durable.ts'
+import { syncDirectory } from '../durable.ts'
 import { quote, SecretboxError } from '../errors.ts'
+import { damaged, full, translated } from './sqlite-errors.ts'
 import type { Change, Store, StoredRecord } from './store.ts'
-
-/** SQLite's result codes, https://www.sqlite.org/rescode.html */
-const sqliteBusy = 5
-const sqliteIoError = 10
-const sqliteCorrupt = 11
-const sqliteFull = 13
-const sqliteCannotOpen = 14
-const sqliteNotADatabase = 26
 
 const magic = 'SQLite format 3\0'
 /** "scbx", so that `file` and we tell a store from any other SQLite file. */
@@ -20,21 +14,48 @@ const applicationId = 0x73636278
 /**
  * Opens, or with `create` makes, the store in an SQLite file. The file is locked for this process alone until
  * `close`. WAL with `synchronous=FULL`: a commit is on disk when it returns. Throws `in_use` when another
- * process holds it, `damaged` when it is no store, `not_found` when it is missing and `create` is false.
+ * process holds it, `damaged` when it is no store, `not_found` when it is missing and `create` is false,
+ * `unavailable` or `full` when the disk refuses.
  */
 export async function openSqliteStore(path: string, options: { create: boolean }): Promise<Store> {
-  if (existsSync(path)) await refuseStranger(path)
-  else if (options.create) await createDatabase(path)
-  else throw new SecretboxError('not_found', `cannot open store ${quote(path)}: no such file`)
-  return storeOver(openDatabase(path), path)
+  try {
+    if (existsSync(path)) await refuseStranger(path)
+    else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
+    else if (options.create) await createDatabase(path)
+    else throw new SecretboxError('not_found', `cannot open store ${quote(path)}: no such file`)
+    const database = openDatabase(path)
+    removeDrafts(path)
+    return storeOver(database, path)
+  } catch (error) {
+    throw translated(path, error)
+  }
 }
 
-/** Built under another name and renamed, so that a crash in between leaves no half store behind. */
+/**
+ * Built under another name and linked, so that a crash in between leaves no half store behind, and so that of two
+ * processes that find no store neither can replace the one that the other has opened already.
+ */
 async function createDatabase(path: string): Promise<void> {
-  const draft = `${path}.new`
+  const draft = `${path}${draftMark}${process.pid}`
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(draft + suffix, { force: true })
+  writeFileSync(draft, '', { flag: 'wx', mode: 0o600 })
   openDatabase(draft).close()
-  await publishFile(draft, path)
+  try {
+    await link(draft, path)
+  } catch {
+    // Another process was first, or the file system knows no links.
+    if (!existsSync(path)) await rename(draft, path)
+  }
+  rmSync(draft, { force: true })
+  await syncDirectory(dirname(path))
+}
+
+const draftMark = '.new.'
+
+/** What crashes left; whoever is building a store right now finds ours instead. */
+function removeDrafts(path: string): void {
+  for (const name of readdirSync(dirname(path)))
+    if (name.startsWith(basename(path) + draftMark)) rmSync(join(dirname(path), name), { force: true })
 }
 
 function openDatabase(path: string): DatabaseSync {
@@ -55,8 +76,8 @@ async function refuseStranger(path: string): Promise<void> {
     const head = Buffer.alloc(magic.length)
     await file.read(head, 0, head.length, 0)
     const { size } = await file.stat()
-    if (size === 0 && !existsSync(`${path}-wal`)) throw damaged(path, 'it is empty')
-    if (size > 0 && head.toString('latin1') !== magic) throw damaged(path, 'it is not an SQLite file')
+    if (size === 0) throw damaged(path, 'it is empty')
+    if (head.toString('latin1') !== magic) throw damaged(path, 'it is not an SQLite file')
   } finally {
     await file.close()
   }
@@ -77,10 +98,13 @@ function prepareDatabase(database: DatabaseSync, path: string): void {
     database.exec('ROLLBACK')
     throw damaged(path, 'it is an SQLite file of another program')
   }
-  database.exec(
-    `PRAGMA application_id = ${applicationId};
-     CREATE TABLE IF NOT EXISTS records(key TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, value BLOB NOT NULL)`
-  )
+  // Written once only: a store must open, to be read, when the disk is full.
+  if (tables === 0) {
+    database.exec(
+      `PRAGMA application_id = ${applicationId};
+       CREATE TABLE records(key TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, value BLOB NOT NULL)`
+    )
+  }
   database.exec('COMMIT')
 }
 
@@ -97,12 +121,17 @@ function storeOver(database: DatabaseSync, path: string): Store {
   const upsert = database.prepare(
     'INSERT INTO records VALUES (?1, 1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2, revision = revision + 1'
   )
+  const selectUnusedPages = database.prepare('PRAGMA freelist_count')
   const deleteOne = database.prepare('DELETE FROM records WHERE key = ?')
   const deleteRange = database.prepare('DELETE FROM records WHERE key > ? AND key < ?')
 
   const apply = (change: Change): void => {
     if ('removeAll' in change) {
+      // Overwriting a large box's records takes seconds and as much room again. They are sealed, and the record
+      // with their key, removed by its own name, is overwritten.
+      database.exec('PRAGMA secure_delete = FAST')
       deleteRange.run(change.removeAll, endOf(change.removeAll))
+      database.exec('PRAGMA secure_delete = ON')
       return
     }
     const key = 'put' in change ? change.put : change.remove
@@ -114,6 +143,12 @@ function storeOver(database: DatabaseSync, path: string): Store {
     }
     if ('put' in change) upsert.run(key, change.value)
     else deleteOne.run(key)
+  }
+
+  /** On the disk, and inside the file, which does not shrink. */
+  const freeBytes = (): number => {
+    const { bavail, bsize } = statfsSync(dirname(path))
+    return bavail * bsize + Number(selectUnusedPages.get()?.['freelist_count']) * pageBytes
   }
 
   return {
@@ -147,6 +182,7 @@ function storeOver(database: DatabaseSync, path: string): Store {
     commit: changes =>
       promised(() =>
         translating(path, () => {
+          if (isLarge(changes) && freeBytes() < reserveBytes) throw full(path)
           database.exec('BEGIN IMMEDIATE')
           try {
             for (const change of changes) apply(change)
@@ -163,7 +199,19 @@ function storeOver(database: DatabaseSync, path: string): Store {
   }
 }
 
+/** SQLite's own pages. */
+const pageBytes = 4096
 const pageRows = 64
+/** What large commits leave free of the disk, so that there is room to remove things, to mount and to record it. */
+const reserveBytes = 16 << 20
+/** Commits that put more than this are large. */
+const largeBytes = 256 << 10
+
+function isLarge(changes: readonly Change[]): boolean {
+  let bytes = 0
+  for (const change of changes) if ('put' in change) bytes += change.value.length
+  return bytes > largeBytes
+}
 
 /** The least string above every string that begins with `prefix`; keys are ASCII. */
 function endOf(prefix: string): string {
@@ -187,43 +235,11 @@ async function promised<T>(work: () => T): Promise<T> {
   return work()
 }
 
-/** Runs `work` and turns SQLite's errors into ours, with the file's name and what would be right. */
+/** Runs `work` and turns what it throws into errors of ours. */
 function translating<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') throw error
-    const options = { cause: error }
-    switch (error.errcode & 0xff) {
-      case sqliteBusy:
-        throw new SecretboxError(
-          'in_use',
-          `cannot open store ${quote(path)}: another secretbox daemon holds it`,
-          {
-            ...options,
-            hint: 'stop the other daemon, or give this one a data directory of its own'
-          }
-        )
-      case sqliteFull:
-        throw new SecretboxError('full', `cannot write store ${quote(path)}: the disk is full`, {
-          ...options,
-          hint: 'free room on the disk that holds the data directory; nothing was changed'
-        })
-      case sqliteCorrupt:
-      case sqliteNotADatabase:
-        throw damaged(path, 'its contents are not what was written', error)
-      case sqliteIoError:
-      case sqliteCannotOpen:
-        throw new SecretboxError('unavailable', `cannot use store ${quote(path)}: ${error.message}`, options)
-      default:
-        throw error
-    }
+    throw translated(path, error)
   }
-}
-
-function damaged(path: string, reason: string, cause?: unknown): SecretboxError {
-  return new SecretboxError('damaged', `cannot open store ${quote(path)}: ${reason}`, {
-    hint: 'restore the data directory from a backup, or move the file away to begin a new vault',
-    cause
-  })
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { errnoOf, isSecretboxError, quote, SecretboxError } from '../../src/errors.ts'
+import { errnoOf, isSecretboxError, quote, reasonOf, SecretboxError } from '../../src/errors.ts'
 
 test('an error carries a code, a hint and its cause', () => {
   const cause = new Error('below')
@@ -25,4 +25,11 @@ test('the errno of anything thrown is its name or nothing', () => {
 test('a quoted name is one line, whatever it holds, and no longer than a line', () => {
   expect(quote('a "b"\n\0\ud800')).toBe('"a \\"b\\"\\n\\u0000\\ud800"')
   expect(quote('x'.repeat(5000))).toBe(`"${'x'.repeat(299)}…"`)
+})
+
+test('the reason of anything thrown is words where there are any', () => {
+  expect(reasonOf(Object.assign(new Error('write'), { code: 'ENOSPC' }))).toBe('the disk is full')
+  expect(reasonOf(Object.assign(new Error('write'), { code: 'EIO' }))).toBe('EIO')
+  expect(reasonOf(new Error('it broke'))).toBe('it broke')
+  expect(reasonOf(7)).toBe('7')
 })

@@ -1,0 +1,56 @@
+import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
+
+/** SQLite's result codes, https://www.sqlite.org/rescode.html */
+const sqliteBusy = 5
+const sqliteReadOnly = 8
+const sqliteIoError = 10
+const sqliteCorrupt = 11
+const sqliteFull = 13
+const sqliteCannotOpen = 14
+const sqliteNotADatabase = 26
+
+/** What SQLite or the system said as an error of ours, with the file's name and what would be right. */
+export function translated(path: string, error: unknown): unknown {
+  if (errnoOf(error) === 'ENOSPC') return full(path, error)
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
+  switch (code) {
+    case sqliteBusy:
+      return new SecretboxError(
+        'in_use',
+        `cannot open store ${quote(path)}: another secretbox daemon holds it`,
+        { cause: error, hint: 'stop the other daemon, or give this one a data directory of its own' }
+      )
+    case sqliteFull:
+      return full(path, error)
+    case sqliteCorrupt:
+    case sqliteNotADatabase:
+      return damaged(path, 'its contents are not what was written', error)
+    case sqliteIoError:
+    case sqliteCannotOpen:
+    case sqliteReadOnly:
+      return unavailable(path, error instanceof Error ? error.message : '', error)
+    default:
+      // An errno's name, not one of Node's own words (`ERR_…`).
+      return /^E[A-Z0-9]+$/.test(errnoOf(error) ?? '') ? unavailable(path, reasonOf(error), error) : error
+  }
+}
+
+/** Throw it when there is no room for a commit. */
+export function full(path: string, cause?: unknown): SecretboxError {
+  return new SecretboxError('full', `cannot write store ${quote(path)}: the disk is full`, {
+    hint: 'free room on the disk that holds the data directory; nothing was changed',
+    cause
+  })
+}
+
+function unavailable(path: string, reason: string, cause: unknown): SecretboxError {
+  return new SecretboxError('unavailable', `cannot use store ${quote(path)}: ${reason}`, { cause })
+}
+
+/** Throw it for a file that is no store, or not the one that was written. */
+export function damaged(path: string, reason: string, cause?: unknown): SecretboxError {
+  return new SecretboxError('damaged', `cannot open store ${quote(path)}: ${reason}`, {
+    hint: 'restore the data directory from a backup, or move the file away to begin a new vault',
+    cause
+  })
+}

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { loadSyscalls, MountFlag, UmountFlag } from '../src/syscalls.ts'
+
+/** A small disk of its own: a tmpfs that goes when the running test ends. */
+export interface SmallDisk {
+  readonly directory: string
+  /** Makes it larger or smaller, or read-only. */
+  remount(options: { bytes?: number; readOnly?: boolean }): void
+}
+
+/** Mounting takes root; elsewhere such tests are left out, but never where CI runs them. */
+export const cannotMount = process.getuid?.() !== 0 && process.env['CI'] === undefined
+
+/** Mounts a disk of `bytes`. */
+export function smallDisk(bytes: number): SmallDisk {
+  const syscalls = loadSyscalls()
+  const directory = mkdtempSync(join(tmpdir(), 'secretbox-disk-'))
+  syscalls.mount('secretbox-test', directory, 'tmpfs', 0, `size=${bytes},mode=0700`)
+  onTestFinished(() => {
+    syscalls.umount(directory, UmountFlag.detach)
+    rmdirSync(directory)
+  })
+  return {
+    directory,
+    remount({ bytes: size, readOnly = false }) {
+      const flags = MountFlag.remount | (readOnly ? MountFlag.readOnly : 0)
+      syscalls.mount(null, directory, null, flags, size === undefined ? null : `size=${size}`)
+    }
+  }
+}
