@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import { keyBytes } from './keyring.ts'
 import type { Sodium } from './sodium.ts'
@@ -32,7 +32,7 @@ export function newKeyFile(sodium: Sodium, vaultId: string): { key: Secret; byte
 }
 
 /**
- * Reads a key file, or null when there is none. Throws `denied` when others than its owner could read it,
+ * Reads a key file, or null when there is none. Throws `denied` when others than this user could read it,
  * `damaged` when it is truncated or altered, `unavailable` when it cannot be read.
  */
 export async function readKeyFile(sodium: Sodium, path: string): Promise<KeyFile | null> {
@@ -50,17 +50,7 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
   try {
     const file = await open(path, 'r')
     try {
-      const { mode } = await file.stat()
-      if ((mode & 0o077) !== 0) {
-        const octal = (mode & 0o777).toString(8).padStart(4, '0')
-        throw new SecretboxError(
-          'denied',
-          `cannot use key file ${quote(path)}: others can read it (mode ${octal})`,
-          {
-            hint: `chmod 0600 ${path}`
-          }
-        )
-      }
+      refuseReaders(path, await file.stat())
       return (await file.read(into, 0, into.length, 0)).bytesRead
     } finally {
       await file.close()
@@ -68,12 +58,25 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
     if (error instanceof SecretboxError) throw error
+    throw new SecretboxError('unavailable', `cannot read key file ${quote(path)}: ${reasonOf(error)}`, {
+      cause: error
+    })
+  }
+}
+
+function refuseReaders(path: string, { mode, uid }: { mode: number; uid: number }): void {
+  const own = process.geteuid?.() ?? uid
+  if (uid !== own) {
+    throw new SecretboxError('denied', `cannot use key file ${quote(path)}: uid ${uid} can read it`, {
+      hint: `chown ${own} ${path}`
+    })
+  }
+  if ((mode & 0o077) !== 0) {
+    const octal = (mode & 0o777).toString(8).padStart(4, '0')
     throw new SecretboxError(
-      'unavailable',
-      `cannot read key file ${quote(path)}: ${errnoOf(error) ?? 'I/O error'}`,
-      {
-        cause: error
-      }
+      'denied',
+      `cannot use key file ${quote(path)}: others can read it (mode ${octal})`,
+      { hint: `chmod 0600 ${path}` }
     )
   }
 }

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { publishFile, writeNewFile } from '../durable.ts'
-import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { errnoOf, isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Store } from '../store/store.ts'
 import type { Envelope } from './envelope.ts'
@@ -43,7 +43,8 @@ export async function readStoreId(store: Store): Promise<string | null> {
 /**
  * Makes a new vault: a root key, wrapped by a fresh key file. The file is published last and the store
  * committed before it, so that a crash at any point either leaves no vault or one that `openRootKey` completes.
- * Throws `conflict` when the directory holds the key of a vault whose store is not here.
+ * Throws `conflict` when the directory holds the key of a vault whose store is not here, `unavailable` when it
+ * cannot be written.
  */
 export async function initialiseVault(parts: KeyslotParts): Promise<string> {
   const { sodium, envelope, store } = parts
@@ -55,11 +56,11 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
       { hint: 'restore the data directory, or move the key file away to begin anew' }
     )
   }
-  await rm(paths.draft, { force: true })
   const id = randomBytes(16).toString('hex')
   const { key, bytes } = newKeyFile(sodium, id)
   const rootKey = new Secret(randomBytes(keyBytes))
   try {
+    await rm(paths.draft, { force: true })
     await writeNewFile(paths.draft, bytes, 0o600)
     const header = { format: 1, id, created: new Date().toISOString() }
     await store.commit([
@@ -68,6 +69,12 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
     ])
     await publishFile(paths.draft, paths.key)
     return id
+  } catch (error) {
+    // An errno's name: the store throws errors of ours.
+    if (error instanceof SecretboxError || errnoOf(error) === null) throw error
+    throw new SecretboxError('unavailable', `cannot write key file ${quote(paths.key)}: ${reasonOf(error)}`, {
+      cause: error
+    })
   } finally {
     bytes.fill(0)
     key.wipe()

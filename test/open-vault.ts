@@ -1,0 +1,93 @@
+import { join } from 'node:path'
+import { createEnvelope } from '../src/seal/envelope.ts'
+import { initialiseVault, readStoreId, type KeyslotParts } from '../src/seal/keyslots.ts'
+import { loadSodium } from '../src/seal/sodium.ts'
+import { openSqliteStore } from '../src/store/sqlite.ts'
+import type { Store } from '../src/store/store.ts'
+import { createAudit, type Audit } from '../src/vault/audit.ts'
+import type { Caller } from '../src/vault/authority.ts'
+import { sweepStaging } from '../src/vault/blobs.ts'
+import { createGate, type Gate } from '../src/vault/gate.ts'
+import { createSealing, type Sealing } from '../src/vault/sealing.ts'
+import { createVault, type Vault } from '../src/vault/vault.ts'
+import type { BoxLimits } from '../src/vault/versions.ts'
+
+/** A vault in a directory, built out of the same parts as the daemon's. */
+export interface OpenVault {
+  readonly directory: string
+  readonly keyFile: string
+  readonly storeFile: string
+  readonly storeId: string
+  readonly store: Store
+  readonly keyslots: KeyslotParts
+  readonly sealing: Sealing
+  readonly audit: Audit
+  readonly gate: Gate
+  readonly vault: Vault
+  /** How many blobs of unfinished changes were swept when it was opened. */
+  readonly swept: number
+  close(): Promise<void>
+}
+
+export interface VaultSettings {
+  readonly limits?: Partial<BoxLimits>
+  readonly maxAuditEntries?: number
+  /** Versions that volumes ask for by number. */
+  readonly pinned?: () => ReadonlySet<number>
+  /** Another store between the vault and its file. */
+  readonly wrap?: (store: Store) => Store
+}
+
+export const root: Caller = { kind: 'user', uid: 0, gid: 0, pid: 1 }
+export const nobody: Caller = { kind: 'user', uid: 65534, gid: 65534, pid: 1 }
+
+/** Opens, or begins, the vault in a directory. Sealed is no error here. */
+export async function openVault(
+  directory: string,
+  { limits, maxAuditEntries = 1000, pinned = () => new Set(), wrap = store => store }: VaultSettings = {}
+): Promise<OpenVault> {
+  const sodium = await loadSodium()
+  const storeFile = join(directory, 'store.db')
+  const store = wrap(await openSqliteStore(storeFile, { create: true }))
+  const keyslots: KeyslotParts = {
+    sodium,
+    envelope: createEnvelope(sodium),
+    store,
+    keyDirectory: directory,
+    allocate: length => new Uint8Array(length)
+  }
+  try {
+    const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
+    const swept = await sweepStaging(store)
+    const sealing = createSealing(keyslots, storeId)
+    await sealing.keyring().catch(() => null)
+    const audit = createAudit(store, maxAuditEntries)
+    const gate = createGate({ sealing, audit })
+    const vault = createVault({
+      store,
+      gate,
+      limits: { maxBoxBytes: 128 << 20, maxBoxEntries: 20_000, maxVersions: 100, ...limits },
+      pinnedVersions: () => Promise.resolve(pinned())
+    })
+    return {
+      directory,
+      keyFile: join(directory, 'key'),
+      storeFile,
+      storeId,
+      store,
+      keyslots,
+      sealing,
+      audit,
+      gate,
+      vault,
+      swept,
+      async close() {
+        sealing.wipe()
+        await store.close()
+      }
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
