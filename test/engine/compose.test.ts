@@ -37,6 +37,8 @@ test("the README's compose file gives its service the box", async () => {
   await compose('up', '--no-color')
   expect(await compose('logs', '--no-color', '--no-log-prefix')).toContain('hunter2')
   expect(await liveCopies(engine)).toEqual([])
+  // A second time it finds the volume that it made the first time.
+  await compose('up', '--no-color', '--force-recreate')
   await compose('down', '--volumes')
   expect(await engine.docker(['volume', 'ls', '--quiet'])).not.toContain('composed_db')
   expect(await engine.docker(['vault', 'read', 'db:password'])).toBe('hunter2')

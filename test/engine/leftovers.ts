@@ -55,9 +55,10 @@ export async function killShims(root: string): Promise<void> {
 
 /** Unmounts everything below `root`, deletes it, and the plugin socket directories and runtime state that lie elsewhere. */
 export async function removeTraces(root: string, namespaces: readonly string[]): Promise<void> {
-  // On the host, whatever --exec-root says, a plugin's socket lies in /run/docker/plugins/<plugin id>.
-  const pluginIds = await readdir(join(root, 'data/plugins')).catch(() => [])
-  for (const id of pluginIds.filter(name => /^[0-9a-f]{64}$/.test(name))) {
+  // On the host, whatever --exec-root says, a plugin's socket lies in /run/docker/plugins/<plugin id>. dockerd
+  // leaves that directory, even of plugins that were removed; their ids are in its log.
+  const log = await readFile(join(root, 'dockerd.log'), 'utf8').catch(() => '')
+  for (const [, id = ''] of log.matchAll(/plugin=([0-9a-f]{64})/g)) {
     await rm(join('/run/docker/plugins', id), { recursive: true, force: true })
   }
   for (const namespace of namespaces) {
