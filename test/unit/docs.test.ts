@@ -1,0 +1,146 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parse } from 'yaml'
+import { expect, test } from 'vitest'
+import { cliOf, type Surroundings } from '../../src/cli/cli.ts'
+import { programFor } from '../../src/cli/program.ts'
+import { readConfig } from '../../src/config.ts'
+import { optionNames } from '../../src/volumes/options.ts'
+
+const root = new URL('../../', import.meta.url).pathname
+const text = (file: string): string => readFileSync(join(root, file), 'utf8')
+const readme = text('README.md')
+const documents = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]
+
+interface PluginConfig {
+  readonly entrypoint: readonly string[]
+  readonly linux: { readonly capabilities: readonly string[] }
+  readonly env: readonly {
+    readonly name: string
+    readonly value: string
+    readonly settable?: readonly string[]
+  }[]
+  readonly mounts: readonly {
+    readonly name: string
+    readonly source: string
+    readonly settable: readonly string[]
+  }[]
+}
+const plugin = JSON.parse(text('plugin-config.json')) as PluginConfig
+const { version } = JSON.parse(text('package.json')) as { version: string }
+
+/** The rows of the first table after a heading, without its head, as cells. */
+function tableBelow(heading: string): string[][] {
+  const [, section = ''] = readme.split(`\n${heading}\n`)
+  const lines = section.split('\n')
+  const head = lines.findIndex(line => line.startsWith('| ---'))
+  const rows = lines.slice(head + 1)
+  return rows
+    .slice(
+      0,
+      rows.findIndex(line => !line.startsWith('|'))
+    )
+    .map(row =>
+      row
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map(cell => cell.trim())
+    )
+}
+
+function codesIn(cell = ''): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code ?? '')
+}
+
+test("the README's table of volume options lists the options that there are", () => {
+  const listed = tableBelow('## Volume options').map(([option]) => codesIn(option)[0])
+  expect(listed).toEqual(optionNames)
+})
+
+test("the README's table of settings lists what plugin-config.json lets one set, with its defaults", () => {
+  const listed = tableBelow('## Limits and settings').map(([name, value]) => [
+    codesIn(name)[0],
+    codesIn(value)[0]
+  ])
+  const settable = [
+    ...plugin.env.filter(each => each.settable !== undefined).map(({ name, value }) => [name, value]),
+    ...plugin.mounts.flatMap(({ name, source, settable }) =>
+      settable.map(field => [`${name}.${field}`, source])
+    )
+  ]
+  expect(listed).toEqual(settable)
+})
+
+test('the settings of plugin-config.json are what the daemon takes without them', () => {
+  const given = Object.fromEntries(plugin.env.map(({ name, value }) => [name, value]))
+  expect(readConfig(given)).toEqual(readConfig({}))
+})
+
+test("the README's table of commands lists the commands that there are", () => {
+  // What a command works with is of no use before it runs.
+  const cli = cliOf({ name: 'docker vault' } as Surroundings)
+  const commands = programFor(cli, version).commands
+  const listed = tableBelow('## Commands').map(([command]) => codesIn(command)[0]?.split(' ')[0])
+  expect(listed).toEqual(commands.map(command => command.name()))
+  const words = commands.flatMap(command => [command.name(), ...command.aliases()])
+  for (const document of documents) {
+    const used = [...text(document).matchAll(/docker vault ([a-z][a-z-]+) /g)].map(([, word]) => word)
+    expect(words, document).toEqual(expect.arrayContaining(used))
+  }
+})
+
+test("the README's messages of ours are in the code", () => {
+  const sources = globSync('src/**/*.ts', { cwd: root }).map(text).join('\n')
+  const messages = tableBelow('### What secretbox says').flatMap(([message]) => codesIn(message))
+  expect(messages.length).toBeGreaterThan(20)
+  const isInCode = (message: string): boolean =>
+    message
+      .split('…')
+      .map(part => part.replace(/^["):,\s]+|["(:\s]+$/g, ''))
+      .every(part => sources.includes(part))
+  expect(messages.filter(message => !isInCode(message))).toEqual([])
+})
+
+test("the README's compose file is the example that lies in docs", () => {
+  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => block)
+  expect(blocks).toEqual([text('docs/examples/compose.yaml')])
+})
+
+test('SECURITY.md says why for each capability that the plugin asks for, and for each mount', () => {
+  const [, reasons = ''] = text('SECURITY.md').split('## Why the plugin may do what it may')
+  for (const capability of plugin.linux.capabilities) expect(reasons).toContain(`\`${capability}\``)
+  for (const { name } of plugin.mounts) expect(reasons).toContain(`mount \`${name}\``)
+})
+
+test('the description of the API and the changelog are of this version', () => {
+  const { info } = parse(text('docs/openapi.yaml')) as { info: { version: string } }
+  expect(info.version).toBe(version)
+  const [, newest] = /^## \[(.+?)\]/m.exec(text('CHANGELOG.md')) ?? []
+  expect(['Unreleased', version]).toContain(newest)
+})
+
+test('links to files lead somewhere', () => {
+  for (const document of documents) {
+    for (const [, target = ''] of text(document).matchAll(/\]\(([^)#:]+)\)/g)) {
+      expect(globSync(join(dirname(document), target), { cwd: root }), `${document}: ${target}`).toHaveLength(
+        1
+      )
+    }
+  }
+})
+
+test('the systemd unit runs the daemon as the plugin does', () => {
+  const unit = text('packaging/secretbox.service')
+  const [, command = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? []
+  for (const words of [command.split(' '), plugin.entrypoint]) expect(words).toContain('--disable-sigusr1')
+  expect(command.endsWith(`/build/plugin/rootfs${plugin.entrypoint.at(-1) ?? ''}`)).toBe(true)
+  for (const { name, value } of plugin.env.filter(each => each.settable === undefined)) {
+    expect(unit).toContain(`\nEnvironment=${name}=${value}\n`)
+  }
+  const environment = [...unit.matchAll(/^Environment=(SECRETBOX_\w+)=(.*)$/gm)].map(([, name, value]) => [
+    name,
+    value
+  ])
+  expect(readConfig(Object.fromEntries(environment) as Record<string, string>)).toEqual(readConfig({}))
+  for (const capability of plugin.linux.capabilities) expect(unit).toContain(capability)
+})
