@@ -46,6 +46,8 @@ export interface Syscalls {
   umount(target: string, flags: number): void
   /** The process at the other end of a connected Unix socket, as the kernel noted it at connect time (SO_PEERCRED). */
   peerOf(fd: number): { pid: number; uid: number; gid: number }
+  /** A second descriptor of the same open file, for the caller to close (dup(2)). */
+  dup(fd: number): number
   /** The next stretch of a file that holds data, from `offset` on; null when only a hole is left. */
   nextData(fd: number, offset: number): { start: number; end: number } | null
   /** No core dump of this process, and no ptrace by others than root. */
@@ -66,6 +68,7 @@ export function loadSyscalls(): Syscalls {
   const umount2 = libc.func('int umount2(const char *, int)')
   const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint32_t *, _Inout_ uint32_t *)')
   const lseek = libc.func('int64_t lseek(int, int64_t, int)')
+  const dup = libc.func('int dup(int)')
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
   const mmap = libc.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)')
@@ -95,6 +98,12 @@ export function loadSyscalls(): Syscalls {
       )
       const [pid = 0, uid = 0, gid = 0] = credentials
       return { pid, uid, gid }
+    },
+
+    dup(fd) {
+      const copy = dup(fd) as number
+      check('dup', copy)
+      return copy
     },
 
     nextData(fd, offset) {

@@ -10,6 +10,7 @@ import type { Finding } from '../volumes/reconcile.ts'
 import { flagIn, numberIn, parseAddress } from './address.ts'
 import { answerErrors } from './answers.ts'
 import { boxRoutes } from './boxes.ts'
+import { descriptorOf } from './connection.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
 export interface AdminParts {
@@ -66,9 +67,6 @@ export function adminApi(parts: AdminParts): Express {
   return app
 }
 
-/** Node keeps a socket's descriptor in its handle, and has no other way to it. */
 function callerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf'>): Caller {
-  const { _handle: handle } = socket as unknown as { _handle: { fd: number } | null }
-  if (handle === null) throw new SecretboxError('unavailable', 'the caller went away')
-  return { kind: 'user', ...syscalls.peerOf(handle.fd) }
+  return { kind: 'user', ...syscalls.peerOf(descriptorOf(socket)) }
 }

@@ -1,17 +1,19 @@
-import type { RequestListener } from 'node:http'
-import { createServer } from 'node:http'
-import { chmod, rm } from 'node:fs/promises'
-import type { Socket } from 'node:net'
-import { connect } from 'node:net'
-import { mkdir } from 'node:fs/promises'
+import { createServer as createHttpServer, type RequestListener, type ServerResponse } from 'node:http'
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { connect, createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import type { Syscalls } from '../syscalls.ts'
+import { forgetfulConnection, forgetPieces } from './connection.ts'
 
 /** A server on a Unix socket. */
 export interface Server {
   /** Takes no new connection, answers what is in flight, then cuts what is left after `timeoutMs`. */
   close(timeoutMs: number): Promise<void>
 }
+
+/** As much as one read takes; Node's own reads are as long. */
+const readBytes = 64 << 10
 
 /**
  * Serves on a Unix socket with `mode`. A socket file that nobody answers on is replaced. What is read from
@@ -21,6 +23,7 @@ export interface Server {
 export async function serveUnixSocket(
   path: string,
   mode: number,
+  syscalls: Pick<Syscalls, 'dup'>,
   listener: RequestListener
 ): Promise<Server> {
   if (await answers(path)) {
@@ -29,13 +32,20 @@ export async function serveUnixSocket(
     })
   }
   // Zero: the Engine keeps idle connections and must not find one closed (Engine fact). No request is timed: boxes are large.
-  const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 10_000 }, listener)
+  const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
+  const underWay = new Set<ServerResponse>()
+  http.on('request', (_request, response) => {
+    underWay.add(response)
+    response.once('close', () => underWay.delete(response))
+  })
   const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
+  const buffer = Buffer.alloc(readBytes)
+  const server = createServer({ pauseOnConnect: true }, accepted => {
+    const socket = forgetfulConnection(accepted, buffer, syscalls)
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    // Listening here also keeps the parser from reading the descriptor itself, into a buffer that nobody clears.
-    socket.on('data', (bytes: Buffer) => bytes.fill(0))
+    http.emit('connection', socket)
+    forgetPieces(socket)
   })
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -52,17 +62,18 @@ export async function serveUnixSocket(
   }
 
   return {
-    close: timeoutMs =>
-      new Promise(resolve => {
-        const cut = setTimeout(() => {
-          for (const socket of sockets) socket.destroy()
-        }, timeoutMs)
-        server.close(() => {
-          clearTimeout(cut)
-          resolve()
-        })
-        server.closeIdleConnections()
-      })
+    async close(timeoutMs) {
+      const closed = [...sockets].map(socket => new Promise(resolve => socket.once('close', resolve)))
+      server.close()
+      http.closeIdleConnections()
+      // A connection whose answer is under way is idle after it.
+      for (const response of underWay) response.once('close', () => http.closeIdleConnections())
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy()
+      }, timeoutMs)
+      await Promise.all(closed)
+      clearTimeout(cut)
+    }
   }
 }
 
