@@ -4,7 +4,7 @@ import type { Api } from './api.ts'
 import { printable } from './printable.ts'
 
 /** What shells are told beside the candidates, in cobra's numbers, which docker's own completion understands. */
-const directives = { files: 0, noSpace: 2, noFiles: 4 } as const
+const directives = { files: 0, error: 1, noSpace: 2, noFiles: 4 } as const
 
 /** What could stand where the cursor is. */
 export interface Completion {
@@ -23,19 +23,21 @@ const nothing: Completion = { candidates: [], directive: directives.noFiles }
 /**
  * Completes the last of `words`, a command line without the program's name. Candidates all begin with it. What
  * they are follows from the names of the command's arguments: `box`, `path`, `box:path`, `version`, `file` ….
+ * Never throws: where there is nothing to be found out, nothing is completed.
  */
 export async function complete(program: Command, api: Api, words: readonly string[]): Promise<Completion> {
   const current = words.at(-1) ?? ''
   const [name, ...before] = words.slice(0, -1)
-  const found =
-    name === undefined
-      ? completeCommand(program, current)
-      : await completeIn(program, api, name, before, current)
-  return {
-    ...found,
-    candidates: found.candidates.filter(
-      ({ value }) => value.startsWith(current) && value === printable(value)
-    )
+  try {
+    const { candidates, directive } =
+      name === undefined
+        ? completeCommand(program, current)
+        : await completeIn(program, api, name, before, current)
+    // A line of the answer holds no control character, nor could what is typed.
+    const fitting = candidates.filter(({ value }) => value.startsWith(current) && value === printable(value))
+    return { candidates: fitting, directive }
+  } catch {
+    return { candidates: [], directive: directives.error }
   }
 }
 
@@ -127,12 +129,16 @@ async function operandsFor(
       return addresses(api, current)
     case 'from':
     case 'to':
-      return { ...(await addresses(api, current)), directive: directives.files }
+      return orFiles(await addresses(api, current))
     case 'shell':
       return words(['bash', 'fish', 'zsh'].map(value => ({ value, meaning: '' })))
     default:
       return { candidates: [], directive: directives.files }
   }
+}
+
+function orFiles({ candidates, directive }: Completion): Completion {
+  return { candidates, directive: directive & ~directives.noFiles }
 }
 
 async function boxes(api: Api, ending: string): Promise<Completion> {
@@ -176,7 +182,10 @@ function words(candidates: readonly Candidate[]): Completion {
 }
 
 /** The completion as cobra writes it: a line per candidate, then the directive. */
-export function completionLines({ candidates, directive }: Completion, meanings: boolean): string {
+export function completionLines(
+  { candidates, directive }: Completion,
+  { meanings }: { meanings: boolean }
+): string {
   const lines = candidates.map(({ value, meaning }) =>
     meanings && meaning !== '' ? `${value}\t${printable(meaning)}` : value
   )

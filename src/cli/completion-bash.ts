@@ -28,9 +28,9 @@ __secretbox_ask() {
     case $cur in
         [\'\"]*) quote=${'$'}{cur:0:1} cur=${'$'}{cur:1} asked[-1]=$cur ;;
     esac
-    # Readline replaces only what follows the last break within the word.
+    # Readline replaces only what follows the last break within the word; quotes keep a word whole.
     local prefix=
-    [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]] && prefix=${'$'}{cur%"${'$'}{cur##*:}"}
+    [[ -z $quote && $cur == *:* && $COMP_WORDBREAKS == *:* ]] && prefix=${'$'}{cur%"${'$'}{cur##*:}"}
     COMPREPLY=()
     while IFS= read -r line; do
         if [[ $line == :+([0-9]) ]]; then

@@ -3,7 +3,7 @@ export const fishScript = String.raw`# fish completion for docker vault, docker-
 
 function __secretbox_complete
     set -l words (commandline -opc)
-    set -l current (commandline -ct)
+    set -l current (string unescape -- (commandline -ct); or commandline -ct)
     set -l program $words[1]
     set -e words[1]
     if test (basename $program) = docker
@@ -19,7 +19,8 @@ function __secretbox_complete
     set -l directive (string replace -r '^:' '' -- $lines[-1])
     set -e lines[-1]
     printf '%s\n' $lines
-    if test "$directive" = 0
+    # In cobra's numbers: neither "no files" (4) nor "error" (1).
+    if contains -- "$directive" 0 2
         __fish_complete_path "$current"
     end
 end

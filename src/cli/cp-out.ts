@@ -6,7 +6,7 @@ import type { Cli } from './cli.ts'
 import { reasonOf, UsageError } from './failure.ts'
 import { startProgress } from './progress.ts'
 import { sendOut } from './send-out.ts'
-import { writeFiles } from './tar-to-files.ts'
+import { cannotWrite, writeFiles } from './tar-to-files.ts'
 
 /** How to copy out: `contents` of a directory instead of itself; a version, or undefined for the newest. */
 export interface CopyOut {
@@ -58,10 +58,6 @@ async function kindOf(path: string): Promise<'file' | 'directory' | null> {
     if (errnoOf(error) === 'ENOENT') return null
     throw cannotWrite(path, reasonOf(error))
   }
-}
-
-function cannotWrite(path: string, reason: string): SecretboxError {
-  return new SecretboxError('invalid', `cannot write ${quote(path)}: ${reason}`)
 }
 
 /** Writes a file, or what is in a directory of a box, to stdout as a tar archive. */

@@ -11,3 +11,11 @@ export const sizeField: Field = {
 export function ageField(heading: string): Field {
   return { heading, show: (time?: string) => (time === undefined ? '' : humanAge(time, Date.now())) }
 }
+
+/** How much of an ID docker shows. */
+export const shortIdLength = 12
+
+/** The Engine's ID of something, which tables show in short unless they are told not to; `-` where there is none. */
+export function idField(heading: string, short: boolean): Field {
+  return { heading, show: (id: string | null) => (short ? id?.slice(0, shortIdLength) : id) ?? '-' }
+}

@@ -30,7 +30,7 @@ async function main(): Promise<number> {
     const program = programFor(cli, packageJson.version)
     const [first = '--help', ...rest] = invocation.args
     if (first === '__complete' || first === '__completeNoDesc') {
-      stdout.write(completionLines(await complete(program, api, rest), first === '__complete'))
+      stdout.write(completionLines(await complete(program, api, rest), { meanings: first === '__complete' }))
     } else await program.parseAsync([first, ...rest], { from: 'user' })
     return cli.exitCode()
   } catch (error) {

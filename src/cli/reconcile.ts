@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { idField } from './fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 
 const fields: Fields = {
-  Mount: { heading: 'MOUNT' },
+  Mount: idField('MOUNT', true),
   Volume: { heading: 'VOLUME' },
   Action: { heading: 'ACTION' },
   Reason: { heading: 'REASON' }
@@ -28,7 +29,7 @@ export function reconcile(cli: Cli): Command {
         const print = printerFor(
           cli,
           format ?? 'table',
-          trunc ? { ...fields, Mount: shortIdField } : fields,
+          trunc ? fields : { ...fields, Mount: idField('MOUNT', false) },
           Object.keys(fields)
         )
         const findings = await cli.api.reconcile(apply)
@@ -38,10 +39,8 @@ export function reconcile(cli: Cli): Command {
           })
         )
         if (!apply && findings.some(({ action }) => action !== 'keep')) {
-          cli.note('nothing was done; to do it: reconcile --apply')
+          cli.note(`nothing was done; to do it: ${cli.name} reconcile --apply`)
         }
       }
     )
 }
-
-const shortIdField = { heading: 'MOUNT', show: (id: string) => id.slice(0, 12) }

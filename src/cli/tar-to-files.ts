@@ -7,9 +7,10 @@ import { reasonOf } from './failure.ts'
 import { entriesOf, type TarEntry } from './tar-in.ts'
 
 /**
- * Writes what a box gave as tar to the operator's files: a file as `target` itself, or with a
- * `directoryMode` what is in a directory, below `target`, which gets that mode if it is made. A file gets its name when it is whole, with its mode; before, nobody else may read it. Existing files
- * are replaced, existing directories merged, symlinks never followed. What cannot be written goes to `refuse`.
+ * Writes what a box gave as tar to the operator's files: a file as `target` itself, or with a `directoryMode` what is
+ * in a directory, below `target`, which gets that mode if it has to be made. A file gets its name when it is whole;
+ * before, nobody else may read it. Existing files are replaced, existing directories merged, symlinks never followed.
+ * What cannot be written goes to `refuse`.
  */
 export async function writeFiles(
   tar: AsyncIterable<Buffer>,
@@ -17,12 +18,15 @@ export async function writeFiles(
   directoryMode: number | null,
   refuse: (error: SecretboxError) => void
 ): Promise<void> {
-  const made: [path: string, mode: number][] = []
-  if (directoryMode !== null) await attempt(target, () => makeDirectory(target, directoryMode, made))
+  const directories: Directories = {
+    known: new Set(directoryMode === null ? [dirname(target)] : []),
+    made: []
+  }
+  if (directoryMode !== null) await attempt(target, () => makeDirectory(target, directoryMode, directories))
   for await (const entry of entriesOf(tar)) {
     const path = directoryMode === null ? target : join(target, parseFilePath(entry.header.name))
     try {
-      await attempt(path, () => writeEntry(entry, path, made))
+      await attempt(path, () => writeEntry(entry, path, directories))
     } catch (error) {
       if (!(error instanceof SecretboxError)) throw error
       refuse(error)
@@ -30,23 +34,31 @@ export async function writeFiles(
     entry.resume()
   }
   // Last, for a directory may forbid to write into it; the innermost first, for one may forbid to be entered.
-  for (const [path, mode] of made.reverse()) await attempt(path, () => chmod(path, mode))
+  for (const [path, mode] of directories.made.reverse()) await attempt(path, () => chmod(path, mode))
 }
 
-async function writeEntry(entry: TarEntry, path: string, made: [string, number][]): Promise<void> {
+/** Directories that are no symlinks, so that what is written into them stays there; and those made, with the mode to come. */
+interface Directories {
+  readonly known: Set<string>
+  readonly made: [path: string, mode: number][]
+}
+
+async function writeEntry(entry: TarEntry, path: string, directories: Directories): Promise<void> {
   const { type, mode, linkname } = entry.header
-  if (type === 'directory') await makeDirectory(path, mode, made)
+  if (!directories.known.has(dirname(path))) throw cannotWrite(path, 'its directory could not be made')
+  if (type === 'directory') await makeDirectory(path, mode, directories)
   else if (type === 'symlink') await replace(path, temporary => symlink(linkname, temporary))
   else await replace(path, temporary => writeFile(temporary, mode, entry as AsyncIterable<Buffer>))
 }
 
-async function makeDirectory(path: string, mode: number, made: [string, number][]): Promise<void> {
+async function makeDirectory(path: string, mode: number, { known, made }: Directories): Promise<void> {
   try {
     await mkdir(path, 0o700)
     made.push([path, mode])
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST' || !(await lstat(path)).isDirectory()) throw error
   }
+  known.add(path)
 }
 
 async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
@@ -80,7 +92,12 @@ async function attempt(path: string, act: () => Promise<void>): Promise<void> {
   try {
     await act()
   } catch (error) {
-    if (errnoOf(error) === null) throw error
-    throw new SecretboxError('invalid', `cannot write ${quote(path)}: ${reasonOf(error)}`)
+    if (error instanceof SecretboxError || errnoOf(error) === null) throw error
+    throw cannotWrite(path, reasonOf(error))
   }
+}
+
+/** The error for a file of the operator's that is not written. */
+export function cannotWrite(path: string, reason: string): SecretboxError {
+  return new SecretboxError('invalid', `cannot write ${quote(path)}: ${reason}`)
 }

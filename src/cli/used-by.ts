@@ -1,12 +1,11 @@
 import type { Command } from 'commander'
-import { parseBoxName, type BoxName } from '../vault/names.ts'
+import { parseBoxName } from '../vault/names.ts'
 import type { VolumeUse } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { ageField } from './fields.ts'
-import { listFormat, printerFor, type Field, type Fields } from './format.ts'
+import { ageField, idField, shortIdLength } from './fields.ts'
+import { listFormat, printerFor, type Fields } from './format.ts'
 
-const shortId: Field = { heading: 'CONTAINER ID', show: (id?: string) => id?.slice(0, 12) ?? '' }
 const orDash = (value: string | number | null): string => String(value ?? '-')
 
 const fields: Fields = {
@@ -14,12 +13,12 @@ const fields: Fields = {
   Version: { heading: 'VERSION', show: orDash },
   Newest: { heading: 'NEWEST', show: orDash },
   Behind: { heading: 'BEHIND', show: (behind: boolean) => (behind ? 'yes' : '') },
-  ContainerID: { heading: 'CONTAINER ID' },
+  ContainerID: idField('CONTAINER ID', true),
   Container: { heading: 'CONTAINER', show: orDash },
   Image: { heading: 'IMAGE', show: orDash },
   State: { heading: 'STATE' },
   Volume: { heading: 'VOLUME' },
-  Mount: { heading: 'MOUNT' },
+  Mount: idField('MOUNT', true),
   Since: ageField('SINCE')
 }
 const columns = ['Box', 'Version', 'Newest', 'Behind', 'ContainerID', 'Container', 'Image', 'State', 'Volume']
@@ -46,31 +45,46 @@ export function usedBy(cli: Cli): Command {
     .option('--no-trunc', 'show container IDs in full')
     .action(async (names: string[], { format, quiet, trunc }: UsedByOptions) => {
       const shown = trunc
-        ? { ...fields, ContainerID: shortId }
-        : { ...fields, ContainerID: { ...shortId, show: orDash } }
-      const print = printerFor(cli, format ?? (quiet ? '{{.ContainerID}}' : 'table'), shown, columns)
+        ? fields
+        : { ...fields, ContainerID: idField('CONTAINER ID', false), Mount: idField('MOUNT', false) }
+      const print = printerFor(cli, format ?? 'table', shown, columns)
       const newest = new Map((await cli.api.boxes()).map(({ name, version }) => [name, version]))
-      const rows = (await cli.api.volumes()).flatMap(volume => rowsOf(volume, newest))
-      if (names.length === 0) {
-        print(rows)
-        return
-      }
-      const wanted = new Set<string>()
-      await cli.each(names, async name => {
-        const box: BoxName = parseBoxName(name)
-        // A box that was destroyed may still be in use; one that is neither there nor in use is a mistake.
-        if (!newest.has(box) && !rows.some(row => row.Box === box)) await cli.api.versions(box)
-        wanted.add(box)
-      })
-      print(rows.filter(row => wanted.has(row.Box)))
+      const rows = (await cli.api.volumes()).flatMap(volume => usesOf(volume, newest))
+      const wanted = names.length === 0 ? rows : await onlyOf(cli, names, rows, newest)
+      if (quiet === true && format === undefined) printIds(cli, wanted, trunc)
+      else print(wanted)
     })
 }
 
-interface UsedByRow extends Record<string, unknown> {
-  readonly Box: string
+async function onlyOf(
+  cli: Cli,
+  names: readonly string[],
+  rows: readonly UsedByRow[],
+  newest: ReadonlyMap<string, number>
+): Promise<UsedByRow[]> {
+  const wanted = new Set<string>()
+  await cli.each(names, async name => {
+    const box = parseBoxName(name)
+    // A box that was destroyed may still be in use; one that is neither there nor in use is a mistake.
+    if (!newest.has(box) && !rows.some(row => row.Box === box)) await cli.api.versions(box)
+    wanted.add(box)
+  })
+  return rows.filter(row => wanted.has(row.Box))
 }
 
-function rowsOf(volume: VolumeUse, newest: ReadonlyMap<string, number>): UsedByRow[] {
+function printIds(cli: Cli, rows: readonly UsedByRow[], trunc: boolean): void {
+  const ids = new Set(rows.flatMap(({ ContainerID: id }) => (id === null ? [] : id)))
+  for (const id of ids) cli.print(trunc ? id.slice(0, shortIdLength) : id)
+}
+
+/** A container's, or an unknown holder's, use of a box; the fields are those of the table. */
+export interface UsedByRow extends Record<string, unknown> {
+  readonly Box: string
+  readonly ContainerID: string | null
+}
+
+/** One row for each copy of a volume's box, then one for each container that has none. `newest` knows the boxes' versions. */
+export function usesOf(volume: VolumeUse, newest: ReadonlyMap<string, number>): UsedByRow[] {
   const holders = new Set(volume.copies.map(({ container }) => container?.id))
   const states = new Map(volume.containers.map(({ id, state }) => [id, state]))
   const running = volume.copies.map(({ box, version, mount, created, container }): UsedByRow => {

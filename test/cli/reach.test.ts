@@ -82,6 +82,20 @@ test('an answer that is none of ours, and one that breaks off, are errors', asyn
   })
 })
 
+test('reconcile says what to do when there is something to be done', async () => {
+  const findings = { actions: [{ mount: 'm', volume: null, action: 'wipe', reason: 'nobody holds it' }] }
+  const socket = await serve('admin.sock', (_, response) => response.end(JSON.stringify(findings)))
+  const stdout = 'MOUNT   VOLUME   ACTION   REASON\nm                wipe     nobody holds it\n'
+  expect(await run(['reconcile'], { env: { SECRETBOX_SOCKET: socket } })).toMatchObject({
+    code: 0,
+    stdout,
+    stderr: 'nothing was done; to do it: docker-vault reconcile --apply\n'
+  })
+  expect(await run(['reconcile', '--apply'], { env: { SECRETBOX_SOCKET: socket } })).toMatchObject(
+    done(stdout)
+  )
+})
+
 test('the socket is found through the data directory that the plugin was given', async () => {
   const plugin = {
     Enabled: true,

@@ -30,7 +30,11 @@ test('help names every command, and each has help of its own with an example', a
     ([, name]) => name ?? ''
   )
   expect(commands).toEqual(
-    expect.arrayContaining(['create', 'destroy', 'add', 'put', 'remove', 'list', 'read', 'inspect', 'status'])
+    expect.arrayContaining(
+      'create destroy add put remove list read inspect edit cp versions diff rollback used-by status reconcile audit completion'.split(
+        ' '
+      )
+    )
   )
   for (const command of commands.filter(name => name !== 'help')) {
     const { code, stdout, stderr } = await run([command, '--help'])

@@ -1,0 +1,112 @@
+import { symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { done, runProgram } from './run.ts'
+import { atTerminal } from './terminal.ts'
+import { useCli } from './use-cli.ts'
+
+const { run, daemon, program } = useCli()
+beforeAll(async () => {
+  await run(['create', 'web', 'two words', 'empty'])
+  await run(['put', 'web', 'certs/ca.pem'], { input: 'ca' })
+  await run(['put', 'web', 'certs/key.pem'], { input: 'key' })
+  await run(['put', 'web', 'pass:word'], { input: 'one' })
+  await run(['put', 'web', 'password'], { input: 'two' })
+  await run(['put', 'web', 'new\nline'], { input: 'three' })
+  await run(['put', 'two words', 'a b/c d'], { input: 'four' })
+})
+
+async function complete(...words: string[]): Promise<string[]> {
+  const { code, stdout, stderr } = await run(['__completeNoDesc', ...words])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout.split('\n').slice(0, -1)
+}
+
+test('commands are completed, with what they do', async () => {
+  expect(await run(['__complete', 'de'])).toMatchObject(
+    done('destroy\tDestroy boxes with everything in them; running containers keep their copies\n:4\n')
+  )
+  expect(await complete('help', 'ins')).toEqual(['inspect', ':4'])
+  expect(await complete('nonsense', '')).toEqual([':4'])
+})
+
+test('options are completed, and the values of some', async () => {
+  expect(await complete('list', '--b')).toEqual(['--boxes', ':4'])
+  expect(await complete('list', '--format', 'j')).toEqual(['json', ':4'])
+  expect(await complete('put', '-g', '-c', 'chars')).toEqual(['chars:', ':4'])
+  expect(await complete('list', '--', '--')).toEqual([':4'])
+  expect(await complete('put', '-l', '12', 'e')).toEqual(['empty', ':4'])
+})
+
+test('boxes are completed, also after options and other boxes', async () => {
+  expect(await complete('destroy', '')).toEqual(['empty', 'two words', 'web', ':4'])
+  expect(await complete('ls', '-b', 'web', 'tw')).toEqual(['two words', ':4'])
+  expect(await complete('cat', 'w')).toEqual(['web:', ':6'])
+})
+
+test('paths are completed one level at a time; names that a line cannot hold are left out', async () => {
+  expect(await complete('rm', 'web', '')).toEqual(['certs/', 'pass:word', 'password', ':4'])
+  expect(await complete('rm', 'web', 'c')).toEqual(['certs/', ':6'])
+  expect(await complete('rm', 'web', 'password', 'certs/k')).toEqual(['certs/key.pem', ':4'])
+  expect(await complete('read', 'web:pass')).toEqual(['web:pass:word', 'web:password', ':4'])
+  expect(await complete('edit', 'two words:')).toEqual(['two words:a b/', ':6'])
+})
+
+test('versions are completed, and files where the operator has some', async () => {
+  expect(await complete('rollback', 'two words', '')).toEqual(['2', '1', ':4'])
+  expect(await complete('diff', 'two words', '1', '')).toEqual(['2', '1', ':4'])
+  expect(await complete('add', 'web', '')).toEqual([':0'])
+  expect(await complete('cp', 'web:c')).toEqual(['web:certs/', ':2'])
+  expect(await complete('completion', '')).toEqual(['bash', 'fish', 'zsh', ':4'])
+})
+
+test('docker asks for its plugin with the word "vault"', async () => {
+  expect(await run(['__complete', 'vault', 'read', 'em'])).toMatchObject(done('empty:\t0 files\n:6\n'))
+})
+
+test('nothing is completed, and nothing said, when it cannot be found out', async () => {
+  expect(await complete('rm', 'none', '')).toEqual([':1'])
+  const { code, stdout, stderr } = await run(['__complete', 'ls', ''], {
+    env: { SECRETBOX_SOCKET: '/nowhere' }
+  })
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: ':1\n', stderr: '' })
+})
+
+test.each(['bash', 'zsh', 'fish'])('there is a script for %s', async shell => {
+  const { code, stdout, stderr } = await run(['completion', shell])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toContain(`# ${shell} completion for docker vault, docker-vault and secretbox\n`)
+  expect(stdout).toContain('__complete')
+})
+
+test('other shells have none', async () => {
+  expect(await run(['completion', 'csh'])).toMatchObject({
+    code: 2,
+    stderr:
+      "error: command-argument value 'csh' is invalid for argument 'shell'. Allowed choices are bash, fish, zsh.\n" +
+      'hint: see: docker-vault completion --help\n'
+  })
+})
+
+test('in a real bash, tab completes boxes and paths with spaces and colons', async () => {
+  const bin = dirname(program())
+  await symlink(process.execPath, join(bin, 'node'))
+  const { PATH = '' } = process.env
+  const bash = atTerminal('bash --norc --noprofile -i', {
+    PATH: `${bin}:${PATH}`,
+    PS1: 'ready> ',
+    SECRETBOX_SOCKET: daemon().adminSocket
+  })
+  await bash.type('ready> ', 'source <(docker-vault completion bash); echo sour""ced\r')
+  await bash.type('sourced\r\nready> ', 'docker-vault rea\tw\tpassw\t; echo\r')
+  await bash.type('two\r\nready> ', 'docker-vault cat web:pass:\t; echo\r')
+  await bash.type('one\r\nready> ', 'docker-vault cat tw\ta\tc\t; echo\r')
+  await bash.type('four\r\nready> ', 'docker-vault list --bo\twe\t\r')
+  await bash.type('CHANGED\r\nweb ', 'exit\r')
+  expect((await bash.ended).code).toBe(0)
+})
+
+test('the bash script is correct as it stands', async () => {
+  const { stdout } = await run(['completion', 'bash'])
+  expect(await runProgram('bash', ['-n'], { input: stdout })).toMatchObject(done())
+})

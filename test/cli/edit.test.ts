@@ -1,0 +1,127 @@
+import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { done } from './run.ts'
+import { useCli } from './use-cli.ts'
+
+const { run, daemon, program } = useCli()
+
+let directory: string
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edit-'))
+  await run(['create', 'box'])
+})
+afterAll(() => rm(directory, { recursive: true }))
+beforeEach(async () => {
+  await run(['put', '-m', '0640', 'box', 'dir/pw'], { input: 'old\n' })
+})
+
+/** An editor made of a shell script, whose first argument is the file to edit. */
+async function editor(script: string): Promise<NodeJS.ProcessEnv> {
+  const path = join(directory, 'an editor')
+  await writeFile(path, `#!/bin/sh\nset -e\n${script}\n`)
+  await chmod(path, 0o755)
+  return { EDITOR: `"${path}"` }
+}
+
+async function leftOver(): Promise<string[]> {
+  return (await readdir('/dev/shm')).filter(name => name.startsWith('secretbox-'))
+}
+
+test('what the editor saves is stored, with the mode kept', async () => {
+  const env = await editor('echo new >> "$1"')
+  expect(await run(['edit', 'box:dir/pw'], { env })).toMatchObject(done())
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('old\nnew\n'))
+  expect(await run(['list', '-f', '{{.Mode}}', '-r', 'pw', 'box'])).toMatchObject(done('0640\n'))
+})
+
+test('the file is private, in memory, named as in the box, and nothing of it is left', async () => {
+  const seen = join(directory, 'seen')
+  const env = await editor(
+    `{ stat -c %a "$1"; stat -c %a "$(dirname "$1")"; stat -f -c %T "$1"; basename "$1"; } > "${seen}"\necho backup > "$1~"`
+  )
+  expect(await run(['edit', 'box:dir/pw'], { env })).toMatchObject({
+    code: 0,
+    stderr: 'nothing was changed\n'
+  })
+  expect(await readFile(seen, 'utf8')).toBe('600\n700\ntmpfs\npw\n')
+  expect(await leftOver()).toEqual([])
+})
+
+test('VISUAL goes before EDITOR', async () => {
+  const env = await editor('echo visual > "$1"')
+  expect(
+    await run(['edit', 'box:dir/pw'], { env: { VISUAL: env['EDITOR'], EDITOR: 'false' } })
+  ).toMatchObject(done())
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('visual\n'))
+})
+
+test('a file that does not exist begins empty; saved unchanged it is not made', async () => {
+  expect(await run(['edit', 'box:none'], { env: { EDITOR: 'true' } })).toMatchObject({
+    code: 0,
+    stderr: 'nothing was changed\n'
+  })
+  const env = await editor('test ! -s "$1"\nprintf made > "$1"')
+  expect(await run(['edit', 'box:made/here'], { env })).toMatchObject(done())
+  expect(await run(['read', 'box:made/here'])).toMatchObject(done('made'))
+  expect(await run(['read', 'box:none'])).toMatchObject({ code: 1 })
+})
+
+test('an editor that fails, or leaves no file, changes nothing', async () => {
+  const failing = await editor('echo new > "$1"\nexit 7')
+  expect(await run(['edit', 'box:dir/pw'], { env: failing })).toMatchObject({
+    code: 1,
+    stderr:
+      `error: the editor ${JSON.stringify(failing['EDITOR'])} ended with status 7, so nothing was stored\n` +
+      'hint: set EDITOR to the editor you want\n'
+  })
+  const removing = await editor('rm "$1"')
+  expect(await run(['edit', 'box:dir/pw'], { env: removing })).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot read what the editor left: no such file or directory\n'
+  })
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('old\n'))
+  expect(await leftOver()).toEqual([])
+})
+
+test('a file that was changed meanwhile stays as it is; a change elsewhere in the box does not matter', async () => {
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${process.execPath}" "${program()}"`
+  const same = await editor(`printf other | ${vault} put box dir/pw\necho mine > "$1"`)
+  expect(await run(['edit', 'box:dir/pw'], { env: same })).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^error: "box:dir\/pw" was changed meanwhile, in version \d+ or before\nhint: nothing was stored; edit it again\n$/
+    ) as string
+  })
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('other'))
+  const elsewhere = await editor(`printf x | ${vault} put box elsewhere\necho mine > "$1"`)
+  expect(await run(['edit', 'box:dir/pw'], { env: elsewhere })).toMatchObject(done())
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('mine\n'))
+})
+
+test('only a file can be edited, and only in memory', async () => {
+  expect(await run(['edit', 'box'])).toMatchObject({
+    code: 2,
+    stderr: 'error: "box" names no file\nhint: write "box:path"\n'
+  })
+  expect(await run(['edit', 'box:dir'])).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot edit "dir": it is a directory\n'
+  })
+  await symlink('dir/pw', join(directory, 'link'))
+  await run(['add', 'box', 'link'], { cwd: directory })
+  expect(await run(['edit', 'box:link'])).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot edit "link": it is a symlink\nhint: edit the file that it leads to: "dir/pw"\n'
+  })
+  await run(['put', 'box', 'big'], { input: Buffer.alloc(16_000_001) })
+  expect(await run(['edit', 'box:big'])).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot edit "big": it is larger than 16MB\n'
+  })
+  expect(await run(['edit', 'none:pw'])).toMatchObject({
+    code: 1,
+    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+  })
+})

@@ -1,0 +1,105 @@
+import { beforeAll, expect, test } from 'vitest'
+import { done } from './run.ts'
+import { useCli } from './use-cli.ts'
+
+const { run } = useCli({ MAX_VERSIONS: '6' })
+beforeAll(async () => {
+  await run(['create', 'box', 'fresh'])
+  await run(['put', 'box', 'pw'], { input: 'old!' })
+  await run(['put', 'box', 'same'], { input: 'same' })
+  await run(['put', '-m', '0640', 'box', 'pw'], { input: 'newer' })
+  await run(['rm', 'box', 'same'])
+})
+
+test('versions lists what is kept, newest first', async () => {
+  const { code, stdout, stderr } = await run(['versions', 'box'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout.replace(/just now|\d+ seconds? ago/g, 'now').replace(/now +/g, 'now ')).toBe(
+    'VERSION   CREATED         FILES   SIZE\n'.replace(/CREATED +/, stdout.match(/CREATED +/)?.[0] ?? '') +
+      '5         now 1       5B\n4         now 2       9B\n3         now 2       8B\n2         now 1       4B\n1         now 0       0B\n'
+  )
+  expect(await run(['versions', '-q', 'box'])).toMatchObject(done('5\n4\n3\n2\n1\n'))
+  expect(await run(['versions', '-f', '{{.Version}}:{{.Size}}', 'box'])).toMatchObject(
+    done('5:5\n4:9\n3:8\n2:4\n1:0\n')
+  )
+  expect(await run(['versions', 'none'])).toMatchObject({
+    code: 1,
+    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+  })
+})
+
+test('diff shows names, modes, sizes and digests, and no contents', async () => {
+  const newest = await run(['diff', 'box'])
+  expect(newest).toMatchObject({ code: 0, stderr: '' })
+  expect(newest.stdout).toMatch(
+    /^CHANGE {4}PATH {3}TYPE {3}MODE {3}SIZE {3}DIGEST {9}TARGET\nremoved {3}same {3}file {3}0600 {3}4B {5}[0-9a-f]{12}\n$/
+  )
+  const since = await run(['diff', 'box', '3'])
+  expect(since.stdout).toMatch(
+    /\nchanged {3}pw {5}file {3}0600 -> 0640 {3}4B -> 5B {3}[0-9a-f]{12} -> [0-9a-f]{12}\nremoved {3}same /
+  )
+  expect(since.stdout).not.toMatch(/old!|newer/)
+  expect(
+    await run(['diff', '-f', '{{.Change}} {{.Path}} {{.OldSize}} {{.Size}}', 'box', '1', '3'])
+  ).toMatchObject(done('added pw  4\nadded same  4\n'))
+  expect(await run(['diff', '--format', 'json', 'box', '4', '4'])).toMatchObject(done(''))
+})
+
+test('equal contents have equal digests in one box, and other ones in another', async () => {
+  await run(['create', 'a', 'b'])
+  for (const box of ['a', 'b']) {
+    await run(['put', box, 'x'], { input: 'same' })
+    await run(['put', box, 'y'], { input: 'same' })
+  }
+  const digests = async (box: string) =>
+    (await run(['diff', '-f', '{{.Digest}}', box, '1'])).stdout.trim().split('\n')
+  const [inA, inB] = [await digests('a'), await digests('b')]
+  expect(inA[0]).toBe(inA[1])
+  expect(inB[0]).toBe(inB[1])
+  expect(inA[0]).not.toBe(inB[0])
+})
+
+test('diff needs versions that exist', async () => {
+  expect(await run(['diff', 'fresh'])).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot compare box "fresh": it has only one version\n'
+  })
+  expect(await run(['diff', 'fresh', '1', '2'])).toMatchObject({
+    code: 1,
+    stderr: 'error: box "fresh" has no version 2\nhint: it has versions 1 to 1\n'
+  })
+  expect(await run(['diff', 'fresh', 'one'])).toMatchObject({
+    code: 2,
+    stderr: 'error: bad version "one": a version is a whole number from 1 on\n'
+  })
+})
+
+test('rollback makes a new version out of an old one and prints its number', async () => {
+  await run(['create', 'back'])
+  await run(['put', 'back', 'pw'], { input: 'first' })
+  await run(['put', 'back', 'pw'], { input: 'second' })
+  expect(await run(['rollback', 'back', '2'])).toMatchObject(done('4\n'))
+  expect(await run(['read', 'back:pw'])).toMatchObject(done('first'))
+  expect(await run(['read', '--version', '3', 'back:pw'])).toMatchObject(done('second'))
+  expect(await run(['rollback', 'back', '9'])).toMatchObject({
+    code: 1,
+    stderr: 'error: box "back" has no version 9\nhint: it has versions 1 to 4\n'
+  })
+})
+
+test('audit tells who did what, the newest last', async () => {
+  const { code, stdout, stderr } = await run(['audit', '--limit', '2'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^NUMBER +TIME +CALLER +ACTION +DECISION +SUBJECT\n/)
+  await run(['create', 'seen'])
+  const entries = (await run(['audit', '-n', '2', '--format', 'json'])).stdout.trim().split('\n')
+  expect(entries.map(line => JSON.parse(line) as unknown)).toMatchObject([
+    { Caller: 'uid 0', Action: 'box.create', Decision: 'allowed', Subject: { box: 'seen', version: 1 } },
+    { Caller: 'uid 0', Action: 'audit.read', Decision: 'allowed' }
+  ])
+  expect((await run(['audit', '-n', '2', '-f', '{{.Subject.box}}'])).stdout).toBe('\n\n')
+  expect(await run(['audit', '--limit', 'all'])).toMatchObject({
+    code: 2,
+    stderr: 'error: bad limit "all": a limit is a whole number from 1 on\n'
+  })
+})
