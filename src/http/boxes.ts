@@ -1,3 +1,4 @@
+import { on } from 'node:events'
 import type { Request, Response, RequestHandler } from 'express'
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
@@ -128,7 +129,7 @@ async function editOfPut(request: Request, path: FilePath): Promise<IncomingEdit
   const { type = 'file', mode } = request.query
   switch (type) {
     case 'file':
-      return { op: 'file', path, mode: modeIn(mode, defaultFileMode), bytes: request }
+      return { op: 'file', path, mode: modeIn(mode, defaultFileMode), bytes: piecesOf(request) }
     case 'directory':
       await refuseBody(request)
       return { op: 'directory', path, mode: modeIn(mode, 0o755) }
@@ -143,6 +144,16 @@ async function editOfPut(request: Request, path: FilePath): Promise<IncomingEdit
         'invalid',
         `bad type ${quote(textOf(type))}: it must be file, directory or symlink`
       )
+  }
+}
+
+/**
+ * The pieces of a body as they arrived. Iterating the stream itself joins pieces that wait into a new buffer and
+ * leaves the old ones as they are, where the reader cannot zero them.
+ */
+async function* piecesOf(source: Readable): AsyncGenerator<Buffer> {
+  for await (const [piece] of on(source, 'data', { close: ['end'], highWaterMark: 2, lowWaterMark: 1 })) {
+    yield piece as Buffer
   }
 }
 
