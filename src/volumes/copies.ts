@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
@@ -78,7 +78,7 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
     async make(id, contents, options) {
       const path = pathOf(id)
       try {
-        await mkdir(path, { recursive: true, mode: 0o700 })
+        mkdirSync(path, { recursive: true, mode: 0o700 })
         mountMemory(id, contents, options)
         FAULT: await reach('mount.mounted')
         await writeContents(path, contents, options)

@@ -48,7 +48,8 @@ export async function writeTree(
     else if (entry?.type === 'file') await writeFile(parent, name, entry, read, ownership)
     if (++written % entriesPerTurn === 0) await setImmediate()
   })
-  await inDirectories(root, paths, (parent, name, path) => {
+  const symlinks = paths.filter(path => tree.get(path)?.type === 'symlink')
+  await inDirectories(root, symlinks, (parent, name, path) => {
     const entry = tree.get(path)
     if (entry?.type !== 'symlink') return
     symlinkSync(entry.target, `${parent}/${name}`)
