@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { Secret } from '../src/secret.ts'
 import { createEnvelope } from '../src/seal/envelope.ts'
 import { initialiseVault, readStoreId, type KeyslotParts } from '../src/seal/keyslots.ts'
 import { loadSodium } from '../src/seal/sodium.ts'
@@ -7,9 +8,12 @@ import type { Store } from '../src/store/store.ts'
 import { createAudit, type Audit } from '../src/vault/audit.ts'
 import type { Caller } from '../src/vault/authority.ts'
 import { sweepStaging } from '../src/vault/blobs.ts'
+import type { IncomingEdit } from '../src/vault/change.ts'
 import { createGate, type Gate } from '../src/vault/gate.ts'
+import { parseFilePath, type BoxName } from '../src/vault/names.ts'
 import { createSealing, type Sealing } from '../src/vault/sealing.ts'
-import { createVault, type Vault } from '../src/vault/vault.ts'
+import { fileAt } from '../src/vault/tree.ts'
+import { createVault, type OpenedVersion, type Vault } from '../src/vault/vault.ts'
 import type { BoxLimits } from '../src/vault/versions.ts'
 
 /** A vault in a directory, built out of the same parts as the daemon's. */
@@ -26,7 +30,7 @@ export interface OpenVault {
   readonly vault: Vault
   /** How many blobs of unfinished changes were swept when it was opened. */
   readonly swept: number
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface VaultSettings {
@@ -89,5 +93,59 @@ export async function openVault(
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Bytes as a caller sends them: in pieces of its own that the vault may zero. */
+export async function* sent(contents: string | Uint8Array, pieceBytes = 64 << 10): AsyncGenerator<Buffer> {
+  const bytes = Buffer.from(contents as Uint8Array)
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    await Promise.resolve()
+    yield Buffer.from(bytes.subarray(at, at + pieceBytes))
+  }
+}
+
+/** The edit that puts a file. */
+export function putting(path: string, contents: string | Uint8Array, mode = 0o600): IncomingEdit {
+  return { op: 'file', path: parseFilePath(path), mode, bytes: sent(contents) }
+}
+
+/** The edit that removes. */
+export function removing(path: string, recursive = false): IncomingEdit {
+  return { op: 'remove', path: parseFilePath(path), recursive }
+}
+
+/** Changes a box by edits that must all succeed; the new version. */
+export async function change(
+  { vault }: Pick<OpenVault, 'vault'>,
+  box: BoxName,
+  ...edits: IncomingEdit[]
+): Promise<number> {
+  return (await vault.change(root, box, { edits, partial: false, ifVersion: null })).version
+}
+
+/** The bytes of a file of an opened version. */
+export async function contentsOf(opened: OpenedVersion, path: string): Promise<Buffer> {
+  const bytes = opened.read(fileAt(opened.tree, parseFilePath(path)))
+  if (bytes instanceof Secret) return Buffer.from(bytes.bytes())
+  return Buffer.concat(await Array.fromAsync(bytes, chunk => Buffer.from(chunk)))
+}
+
+/** A whole version: paths, and files' contents as text. */
+export async function treeOf(
+  { vault }: Pick<OpenVault, 'vault'>,
+  box: BoxName,
+  version: number | null = null
+): Promise<Record<string, string>> {
+  const opened = await vault.reveal(root, box, version, '')
+  try {
+    const tree: Record<string, string> = {}
+    for (const [path, entry] of opened.tree) {
+      if (entry.type === 'file') tree[path] = (await contentsOf(opened, path)).toString()
+      else tree[path] = entry.type === 'symlink' ? `-> ${entry.target}` : '/'
+    }
+    return tree
+  } finally {
+    opened.wipe()
   }
 }

@@ -65,18 +65,22 @@ export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes
           })
         }
       })
-      const first = await chunks.next()
-      if (first.done === true) return { size: 0, content: { inline: new Secret(Buffer.alloc(0)) } }
-      const size = first.value.length
-      if (size <= Math.min(inlineFileBytes, inlineLeft)) {
-        inlineLeft -= size
-        const bytes = Buffer.alloc(size)
-        bytes.set(first.value)
-        first.value.fill(0)
-        return { size, content: { inline: new Secret(bytes) } }
+      try {
+        const first = await chunks.next()
+        if (first.done === true) return { size: 0, content: { inline: new Secret(Buffer.alloc(0)) } }
+        const size = first.value.length
+        if (size <= Math.min(inlineFileBytes, inlineLeft)) {
+          inlineLeft -= size
+          const bytes = Buffer.alloc(size)
+          bytes.set(first.value)
+          return { size, content: { inline: new Secret(bytes) } }
+        }
+        const stored = await storeBlob(first.value, chunks)
+        return { size: stored.size, content: { blob: stored.blob } }
+      } finally {
+        // Zeroes the buffer, and lets go of the source when it was not read to its end.
+        await chunks.return(undefined)
       }
-      const stored = await storeBlob(first.value, chunks)
-      return { size: stored.size, content: { blob: stored.blob } }
     },
 
     settle: used =>

@@ -113,13 +113,15 @@ export function addVersion(
   }
 }
 
-/** The changes that remove a box with all its versions and blobs. Its key goes with its record: what a backup of the blobs holds stays shut. */
+/**
+ * The changes that remove a box with all its versions and blobs. Its key goes with its record: what a backup of the
+ * blobs holds stays shut. Marks of changes that are under way stay, so that what they bring in later is removed too.
+ */
 export function removeBox(keyring: Keyring, box: Box): Change[] {
   return [
     { remove: boxKey(keyring, box.name), expect: box.revision },
     { removeAll: `manifest/${box.id}/` },
-    { removeAll: `blob/${box.id}/` },
-    { removeAll: `staging/${box.id}/` }
+    { removeAll: `blob/${box.id}/` }
   ]
 }
 

@@ -1,12 +1,12 @@
-import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
-import type { Keyring } from '../seal/keyring.ts'
 import type { Secret } from '../secret.ts'
+import { commitAttempt, type Attempt } from './attempts.ts'
 import type { Caller } from './authority.ts'
 import { createStaging, type Staging } from './blobs.ts'
 import { getBox, readManifest, type Box } from './boxes.ts'
 import type { Permit } from './gate.ts'
-import { blobsOf, checkLimits, wipeManifest, type Manifest } from './manifest.ts'
+import { blobsOf, checkLimits, tooManyEntries, wipeManifest, type Manifest } from './manifest.ts'
 import type { BoxName, FilePath } from './names.ts'
 import { bytesOf, editInPlace, type Edit, type Entry } from './tree.ts'
 import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
@@ -45,9 +45,6 @@ export interface ChangeResult {
   readonly errors: readonly { readonly path: string; readonly error: SecretboxError }[]
 }
 
-/** How often a change begins anew when others change the same box meanwhile. */
-const maxAttempts = 20
-
 /**
  * Takes contents in without holding the box, then applies the edits to the newest version in one commit.
  * Throws `not_found`, `precondition`, `too_large`, and with `partial: false` what an edit throws.
@@ -64,10 +61,17 @@ export async function changeBox(
   const staged: StagedEdit[] = []
   try {
     checkVersion(box, request.ifVersion)
-    for await (const edit of request.edits) staged.push(await stage(staging, staged, edit))
-    return await commitStaged(parts, permit, box, staging, staged, request)
+    for await (const edit of request.edits) {
+      if (staged.length === parts.limits.maxBoxEntries) throw tooManyEntries(parts.limits)
+      staged.push(await stage(staging, staged, edit))
+    }
+    const result = await commitAttempt(permit, () => attempt(parts, permit, box, staging, staged, request))
+    FAULT: await reach('change.committed')
+    if (result.applied === 0) await staging.discard()
+    return result
   } catch (error) {
-    await staging.discard()
+    // What cannot be removed now, on a full disk, is swept at the next start; why the change failed matters more.
+    await staging.discard().catch(() => undefined)
     throw error
   } finally {
     box.key.wipe()
@@ -123,40 +127,41 @@ function put(path: FilePath, entry: Entry<Secret>): StagedEdit {
   return { path, edit: { op: 'put', path, entry } }
 }
 
-async function commitStaged(
+async function attempt(
   parts: VaultParts,
   permit: Permit,
   begun: Box,
   staging: Staging,
   staged: readonly StagedEdit[],
   request: ChangeRequest
-): Promise<ChangeResult> {
-  for (let attempt = 1; ; attempt++) {
-    const box = await getBox(parts.store, permit.keyring, begun.name)
-    let base: Manifest | null = null
-    try {
-      if (box.id !== begun.id) {
-        throw new SecretboxError(
-          'conflict',
-          `box ${quote(box.name)} was destroyed and made anew during the change`
-        )
-      }
-      checkVersion(box, request.ifVersion)
-      base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
-      const { tree, errors } = applyAll(base, staged, request)
-      const applied = staged.length - errors.length
-      if (applied === 0 && errors.length > 0) {
-        await staging.discard()
-        return { version: box.newest.version, applied, errors }
-      }
-      checkLimits(tree, parts.limits, bytesOf(tree))
-      return await commitTree(parts, permit, box, staging, tree, { applied, errors })
-    } catch (error) {
-      if (!isSecretboxError(error, 'conflict') || box.id !== begun.id || attempt === maxAttempts) throw error
-    } finally {
-      if (base !== null) wipeManifest(base)
-      box.key.wipe()
+): Promise<Attempt<ChangeResult>> {
+  const box = await getBox(parts.store, permit.keyring, begun.name)
+  let base: Manifest | null = null
+  try {
+    if (box.id !== begun.id) {
+      throw new SecretboxError(
+        'conflict',
+        `box ${quote(box.name)} was destroyed and made anew during the change`
+      )
     }
+    checkVersion(box, request.ifVersion)
+    base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
+    const { tree, errors } = applyAll(base, staged, request)
+    const applied = staged.length - errors.length
+    if (applied === 0) {
+      return { answer: { version: box.newest.version, applied, errors }, subject: {}, changes: null }
+    }
+    checkLimits(tree, parts.limits, bytesOf(tree))
+    FAULT: await reach('change.staged')
+    const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
+    return {
+      answer: { version, applied, errors },
+      subject: { version, count: applied },
+      changes: [...changes, ...staging.settle(blobsOf(tree))]
+    }
+  } finally {
+    if (base !== null) wipeManifest(base)
+    box.key.wipe()
   }
 }
 
@@ -177,21 +182,6 @@ function applyAll(
     }
   }
   return { tree, errors }
-}
-
-async function commitTree(
-  parts: VaultParts,
-  permit: { keyring: Keyring; commit: Permit['commit'] },
-  box: Box,
-  staging: Staging,
-  tree: Manifest,
-  outcome: Omit<ChangeResult, 'version'>
-): Promise<ChangeResult> {
-  FAULT: await reach('change.staged')
-  const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
-  await permit.commit({ version, count: outcome.applied }, [...changes, ...staging.settle(blobsOf(tree))])
-  FAULT: await reach('change.committed')
-  return { version, ...outcome }
 }
 
 function wipeInline(entry: Entry<Secret>): void {

@@ -86,20 +86,20 @@ export function checkLimits(
   limits: { maxBoxBytes: number; maxBoxEntries: number },
   bytes: number
 ): void {
-  if (tree.size > limits.maxBoxEntries) {
-    throw new SecretboxError(
-      'too_large',
-      `a box holds at most ${limits.maxBoxEntries} entries, not ${tree.size}`,
-      {
-        hint: 'raise MAX_BOX_ENTRIES, or split the box'
-      }
-    )
-  }
+  if (tree.size > limits.maxBoxEntries) throw tooManyEntries(limits, tree.size)
   if (bytes > limits.maxBoxBytes) {
     throw new SecretboxError('too_large', `a box holds at most ${limits.maxBoxBytes} bytes, not ${bytes}`, {
       hint: 'raise MAX_BOX_BYTES, or split the box'
     })
   }
+}
+
+/** Throw it for more entries than a box may hold; `entries` where it is known how many there would be. */
+export function tooManyEntries(limits: { maxBoxEntries: number }, entries?: number): SecretboxError {
+  const most = `a box holds at most ${limits.maxBoxEntries} entries`
+  return new SecretboxError('too_large', entries === undefined ? most : `${most}, not ${entries}`, {
+    hint: 'raise MAX_BOX_ENTRIES, or split the box'
+  })
 }
 
 /**

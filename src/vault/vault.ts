@@ -2,6 +2,7 @@ import { SecretboxError, quote } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { Change } from '../store/store.ts'
+import { commitAttempt } from './attempts.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
 import {
@@ -90,12 +91,13 @@ export function createVault(parts: VaultParts): Vault {
 
   return {
     async list(caller) {
-      const { keyring } = await gate.allow(caller, 'box.list')
+      const permit = await gate.allow(caller, 'box.list')
       const boxes: BoxSummary[] = []
-      for await (const box of allBoxes(store, keyring)) {
+      for await (const box of allBoxes(store, permit.keyring)) {
         boxes.push(summaryOf(box))
         box.key.wipe()
       }
+      await permit.commit({ count: boxes.length }, [])
       return boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
     },
 
@@ -109,41 +111,49 @@ export function createVault(parts: VaultParts): Vault {
 
     async create(caller, name) {
       const permit = await gate.allow(caller, 'box.create', { box: name })
-      const present = await findBox(store, permit.keyring, name)
-      present?.key.wipe()
-      if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
-      const { box, changes } = newBox(permit.keyring, name)
-      await permit.commit({ version: 1 }, changes)
-      box.key.wipe()
-      return summaryOf(box)
+      return commitAttempt(permit, async () => {
+        const present = await findBox(store, permit.keyring, name)
+        present?.key.wipe()
+        if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
+        const { box, changes } = newBox(permit.keyring, name)
+        box.key.wipe()
+        return { answer: summaryOf(box), subject: { version: 1 }, changes }
+      })
     },
 
     async destroy(caller, name, ifVersion) {
       const permit = await gate.allow(caller, 'box.destroy', { box: name })
-      const box = await getBox(store, permit.keyring, name)
-      box.key.wipe()
-      checkVersion(box, ifVersion)
-      await permit.commit({ version: box.newest.version }, removeBox(permit.keyring, box))
+      await commitAttempt(permit, async () => {
+        const box = await getBox(store, permit.keyring, name)
+        box.key.wipe()
+        checkVersion(box, ifVersion)
+        return {
+          answer: undefined,
+          subject: { version: box.newest.version },
+          changes: removeBox(permit.keyring, box)
+        }
+      })
     },
 
     change: (caller, name, request) => changeBox(parts, caller, name, request),
 
     async rollback(caller, name, to, ifVersion) {
       const permit = await gate.allow(caller, 'box.change', { box: name })
-      const box = await getBox(store, permit.keyring, name)
-      try {
-        checkVersion(box, ifVersion)
-        const tree = await readManifest(store, permit.keyring, box, to)
+      return commitAttempt(permit, async () => {
+        const box = await getBox(store, permit.keyring, name)
         try {
-          const next = await nextVersion(parts, permit.keyring, box, tree)
-          await permit.commit({ version: next.version }, next.changes)
-          return { version: next.version, applied: tree.size, errors: [] }
+          checkVersion(box, ifVersion)
+          const tree = await readManifest(store, permit.keyring, box, to)
+          try {
+            const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
+            return { answer: { version, applied: tree.size, errors: [] }, subject: { version }, changes }
+          } finally {
+            wipeManifest(tree)
+          }
         } finally {
-          wipeManifest(tree)
+          box.key.wipe()
         }
-      } finally {
-        box.key.wipe()
-      }
+      })
     },
 
     look: (caller, name, version) => open(caller, 'box.inspect', name, version, {}),

@@ -1,0 +1,243 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Secret } from '../../src/secret.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { IncomingEdit } from '../../src/vault/change.ts'
+import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
+import { fileAt } from '../../src/vault/tree.ts'
+import { collectGarbage } from '../garbage.ts'
+import {
+  change,
+  contentsOf,
+  openVault,
+  putting,
+  root,
+  sent,
+  type OpenVault,
+  type VaultSettings
+} from '../open-vault.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+const db = parseBoxName('db')
+const file = parseFilePath('f')
+let open: (settings?: VaultSettings) => Promise<OpenVault>
+beforeEach(() => {
+  const directory = temporaryDirectory()
+  open = async settings => {
+    const opened = await openVault(directory, settings)
+    onTestFinished(() => opened.close().catch(() => undefined))
+    return opened
+  }
+})
+
+function putOf(bytes: AsyncIterable<Uint8Array>): IncomingEdit {
+  return { op: 'file', path: file, mode: 0o600, bytes }
+}
+
+describe('contents', () => {
+  test.each([0, 1, 16_384, 16_385, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_000])(
+    'of %i bytes come back as they were, however they are cut on the way',
+    async length => {
+      const opened = await open()
+      await opened.vault.create(root, db)
+      const bytes = randomBytes(length)
+      for (const pieceBytes of [length, 65_536, 10_007]) {
+        await change(opened, db, putOf(sent(bytes, Math.max(1, pieceBytes))))
+        const version = await opened.vault.reveal(root, db, null, 'f')
+        expect(fileAt(version.tree, file).size).toBe(length)
+        expect((await contentsOf(version, 'f')).equals(bytes)).toBe(true)
+        version.wipe()
+      }
+    }
+  )
+
+  test('lie in the manifest while they are small, and few in one change', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, ...Array.from({ length: 16 }, (_, i) => putting(`f${i}`, randomBytes(16_384))))
+    expect(await opened.store.count('blob/')).toBe(0)
+    await change(opened, db, ...Array.from({ length: 18 }, (_, i) => putting(`g${i}`, randomBytes(16_384))))
+    expect(await opened.store.count('blob/')).toBe(2)
+    await change(opened, db, putting('h', randomBytes(16_385)))
+    expect(await opened.store.count('blob/')).toBe(3)
+  })
+
+  test('that a change does not keep leave no record', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', randomBytes(100_000)), putting('a', randomBytes(100_000)))
+    expect(await opened.store.count('blob/')).toBe(1)
+    expect(await opened.store.count('staging/')).toBe(0)
+  })
+
+  test('of two files that are links share one blob', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', randomBytes(100_000)), {
+      op: 'link',
+      path: parseFilePath('b'),
+      mode: 0o600,
+      to: parseFilePath('a')
+    })
+    expect(await opened.store.count('blob/')).toBe(1)
+  })
+
+  test('of 128 MiB stream in and out without being held', async () => {
+    const opened = await open({ limits: { maxVersions: 1 } })
+    await opened.vault.create(root, db)
+    const [pieceBytes, pieces] = [1 << 18, 512]
+    const held = (): number => {
+      collectGarbage()
+      const { arrayBuffers, heapUsed } = process.memoryUsage()
+      return arrayBuffers + heapUsed
+    }
+    const before = held()
+    let peak = 0
+    const measure = (): void => {
+      peak = Math.max(peak, held() - before)
+    }
+    const given = createHash('sha256')
+    async function* large(): AsyncGenerator<Buffer> {
+      for (let i = 0; i < pieces; i++) {
+        await Promise.resolve()
+        const piece = Buffer.alloc(pieceBytes, i)
+        given.update(piece)
+        if (i % 50 === 0) measure()
+        yield piece
+      }
+    }
+    await change(opened, db, putOf(large()))
+    const version = await opened.vault.reveal(root, db, null, 'f')
+    const bytes = version.read(fileAt(version.tree, file))
+    if (bytes instanceof Secret) throw new Error('not in chunks')
+    const taken = createHash('sha256')
+    let chunks = 0
+    for await (const chunk of bytes) {
+      expect(chunk.length).toBeLessThanOrEqual(1 << 20)
+      taken.update(chunk)
+      if (++chunks % 13 === 0) measure()
+    }
+    version.wipe()
+    expect(taken.digest('hex')).toBe(given.digest('hex'))
+    expect(chunks).toBe(128)
+    expect(peak).toBeLessThan(32 << 20)
+  })
+})
+
+describe('a change that breaks off', () => {
+  /** Contents that end in an error after some bytes. */
+  async function* broken(pieces: Buffer[]): AsyncGenerator<Buffer> {
+    for (const piece of pieces) {
+      await Promise.resolve()
+      yield piece
+    }
+    throw new Error('the caller went away')
+  }
+
+  test('leaves no record and no contents in its pieces', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    const before = await opened.store.count('')
+    const pieces = Array.from({ length: 40 }, () => Buffer.alloc(100_000, 7))
+    await expect(change(opened, db, putting('small', 'x'), putOf(broken(pieces)))).rejects.toThrow(
+      'the caller went away'
+    )
+    expect(await opened.store.count('')).toBe(before)
+    expect(pieces.every(piece => piece.every(byte => byte === 0))).toBe(true)
+  })
+
+  test('because the store refuses lets go of what is sent, and tells why although it cannot tidy up', async () => {
+    let full = false
+    const opened = await open({
+      wrap: (store: Store): Store => ({
+        ...store,
+        commit: changes => (full ? Promise.reject(new Error('no room')) : store.commit(changes))
+      })
+    })
+    await opened.vault.create(root, db)
+    let ended = false
+    async function* contents(): AsyncGenerator<Buffer> {
+      try {
+        for (let i = 0; i < 50; i++) {
+          full = i > 30
+          await Promise.resolve()
+          yield Buffer.alloc(100_000, 7)
+        }
+      } finally {
+        ended = true
+      }
+    }
+    await expect(change(opened, db, putOf(contents()))).rejects.toThrow('no room')
+    expect(ended).toBe(true)
+    // Left for the next start.
+    full = false
+    expect(await opened.store.count('staging/')).toBe(1)
+    await opened.close()
+    const again = await open()
+    expect(again.swept).toBe(1)
+    expect(await again.store.count('blob/')).toBe(0)
+  })
+
+  test('by a crash is swept when the vault is opened again, and what is kept stays', async () => {
+    let opened = await open()
+    await opened.vault.create(root, db)
+    const kept = randomBytes(3_000_000)
+    await change(opened, db, putting('kept', kept))
+    const before = await opened.store.count('')
+    const { promise: forever } = Promise.withResolvers()
+    async function* stalled(reached: () => void): AsyncGenerator<Buffer> {
+      for (let i = 0; i < 5; i++) yield Buffer.alloc(1 << 20, i)
+      reached()
+      await forever
+    }
+    await new Promise<void>(
+      reached => void change(opened, db, putting('a', randomBytes(40_000)), putOf(stalled(reached)))
+    )
+    expect(await opened.store.count('staging/')).toBe(2)
+    expect(await opened.store.count('')).toBeGreaterThan(before)
+    await opened.close()
+
+    opened = await open()
+    expect(opened.swept).toBe(2)
+    expect(await opened.store.count('')).toBe(before)
+    const version = await opened.vault.reveal(root, db, null, 'kept')
+    expect((await contentsOf(version, 'kept')).equals(kept)).toBe(true)
+  })
+
+  test('by a crash, of a box that was destroyed meanwhile, is swept as well', async () => {
+    let opened = await open()
+    await opened.vault.create(root, db)
+    const { promise: forever } = Promise.withResolvers()
+    async function* stalled(reached: () => void): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(2 << 20, 1)
+      await opened.vault.destroy(root, db, null)
+      yield Buffer.alloc(2 << 20, 2)
+      yield Buffer.alloc(1 << 20, 3)
+      reached()
+      await forever
+    }
+    await new Promise<void>(reached => void change(opened, db, putOf(stalled(reached))))
+    expect(await opened.store.count('blob/')).toBeGreaterThan(0)
+    await opened.close()
+    opened = await open()
+    expect(await opened.store.count('blob/')).toBe(0)
+    expect(await opened.store.count('staging/')).toBe(0)
+  })
+})
+
+test('contents of an opened version are zeroed when it is wiped, and chunks are the reader’s', async () => {
+  const opened = await open()
+  await opened.vault.create(root, db)
+  await change(opened, db, putting('small', 'a secret'), putting('large', Buffer.alloc(20_000, 7)))
+  const version = await opened.vault.reveal(root, db, null, '')
+  const small = version.read(fileAt(version.tree, parseFilePath('small')))
+  if (!(small instanceof Secret)) throw new Error('not inline')
+  const bytes = Buffer.from(small.bytes().buffer, small.bytes().byteOffset, small.length)
+  expect(bytes.toString()).toBe('a secret')
+  const [chunk] = await Array.fromAsync(
+    version.read(fileAt(version.tree, parseFilePath('large'))) as AsyncIterable<Buffer>
+  )
+  version.wipe()
+  expect(bytes.every(byte => byte === 0)).toBe(true)
+  expect(chunk?.every(byte => byte === 7)).toBe(true)
+})

@@ -1,0 +1,557 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { SecretboxError } from '../../src/errors.ts'
+import type { ChangeResult, IncomingEdit } from '../../src/vault/change.ts'
+import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
+import {
+  change,
+  nobody,
+  openVault,
+  putting,
+  removing,
+  root,
+  sent,
+  treeOf,
+  type OpenVault,
+  type VaultSettings
+} from '../open-vault.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+const db = parseBoxName('db')
+let open: (settings?: VaultSettings) => Promise<OpenVault>
+beforeEach(() => {
+  const directory = temporaryDirectory()
+  open = async settings => {
+    const opened = await openVault(directory, settings)
+    onTestFinished(() => opened.close().catch(() => undefined))
+    return opened
+  }
+})
+
+function partially({ vault }: OpenVault, ...edits: IncomingEdit[]): Promise<ChangeResult> {
+  return vault.change(root, db, { edits, partial: true, ifVersion: null })
+}
+
+/** How many records there are, less the audit's. */
+async function countRecords({ store }: OpenVault): Promise<number> {
+  return (await store.count('')) - (await store.count('audit/'))
+}
+
+describe('boxes', () => {
+  test('are made empty with version 1, listed by name, and there when the vault is opened again', async () => {
+    const first = await open()
+    for (const name of ['b', 'ä', 'a']) {
+      expect(await first.vault.create(root, parseBoxName(name))).toMatchObject({
+        name,
+        newest: { version: 1, files: 0, bytes: 0 }
+      })
+    }
+    await first.close()
+    const { vault } = await open()
+    expect((await vault.list(root)).map(({ name }) => name)).toEqual(['a', 'b', 'ä'])
+    expect(await vault.inspect(root, parseBoxName('ä'))).toMatchObject({ versions: [{ version: 1 }] })
+  })
+
+  test('that exist are not made again, whoever comes second', async () => {
+    const { vault } = await open()
+    const results = await Promise.allSettled([1, 2, 3].map(() => vault.create(root, db)))
+    const refused = results
+      .filter(result => result.status === 'rejected')
+      .map(({ reason }) => reason as unknown)
+    expect(refused).toHaveLength(2)
+    for (const reason of refused)
+      expect(reason).toMatchObject({ code: 'exists', message: 'box "db" exists already' })
+  })
+
+  test('that do not exist are not found, with a hint', async () => {
+    const { vault } = await open()
+    const missing = {
+      code: 'not_found',
+      message: 'no such box "db"',
+      hint: 'create it with: docker vault create db'
+    }
+    await expect(vault.inspect(root, db)).rejects.toMatchObject(missing)
+    await expect(vault.look(root, db, null)).rejects.toMatchObject(missing)
+    await expect(vault.reveal(root, db, null, '')).rejects.toMatchObject(missing)
+    await expect(vault.destroy(root, db, null)).rejects.toMatchObject(missing)
+    await expect(vault.rollback(root, db, 1, null)).rejects.toMatchObject(missing)
+    await expect(change({ vault }, db, putting('a', 'x'))).rejects.toMatchObject(missing)
+  })
+
+  test('that are destroyed leave no record at all, and a new box of the name begins anew', async () => {
+    const opened = await open()
+    const before = await countRecords(opened)
+    const { id } = await opened.vault.create(root, db)
+    for (let i = 0; i < 3; i++)
+      await change(opened, db, putting('big', randomBytes(1_500_000)), putting('small', 'x'))
+    expect(await countRecords(opened)).toBeGreaterThan(before + 10)
+    await opened.vault.destroy(root, db, null)
+    expect(await countRecords(opened)).toBe(before)
+    const again = await opened.vault.create(root, db)
+    expect(again.newest.version).toBe(1)
+    expect(again.id).not.toBe(id)
+    expect(await treeOf(opened, db)).toEqual({})
+  })
+})
+
+describe('a change', () => {
+  test('makes one new version of all its edits, whatever kinds they are', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('old', 'x'), putting('dir/kept', 'y'))
+    const version = await change(
+      opened,
+      db,
+      putting('tls/key.pem', 'key', 0o4640),
+      { op: 'link', path: parseFilePath('tls/copy'), mode: 0o644, to: parseFilePath('tls/key.pem') },
+      { op: 'symlink', path: parseFilePath('current'), target: 'tls' },
+      { op: 'directory', path: parseFilePath('empty'), mode: 0o1777 },
+      putting('current/ca.pem', 'ca'),
+      putting('nothing', ''),
+      removing('old')
+    )
+    expect(version).toBe(3)
+    expect(await treeOf(opened, db)).toEqual({
+      dir: '/',
+      'dir/kept': 'y',
+      tls: '/',
+      'tls/key.pem': 'key',
+      'tls/copy': 'key',
+      current: '-> tls',
+      empty: '/',
+      'tls/ca.pem': 'ca',
+      nothing: ''
+    })
+    const looked = await opened.vault.look(root, db, null)
+    looked.wipe()
+    const { tree, info } = looked
+    expect(tree.get(parseFilePath('tls/key.pem'))).toMatchObject({ mode: 0o4640, size: 3 })
+    expect(tree.get(parseFilePath('tls/copy'))).toMatchObject({ mode: 0o644, size: 3 })
+    expect(tree.get(parseFilePath('empty'))).toEqual({ type: 'directory', mode: 0o1777 })
+    expect(info).toMatchObject({ version: 3, files: 9, bytes: 9 })
+  })
+
+  test('that is whole does nothing when one edit cannot be done', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    const before = await countRecords(opened)
+    await expect(
+      change(opened, db, putting('a', randomBytes(3_000_000)), removing('missing'), putting('b', 'x'))
+    ).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'cannot remove "missing": no such file in the box'
+    })
+    expect(await treeOf(opened, db)).toEqual({})
+    expect(await countRecords(opened)).toBe(before)
+  })
+
+  test('that is partial does what can be done in one version, and names the rest', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    const refused = new SecretboxError('invalid', 'not a file', { hint: 'a hint' })
+    const { version, applied, errors } = await partially(
+      opened,
+      putting('a', 'x'),
+      putting('a/b', 'y'),
+      { op: 'refused', path: '../dev/null', error: refused },
+      { op: 'link', path: parseFilePath('l'), mode: 0, to: parseFilePath('nowhere') },
+      removing('missing'),
+      putting('c', 'z')
+    )
+    expect({ version, applied }).toEqual({ version: 2, applied: 2 })
+    expect(errors.map(({ path, error }) => `${path}: ${error.code}: ${error.message}`)).toEqual([
+      'a/b: invalid: cannot put "a/b": "a" is not a directory',
+      '../dev/null: invalid: not a file',
+      'l: invalid: cannot link "l": "nowhere" did not come before it',
+      'missing: not_found: cannot remove "missing": no such file in the box'
+    ])
+    expect(await treeOf(opened, db)).toEqual({ a: 'x', c: 'z' })
+  })
+
+  test('of which nothing can be done, or that asks for nothing, makes no version', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    const before = await countRecords(opened)
+    expect(await partially(opened, removing('a'), removing('b'))).toMatchObject({ version: 1, applied: 0 })
+    expect(await partially(opened)).toEqual({ version: 1, applied: 0, errors: [] })
+    expect((await opened.vault.inspect(root, db)).versions).toHaveLength(1)
+    expect(await countRecords(opened)).toBe(before)
+  })
+
+  test('that expects another version than the newest is refused before and after it was sent', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', 'x'))
+    const refused = {
+      code: 'precondition',
+      message: 'box "db" is at version 2, not at 1',
+      hint: 'read it again, then repeat the change'
+    }
+    const edits = [putting('b', 'y')]
+    await expect(
+      opened.vault.change(root, db, { edits, partial: false, ifVersion: 1 })
+    ).rejects.toMatchObject(refused)
+    await expect(opened.vault.destroy(root, db, 1)).rejects.toMatchObject(refused)
+    await expect(opened.vault.rollback(root, db, 1, 1)).rejects.toMatchObject(refused)
+    async function* meanwhile(): AsyncGenerator<IncomingEdit> {
+      yield putting('c', 'late')
+      await change(opened, db, putting('d', 'between'))
+    }
+    await expect(
+      opened.vault.change(root, db, { edits: meanwhile(), partial: false, ifVersion: 2 })
+    ).rejects.toMatchObject({ code: 'precondition', message: 'box "db" is at version 3, not at 2' })
+    expect(await treeOf(opened, db)).toEqual({ a: 'x', d: 'between' })
+    expect(
+      (await opened.vault.change(root, db, { edits: [removing('d')], partial: false, ifVersion: 3 })).version
+    ).toBe(4)
+  })
+
+  test('and many others at once all land, each in a version of its own', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('file', 'x'))
+    const work = Array.from({ length: 12 }, (_, i) =>
+      change(opened, db, putting(`f${i}`, randomBytes(40_000)))
+    )
+    const rollbacks = [1, 2].map(() =>
+      opened.vault.rollback(root, db, 2, null).then(({ version }) => version)
+    )
+    const versions = await Promise.all([...work, ...rollbacks])
+    expect(versions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 14 }, (_, i) => i + 3))
+    expect((await opened.vault.inspect(root, db)).newest.version).toBe(16)
+  })
+
+  test('of a box that is destroyed meanwhile is not found, and leaves nothing', async () => {
+    const opened = await open()
+    const before = await countRecords(opened)
+    await opened.vault.create(root, db)
+    async function* contents(): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(2 << 20, 1)
+      await opened.vault.destroy(root, db, null)
+      yield Buffer.alloc(2 << 20, 2)
+    }
+    const edit: IncomingEdit = { op: 'file', path: parseFilePath('f'), mode: 0, bytes: contents() }
+    await expect(change(opened, db, edit)).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'no such box "db"'
+    })
+    expect(await countRecords(opened)).toBe(before)
+  })
+
+  test('of a box that is made anew meanwhile is a conflict, and leaves the new one alone', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    async function* contents(): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(2 << 20, 1)
+      await opened.vault.destroy(root, db, null)
+      await opened.vault.create(root, db)
+    }
+    const edit: IncomingEdit = { op: 'file', path: parseFilePath('f'), mode: 0, bytes: contents() }
+    await expect(change(opened, db, edit)).rejects.toMatchObject({
+      code: 'conflict',
+      message: 'box "db" was destroyed and made anew during the change'
+    })
+    expect(await treeOf(opened, db)).toEqual({})
+    expect(await opened.store.count('blob/')).toBe(0)
+    expect(await opened.store.count('staging/')).toBe(0)
+  })
+
+  test('that is destroyed at the same moment as others change is destroyed, and a change after that not found', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    const results = await Promise.allSettled([
+      change(opened, db, putting('a', 'x')),
+      opened.vault.destroy(root, db, null),
+      change(opened, db, putting('b', 'x')),
+      opened.vault.destroy(root, db, null)
+    ])
+    const reasons = results.flatMap(result =>
+      result.status === 'rejected' ? [result.reason as unknown] : []
+    )
+    for (const reason of reasons) expect(reason).toMatchObject({ code: 'not_found' })
+    await expect(opened.vault.inspect(root, db)).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('limits', () => {
+  const limits = { maxBoxBytes: 100_000, maxBoxEntries: 5 }
+
+  test('of bytes hold for one file, for many, and for what is there already', async () => {
+    const opened = await open({ limits })
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', Buffer.alloc(60_000)))
+    const before = await countRecords(opened)
+    await expect(change(opened, db, putting('b', Buffer.alloc(100_001)))).rejects.toMatchObject({
+      code: 'too_large',
+      message: 'a box holds at most 100000 bytes',
+      hint: 'raise MAX_BOX_BYTES, or split the box'
+    })
+    await expect(change(opened, db, putting('b', Buffer.alloc(40_001)))).rejects.toMatchObject({
+      code: 'too_large',
+      message: 'a box holds at most 100000 bytes, not 100001'
+    })
+    await expect(
+      partially(opened, ...[1, 2, 3].map(i => putting(`${i}`, Buffer.alloc(40_000))))
+    ).rejects.toMatchObject({ code: 'too_large' })
+    expect(await countRecords(opened)).toBe(before)
+    expect(await change(opened, db, putting('b', Buffer.alloc(40_000)))).toBe(3)
+    expect(await change(opened, db, putting('b', Buffer.alloc(39_000)))).toBe(4)
+  })
+
+  test('of bytes stop an endless upload', async () => {
+    const opened = await open({ limits })
+    await opened.vault.create(root, db)
+    let taken = 0
+    async function* endless(): AsyncGenerator<Buffer> {
+      for (;;) {
+        taken++
+        await Promise.resolve()
+        yield Buffer.alloc(1000)
+      }
+    }
+    const edit: IncomingEdit = { op: 'file', path: parseFilePath('f'), mode: 0, bytes: endless() }
+    await expect(change(opened, db, edit)).rejects.toMatchObject({ code: 'too_large' })
+    expect(taken).toBe(101)
+  })
+
+  test('of entries hold for a change and for what is there already, directories and symlinks counted', async () => {
+    const opened = await open({ limits })
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a/b/c', 'x'), { op: 'symlink', path: parseFilePath('l'), target: 'a' })
+    await expect(change(opened, db, putting('d', ''), putting('e', ''))).rejects.toMatchObject({
+      code: 'too_large',
+      message: 'a box holds at most 5 entries, not 6',
+      hint: 'raise MAX_BOX_ENTRIES, or split the box'
+    })
+    expect(await change(opened, db, putting('d', ''))).toBe(3)
+  })
+
+  test('of entries stop an endless tree', async () => {
+    const opened = await open({ limits })
+    await opened.vault.create(root, db)
+    let taken = 0
+    async function* endless(): AsyncGenerator<IncomingEdit> {
+      for (;;) {
+        await Promise.resolve()
+        yield { op: 'directory', path: parseFilePath(`d${taken++}`), mode: 0o755 }
+      }
+    }
+    const request = { edits: endless(), partial: true, ifVersion: null }
+    await expect(opened.vault.change(root, db, request)).rejects.toMatchObject({
+      code: 'too_large',
+      message: 'a box holds at most 5 entries'
+    })
+    expect(taken).toBe(6)
+  })
+})
+
+describe('versions', () => {
+  test('are kept with their trees, and read by number', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', 'one'))
+    await change(opened, db, putting('a', 'two'), putting('b', 'x'))
+    expect(await Promise.all([1, 2, 3].map(version => treeOf(opened, db, version)))).toEqual([
+      {},
+      { a: 'one' },
+      { a: 'two', b: 'x' }
+    ])
+    const { versions, created, newest } = await opened.vault.inspect(root, db)
+    expect(versions.map(({ version, files, bytes }) => [version, files, bytes])).toEqual([
+      [1, 0, 0],
+      [2, 1, 3],
+      [3, 2, 4]
+    ])
+    expect(versions.every(({ created: when }) => !Number.isNaN(Date.parse(when)))).toBe(true)
+    expect([created, newest.version]).toEqual([versions[0]?.created, 3])
+    await expect(opened.vault.look(root, db, 4)).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'box "db" has no version 4',
+      hint: 'it has versions 1 to 3'
+    })
+  })
+
+  test('are never numbered again: a rollback makes a new one with the old tree', async () => {
+    const opened = await open()
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', randomBytes(100_000).toString('hex')))
+    await change(opened, db, removing('a'), putting('b', 'x'))
+    expect(await opened.vault.rollback(root, db, 2, 3)).toEqual({ version: 4, applied: 1, errors: [] })
+    expect(await treeOf(opened, db, 4)).toEqual(await treeOf(opened, db, 2))
+    expect(await treeOf(opened, db, 3)).toEqual({ b: 'x' })
+    await expect(opened.vault.rollback(root, db, 9, null)).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'box "db" has no version 9'
+    })
+  })
+
+  test('beyond the limit leave, oldest first, with the blobs that only they referred to', async () => {
+    const opened = await open({ limits: { maxVersions: 3 } })
+    await opened.vault.create(root, db)
+    const shared = randomBytes(2_500_000)
+    await change(opened, db, putting('shared', shared))
+    const blobs = await opened.store.count('blob/')
+    expect(blobs).toBe(3)
+    for (let i = 0; i < 5; i++) await change(opened, db, putting('own', randomBytes(1_100_000)))
+    const { versions } = await opened.vault.inspect(root, db)
+    expect(versions.map(({ version }) => version)).toEqual([5, 6, 7])
+    expect(await opened.store.count('manifest/')).toBe(3)
+    // The shared blob once, and of the others those of the three versions kept, two chunks each.
+    expect(await opened.store.count('blob/')).toBe(blobs + 3 * 2)
+    expect(await opened.store.count('staging/')).toBe(0)
+    await expect(opened.vault.look(root, db, 4)).rejects.toMatchObject({ hint: 'it has versions 5 to 7' })
+    expect((await treeOf(opened, db))['shared']).toBe(shared.toString())
+  })
+
+  test('that volumes ask for by number stay, and so does the newest', async () => {
+    const pinned = new Set([2])
+    const opened = await open({ limits: { maxVersions: 2 }, pinned: () => pinned })
+    await opened.vault.create(root, db)
+    for (let i = 0; i < 5; i++)
+      await change(opened, db, putting('a', `${i}${randomBytes(50_000).toString('hex')}`))
+    const numbers = async (): Promise<number[]> =>
+      (await opened.vault.inspect(root, db)).versions.map(({ version }) => version)
+    expect(await numbers()).toEqual([2, 6])
+    expect((await treeOf(opened, db, 2))['a']?.[0]).toBe('0')
+    expect(await opened.store.count('blob/')).toBe(2)
+    pinned.clear()
+    await change(opened, db, putting('b', 'x'))
+    expect(await numbers()).toEqual([6, 7])
+    // What version 2 alone referred to is gone.
+    expect(await opened.store.count('blob/')).toBe(1)
+  })
+
+  test('are kept one at the least, and a rollback to the one that leaves keeps its contents', async () => {
+    const opened = await open({ limits: { maxVersions: 1 } })
+    await opened.vault.create(root, db)
+    await change(opened, db, putting('a', randomBytes(50_000)))
+    const contents = await treeOf(opened, db)
+    await opened.vault.rollback(root, db, 2, null)
+    expect(await treeOf(opened, db)).toEqual(contents)
+    expect((await opened.vault.inspect(root, db)).versions).toHaveLength(1)
+    expect(await opened.store.count('blob/')).toBe(1)
+  })
+})
+
+describe('what lies in the store', () => {
+  test('shows no name, path, target or content, in keys, values and files', async () => {
+    const opened = await open()
+    const marks = {
+      box: 'canary-box-name',
+      path: 'canary-path',
+      target: 'canary-target',
+      small: `canary-small-${randomBytes(8).toString('hex')}`,
+      large: `canary-large-${randomBytes(8).toString('hex')}`
+    }
+    const box = parseBoxName(marks.box)
+    await opened.vault.create(root, box)
+    await change(
+      opened,
+      box,
+      putting(`${marks.path}/small`, marks.small),
+      putting(`${marks.path}/large`, marks.large.repeat(50_000)),
+      { op: 'symlink', path: parseFilePath('l'), target: marks.target }
+    )
+    await opened.vault.rollback(root, box, 2, null)
+    const seen = (): Buffer =>
+      Buffer.concat(readdirSync(opened.directory).map(file => readFileSync(join(opened.directory, file))))
+    const hidden = (bytes: Buffer): string[] =>
+      Object.values(marks).filter(
+        mark => bytes.includes(mark) || bytes.includes(Buffer.from(mark).toString('hex'))
+      )
+    expect(readdirSync(opened.directory)).toContain('store.db-wal')
+    expect(hidden(seen())).toEqual([])
+    for await (const { key, value } of opened.store.list('')) {
+      expect(hidden(Buffer.concat([Buffer.from(key), value]))).toEqual([])
+    }
+    await opened.close()
+    expect(hidden(seen())).toEqual([])
+  })
+
+  test('of small boxes looks alike', async () => {
+    const opened = await open()
+    const lengths = new Set<string>()
+    for (const [name, contents] of [
+      ['a', 'x'],
+      ['a-longer-name', 'x'.repeat(64)]
+    ]) {
+      const box = parseBoxName(name ?? '')
+      const { id } = await opened.vault.create(root, box)
+      await change(opened, box, putting('pw', contents ?? ''))
+      const records = await Array.fromAsync(opened.store.list(`manifest/${id}/`))
+      lengths.add(records.map(({ value }) => value.length).join())
+    }
+    for await (const { value } of opened.store.list('box/')) lengths.add(`box ${value.length}`)
+    expect(lengths.size).toBe(2)
+  })
+
+  test('swapped for another box, another version or an older state of it does not open', async () => {
+    const opened = await open()
+    const other = parseBoxName('other')
+    const { id } = await opened.vault.create(root, db)
+    const { id: otherId } = await opened.vault.create(root, other)
+    await change(opened, db, putting('a', 'x'))
+    const key = (box: string, version: number): string =>
+      `manifest/${box}/${String(version).padStart(12, '0')}`
+    const valueOf = async (at: string): Promise<Buffer> => (await opened.store.get(at))?.value ?? Buffer.of()
+    for (const from of [key(id, 1), key(otherId, 1)]) {
+      await opened.store.commit([{ put: key(id, 2), value: await valueOf(from) }])
+      await expect(opened.vault.look(root, db, null)).rejects.toMatchObject({ code: 'damaged' })
+    }
+  })
+
+  test('with a chunk missing or cut breaks the reading off instead of giving less', async () => {
+    const opened = await open()
+    const { id } = await opened.vault.create(root, db)
+    await change(opened, db, putting('a', randomBytes(3 << 20)))
+    const chunks = await Array.fromAsync(opened.store.list(`blob/${id}/`))
+    expect(chunks).toHaveLength(3)
+    const [, second] = chunks
+    if (second === undefined) throw new Error('no chunk')
+    await opened.store.commit([{ put: second.key, value: second.value.subarray(0, -1) }])
+    await expect(treeOf(opened, db)).rejects.toMatchObject({ code: 'damaged' })
+    await opened.store.commit([{ remove: second.key }])
+    await expect(treeOf(opened, db)).rejects.toMatchObject({ code: 'conflict' })
+  })
+})
+
+test('nobody but root may do anything, and learns nothing of what there is', async () => {
+  const { vault } = await open()
+  await vault.create(root, db)
+  const denied = (action: string): object => ({
+    code: 'denied',
+    message: `uid 65534 may not ${action}`,
+    hint: 'ask as root'
+  })
+  for (const box of [db, parseBoxName('missing')]) {
+    await expect(vault.inspect(nobody, box)).rejects.toMatchObject(denied('box.inspect'))
+    await expect(vault.look(nobody, box, null)).rejects.toMatchObject(denied('box.inspect'))
+    await expect(vault.reveal(nobody, box, null, '')).rejects.toMatchObject(denied('box.reveal'))
+    await expect(vault.create(nobody, box)).rejects.toMatchObject(denied('box.create'))
+    await expect(vault.destroy(nobody, box, null)).rejects.toMatchObject(denied('box.destroy'))
+    await expect(vault.rollback(nobody, box, 1, null)).rejects.toMatchObject(denied('box.change'))
+    await expect(
+      vault.change(nobody, box, { edits: [], partial: false, ifVersion: null })
+    ).rejects.toMatchObject(denied('box.change'))
+  }
+  await expect(vault.list(nobody)).rejects.toMatchObject(denied('box.list'))
+  expect((await vault.inspect(root, db)).newest.version).toBe(1)
+})
+
+test('bytes that are sent to a change are zeroed once they are taken in', async () => {
+  const opened = await open()
+  await opened.vault.create(root, db)
+  for (const length of [10, 20_000, 3 << 20]) {
+    const pieces: Buffer[] = []
+    async function* kept(): AsyncGenerator<Buffer> {
+      for await (const piece of sent(Buffer.alloc(length, 7))) {
+        pieces.push(piece)
+        yield piece
+      }
+    }
+    await change(opened, db, { op: 'file', path: parseFilePath('f'), mode: 0, bytes: kept() })
+    expect(pieces.every(piece => piece.every(byte => byte === 0))).toBe(true)
+  }
+})
