@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Change, Store } from '../store/store.ts'
+import type { Change, Store, StoredRecord } from '../store/store.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import { SecretboxError } from '../errors.ts'
+import { isSecretboxError, SecretboxError } from '../errors.ts'
 import type { Action, Caller, Subject } from './authority.ts'
 
 /** One decision, as it is kept: who wanted what of which thing, when, and whether it was allowed. */
@@ -35,16 +35,30 @@ export interface Audit {
 const prefix = 'audit/'
 const noPrevious = '0'.repeat(64)
 
-/** Keeps the newest `maxEntries` entries; older ones leave in the commit that adds a newer. */
+/** The most entries that leave in one commit. */
+const maxTrimmed = 64
+
+/** Keeps the newest `maxEntries` entries; older ones leave in the commits that add newer ones. */
 export function createAudit(store: Store, maxEntries: number): Audit {
   let head: { sequence: number; hash: string } | null = null
   let queue: Promise<unknown> = Promise.resolve()
 
   const readHead = async (): Promise<{ sequence: number; hash: string }> => {
-    for await (const record of store.list(prefix, { reverse: true, limit: 1 })) {
-      return { sequence: Number.parseInt(record.key.slice(prefix.length), 10), hash: sha256(record.value) }
+    for await (const { key, value } of store.list(prefix, { reverse: true, limit: 1 })) {
+      return { sequence: sequenceOf(key), hash: sha256(value) }
     }
     return { sequence: 0, hash: noPrevious }
+  }
+
+  /** More than one leaves when fewer may be kept than before. The oldest go first, so that the chain has no gap. */
+  const trim = async (newest: number): Promise<Change[]> => {
+    const removed: Change[] = []
+    if (newest <= maxEntries) return removed
+    for await (const { key } of store.list(prefix, { limit: maxTrimmed })) {
+      if (sequenceOf(key) > newest - maxEntries) break
+      removed.push({ remove: key })
+    }
+    return removed
   }
 
   const appendNow: Audit['append'] = async (keyring, { caller, action, decision, subject }, changes) => {
@@ -60,9 +74,15 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       previous: head.hash
     }
     const sealed = keyring.seal(keyOf(sequence), Buffer.from(JSON.stringify(entry)))
-    const trimmed: Change[] = sequence > maxEntries ? [{ remove: keyOf(sequence - maxEntries) }] : []
-    await store.commit([...changes, { put: keyOf(sequence), value: sealed, expect: null }, ...trimmed])
-    head = { sequence, hash: sha256(sealed) }
+    const trimmed = await trim(sequence)
+    try {
+      await store.commit([...changes, { put: keyOf(sequence), value: sealed, expect: null }, ...trimmed])
+      head = { sequence, hash: sha256(sealed) }
+    } catch (error) {
+      // It may have been done all the same.
+      head = null
+      throw error
+    }
   }
 
   return {
@@ -77,16 +97,12 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       const entries: AuditEntry[] = []
       let expected: { sequence: number; hash: string } | null = null
       for await (const record of store.list(prefix, { reverse: true, limit })) {
-        const plaintext = keyring.open(record.key, record.value)
-        const entry = JSON.parse(plaintext.toString()) as AuditEntry
+        const entry = openEntry(keyring, record)
         if (
           expected !== null &&
           (entry.sequence !== expected.sequence || sha256(record.value) !== expected.hash)
         ) {
-          throw new SecretboxError(
-            'damaged',
-            `the audit is broken: entry ${expected.sequence} is not what was written`
-          )
+          throw broken(expected.sequence)
         }
         entries.push(entry)
         expected = { sequence: entry.sequence - 1, hash: entry.previous }
@@ -94,6 +110,25 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       return entries
     }
   }
+}
+
+function openEntry(keyring: Keyring, { key, value }: StoredRecord): AuditEntry {
+  try {
+    return JSON.parse(keyring.open(key, value).toString()) as AuditEntry
+  } catch (error) {
+    if (isSecretboxError(error, 'damaged')) throw broken(sequenceOf(key), error)
+    throw error
+  }
+}
+
+function broken(sequence: number, cause?: unknown): SecretboxError {
+  return new SecretboxError('damaged', `the audit is broken: entry ${sequence} is not what was written`, {
+    cause
+  })
+}
+
+function sequenceOf(key: string): number {
+  return Number.parseInt(key.slice(prefix.length), 10)
 }
 
 function keyOf(sequence: number): string {
