@@ -135,6 +135,13 @@ test('only a box that is ephemeral by its name can be made to go with its volume
   })
 })
 
+test('a box that was meant to stay cannot go with a volume', () => {
+  expect(refusal({ ephemeral: 'true' })).toEqual({
+    message: 'bad option ephemeral: box "db" would be destroyed with the volume',
+    hint: 'it is for boxes whose names begin with "ephemeral-"'
+  })
+})
+
 test('options are the same when they mean the same', () => {
   expect(sameOptions(parse({}), parse({ box: 'db', rw: 'false', uid: '0' }))).toBe(true)
   expect(sameOptions(parse({ path: '/a//b' }), parse({ path: 'a/b' }))).toBe(true)
