@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { bundleCli } from '../../rootfs-build/bundle.ts'
-import { startDaemon, type Daemon } from './daemon.ts'
+import { startDaemon, type Daemon } from '../daemon-process.ts'
 import { runProgram, type Conditions, type Outcome } from './run.ts'
 
 /** The program that users get, and a daemon of its own, for as long as a test file runs. */

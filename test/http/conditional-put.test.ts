@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../cli/daemon.ts'
+import { startDaemon, type Daemon } from '../daemon-process.ts'
 
 let daemon: Daemon
 

@@ -6,7 +6,7 @@ import { pack } from 'tar-stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adminApi, type AdminParts } from '../../src/http/admin.ts'
 import { statusOf } from '../../src/http/answers.ts'
-import { startDaemon, type Daemon } from '../cli/daemon.ts'
+import { startDaemon, type Daemon } from '../daemon-process.ts'
 import { ask, type Answer, type Request } from './ask.ts'
 import { readDescription, type Operation } from './openapi.ts'
 

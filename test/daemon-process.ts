@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadSyscalls, UmountFlag } from '../src/syscalls.ts'
+import { parseMountInfo } from '../src/volumes/mount-table.ts'
+
+const entry = new URL('../src/daemon.ts', import.meta.url).pathname
+
+/** A daemon of its own, with everything it keeps in one temporary directory. */
+export interface Daemon {
+  /** Its temporary directory; `data/`, `key/` and `copies/` lie in it. */
+  readonly directory: string
+  readonly adminSocket: string
+  readonly pluginSocket: string
+  readonly pid: number
+  /** What it has written so far. */
+  readonly log: () => string
+  /** How the process ends: the exit status, or null after a signal. */
+  readonly ended: Promise<number | null>
+  /** Sends a signal and resolves as `ended` does. Its directory stays, for another daemon to start on. */
+  kill(signal: NodeJS.Signals): Promise<number | null>
+  /** Ends the process and removes the directory, with what is still mounted there. */
+  stop(): Promise<void>
+}
+
+/** How a daemon ended that could not start. */
+export class NotStarted extends Error {
+  readonly code: number | null
+  readonly log: string
+
+  constructor(code: number | null, log: string) {
+    super(`the daemon ended with status ${code ?? 'none'}:\n${log}`)
+    this.code = code
+    this.log = log
+  }
+}
+
+/**
+ * Starts a daemon and resolves when its admin socket takes connections; rejects with `NotStarted` when it ends
+ * before. `directory`: one that an earlier daemon left, or that was made for this one; it stays when it ends before.
+ */
+export async function startDaemon(settings: NodeJS.ProcessEnv = {}, directory?: string): Promise<Daemon> {
+  const home = directory ?? (await mkdtemp(join(tmpdir(), 'secretbox-')))
+  const adminSocket = settings['SECRETBOX_ADMIN_SOCKET'] ?? join(home, 'admin.sock')
+  const pluginSocket = settings['SECRETBOX_PLUGIN_SOCKET'] ?? join(home, 'plugin.sock')
+  const daemon = spawn(process.execPath, [entry], {
+    env: {
+      PATH: process.env['PATH'],
+      SECRETBOX_DATA_DIR: join(home, 'data'),
+      SECRETBOX_KEY_DIR: join(home, 'key'),
+      SECRETBOX_COPIES_DIR: join(home, 'copies'),
+      SECRETBOX_PLUGIN_SOCKET: pluginSocket,
+      SECRETBOX_ADMIN_SOCKET: adminSocket,
+      SECRETBOX_DOCKER_SOCKET: join(home, 'no-docker.sock'),
+      ...settings
+    },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const ended = once(daemon, 'close').then(([code]) => code as number | null)
+  let log = ''
+  try {
+    await new Promise<void>((resolve, reject) => {
+      // Whenever it says something, it may be ready: no word of its log needs to be known here.
+      const said = (text: Buffer): void => {
+        log += text.toString()
+        void accepts(adminSocket).then(yes => yes && resolve())
+      }
+      daemon.stdout.on('data', said)
+      daemon.stderr.on('data', said)
+      void ended.then(code => reject(new NotStarted(code, log)))
+    })
+  } catch (error) {
+    if (directory === undefined) await removeHome(home)
+    throw error
+  }
+  const kill = (signal: NodeJS.Signals): Promise<number | null> => {
+    daemon.kill(signal)
+    return ended
+  }
+  return {
+    directory: home,
+    adminSocket,
+    pluginSocket,
+    pid: daemon.pid ?? 0,
+    log: () => log,
+    ended,
+    kill,
+    async stop() {
+      await kill('SIGTERM')
+      await removeHome(home)
+    }
+  }
+}
+
+/** Removes a daemon's directory, with what is still mounted there. */
+export async function removeHome(directory: string): Promise<void> {
+  const syscalls = loadSyscalls()
+  const mounts = parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'))
+  for (const { target } of mounts.toReversed())
+    if (target.startsWith(`${directory}/`)) syscalls.umount(target, UmountFlag.detach)
+  await rm(directory, { recursive: true, force: true })
+}
+
+function accepts(socketPath: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(socketPath, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
