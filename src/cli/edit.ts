@@ -21,7 +21,7 @@ export function edit(cli: Cli): Command {
     cli,
     'edit',
     'Open a file of a box in $VISUAL or $EDITOR and store what was saved; a file that does not exist begins empty. ' +
-      'It is edited in memory (tmpfs) and overwritten there afterwards. Nothing is stored when the box was changed ' +
+      'It is edited in memory (tmpfs) and overwritten there afterwards. Nothing is stored when the file was changed ' +
       'meanwhile, or when the editor fails.',
     ['$ edit db:pgpass', 'EDITOR=nano $ edit web:nginx/htpasswd']
   )

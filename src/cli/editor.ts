@@ -1,20 +1,21 @@
 import { spawn } from 'node:child_process'
 import { SecretboxError } from '../errors.ts'
 
-const endingSignals = ['SIGTERM', 'SIGHUP'] as const
+// Ctrl-C at the terminal reaches the editor by itself.
+const forwarded = ['SIGTERM', 'SIGHUP'] as const
 
 /**
  * Runs the user's editor ($VISUAL, $EDITOR, vi; a shell's command line) on a file, at our terminal. Throws
- * `invalid` when it fails. Signals end the editor, not us: what it leaves must still be wiped.
+ * `invalid` when it fails. A signal to end ends the editor, too.
  */
 export async function runEditor(env: NodeJS.ProcessEnv, file: string): Promise<void> {
   const editor = env['VISUAL'] || env['EDITOR'] || 'vi'
-  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, editor, file], { stdio: 'inherit', env })
+  const child = spawn('/bin/sh', ['-c', `${execWord(editor)}${editor} "$1"`, editor, file], {
+    stdio: 'inherit',
+    env
+  })
   const end = (signal: NodeJS.Signals) => child.kill(signal)
-  // Ctrl-C at the terminal reaches the editor by itself, and most take it for a key.
-  const stay = () => undefined
-  process.on('SIGINT', stay)
-  for (const signal of endingSignals) process.on(signal, end)
+  for (const signal of forwarded) process.on(signal, end)
   try {
     const failure = await new Promise<string | null>((resolve, reject) => {
       child.once('error', reject)
@@ -32,7 +33,11 @@ export async function runEditor(env: NodeJS.ProcessEnv, file: string): Promise<v
       )
     }
   } finally {
-    process.off('SIGINT', stay)
-    for (const signal of endingSignals) process.off(signal, end)
+    for (const signal of forwarded) process.off(signal, end)
   }
+}
+
+// So that a signal reaches the editor, not a shell that waits for it; only a simple command can take the shell's place.
+function execWord(editor: string): string {
+  return /[;&|\n]|^\s*\w+=/.test(editor) ? '' : 'exec '
 }

@@ -3,13 +3,30 @@ import { mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SecretboxError } from '../errors.ts'
 
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 // statfs(2): the file systems that live in memory.
 const memoryFileSystems = new Set([0x0102_1994 /* tmpfs */, 0x8584_58f6 /* ramfs */])
 
 /**
- * Runs `use` with a file named `name` that holds `bytes`, mode 0600, in a directory of its own, mode 0700, in
- * memory; afterwards, whatever happens, everything in that directory is overwritten and removed. Throws
- * `unavailable` when there is no file system in memory to be had. `bytes` stay the caller's.
+ * Runs `use` with a new directory in memory, mode 0700; afterwards everything in it is overwritten and removed.
+ * The caller sees to signals. Throws `unavailable` when there is no file system in memory to be had.
+ */
+export async function withPrivateDirectory<T>(
+  env: NodeJS.ProcessEnv,
+  use: (path: string) => Promise<T>
+): Promise<T> {
+  const directory = await mkdtemp(join(await memoryDirectory(env), 'secretbox-'))
+  try {
+    return await use(directory)
+  } finally {
+    await wipe(directory)
+  }
+}
+
+/**
+ * As `withPrivateDirectory`, with a file named `name` in it that holds `bytes`, mode 0600. A signal that would end
+ * this process does so after the wiping. `bytes` stay the caller's.
  */
 export async function withPrivateFile<T>(
   name: string,
@@ -17,18 +34,32 @@ export async function withPrivateFile<T>(
   env: NodeJS.ProcessEnv,
   use: (path: string) => Promise<T>
 ): Promise<T> {
-  const directory = await mkdtemp(join(await memoryDirectory(env), 'secretbox-'))
-  const path = join(directory, name)
+  const release = holdSignals()
   try {
-    const handle = await open(path, 'wx', 0o600)
-    try {
-      await handle.writeFile(bytes)
-    } finally {
-      await handle.close()
-    }
-    return await use(path)
+    return await withPrivateDirectory(env, async directory => {
+      const path = join(directory, name)
+      const handle = await open(path, 'wx', 0o600)
+      try {
+        await handle.writeFile(bytes)
+      } finally {
+        await handle.close()
+      }
+      return use(path)
+    })
   } finally {
-    await wipe(directory)
+    release()
+  }
+}
+
+function holdSignals(): () => void {
+  let held: NodeJS.Signals | null = null
+  const hold = (signal: NodeJS.Signals) => {
+    held = signal
+  }
+  for (const signal of endingSignals) process.on(signal, hold)
+  return () => {
+    for (const signal of endingSignals) process.off(signal, hold)
+    if (held !== null) process.kill(process.pid, held)
   }
 }
 
@@ -42,7 +73,7 @@ async function memoryDirectory(env: NodeJS.ProcessEnv): Promise<string> {
   }
   throw new SecretboxError(
     'unavailable',
-    `cannot edit: none of "${candidates.join('", "')}" is a file system in memory`,
+    `cannot keep a secret in memory: none of "${candidates.join('", "')}" is a file system in memory`,
     {
       hint: 'set XDG_RUNTIME_DIR to a directory on a tmpfs'
     }
@@ -51,8 +82,10 @@ async function memoryDirectory(env: NodeJS.ProcessEnv): Promise<string> {
 
 // Editors leave backups and swap files beside the file: all that is there goes the same way.
 async function wipe(directory: string): Promise<void> {
-  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) await overwrite(join(entry.parentPath, entry.name))
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isFile()) await overwrite(path)
+    else if (entry.isDirectory()) await wipe(path)
   }
   await rm(directory, { recursive: true, force: true })
 }

@@ -1,5 +1,6 @@
+import { fstatSync } from 'node:fs'
 import { Option, type Command } from 'commander'
-import { quote } from '../errors.ts'
+import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, parseFilePath } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
@@ -61,6 +62,9 @@ async function secretFrom(cli: Cli, what: string, options: PutOptions): Promise<
   if (options.length !== undefined || options.charset !== undefined) {
     throw new UsageError('--length and --charset are of use only with --generate')
   }
+  // Node takes a directory for an empty stream.
+  if (fstatSync(0).isDirectory())
+    throw new SecretboxError('invalid', 'cannot read standard input: it is a directory')
   if (cli.stdin.isTTY !== true) return cli.stdin
   return [await askSecret(cli.stdin, cli.stderr, `Secret for ${quote(what)} (not shown): `)]
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -200,6 +201,24 @@ test('more than a box may hold is refused as a whole, with the limit named', asy
   expect(code).toBe(1)
   expect(stderr).toMatch(/^error: .*4194304/)
   expect(await versionOf()).toBe('1')
+})
+
+test('a large file that somebody writes to is an error, and the others are added as one version', async () => {
+  await writeFile(join(cwd, 'a'), 'good')
+  await writeFile(join(cwd, 'busy'), Buffer.alloc(2 << 20))
+  await writeFile(join(cwd, 'z'), 'good')
+  const writer = spawn('sh', ['-c', 'while echo x >> busy; do :; done'], { cwd })
+  try {
+    expect(await run(['add', 'box', 'a', 'busy', 'z'], { cwd })).toMatchObject({
+      code: 1,
+      stderr:
+        'error: cannot add "busy": it changed while it was being read\nhint: add it again when nothing writes to it\n'
+    })
+  } finally {
+    writer.kill()
+  }
+  expect(await entries()).toEqual(['a|file|0644', 'z|file|0644'])
+  expect(await versionOf()).toBe('2')
 })
 
 test('a large file comes through whole', async () => {

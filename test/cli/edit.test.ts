@@ -1,18 +1,26 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { done } from './run.ts'
+import { done, runProgram } from './run.ts'
 import { useCli } from './use-cli.ts'
 
 const { run, daemon, program } = useCli()
 
 let directory: string
+/** Where files are edited: a directory of ours in memory. */
+let memory: string
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'edit-'))
+  memory = await mkdtemp('/dev/shm/edit-')
   await run(['create', 'box'])
 })
-afterAll(() => rm(directory, { recursive: true }))
+afterAll(async () => {
+  await rm(directory, { recursive: true })
+  await rm(memory, { recursive: true })
+})
 beforeEach(async () => {
   await run(['put', '-m', '0640', 'box', 'dir/pw'], { input: 'old\n' })
 })
@@ -22,11 +30,11 @@ async function editor(script: string): Promise<NodeJS.ProcessEnv> {
   const path = join(directory, 'an editor')
   await writeFile(path, `#!/bin/sh\nset -e\n${script}\n`)
   await chmod(path, 0o755)
-  return { EDITOR: `"${path}"` }
+  return { EDITOR: `"${path}"`, XDG_RUNTIME_DIR: memory }
 }
 
 async function leftOver(): Promise<string[]> {
-  return (await readdir('/dev/shm')).filter(name => name.startsWith('secretbox-'))
+  return readdir(memory)
 }
 
 test('what the editor saves is stored, with the mode kept', async () => {
@@ -47,6 +55,17 @@ test('the file is private, in memory, named as in the box, and nothing of it is 
   })
   expect(await readFile(seen, 'utf8')).toBe('600\n700\ntmpfs\npw\n')
   expect(await leftOver()).toEqual([])
+})
+
+test('the editor may be any command line of a shell', async () => {
+  for (const [EDITOR, expected] of [
+    ["sed -i 's/old/new one/'", 'new one\n'],
+    ['TEXT=\'a b\' sh -c \'printf %s "$TEXT" > "$0"\'', 'a b'],
+    ['true && printf x >', 'x']
+  ]) {
+    expect(await run(['edit', 'box:dir/pw'], { env: { EDITOR } })).toMatchObject(done())
+    expect(await run(['read', 'box:dir/pw'])).toMatchObject(done(expected))
+  }
 })
 
 test('VISUAL goes before EDITOR', async () => {
@@ -81,6 +100,21 @@ test('an editor that fails, or leaves no file, changes nothing', async () => {
     code: 1,
     stderr: 'error: cannot read what the editor left: no such file or directory\n'
   })
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('old\n'))
+  expect(await leftOver()).toEqual([])
+})
+
+test('when the program is told to end, so is the editor, and nothing of the file is left', async () => {
+  const begun = join(directory, 'begun')
+  await runProgram('mkfifo', [begun])
+  const env = await editor(`echo new > "$1"\necho > "${begun}"\nexec sleep 1000`)
+  const child = spawn(process.execPath, [program(), 'edit', 'box:dir/pw'], {
+    env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket, ...env },
+    stdio: 'ignore'
+  })
+  await readFile(begun)
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([null, 'SIGTERM'])
   expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('old\n'))
   expect(await leftOver()).toEqual([])
 })

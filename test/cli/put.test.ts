@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { charsetChoices } from '../../src/cli/generate.ts'
-import { done } from './run.ts'
+import { done, runProgram } from './run.ts'
 import { useCli } from './use-cli.ts'
 
-const { run } = useCli({ MAX_BOX_BYTES: String(4 << 20) })
+const { run, daemon, program } = useCli({ MAX_BOX_BYTES: String(4 << 20) })
 
 beforeAll(async () => {
   await run(['create', 'box'])
@@ -59,6 +59,14 @@ test.each([
     code: 2,
     stdout: '',
     stderr: `error: ${message}\n`
+  })
+})
+
+test('a directory as standard input is an error', async () => {
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${process.execPath}" "${program()}"`
+  expect(await runProgram('sh', ['-c', `${vault} put box x < /tmp`])).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot read standard input: it is a directory\n'
   })
 })
 
