@@ -9,6 +9,7 @@ import { destroy } from './destroy.ts'
 import { diff } from './diff.ts'
 import { edit } from './edit.ts'
 import { UsageError } from './failure.ts'
+import { build } from './inject/build.ts'
 import { createContainer, run } from './inject/run.ts'
 import { inspect } from './inspect.ts'
 import { list } from './list.ts'
@@ -38,6 +39,7 @@ const commands = [
   usedBy,
   run,
   createContainer,
+  build,
   status,
   reconcile,
   audit,

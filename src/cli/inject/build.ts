@@ -1,0 +1,122 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { quote, SecretboxError } from '../../errors.ts'
+import type { Cli } from '../cli.ts'
+import { command } from '../command.ts'
+import { UsageError } from '../failure.ts'
+import { withPrivateDirectory } from '../private-file.ts'
+import { noBoxes, readyBoxes, type BuildBoxes } from './build-boxes.ts'
+import { buildFlags } from './build-flags.ts'
+import { labelFlags } from './build-labels.ts'
+import { openSource } from './build-source.ts'
+import { findBuilder, type Builder } from './builder.ts'
+import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
+import { dockerOf, endingAsDocker, type Conditions } from './docker.ts'
+import { parseInjection, type Injection } from './injection.ts'
+import { refuseSharedTargets } from './mount-flags.ts'
+
+const text = 'Build an image with boxes: docker build, --inject, and BOX instructions'
+const flagsHelp = `
+Options, anywhere among docker's own:
+  --inject BOX[:ALIAS|:/PATH]  give each RUN the files of the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
+
+BOX name and BOX ["name", "other name"] in a Dockerfile say which boxes the image expects when it runs.
+Everything else is as in: docker build --help`
+
+/** `build [--inject …]… [docker's arguments]`: `docker build`, with boxes. */
+export function build(cli: Cli): Command {
+  const description = `${text}. Nothing of a box gets into the image, its history or the build cache.`
+  const defined = command(cli, 'build', description, ['$ build --inject npm -t web .'])
+  return defined
+    .summary(text)
+    .usage('[--inject BOX]... [OPTIONS OF DOCKER BUILD] PATH | URL | -')
+    .helpOption(false)
+    .addHelpText('after', flagsHelp)
+    .argument('[args...]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (args: string[]) => {
+      const line = readCommandLine(args, buildFlags, { interspersed: true })
+      if (lastValue(line, 'help') === 'true') defined.outputHelp()
+      else await buildWithBoxes(cli, line)
+    })
+}
+
+/** Without boxes it is for docker to say who builds. */
+const plainBuilder: Builder = { words: ['build'], env: {} }
+
+async function buildWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
+  const [context] = line.operands
+  if (context === undefined || line.operands.length > 1) {
+    throw new UsageError('name one build context: a directory, a URL or "-"', 'see: docker build --help')
+  }
+  const injections = valuesOf(line, 'inject').map(parseInjection)
+  refuseSharedTargets(injections)
+  const docker = dockerOf(cli)
+  const { words, env } = injections.length > 0 ? await findBuilder(docker) : plainBuilder
+
+  await endingAsDocker(cli, guard =>
+    withSourceDirectory(directory =>
+      withBoxes(cli, injections, async boxes => {
+        const { labels, args, input } = await prepare(cli, line, context, directory, boxes, injections)
+        const rest = [...labels, ...wordsWithout(line, ['inject', 'file']), ...args]
+        const missed = guard.missed()
+        if (missed !== null) return { code: null, signal: missed }
+        return docker.run([...words, ...boxes.dockerFlags, ...rest], guard, { env, ...input })
+      })
+    )
+  )
+}
+
+/** docker's arguments about labels, Dockerfile and context, and its input. */
+async function prepare(
+  cli: Cli,
+  line: CommandLine,
+  context: string,
+  directory: string,
+  { runFlags }: BuildBoxes,
+  injections: readonly Injection[]
+): Promise<{ labels: readonly string[]; args: readonly string[]; input: Pick<Conditions, 'input'> }> {
+  const file = lastValue(line, 'file')
+  const source = await openSource(cli.stdin, directory, file, context)
+  if (source === null) {
+    if (injections.length > 0) throw onlyTheBuilderCanRead(context)
+    return { labels: [], args: [...(file === null ? [] : ['-f', file]), context], input: {} }
+  }
+  // Reading Dockerfiles takes a library that no other command has to wait for.
+  const { rewriteDockerfile } = await import('./dockerfile.ts')
+  const target = lastValue(line, 'target')
+  const rewritten = rewriteDockerfile(source.text, { name: source.name, runFlags, target })
+  const labels = await labelFlags(cli, rewritten, injections)
+  const { args, input } = await source.deliver(rewritten.text)
+  return { labels, args, input: input === null ? {} : { input } }
+}
+
+function onlyTheBuilderCanRead(context: string): SecretboxError {
+  return new SecretboxError(
+    'invalid',
+    `cannot give boxes to a build of ${quote(context)}: its Dockerfile cannot be read here`,
+    { hint: 'clone it and build the directory, or give the Dockerfile on standard input: -f -' }
+  )
+}
+
+function withBoxes<T>(
+  cli: Cli,
+  injections: readonly Injection[],
+  use: (boxes: BuildBoxes) => Promise<T>
+): Promise<T> {
+  if (injections.length === 0) return use(noBoxes)
+  return withPrivateDirectory(cli.env, async directory => use(await readyBoxes(cli, injections, directory)))
+}
+
+/** For what is no secret: contexts can be too large for memory. */
+async function withSourceDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'secretbox-build-'))
+  try {
+    return await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
