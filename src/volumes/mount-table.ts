@@ -35,12 +35,14 @@ export function parseMountInfo(text: string): MountEntry[] {
   return entries
 }
 
+const sourcePrefix = 'secretbox:'
+
 /**
  * The source under which a copy is mounted. The kernel shows it in every mount table the copy is in, so that a
  * mount tells by itself which copy it is.
  */
 export function mountSourceOf(id: MountId): string {
-  return `secretbox:${id}`
+  return sourcePrefix + id
 }
 
 /** A device number as mountinfo writes it, from the `st_dev` of stat(2) (makedev(3), as glibc encodes it). */
@@ -60,29 +62,31 @@ export interface MountView {
 const processesPerTurn = 128
 
 /**
- * The mount tables of all processes that can be seen, each mount namespace once. A namespace is known by its
- * first mount: mount IDs are unique among all mounts that exist (proc_pid_mountinfo(5)), so one short read per
- * process tells whether its table was read already. Processes that end meanwhile are passed over. Files in /proc
- * are read synchronously: that is a few microseconds each, a tenth of a turn of the thread pool.
+ * The mount tables, of all processes that can be seen, that show a copy; each mount namespace once. A namespace is
+ * known by its first mount: mount IDs are unique among all mounts that exist (proc_pid_mountinfo(5)), so one short
+ * read per process tells whether its table was read already. Processes that end meanwhile are passed over. Files in
+ * /proc are read synchronously: that is a few microseconds each, a tenth of a turn of the thread pool.
  */
 export async function allMountViews(): Promise<MountView[]> {
   const views: MountView[] = []
   const seen = new Set<string>()
+  const head = Buffer.alloc(512)
   let looked = 0
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    const text = readMountInfo(`/proc/${name}/mountinfo`, seen)
-    if (text !== null) views.push({ pid: Number(name), mounts: parseMountInfo(text) })
+    const text = readMountInfo(`/proc/${name}/mountinfo`, head, seen)
+    // Most tables show none, and are not worth taking apart.
+    if (text?.includes(sourcePrefix)) views.push({ pid: Number(name), mounts: parseMountInfo(text) })
     if (++looked % processesPerTurn === 0) await setImmediate()
   }
   return views
 }
 
-function readMountInfo(path: string, seen: Set<string>): string | null {
+/** The text of a mountinfo file, or null when its namespace was seen before or its process is gone. `head` is used for reading. */
+function readMountInfo(path: string, head: Buffer, seen: Set<string>): string | null {
   try {
     const file = openSync(path, 'r')
     try {
-      const head = Buffer.alloc(512)
       const bytesRead = readSync(file, head, 0, head.length, 0)
       const first = head.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? ''
       if (first === '' || seen.has(first)) return null
