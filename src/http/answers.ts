@@ -28,8 +28,7 @@ export function publicError(error: unknown, log: Logger): SecretboxError {
     if (error.code === 'damaged' || error.code === 'unavailable') log.error({ err: error }, error.message)
     return error
   }
-  if (isHttpError(error))
-    return new SecretboxError(error.status === 413 ? 'too_large' : 'invalid', error.message)
+  if (isHttpError(error)) return requestError(error)
   log.error({ err: error }, 'internal error')
   return new SecretboxError('internal', 'internal error', { hint: 'the daemon’s log has the cause' })
 }
@@ -53,12 +52,31 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
 }
 
 /** What Express's own parts throw: a 4xx status and a message about the request. */
-function isHttpError(error: unknown): error is { status: number; message: string } {
+interface HttpError extends Error {
+  readonly status: number
+  /** body-parser's word for what went wrong. */
+  readonly type?: string
+  /** The bytes that a body may have. */
+  readonly limit?: number
+}
+
+function isHttpError(error: unknown): error is HttpError {
   return (
     error instanceof Error &&
     'status' in error &&
     typeof error.status === 'number' &&
     error.status >= 400 &&
     error.status < 500
+  )
+}
+
+// The parser's own message of bad JSON quotes the body.
+function requestError({ status, type, limit, message }: HttpError): SecretboxError {
+  if (status === 413) {
+    return new SecretboxError('too_large', `bad request: the body may have at most ${limit ?? 0} bytes`)
+  }
+  return new SecretboxError(
+    'invalid',
+    `bad request: ${type === 'entity.parse.failed' ? 'the body is not JSON' : message}`
   )
 }

@@ -55,7 +55,7 @@ export function describeVolumes(parts: {
   engine: Engine
 }): (caller: Caller) => Promise<Record<string, unknown>[]> {
   return async caller => {
-    await parts.gate.allow(caller, 'volume.list')
+    await (await parts.gate.allow(caller, 'volume.list')).commit({}, [])
     const held = await parts.holders.all()
     const known = await containersById(parts.engine)
     const copies = new Map<string, CopyLabel[]>()

@@ -1,13 +1,18 @@
+import { constants } from 'node:fs'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { constants } from 'node:fs'
 import tar, { type Header } from 'tar-stream'
 import { quote, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { IncomingEdit } from '../vault/change.ts'
-import { parseFilePath, parseLinkTarget } from '../vault/names.ts'
+import { parseFilePath, parseLinkTarget, type FilePath } from '../vault/names.ts'
+import type { Entry } from '../vault/tree.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
+import { createRecent, piecesOf, type Recent } from './body.ts'
+
+/** tar(5): what lengths are rounded up to. */
+const blockBytes = 512
 
 /**
  * The edits that a tar archive asks for, in its order, read as they are wanted. An entry that a box cannot hold
@@ -15,35 +20,65 @@ import type { OpenedVersion } from '../vault/vault.ts'
  */
 export async function* editsFromTar(source: Readable): AsyncGenerator<IncomingEdit> {
   const extract = tar.extract()
-  const feeding = pipeline(source, extract)
+  const recent = createRecent()
+  const feeding = pipeline(noted(piecesOf(source), recent), extract)
   // The reader below meets the same error.
   feeding.catch(() => undefined)
   try {
     for await (const entry of extract) {
       // streamx's types do not say that its streams can be iterated; they can.
-      const edit = editOf(entry.header, entry as unknown as AsyncIterable<Uint8Array>)
+      const bytes = contentsOf(entry as unknown as AsyncIterable<Buffer>)
+      const edit = editOf(entry.header, bytes)
       if (edit !== null) yield edit
-      entry.resume()
+      if (edit?.op !== 'file') for await (const piece of bytes) piece.fill(0)
     }
     await feeding
   } catch (error) {
-    if (error instanceof SecretboxError) throw error
-    const reason = error instanceof Error ? error.message : 'it cannot be read'
-    throw new SecretboxError('invalid', `bad tar archive: ${reason}`, { cause: error })
+    throw badArchive(error)
+  } finally {
+    recent.zero()
+  }
+}
+
+async function* contentsOf(entry: AsyncIterable<Buffer>): AsyncGenerator<Buffer, undefined> {
+  try {
+    yield* entry
+  } catch (error) {
+    throw badArchive(error)
+  }
+}
+
+function badArchive(cause: unknown): unknown {
+  if (cause instanceof SecretboxError) return cause
+  const reason = cause instanceof Error ? cause.message : 'it cannot be read'
+  return new SecretboxError('invalid', `bad tar archive: ${reason}`, { cause })
+}
+
+async function* noted(pieces: AsyncIterable<Buffer>, recent: Recent): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    recent.keep(piece)
+    yield piece
   }
 }
 
 function editOf(
-  { name, type, mode, linkname }: Header,
+  { name, type, mode, linkname, pax }: Header,
   bytes: AsyncIterable<Uint8Array>
 ): IncomingEdit | null {
+  const refuse = (reason: string): never => {
+    throw new SecretboxError('invalid', `cannot put ${quote(name)}: ${reason}`)
+  }
   try {
+    // What tar-stream puts where bytes are no UTF-8.
+    if (name.includes('\ufffd')) refuse('its name is not UTF-8')
+    if (isLink(type) && linkname.includes('\ufffd')) refuse('the name it links to is not UTF-8')
     const path = parseFilePath(name)
     // `tar -C dir .` names the directory itself first.
     if (path === '') return null
     switch (type) {
       case 'file':
       case 'contiguous-file':
+        if (Object.keys(pax ?? {}).some(key => key.startsWith('GNU.sparse.'))) refuse('it is a sparse file')
         return { op: 'file', path, mode, bytes }
       case 'link':
         return { op: 'link', path, mode, to: parseFilePath(linkname) }
@@ -52,10 +87,7 @@ function editOf(
       case 'directory':
         return { op: 'directory', path, mode }
       default:
-        throw new SecretboxError(
-          'invalid',
-          `cannot put ${quote(name)}: a box holds files, symlinks and directories`
-        )
+        return refuse('a box holds files, symlinks and directories')
     }
   } catch (error) {
     if (!(error instanceof SecretboxError)) throw error
@@ -63,33 +95,52 @@ function editOf(
   }
 }
 
-/** A version as a tar archive, in pieces that the reader zeroes once they are sent. Errors of reading surface in the iteration. */
-export function tarOf(opened: Pick<OpenedVersion, 'tree' | 'read' | 'info'>): AsyncIterable<Uint8Array> {
-  const pack = tar.pack()
-  feed(pack, opened).catch((error: unknown) => pack.destroy(error as Error))
-  return pack as unknown as AsyncIterable<Uint8Array>
+function isLink(type: Header['type']): boolean {
+  return type === 'link' || type === 'symlink'
 }
 
-async function feed(
-  pack: tar.Pack,
-  { tree, read, info }: Pick<OpenedVersion, 'tree' | 'read' | 'info'>
-): Promise<void> {
+/** A version as a tar archive, in pieces that the reader zeroes once they are sent. */
+export async function* tarOf({
+  tree,
+  read,
+  info
+}: Pick<OpenedVersion, 'tree' | 'read' | 'info'>): AsyncGenerator<Uint8Array, undefined> {
   const mtime = new Date(info.created)
   for (const [path, entry] of tree) {
-    if (entry.type === 'directory')
-      pack.entry({ name: `${path}/`, type: 'directory', mode: entry.mode | constants.S_IFDIR, mtime })
-    else if (entry.type === 'symlink')
-      pack.entry({ name: path, type: 'symlink', linkname: entry.target, mtime })
-    else {
-      // The type bits, which tar-stream drops, keep it from taking mode 0 for "not given".
-      const sink = pack.entry({ name: path, size: entry.size, mode: entry.mode | constants.S_IFREG, mtime })
-      const bytes = read(entry)
-      for await (const chunk of bytes instanceof Secret ? [bytes.bytes()] : bytes) {
-        if (!sink.write(chunk)) await once(sink, 'drain')
-      }
-      sink.end(null)
-      await once(sink, 'close')
-    }
+    yield await headOf(path, entry, mtime)
+    if (entry.type !== 'file' || entry.size === 0) continue
+    const bytes = read(entry)
+    if (bytes instanceof Secret) yield bytes.bytes()
+    else yield* bytes
+    const rest = entry.size % blockBytes
+    if (rest > 0) yield Buffer.alloc(blockBytes - rest)
   }
-  pack.finalize()
+  yield Buffer.alloc(2 * blockBytes)
+}
+
+/** The blocks before an entry's contents. Contents themselves do not go through tar-stream, whose queues nobody can zero. */
+async function headOf(path: FilePath, entry: Entry<Secret>, mtime: Date): Promise<Buffer> {
+  const pack = tar.pack()
+  const sink = pack.entry(headerOf(path, entry, mtime))
+  await once(pack, 'readable')
+  const blocks: Buffer[] = []
+  for (let block = pack.read() as Buffer | null; block !== null; block = pack.read() as Buffer | null) {
+    blocks.push(block)
+  }
+  // An entry without its contents: that it is given up is an error to it.
+  sink.on('error', () => undefined)
+  pack.destroy()
+  return Buffer.concat(blocks)
+}
+
+// The type bits, which tar-stream drops, keep it from taking mode 0 for "not given".
+function headerOf(path: FilePath, entry: Entry<Secret>, mtime: Date): Partial<Header> & Pick<Header, 'name'> {
+  switch (entry.type) {
+    case 'directory':
+      return { name: `${path}/`, type: 'directory', mode: entry.mode | constants.S_IFDIR, mtime }
+    case 'symlink':
+      return { name: path, type: 'symlink', linkname: entry.target, mtime }
+    case 'file':
+      return { name: path, size: entry.size, mode: entry.mode | constants.S_IFREG, mtime }
+  }
 }

@@ -1,0 +1,72 @@
+import { on } from 'node:events'
+import type { Readable } from 'node:stream'
+import type { SecretboxError } from '../errors.ts'
+
+/**
+ * The pieces of a body as they arrived; the reader zeroes them. Iterating the stream itself joins pieces that wait
+ * into a new buffer and leaves the old ones as they are, where nobody can zero them. Whoever stops before the end
+ * leaves the rest to be read and zeroed all the same: a caller that is still sending gets the answer that way, and
+ * the connection is good for another request.
+ */
+export async function* piecesOf(body: Readable): AsyncGenerator<Buffer, undefined> {
+  const recent = createRecent()
+  body.on('data', recent.keep)
+  try {
+    for await (const [piece] of on(body, 'data', { close: ['end'], highWaterMark: 2, lowWaterMark: 1 })) {
+      yield piece as Buffer
+    }
+  } finally {
+    body.off('data', recent.keep)
+    if (!body.readableEnded) {
+      recent.zero()
+      forget(body)
+    }
+  }
+}
+
+/** Reads a short body whole; the caller zeroes it. Throws `invalid` when it is longer than `maxBytes`. */
+export async function readBody(body: Readable, maxBytes: number, refusal: SecretboxError): Promise<Buffer> {
+  const bytes = Buffer.alloc(maxBytes)
+  let length = 0
+  for await (const piece of piecesOf(body)) {
+    const fits = length + piece.length <= maxBytes
+    if (fits) bytes.set(piece, length)
+    piece.fill(0)
+    if (!fits) throw refusal
+    length += piece.length
+  }
+  return bytes.subarray(0, length)
+}
+
+/** The pieces that went by last. Streams pass them on through queues that nobody else can reach into. */
+export interface Recent {
+  readonly keep: (piece: Buffer) => void
+  /** Zeroes them; for when nobody will read them any more. */
+  zero(): void
+}
+
+/** More than the queues between a connection and a change of a box hold. */
+const recentBytes = 512 << 10
+
+export function createRecent(): Recent {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  return {
+    keep(piece) {
+      pieces.push(piece)
+      bytes += piece.length
+      while (bytes - (pieces[0]?.length ?? 0) > recentBytes) bytes -= pieces.shift()?.length ?? 0
+    },
+    zero() {
+      for (const piece of pieces) piece.fill(0)
+    }
+  }
+}
+
+function forget(body: Readable): void {
+  for (let piece = body.read() as Buffer | null; piece !== null; piece = body.read() as Buffer | null) {
+    piece.fill(0)
+  }
+  body.on('data', (piece: Buffer) => piece.fill(0))
+  body.resume()
+}
