@@ -83,13 +83,13 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   const driver = await serveUnixSocket(
     config.pluginSocket,
     0o600,
-    syscalls,
+    { syscalls, log },
     volumeDriver({ volumes, sealing, log, labelsOf: volume => Array.fromAsync(labelsOf(store, volume)) })
   )
   const admin = await serveUnixSocket(
     config.adminSocket,
     0o600,
-    syscalls,
+    { syscalls, log },
     adminApi({
       vault,
       syscalls,

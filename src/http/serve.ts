@@ -1,7 +1,8 @@
-import { createServer as createHttpServer, type RequestListener, type ServerResponse } from 'node:http'
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import type { Logger } from 'pino'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
 import type { Syscalls } from '../syscalls.ts'
 import { forgetfulConnection, forgetPieces } from './connection.ts'
@@ -12,69 +13,121 @@ export interface Server {
   close(timeoutMs: number): Promise<void>
 }
 
+/** What serving needs beside the address. */
+export interface ServeParts {
+  readonly syscalls: Pick<Syscalls, 'dup'>
+  readonly log: Logger
+}
+
 /** As much as one read takes; Node's own reads are as long. */
 const readBytes = 64 << 10
 
 /**
  * Serves on a Unix socket with `mode`. A socket file that nobody answers on is replaced. What is read from
  * connections is zeroed once the HTTP parser has copied it, so that bodies leave no trace in memory. Throws
- * `in_use` when another process answers there, `unavailable` when the socket cannot be made.
+ * `in_use` when another process answers there, `conflict` when something else has that name, `unavailable` when
+ * the socket cannot be made. A connection that cannot be served, for want of descriptors, is closed and logged.
  */
 export async function serveUnixSocket(
   path: string,
   mode: number,
-  syscalls: Pick<Syscalls, 'dup'>,
+  parts: ServeParts,
   listener: RequestListener
 ): Promise<Server> {
-  if (await answers(path)) {
-    throw new SecretboxError('in_use', `cannot listen on ${quote(path)}: another process does`, {
-      hint: 'is another secretbox daemon running?'
-    })
-  }
-  // Zero: the Engine keeps idle connections and must not find one closed (Engine fact). No request is timed: boxes are large.
-  const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
-  const underWay = new Set<ServerResponse>()
-  http.on('request', (_request, response) => {
-    underWay.add(response)
-    response.once('close', () => underWay.delete(response))
-  })
-  const sockets = new Set<Socket>()
-  const buffer = Buffer.alloc(readBytes)
-  const server = createServer({ pauseOnConnect: true }, accepted => {
-    const socket = forgetfulConnection(accepted, buffer, syscalls)
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    http.emit('connection', socket)
-    forgetPieces(socket)
-  })
+  const connections = createConnections(parts, listener)
+  const server = createServer({ pauseOnConnect: true }, accepted => connections.serve(accepted))
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await rm(path, { force: true })
+    await clearPath(path)
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(path, resolve)
     })
     await chmod(path, mode)
   } catch (error) {
+    if (error instanceof SecretboxError) throw error
     throw new SecretboxError('unavailable', `cannot listen on ${quote(path)}: ${errnoOf(error) ?? 'error'}`, {
       cause: error
     })
   }
+  server.on('error', err => parts.log.error({ err }, 'cannot take a connection'))
 
   return {
-    async close(timeoutMs) {
-      const closed = [...sockets].map(socket => new Promise(resolve => socket.once('close', resolve)))
+    close(timeoutMs) {
       server.close()
-      http.closeIdleConnections()
-      // A connection whose answer is under way is idle after it.
-      for (const response of underWay) response.once('close', () => http.closeIdleConnections())
+      return connections.end(timeoutMs)
+    }
+  }
+}
+
+/** The connections that are served, and a way to end them when their answers are out. */
+function createConnections(
+  { syscalls, log }: ServeParts,
+  listener: RequestListener
+): { serve(accepted: Socket): void; end(timeoutMs: number): Promise<void> } {
+  // Zero: the Engine keeps idle connections and must not find one closed (Engine fact). No request is timed: boxes are large.
+  const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
+  const buffer = Buffer.alloc(readBytes)
+  /** Each with the number of its answers that are under way; Node itself counts only for servers that listen. */
+  const sockets = new Map<Socket, number>()
+  let ending = false
+  http.on('request', ({ socket }, response) => {
+    sockets.set(socket, (sockets.get(socket) ?? 0) + 1)
+    response.once('close', () => {
+      const left = (sockets.get(socket) ?? 1) - 1
+      if (sockets.has(socket)) sockets.set(socket, left)
+      if (ending && left === 0) socket.end()
+    })
+  })
+
+  return {
+    serve(accepted) {
+      try {
+        const socket = forgetfulConnection(accepted, buffer, syscalls)
+        sockets.set(socket, 0)
+        socket.once('close', () => sockets.delete(socket))
+        http.emit('connection', socket)
+        forgetPieces(socket)
+      } catch (err) {
+        log.error({ err }, 'cannot serve a connection')
+        accepted.destroy()
+      }
+    },
+
+    async end(timeoutMs) {
+      ending = true
+      const closed = [...sockets.keys()].map(socket => new Promise(resolve => socket.once('close', resolve)))
+      for (const [socket, underWay] of sockets) if (underWay === 0) socket.destroy()
       const cut = setTimeout(() => {
-        for (const socket of sockets) socket.destroy()
+        for (const socket of sockets.keys()) socket.destroy()
       }, timeoutMs)
       await Promise.all(closed)
       clearTimeout(cut)
     }
   }
+}
+
+/** Makes room for a socket: its directory, and the removal of one that a dead process left. */
+async function clearPath(path: string): Promise<void> {
+  if (await answers(path)) {
+    throw new SecretboxError('in_use', `cannot listen on ${quote(path)}: another process does`, {
+      hint: 'is another secretbox daemon running?'
+    })
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const present = await lstat(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  })
+  if (present !== null && !present.isSocket()) {
+    throw new SecretboxError(
+      'conflict',
+      `cannot listen on ${quote(path)}: there is something that is not a socket`,
+      {
+        hint: 'name another path, or move it away'
+      }
+    )
+  }
+  await rm(path, { force: true })
 }
 
 function answers(path: string): Promise<boolean> {

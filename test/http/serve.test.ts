@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { Agent, request, type RequestListener } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import pino from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { serveUnixSocket, type Server } from '../../src/http/serve.ts'
+import { loadSyscalls } from '../../src/syscalls.ts'
+
+const syscalls = loadSyscalls()
+let directory: string
+let path: string
+let logged: string[]
+let servers: Server[]
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'secretbox-serve-'))
+  path = join(directory, 'test.sock')
+  logged = []
+  servers = []
+})
+afterEach(async () => {
+  await Promise.all(servers.map(server => server.close(0)))
+  await rm(directory, { recursive: true })
+})
+
+async function serve(listener: RequestListener, dup = (fd: number) => syscalls.dup(fd)): Promise<Server> {
+  const log = pino({ level: 'error' }, { write: line => void logged.push(line) })
+  const server = await serveUnixSocket(path, 0o600, { syscalls: { dup }, log }, listener)
+  servers.push(server)
+  return server
+}
+
+function ask(agent: Agent): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath: path, agent }, answer => {
+      answer.resume().once('end', () => resolve(answer.statusCode))
+    })
+    call.once('error', reject).end()
+  })
+}
+
+test('an idle connection that is kept alive does not hold up the end', async () => {
+  const server = await serve((_request, response) => response.end())
+  const agent = new Agent({ keepAlive: true })
+  expect(await ask(agent)).toBe(200)
+  // Far longer than the test may take: only an end that waits for no time-out comes in time.
+  await server.close(3_600_000)
+  agent.destroy()
+})
+
+test('an answer that is under way is finished before the end', async () => {
+  let answer: () => void = () => undefined
+  const asked = new Promise<void>(resolve => {
+    void serve((_request, response) => {
+      answer = () => response.end()
+      resolve()
+    })
+  })
+  while (servers.length === 0) await new Promise(setImmediate)
+  const agent = new Agent({ keepAlive: true })
+  const status = ask(agent)
+  await asked
+  const closed = servers[0]?.close(3_600_000)
+  answer()
+  expect(await status).toBe(200)
+  await closed
+  agent.destroy()
+})
+
+test('a connection for which there is no descriptor is closed and logged, and the others are served', async () => {
+  let mayServe = false
+  await serve(
+    (_request, response) => response.end(),
+    fd => {
+      if (!mayServe) throw new Error('dup: EMFILE')
+      return syscalls.dup(fd)
+    }
+  )
+  const refused: Socket = connect(path)
+  await once(refused, 'close')
+  expect(logged.join()).toContain('cannot serve a connection')
+  mayServe = true
+  expect(await ask(new Agent())).toBe(200)
+})
+
+test('a file that is no socket is left alone, and the error names it', async () => {
+  await writeFile(path, 'precious')
+  await expect(serve((_request, response) => response.end())).rejects.toMatchObject({
+    code: 'conflict',
+    message: `cannot listen on "${path}": there is something that is not a socket`
+  })
+  expect(await readFile(path, 'utf8')).toBe('precious')
+})
+
+test('the socket of a process that died is replaced, that of one that answers is not', async () => {
+  const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await expect(promisify(execFile)(process.execPath, ['-e', script])).rejects.toMatchObject({
+    signal: 'SIGKILL'
+  })
+  await serve((_request, response) => response.end())
+  expect(await ask(new Agent())).toBe(200)
+  await expect(serve((_request, response) => response.end())).rejects.toMatchObject({
+    code: 'in_use',
+    message: `cannot listen on "${path}": another process does`
+  })
+})
