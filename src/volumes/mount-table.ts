@@ -74,31 +74,57 @@ export async function allMountViews(): Promise<MountView[]> {
   let looked = 0
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    const text = readMountInfo(`/proc/${name}/mountinfo`, head, seen)
-    // Most tables show none, and are not worth taking apart.
-    if (text?.includes(sourcePrefix)) views.push({ pid: Number(name), mounts: parseMountInfo(text) })
+    for (const text of mountTablesOf(name, head, seen)) {
+      // Most tables show none, and are not worth taking apart.
+      if (text.includes(sourcePrefix)) views.push({ pid: Number(name), mounts: parseMountInfo(text) })
+    }
     if (++looked % processesPerTurn === 0) await setImmediate()
   }
   return views
 }
 
-/** The text of a mountinfo file, or null when its namespace was seen before or its process is gone. `head` is used for reading. */
-function readMountInfo(path: string, head: Buffer, seen: Set<string>): string | null {
+/**
+ * The tables of a process that were not seen before. When its main thread has ended, the process has none of
+ * its own any more, but its other threads have, and go on using what is mounted there.
+ */
+function mountTablesOf(pid: string, head: Buffer, seen: Set<string>): string[] {
+  const own = readMountInfo(`/proc/${pid}/mountinfo`, head, seen)
+  if (own !== 'gone') return own === 'seen' ? [] : [own.text]
+  const tables = threadsOf(pid).map(thread =>
+    readMountInfo(`/proc/${pid}/task/${thread}/mountinfo`, head, seen)
+  )
+  return tables.flatMap(table => (typeof table === 'string' ? [] : [table.text]))
+}
+
+function threadsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch (error) {
+    if (goneCodes.has(errnoOf(error) ?? '')) return []
+    throw error
+  }
+}
+
+/** What reading about a process says when it ended after readdir; EINVAL is what the mountinfo of a dead thread says. */
+const goneCodes: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EINVAL', 'EACCES'])
+
+/** The text of a mountinfo file, unless its namespace was seen before or its thread is gone. `head` is used for reading. */
+function readMountInfo(path: string, head: Buffer, seen: Set<string>): { text: string } | 'seen' | 'gone' {
   try {
     const file = openSync(path, 'r')
     try {
       const bytesRead = readSync(file, head, 0, head.length, 0)
       const first = head.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? ''
-      if (first === '' || seen.has(first)) return null
+      if (first === '') return 'gone'
+      if (seen.has(first)) return 'seen'
       const text = readFileSync(file, 'utf8')
       seen.add(first)
-      return text
+      return { text }
     } finally {
       closeSync(file)
     }
   } catch (error) {
-    // The process ended between readdir and here; EINVAL is what a zombie's mountinfo says.
-    if (['ENOENT', 'ESRCH', 'EINVAL', 'EACCES'].includes(errnoOf(error) ?? '')) return null
+    if (goneCodes.has(errnoOf(error) ?? '')) return 'gone'
     throw error
   }
 }
