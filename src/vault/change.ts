@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
 import type { Secret } from '../secret.ts'
@@ -146,7 +147,7 @@ async function attempt(
     }
     checkVersion(box, request.ifVersion)
     base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
-    const { tree, errors } = applyAll(base, staged, request)
+    const { tree, errors } = await applyAll(base, staged, request)
     const applied = staged.length - errors.length
     if (applied === 0) {
       return { answer: { version: box.newest.version, applied, errors }, subject: {}, changes: null }
@@ -165,14 +166,18 @@ async function attempt(
   }
 }
 
-function applyAll(
+/** How many edits are applied before other work gets its turn: one may look at all entries. */
+const editsPerTurn = 32
+
+async function applyAll(
   base: Manifest,
   staged: readonly StagedEdit[],
   { partial, ifAbsent = false }: ChangeRequest
-): { tree: Manifest; errors: { path: string; error: SecretboxError }[] } {
+): Promise<{ tree: Manifest; errors: { path: string; error: SecretboxError }[] }> {
   const tree = new Map(base)
   const errors: { path: string; error: SecretboxError }[] = []
-  for (const one of staged) {
+  for (const [index, one] of staged.entries()) {
+    if (index % editsPerTurn === editsPerTurn - 1) await setImmediate()
     try {
       if (one.edit === null) throw one.error
       editInPlace(tree, one.edit.op === 'put' ? { ...one.edit, ifAbsent } : one.edit)
