@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { publishFile, writeNewFile } from '../durable.ts'
+import { publishFile, syncDirectory, writeNewFile } from '../durable.ts'
 import { errnoOf, isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Store } from '../store/store.ts'
@@ -62,6 +62,7 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
   try {
     await rm(paths.draft, { force: true })
     await writeNewFile(paths.draft, bytes, 0o600)
+    await syncDirectory(parts.keyDirectory)
     const header = { format: 1, id, created: new Date().toISOString() }
     await store.commit([
       { put: storeKey, value: Buffer.from(JSON.stringify(header)), expect: null },
