@@ -130,8 +130,11 @@ function storeOver(database: DatabaseSync, path: string): Store {
       // Overwriting a large box's records takes seconds and as much room again. They are sealed, and the record
       // with their key, removed by its own name, is overwritten.
       database.exec('PRAGMA secure_delete = FAST')
-      deleteRange.run(change.removeAll, endOf(change.removeAll))
-      database.exec('PRAGMA secure_delete = ON')
+      try {
+        deleteRange.run(change.removeAll, endOf(change.removeAll))
+      } finally {
+        database.exec('PRAGMA secure_delete = ON')
+      }
       return
     }
     const key = 'put' in change ? change.put : change.remove
