@@ -93,15 +93,20 @@ export function parseLinkTarget(text: string): string {
   return text
 }
 
-/** Checks a mount ID. The Engine sends 64 hex digits; anything that is a plain file name is taken. Throws `invalid`. */
+/** True for a mount ID. The Engine sends 64 hex digits; anything that is a plain file name is taken. */
+export function isMountId(text: string): text is MountId {
+  return /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/.test(text)
+}
+
+/** Checks a mount ID. Throws `invalid`. */
 export function parseMountId(text: string): MountId {
-  if (!/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/.test(text)) {
+  if (!isMountId(text)) {
     throw new SecretboxError(
       'invalid',
       `bad mount ID ${quote(text)}: an ID is 1 to 128 letters, digits, "_", "-" or "."`
     )
   }
-  return text as MountId
+  return text
 }
 
 /** The path's parent, or null for the root. */

@@ -1,18 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, realpathSync, rmdirSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
 import { MountFlag, UmountFlag, type Syscalls } from '../syscalls.ts'
-import type { MountId } from '../vault/names.ts'
+import { isMountId, type MountId } from '../vault/names.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
-import { deviceNumber, mountSourceOf } from './mount-table.ts'
+import { copyFlags, probeMemory, type CopyMemory } from './copy-memory.ts'
+import { deviceNumber, mountSourceOf, parseMountInfo } from './mount-table.ts'
 import { defaultSpareBytes, type VolumeOptions } from './options.ts'
 import { wipeTree } from './tree-wiper.ts'
 import { writeTree } from './tree-writer.ts'
-
-/** What copies are made of: `noswap` from Linux 6.4 on; ramfs, which is never swapped, where tmpfs cannot promise it. */
-export type CopyMemory = 'tmpfs with noswap' | 'tmpfs on a host without swap' | 'ramfs'
 
 /** What a copy shows: an opened version's tree or nothing at all. */
 export type CopyContents = Pick<OpenedVersion, 'tree' | 'read'> | null
@@ -22,13 +20,16 @@ export interface Copies {
   readonly memory: CopyMemory
   /** Where the copy of a mount ID is or would be. */
   pathOf(id: MountId): string
-  /** The mount IDs of the directories that exist, mounted or not. */
-  list(): Promise<string[]>
+  /** The mount IDs of the directories that exist, mounted or not; a name that is none is not ours. */
+  list(): Promise<MountId[]>
   /** The device number (`0:50`) of a copy's file system, or null when nothing is mounted for that ID. */
   deviceOf(id: MountId): string | null
   /** Makes a copy; when any step fails nothing of it is left. Throws `unavailable` that names the step, or what reading throws. */
   make(id: MountId, contents: CopyContents, options: CopyOptions): Promise<void>
-  /** Overwrites, unlinks, unmounts and removes a copy, and any that was stacked below it. Does nothing for one that is not there. */
+  /**
+   * Overwrites, unlinks, unmounts and removes a copy, and any that was stacked below it. Does nothing for one that
+   * is not there. Throws `conflict` for a mount or a directory that is not ours.
+   */
   wipe(id: MountId): Promise<void>
 }
 
@@ -36,7 +37,6 @@ export interface Copies {
 export type CopyOptions = Pick<VolumeOptions, 'uid' | 'gid' | 'mode' | 'rw' | 'size'>
 
 const pageBytes = 4096
-const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec
 
 /**
  * Opens the directory of copies, finding out what memory the kernel offers. Throws `unavailable` when the
@@ -55,11 +55,15 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
           hint: 'use a kernel from 6.4 on, or a host without swap'
         })
       }
-      syscalls.mount(source, path, 'ramfs', flags, 'mode=0755')
+      syscalls.mount(source, path, 'ramfs', copyFlags, 'mode=0755')
+      // ramfs takes no owner; the root of a copy belongs to whoever its entries belong to.
+      chownSync(path, options.uid, options.gid)
       return
     }
     const noswap = memory === 'tmpfs with noswap' ? ',noswap' : ''
-    syscalls.mount(source, path, 'tmpfs', flags, `mode=0755,${sizeOptions(contents, options)}${noswap}`)
+    const owner = `uid=${options.uid},gid=${options.gid}`
+    const sizes = sizeOptions(contents, options)
+    syscalls.mount(source, path, 'tmpfs', copyFlags, `mode=0755,${owner},${sizes}${noswap}`)
   }
 
   const copies: Copies = {
@@ -67,7 +71,7 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
     pathOf,
 
     async list() {
-      return (await readdir(directory)).filter(name => !name.startsWith('.'))
+      return (await readdir(directory)).filter(isMountId)
     },
 
     deviceOf(id) {
@@ -84,7 +88,7 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
         await writeContents(path, contents, options)
         FAULT: await reach('mount.written')
         if (!options.rw)
-          syscalls.mount(null, path, null, flags | MountFlag.remount | MountFlag.readOnly, null)
+          syscalls.mount(null, path, null, copyFlags | MountFlag.remount | MountFlag.readOnly, null)
       } catch (error) {
         await copies.wipe(id)
         throw error instanceof SecretboxError ? error : refused('make', path, error)
@@ -96,15 +100,16 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
       let failure: unknown = null
       // A stack of mounts is no state that we make, but one that must not survive us.
       while (copies.deviceOf(id) !== null) {
+        requireOurs(path, mountSourceOf(id))
         try {
-          syscalls.mount(null, path, null, flags | MountFlag.remount, null)
+          syscalls.mount(null, path, null, copyFlags | MountFlag.remount, null)
           await wipeTree(syscalls, path)
         } catch (error) {
           failure ??= error
         }
         unmount(syscalls, path)
       }
-      rmSync(path, { recursive: true, force: true })
+      removeEmpty(path)
       if (failure !== null) throw refused('overwrite', path, failure)
     }
   }
@@ -121,6 +126,30 @@ function unmount(syscalls: Syscalls, path: string): void {
   } catch (error) {
     if (errnoOf(error) !== 'EBUSY') throw error
     syscalls.umount(path, UmountFlag.noFollow | UmountFlag.detach)
+  }
+}
+
+/** The operator may have named a directory where other things are; nothing of theirs is overwritten or removed. */
+function requireOurs(path: string, source: string): void {
+  const target = realpathSync(path)
+  const mounts = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
+  if (mounts.findLast(mount => mount.target === target)?.source === source) return
+  throw new SecretboxError('conflict', `cannot wipe ${quote(path)}: what is mounted there is no copy`, {
+    hint: 'give the copies a directory of their own (SECRETBOX_COPIES_DIR)'
+  })
+}
+
+function removeEmpty(path: string): void {
+  try {
+    rmdirSync(path)
+  } catch (cause) {
+    const errno = errnoOf(cause)
+    if (errno === 'ENOENT') return
+    if (errno !== 'ENOTEMPTY' && errno !== 'ENOTDIR') throw cause
+    throw new SecretboxError('conflict', `cannot remove ${quote(path)}: it is no directory of a copy`, {
+      hint: 'give the copies a directory of their own (SECRETBOX_COPIES_DIR)',
+      cause
+    })
   }
 }
 
@@ -147,48 +176,8 @@ function sizeOptions(contents: CopyContents, { rw, size }: CopyOptions): string 
   return `size=${bytes},nr_inodes=${entries + (rw ? 4096 : 8)}`
 }
 
-function probeMemory(directory: string, syscalls: Syscalls): CopyMemory {
-  const probe = join(directory, '.probe')
-  try {
-    mkdirSync(probe, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw new SecretboxError(
-      'unavailable',
-      `cannot write copies directory ${quote(directory)}: ${reasonOf(error)}`,
-      {
-        cause: error
-      }
-    )
-  }
-  const mounts = (type: string, options: string): boolean => {
-    try {
-      syscalls.mount('secretbox', probe, type, flags, options)
-      syscalls.umount(probe, UmountFlag.detach)
-      return true
-    } catch (error) {
-      if (errnoOf(error) !== 'EINVAL') throw refused('mount', probe, error)
-      return false
-    }
-  }
-  try {
-    if (mounts('tmpfs', 'size=4096,noswap')) return 'tmpfs with noswap'
-    return hostHasSwap() ? 'ramfs' : 'tmpfs on a host without swap'
-  } finally {
-    rmdirSync(probe)
-  }
-}
-
-function hostHasSwap(): boolean {
-  // /proc/swaps: a heading and a line per swap area.
-  return existsSync('/proc/swaps') && readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1
-}
-
 function refused(action: string, path: string, cause: unknown): SecretboxError {
   return new SecretboxError('unavailable', `cannot ${action} copy ${quote(path)}: ${reasonOf(cause)}`, {
     cause
   })
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

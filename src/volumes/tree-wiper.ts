@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
   fstatSync,
   openSync,
   readdirSync,
+  renameSync,
   rmdirSync,
   unlinkSync,
   writeSync
@@ -19,51 +21,71 @@ const bytesPerTurn = 4 << 20
 
 /**
  * Overwrites every regular file below `root` in place with zeros, then unlinks everything. Names are taken as
- * bytes, since a writable copy may hold any, and nothing is followed. Only stretches that hold data are
- * written: a sparse file could otherwise outgrow the file system. Throws the first error after trying all.
+ * bytes, since a writable copy may hold any, and nothing is followed. A directory inside another is first moved
+ * up to the root, so that no depth needs more than two descriptors. Throws the first error after trying all.
  */
 export async function wipeTree(syscalls: Pick<Syscalls, 'nextData'>, root: string): Promise<void> {
   const failures: unknown[] = []
   let bytes = 0
-  const attempt = (work: () => void): void => {
+  const attempt = (work: () => void): boolean => {
     try {
       work()
+      return true
     } catch (error) {
       failures.push(error)
+      return false
     }
   }
-  const wipeDirectory = async (fd: number): Promise<void> => {
-    for (const entry of readdirSync(`/proc/self/fd/${fd}`, { withFileTypes: true, encoding: 'buffer' })) {
-      const path = Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), entry.name])
-      if (entry.isDirectory()) {
-        const inside = openSync(path, openDirectory)
-        try {
-          await wipeDirectory(inside)
-        } finally {
-          closeSync(inside)
-        }
-        attempt(() => rmdirSync(path))
-      } else {
-        if (entry.isFile()) attempt(() => (bytes += overwriteFile(syscalls, path)))
+  const turn = async (done: number): Promise<void> => {
+    bytes += done
+    if (bytes < bytesPerTurn) return
+    bytes = 0
+    await setImmediate()
+  }
+  /** Wipes what lies directly in a directory; returns the paths of the directories in it. */
+  const wipeEntries = async (directory: string): Promise<Buffer[]> => {
+    const inside: Buffer[] = []
+    for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
+      const path = Buffer.concat([Buffer.from(`${directory}/`), entry.name])
+      let written = 4096
+      if (entry.isDirectory()) inside.push(path)
+      else {
+        if (entry.isFile()) attempt(() => (written += overwriteFile(syscalls, path)))
         attempt(() => unlinkSync(path))
       }
-      bytes += 4096
-      if (bytes >= bytesPerTurn) {
-        bytes = 0
-        await setImmediate()
-      }
+      await turn(written)
     }
+    return inside
   }
-  const fd = openSync(root, openDirectory)
+
+  const top = openSync(root, openDirectory)
   try {
-    await wipeDirectory(fd)
+    const rootPath = `/proc/self/fd/${top}`
+    const pending = await wipeEntries(rootPath)
+    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+      const directory = path
+      let fd: number | null = null
+      try {
+        fd = openSync(directory, openDirectory)
+        for (const inside of await wipeEntries(`/proc/self/fd/${fd}`)) {
+          const moved = Buffer.from(`${rootPath}/${randomBytes(16).toString('hex')}`)
+          if (attempt(() => renameSync(inside, moved))) pending.push(moved)
+        }
+      } catch (error) {
+        failures.push(error)
+      } finally {
+        if (fd !== null) closeSync(fd)
+      }
+      attempt(() => rmdirSync(directory))
+      await turn(4096)
+    }
   } finally {
-    closeSync(fd)
+    closeSync(top)
   }
   if (failures.length > 0) throw failures[0]
 }
 
-/** Returns how many bytes were overwritten. */
+/** Only stretches that hold data are written: a sparse file could otherwise outgrow the file system. Returns how many bytes. */
 function overwriteFile(syscalls: Pick<Syscalls, 'nextData'>, path: Buffer): number {
   const fd = openSync(path, openFile)
   try {
