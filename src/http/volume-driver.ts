@@ -21,9 +21,11 @@ const engine: Caller = { kind: 'engine' }
 const maxBodyBytes = 1 << 20
 const protocolType = 'application/vnd.docker.plugins.v1.2+json'
 
-const Name = z.object({ Name: z.string() })
-const Create = z.object({ Name: z.string(), Opts: z.record(z.string(), z.string()).nullish() })
-const Use = z.object({ Name: z.string(), ID: z.string() })
+const textField = z.string('it must be a string')
+const mustBeObject = 'it must be an object'
+const Name = z.object({ Name: textField }, mustBeObject)
+const Create = z.object({ Name: textField, Opts: z.record(textField, textField, mustBeObject).nullish() }, mustBeObject)
+const Use = z.object({ Name: textField, ID: textField }, mustBeObject)
 
 /** One call: reads its body (already JSON) and gives the reply. `undo` runs when the reply reached nobody. */
 type Call = (body: unknown, lost: () => boolean) => Promise<Record<string, unknown>> | Record<string, unknown>
