@@ -74,7 +74,10 @@ describe('the protocol', () => {
       status: 200,
       body: { Implements: expect.arrayContaining(['VolumeDriver']) as unknown }
     })
-    expect(await post('VolumeDriver.Capabilities', '')).toEqual({ status: 200, body: { Capabilities: { Scope: 'local' } } })
+    expect(await post('VolumeDriver.Capabilities', '')).toEqual({
+      status: 200,
+      body: { Capabilities: { Scope: 'local' } }
+    })
   })
 
   test('creates, tells of, lists and removes volumes', async () => {
@@ -85,13 +88,21 @@ describe('the protocol', () => {
     expect(Object.keys(volume).sort()).toEqual(['CreatedAt', 'Name', 'Status'])
     expect(volume['Name']).toBe(name)
     expect(volume['CreatedAt']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
-    expect(volume['Status']).toEqual({ Box: name, Version: 'newest', Owner: '1000:0', Mode: '0440', Access: 'ro', Copies: [] })
+    expect(volume['Status']).toEqual({
+      Box: name,
+      Version: 'newest',
+      Owner: '1000:0',
+      Mode: '0440',
+      Access: 'ro',
+      Copies: []
+    })
     const { Volumes } = await call('List')
     expect(Volumes).toContainEqual({ Name: name, CreatedAt: volume['CreatedAt'] })
     expect(await call('Path', { Name: name })).toEqual({ Mountpoint: '' })
     expect(await call('Remove', { Name: name })).toEqual({})
     const missing = `no such volume "${name}"`
-    for (const method of ['Get', 'Path', 'Remove']) expect(await failure(method, { Name: name })).toBe(missing)
+    for (const method of ['Get', 'Path', 'Remove'])
+      expect(await failure(method, { Name: name })).toBe(missing)
     expect(await failure('Mount', { Name: name, ID: id() })).toContain(missing)
   })
 
@@ -291,10 +302,22 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
     await admin('PUT', `/vault/${name}/pw`, 'new')
     const after = await mount(name, id('2'))
     const pinned = await mount(`${name}-2`, id('3'))
-    expect([before, after, pinned].map(copy => readFileSync(join(copy, 'pw'), 'utf8'))).toEqual(['old', 'new', 'old'])
+    expect([before, after, pinned].map(copy => readFileSync(join(copy, 'pw'), 'utf8'))).toEqual([
+      'old',
+      'new',
+      'old'
+    ])
     await admin('DELETE', `/vault/${name}/`)
-    expect([before, after, pinned].map(copy => readFileSync(join(copy, 'pw'), 'utf8'))).toEqual(['old', 'new', 'old'])
-    for (const [volume, one] of [[name, id('1')], [name, id('2')], [`${name}-2`, id('3')]] as const)
+    expect([before, after, pinned].map(copy => readFileSync(join(copy, 'pw'), 'utf8'))).toEqual([
+      'old',
+      'new',
+      'old'
+    ])
+    for (const [volume, one] of [
+      [name, id('1')],
+      [name, id('2')],
+      [`${name}-2`, id('3')]
+    ] as const)
       await call('Unmount', { Name: volume, ID: one })
   })
 
@@ -385,18 +408,21 @@ describe('Unmount', () => {
     for (let i = 0; i < 2; i++) expect(await call('Unmount', { Name: name, ID: id() })).toEqual({})
   })
 
-  test.skipIf(cannotMount)('waits for nobody while a process holds the copy, which stays until that ends', async () => {
-    await makeBox(name)
-    await call('Create', { Name: name })
-    const copy = await mount(name, id())
-    const holder = join(daemon.directory, name)
-    // A mount namespace of its own, as a container's, with the copy at another place in it.
-    const script = `mkdir ${holder} && mount --bind ${copy} ${holder} && cat ${holder}/pw`
-    const shell = execFileSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script])
-    expect(shell.toString()).toBe('hunter2')
-    await call('Unmount', { Name: name, ID: id() })
-    expect(existsSync(copy)).toBe(false)
-  })
+  test.skipIf(cannotMount)(
+    'waits for nobody while a process holds the copy, which stays until that ends',
+    async () => {
+      await makeBox(name)
+      await call('Create', { Name: name })
+      const copy = await mount(name, id())
+      const holder = join(daemon.directory, name)
+      // A mount namespace of its own, as a container's, with the copy at another place in it.
+      const script = `mkdir ${holder} && mount --bind ${copy} ${holder} && cat ${holder}/pw`
+      const shell = execFileSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script])
+      expect(shell.toString()).toBe('hunter2')
+      await call('Unmount', { Name: name, ID: id() })
+      expect(existsSync(copy)).toBe(false)
+    }
+  )
 })
 
 describe.skipIf(cannotMount)('while the vault is sealed (takes root)', () => {
@@ -415,7 +441,9 @@ describe.skipIf(cannotMount)('while the vault is sealed (takes root)', () => {
     expect((await volumeOf(name))['Status']).toMatchObject({ Sealed: sealed, Copies: [{ Mount: id('1') }] })
     expect((await call('List'))['Volumes']).toContainEqual(expect.objectContaining({ Name: name }))
     expect(await call('Path', { Name: name })).toEqual({ Mountpoint: '' })
-    expect(await failure('Mount', { Name: name, ID: id('2') })).toBe(`cannot mount volume "${name}": ${sealed} (${hint})`)
+    expect(await failure('Mount', { Name: name, ID: id('2') })).toBe(
+      `cannot mount volume "${name}": ${sealed} (${hint})`
+    )
     expect(await failure('Create', { Name: `${name}-new` })).toBe(`${sealed} (${hint})`)
     expect(await failure('Remove', { Name: name })).toBe(`${sealed} (${hint})`)
     expect(readFileSync(join(copy, 'pw'), 'utf8')).toBe('hunter2')
