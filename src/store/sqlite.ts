@@ -14,7 +14,7 @@ const applicationId = 0x73636278
 /**
  * Opens, or with `create` makes, the store in an SQLite file. The file is locked for this process alone until
  * `close`. WAL with `synchronous=FULL`: a commit is on disk when it returns. Throws `in_use` when another
- * process holds it, `damaged` when it is no store, `not_found` when it is missing and `create` is false,
+ * process holds it, `denied` when others may use the file, `damaged` when it is no store, `not_found` when it is missing and `create` is false,
  * `unavailable` or `full` when the disk refuses.
  */
 export async function openSqliteStore(path: string, options: { create: boolean }): Promise<Store> {
@@ -75,7 +75,17 @@ async function refuseStranger(path: string): Promise<void> {
   try {
     const head = Buffer.alloc(magic.length)
     await file.read(head, 0, head.length, 0)
-    const { size } = await file.stat()
+    const { size, mode } = await file.stat()
+    if ((mode & 0o077) !== 0) {
+      const octal = (mode & 0o777).toString(8).padStart(4, '0')
+      throw new SecretboxError(
+        'denied',
+        `cannot open store ${quote(path)}: others may use it (mode ${octal})`,
+        {
+          hint: `chmod 0600 ${path}`
+        }
+      )
+    }
     if (size === 0) throw damaged(path, 'it is empty')
     if (head.toString('latin1') !== magic) throw damaged(path, 'it is not an SQLite file')
   } finally {
@@ -86,10 +96,12 @@ async function refuseStranger(path: string): Promise<void> {
 function prepareDatabase(database: DatabaseSync, path: string): void {
   // The exclusive lock comes before the first read, or two daemons could both think they are alone.
   database.exec('PRAGMA locking_mode = EXCLUSIVE')
+  database.exec(`PRAGMA page_size = ${pageBytes}`)
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY')
+  database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON')
   database.exec(
-    'PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 4194304'
+    `PRAGMA wal_autocheckpoint = ${logBytes / pageBytes}; PRAGMA journal_size_limit = ${logBytes}`
   )
   database.exec('BEGIN IMMEDIATE')
   const seen = Number(database.prepare('PRAGMA application_id').get()?.['application_id'])
@@ -202,8 +214,10 @@ function storeOver(database: DatabaseSync, path: string): Store {
   }
 }
 
-/** SQLite's own pages. */
-const pageBytes = 4096
+/** SQLite's own pages: with its default of 4 KiB a commit of a large record takes half as long again. */
+const pageBytes = 16 << 10
+/** The length at which the write-ahead log is moved into the file: every commit waits for that, so it is short. */
+const logBytes = 4 << 20
 const pageRows = 64
 /** What large commits leave free of the disk, so that there is room to remove things, to mount and to record it. */
 const reserveBytes = 16 << 20
