@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { readCommandLine } from '../../src/cli/inject/command-line.ts'
+import { parseDirectoryInjection, parseInjection } from '../../src/cli/inject/injection.ts'
+import { namesInLabel } from '../../src/cli/inject/labels.ts'
+import { boxMount, claimsOf, emptyMount, refuseSharedTargets } from '../../src/cli/inject/mount-flags.ts'
+import { mountFields, mountValue } from '../../src/cli/inject/mount-value.ts'
+import { runFlags } from '../../src/cli/inject/run-flags.ts'
+import { parseBoxName } from '../../src/vault/names.ts'
+
+test.each([
+  ['db', 'db', '/run/vault/db'],
+  ['db:', 'db', '/run/vault/db'],
+  ['db:pg', 'db', '/run/vault/pg'],
+  ['db:/etc/pg/', 'db', '/etc/pg'],
+  ['db:/etc/../pg//x', 'db', '/pg/x'],
+  ['my box:a,b "c"', 'my box', '/run/vault/a,b "c"']
+])('--inject %s is box %s at %s', (value, box, target) => {
+  expect(parseInjection(value)).toEqual({ box, target, flag: `--inject ${value}` })
+})
+
+test.each([
+  ['', 'bad box name "": it is empty'],
+  [':pg', 'bad box name "": it is empty'],
+  ['db:a/b', 'bad box name "a/b": it contains "/"'],
+  ['db:a:b', 'bad box name "a:b": it contains ":"'],
+  ['db:..', 'bad box name "..": "." and ".." are not names'],
+  ['db:/', 'bad flag "--inject db:/": a box cannot take the place of "/"'],
+  ['db:/a/..', 'bad flag "--inject db:/a/..": a box cannot take the place of "/"']
+])('--inject %j is refused: %s', (value, message) => {
+  expect(() => parseInjection(value)).toThrow(message)
+})
+
+test.each([
+  ['/usr/share', '/usr/share', '/run/vault/share'],
+  ['/usr/share/', '/usr/share/', '/run/vault/share'],
+  ['/usr/share:files', '/usr/share', '/run/vault/files'],
+  ['/usr/share:/etc/files', '/usr/share', '/etc/files']
+])('--inject-dir %s is directory %s at %s', (value, directory, target) => {
+  expect(parseDirectoryInjection(value)).toMatchObject({ directory, target })
+})
+
+test('a directory that is not there cannot be injected', () => {
+  expect(() => parseDirectoryInjection('/nowhere:x')).toThrow(
+    'cannot inject "/nowhere": there is no such directory'
+  )
+  expect(() => parseDirectoryInjection('/etc/passwd')).toThrow('there is no such directory')
+})
+
+test('a mount value is read back as it was written, whatever is in it', () => {
+  const field = fc.string({ unit: fc.constantFrom('a', 'b', '=', ',', '"', '\n', ' '), maxLength: 8 })
+  fc.assert(
+    fc.property(fc.array(field, { minLength: 1, maxLength: 5 }), fields => {
+      expect(mountFields(mountValue(fields))).toEqual(fields)
+    })
+  )
+})
+
+test.each(['"', 'a"b', '"a"b', '"a', 'a,"b" c'])('%j is no mount value', value => {
+  expect(mountFields(value)).toBeNull()
+})
+
+test('a box is an anonymous volume of the driver that the image does not fill', () => {
+  expect(boxMount('secretbox', parseBoxName('db'), '/run/vault/db')).toEqual([
+    '--mount',
+    'type=volume,volume-driver=secretbox,volume-opt=box=db,target=/run/vault/db,volume-nocopy'
+  ])
+  expect(boxMount('other:v2', parseBoxName('a,b'), '/run/vault/"c"', { ephemeral: 'true' })).toEqual([
+    '--mount',
+    'type=volume,volume-driver=other:v2,"volume-opt=box=a,b",volume-opt=ephemeral=true,"target=/run/vault/""c""",volume-nocopy'
+  ])
+  expect(emptyMount('/run/vault/db')).toEqual([
+    '--mount',
+    'type=tmpfs,target=/run/vault/db,tmpfs-mode=0555,tmpfs-size=4096,readonly'
+  ])
+})
+
+test.each([
+  [['-v', '/data'], '/data'],
+  [['-v', 'name:/data'], '/data'],
+  [['-v', '/host:/data/:ro'], '/data'],
+  [['--volume=./here:/data:ro,z'], '/data'],
+  [['--tmpfs', '/data:size=1m'], '/data'],
+  [['--tmpfs', '/data'], '/data'],
+  [['--mount', 'type=bind,src=/x,dst=/data/.'], '/data'],
+  [['--mount', 'type=tmpfs,destination=/data'], '/data'],
+  [['--mount', 'type=volume,"target=/da,ta"'], '/da,ta'],
+  [['--mount', 'Target=/data'], '/data']
+])('%j claims %s', (args, target) => {
+  const line = readCommandLine([...args, 'image'], runFlags, { interspersed: false })
+  expect(claimsOf(line)).toEqual([{ target, flag: args.join(' ') }])
+})
+
+test('a flag that docker will refuse, or that mounts nothing, claims nothing', () => {
+  const args = ['--mount', 'type=volume', '--mount', 'a"b', '-p', '80:80', '--volumes-from', 'web', 'image']
+  expect(claimsOf(readCommandLine(args, runFlags, { interspersed: false }))).toEqual([])
+})
+
+test('two things at one place are refused with the names of both', () => {
+  const claims = [
+    parseInjection('db'),
+    parseInjection('tls'),
+    { target: '/run/vault/db', flag: '-v x:/run/vault/db/' }
+  ]
+  expect(() => refuseSharedTargets(claims)).toThrow(
+    'cannot mount two things at "/run/vault/db": "--inject db" and "-v x:/run/vault/db/"'
+  )
+  expect(() => refuseSharedTargets(claims.slice(0, 2))).not.toThrow()
+})
+
+test.each([
+  [undefined, []],
+  ['', []],
+  ['[]', []],
+  ['["db","tls","db"]', ['db', 'tls']],
+  ['["a b"]', ['a b']],
+  ['db', null],
+  ['"db"', null],
+  ['{"db":1}', null],
+  ['[1]', null],
+  ['["../etc"]', null],
+  ['["a:b"]', null]
+])('a label %j asks for %j', (label, names) => {
+  expect(namesInLabel(label === undefined ? {} : { hint: label }, 'hint')).toEqual(names)
+})

@@ -1,0 +1,325 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { temporaryDirectory } from '../temporary.ts'
+import { done } from './run.ts'
+import { standIns } from './stand-ins.ts'
+import { useCli } from './use-cli.ts'
+
+const { run, program, daemon } = useCli()
+const image = { web: {} }
+const volume = (box: string, target: string): string[] => [
+  '--mount',
+  `type=volume,volume-driver=secretbox,volume-opt=box=${box},target=${target},volume-nocopy`
+]
+
+beforeAll(async () => {
+  await run(['create', 'db', 'tls'])
+  await run(['put', 'db', 'password'], { input: 'hunter2' })
+})
+
+test('row 42: boxes become mounts and a label, and everything else goes to docker as it is', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  const args = [
+    '-it',
+    '--inject',
+    'db',
+    '--name=web',
+    '--inject=tls:certs',
+    '-p',
+    '80:80',
+    'web',
+    'sh',
+    '--inject',
+    'x'
+  ]
+  expect(await run(['run', ...args], { env })).toMatchObject(done())
+  const injected = [
+    { box: 'db', version: 2, target: '/run/vault/db' },
+    { box: 'tls', version: 1, target: '/run/vault/certs' }
+  ]
+  expect(await calls()).toEqual([
+    [
+      'run',
+      ...volume('db', '/run/vault/db'),
+      ...volume('tls', '/run/vault/certs'),
+      '--label',
+      `io.secretbox.injected=${JSON.stringify(injected)}`,
+      ...['-i', '-t', '--name=web', '-p', '80:80', 'web', 'sh', '--inject', 'x']
+    ]
+  ])
+})
+
+test('row 43: a container is created likewise', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  expect(await run(['create-container', '--inject', 'db:/etc/db', 'web'], { env })).toMatchObject(done())
+  const [call] = await calls()
+  expect(call?.slice(0, 3)).toEqual(['create', ...volume('db', '/etc/db')])
+})
+
+test('the Engine that was chosen before "vault" is docker\'s, too', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  const host = env['DOCKER_HOST'] ?? ''
+  expect(await run(['--config', '/etc', '-H', host, 'vault', 'run', 'web'], { env })).toMatchObject(done())
+  expect(await calls()).toEqual([['--config', '/etc', '--host', host, 'run', 'web']])
+})
+
+test("docker's name for the plugin can be another", async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  await run(['run', '--inject', 'db', 'web'], { env: { ...env, SECRETBOX_DRIVER: 'me/box:v2' } })
+  expect((await calls())[0]?.[2]).toContain('volume-driver=me/box:v2,')
+})
+
+test('row 50: a missing box is told before docker is called, and so is every other', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  expect(
+    await run(['run', '--inject', 'no', '--inject', 'db', '--inject', 'nor', 'web'], { env })
+  ).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr:
+      'error: no such box "no"\nhint: create it with: docker vault create no\n' +
+      'error: no such box "nor"\nhint: create it with: docker vault create nor\n'
+  })
+  expect(await calls()).toEqual([])
+})
+
+test.each([
+  [['--inject', 'db', '--inject', 'tls:db'], '/run/vault/db', '--inject db', '--inject tls:db'],
+  [
+    ['--inject', 'db:/etc/x', '-v', '/src:/etc//x/:ro'],
+    '/etc/x',
+    '--inject db:/etc/x',
+    '-v /src:/etc//x/:ro'
+  ],
+  [['--tmpfs=/run/vault/db', '--inject', 'db'], '/run/vault/db', '--inject db', '--tmpfs=/run/vault/db'],
+  [
+    ['--inject-dir', '/usr/share:db', '--inject', 'db'],
+    '/run/vault/db',
+    '--inject db',
+    '--inject-dir /usr/share:db'
+  ],
+  [['-v', 'a:/x', '--mount', 'type=tmpfs,dst=/x'], '/x', '-v a:/x', '--mount type=tmpfs,dst=/x']
+])('row 94: %j mounts two things at one place', async (args, target, one, other) => {
+  const { env, calls } = await standIns('exit 0', image)
+  expect(await run(['run', ...args, 'web'], { env })).toMatchObject({
+    code: 2,
+    stderr:
+      `error: cannot mount two things at "${target}": "${one}" and "${other}"\n` +
+      'hint: give one of them another place, as in --inject box:alias\n'
+  })
+  expect(await calls()).toEqual([])
+})
+
+test.each([
+  [['run'], 'name the image', 'see: docker run --help'],
+  [['run', '--inject'], 'flag "--inject" needs a value', null],
+  [['run', '--inject-dir', '/nowhere', 'web'], 'cannot inject "/nowhere": there is no such directory', null],
+  [
+    ['create-container', '--frob', 'web'],
+    'unknown flag "--frob"',
+    'if your docker knows it, write it with an equals sign and its value, as in --flag=value or --switch=true'
+  ]
+])('%j is a mistake', async (args, message, hint) => {
+  const { env, calls } = await standIns()
+  const stderr = `error: ${message}\n${hint === null ? '' : `hint: ${hint}\n`}`
+  expect(await run(args, { env })).toMatchObject({ code: 2, stderr })
+  expect(await calls()).toEqual([])
+})
+
+test('rows 15 and 48: a box that the image asks for and nobody injects is empty, and the user is told', async () => {
+  const hints = { 'io.secretbox.boxes': '["db","tls","a b","mine","parent/../x"]' }
+  const asking = { ...hints, 'io.secretbox.boxes': '["db","tls","a b","mine"]' }
+  const { env, calls } = await standIns('exit 0', { 'my/web:1': asking, odd: hints })
+  const args = ['run', '--inject', 'tls', '-v', 'x:/run/vault/mine', 'my/web:1']
+  expect(await run(args, { env })).toMatchObject({
+    code: 0,
+    stderr:
+      'note: the image asks for box "db", which is not injected: /run/vault/db is empty\n' +
+      'note: the image asks for box "a b", which is not injected: /run/vault/a b is empty\n'
+  })
+  const empty = (target: string): string[] => [
+    '--mount',
+    `type=tmpfs,target=${target},tmpfs-mode=0555,tmpfs-size=4096,readonly`
+  ]
+  const [call = []] = await calls()
+  expect(call.slice(0, 7)).toEqual([
+    'run',
+    ...volume('tls', '/run/vault/tls'),
+    ...empty('/run/vault/db'),
+    ...empty('/run/vault/a b')
+  ])
+  expect((await run(['run', 'odd'], { env })).stderr).toBe(
+    'note: label io.secretbox.boxes of image "odd" is not a JSON array of box names\n'
+  )
+})
+
+test('row 45: a box under the name that the image asks for fulfils its hint', async () => {
+  const { env } = await standIns('exit 0', { web: { 'io.secretbox.boxes': '["production"]' } })
+  expect(await run(['run', '--inject', 'db:production', 'web'], { env })).toMatchObject(done())
+})
+
+test('an image that is not there is pulled first, for what it asks for', async () => {
+  const { env, calls } = await standIns('[ "$1" != pull ] || echo pulled')
+  const args = ['--platform=linux/arm64', '-q', 'my/web:1']
+  expect(await run(['run', ...args], { env })).toMatchObject({ code: 0, stdout: '', stderr: 'pulled\n' })
+  expect(await calls()).toEqual([
+    ['pull', '--platform', 'linux/arm64', '--quiet', 'my/web:1'],
+    ['run', ...args]
+  ])
+})
+
+test('--pull=always pulls again, --pull=never never', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  await run(['run', '--pull', 'always', 'web'], { env })
+  await run(['run', '--pull=never', 'absent'], { env })
+  expect(await calls()).toEqual([
+    ['pull', 'web'],
+    ['run', '--pull', 'always', 'web'],
+    ['run', '--pull=never', 'absent']
+  ])
+})
+
+test("an image that cannot be pulled ends as docker's own run and create do", async () => {
+  const { env, calls } = await standIns('exit 1')
+  expect((await run(['run', 'absent'], { env })).code).toBe(125)
+  expect((await run(['create-container', 'absent'], { env })).code).toBe(1)
+  expect(await calls()).toEqual([
+    ['pull', 'absent'],
+    ['pull', 'absent']
+  ])
+})
+
+test("docker's exit status, input and output are ours", async () => {
+  const { env } = await standIns('cat; echo oops >&2; exit 42', image)
+  expect(await run(['run', 'web'], { env, input: 'through' })).toMatchObject({
+    code: 42,
+    stdout: 'through',
+    stderr: 'oops\n'
+  })
+})
+
+test('without docker or without an Engine it says so', async () => {
+  const { env } = await standIns('exit 0', image)
+  expect(await run(['run', 'web'], { env: { ...env, PATH: '/nowhere' } })).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot run "docker": no such file or directory\nhint: install the docker client\n'
+  })
+  expect(await run(['run', 'web'], { env: { ...env, DOCKER_HOST: 'unix:///nowhere.sock' } })).toMatchObject({
+    code: 3,
+    stderr:
+      'error: cannot reach the Engine: there is no socket at "/nowhere.sock"\nhint: is dockerd running? see: docker version\n'
+  })
+})
+
+/** Starts the program and resolves once docker stands in, which then says so. */
+async function started(env: NodeJS.ProcessEnv, args: string[]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [program(), ...args], {
+    env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  await once(child.stdout, 'data')
+  return child
+}
+
+const untilSignal = (action: string): string =>
+  `trap '${action}' HUP INT QUIT TERM USR1 USR2; echo ready; while :; do sleep 0.05; done`
+
+test.each(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'] as const)(
+  '%s that reaches us reaches docker, whose end is ours',
+  async signal => {
+    const { env } = await standIns(untilSignal('exit 9'), image)
+    const child = await started(env, ['run', 'web'])
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    expect(await ended).toEqual([9, null])
+  }
+)
+
+test('a docker that a signal ends takes us along by the same', async () => {
+  const { env } = await standIns('echo ready; kill -KILL $$', image)
+  const child = await started(env, ['run', 'web'])
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
+})
+
+test('a docker that started us and hangs up is one that was told to end', async () => {
+  const { env } = await standIns(untilSignal('exit 7'), image)
+  const name = `docker_cli_${process.pid}`
+  const parent = createServer().listen(`\0${name}`)
+  const connected = once(parent, 'connection') as Promise<[{ end(): void }]>
+  const child = await started({ ...env, DOCKER_CLI_PLUGIN_SOCKET: `@${name}` }, ['run', 'web'])
+  const ended = once(child, 'exit')
+  const [connection] = await connected
+  connection.end()
+  expect(await ended).toEqual([7, null])
+  parent.close()
+})
+
+const boxes = async (): Promise<string[]> =>
+  (await run(['list', '--boxes'])).stdout.split('\n').filter(name => name.startsWith('ephemeral-'))
+
+test('rows 76 and 77: a directory is injected as a box that nobody can guess, gone when no volume shows it', async () => {
+  const directory = join(temporaryDirectory(), 'my secrets')
+  await mkdir(join(directory, 'empty'), { recursive: true })
+  await writeFile(join(directory, 'key'), 'k', { mode: 0o640 })
+  await symlink('key', join(directory, 'link'))
+  // What docker would show the daemon: the box, while it is there.
+  const list = `${process.execPath} ${program()} list --format '{{.Box}}:{{.Path}} {{.Mode}}' | grep ^ephemeral`
+  const { env, calls } = await standIns(list, image)
+  const { code, stdout } = await run(
+    ['run', '--inject-dir', directory, '--inject-dir', `${directory}:x`, 'web'],
+    { env }
+  )
+  expect(code).toBe(0)
+  const [name = '', other] = [...new Set(stdout.match(/^ephemeral-[0-9a-f]{32}(?=:)/gm))]
+  expect(other).toMatch(/^ephemeral-/)
+  expect(stdout).toContain(`${name}:empty 0755`)
+  expect(stdout).toContain(`${name}:key 0640`)
+  expect(stdout).toContain(`${name}:link`)
+  const call = (await calls())[0]?.join(' ') ?? ''
+  expect(call).toMatch(
+    /volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=ephemeral=true,target=\/run\/vault\/my secrets,/
+  )
+  expect(call).toContain('target=/run/vault/x,')
+  expect(await boxes()).toEqual([])
+})
+
+test('of a directory everything is injected or nothing, and docker is not called', async () => {
+  const directory = temporaryDirectory()
+  await writeFile(join(directory, 'key'), 'k')
+  const socket = createServer().listen(join(directory, 'socket'))
+  await once(socket, 'listening')
+  const { env, calls } = await standIns('exit 0', image)
+  expect(await run(['run', '--inject-dir', directory, 'web'], { env })).toMatchObject({
+    code: 1,
+    stderr:
+      `error: cannot add "${directory}/socket": it is a socket\nhint: files, directories and symlinks can be added\n` +
+      `error: cannot inject "${directory}": not all of it can be put into a box\n`
+  })
+  socket.close()
+  expect(await calls()).toEqual([])
+  expect(await boxes()).toEqual([])
+})
+
+test('a signal while docker runs leaves no box behind either', async () => {
+  const { env } = await standIns(untilSignal('exit 3'), image)
+  const child = await started(env, ['run', '--inject-dir', temporaryDirectory(), 'web'])
+  expect(await boxes()).toHaveLength(1)
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([3, null])
+  expect(await boxes()).toEqual([])
+})
+
+test('help tells of our own flags and leaves the others to docker', async () => {
+  const { env, calls } = await standIns()
+  const { code, stdout } = await run(['run', '--help'], { env })
+  expect(code).toBe(0)
+  expect(stdout).toContain('--inject BOX[:ALIAS|:/PATH] ')
+  expect(stdout).toContain('--inject-dir DIR[:ALIAS|:/PATH] ')
+  expect(stdout).toContain('Everything else is as in: docker run --help')
+  expect(await calls()).toEqual([])
+})
