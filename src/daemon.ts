@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
@@ -123,11 +123,24 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   }
 }
 
-/** Makes a directory for root alone when it is missing; one that is there keeps its mode. Throws `unavailable`. */
+/**
+ * Makes a directory for root alone when it is missing; one that is there keeps its mode. Throws `unavailable`, or
+ * `denied` when others could put their own files in the place of ours.
+ */
 function makePrivate(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const { mode } = statSync(directory)
+    if ((mode & 0o022) !== 0) {
+      const octal = (mode & 0o7777).toString(8).padStart(4, '0')
+      throw new SecretboxError(
+        'denied',
+        `cannot use directory ${quote(directory)}: others can write to it (mode ${octal})`,
+        { hint: `chmod go-w ${directory}` }
+      )
+    }
   } catch (error) {
+    if (error instanceof SecretboxError) throw error
     throw new SecretboxError(
       'unavailable',
       `cannot use directory ${quote(directory)}: ${errnoOf(error) ?? 'error'}`,

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync, statfsSync, writeFileSync } from 'node:fs'
 import { link, open, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -62,11 +62,21 @@ function openDatabase(path: string): DatabaseSync {
   const database = translating(path, () => new DatabaseSync(path, { timeout: 0 }))
   try {
     translating(path, () => prepareDatabase(database, path))
+    refuseOpenToOthers(path)
     return database
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+function refuseOpenToOthers(path: string): void {
+  const { mode } = statSync(path)
+  if ((mode & 0o077) === 0) return
+  const octal = (mode & 0o777).toString(8).padStart(4, '0')
+  throw new SecretboxError('denied', `cannot open store ${quote(path)}: others may use it (mode ${octal})`, {
+    hint: `chmod 0600 ${path}`
+  })
 }
 
 /** A truncated file would otherwise be taken by SQLite for a new, empty database. */
@@ -75,17 +85,7 @@ async function refuseStranger(path: string): Promise<void> {
   try {
     const head = Buffer.alloc(magic.length)
     await file.read(head, 0, head.length, 0)
-    const { size, mode } = await file.stat()
-    if ((mode & 0o077) !== 0) {
-      const octal = (mode & 0o777).toString(8).padStart(4, '0')
-      throw new SecretboxError(
-        'denied',
-        `cannot open store ${quote(path)}: others may use it (mode ${octal})`,
-        {
-          hint: `chmod 0600 ${path}`
-        }
-      )
-    }
+    const { size } = await file.stat()
     if (size === 0) throw damaged(path, 'it is empty')
     if (head.toString('latin1') !== magic) throw damaged(path, 'it is not an SQLite file')
   } finally {
