@@ -25,6 +25,8 @@ export interface AdminParts {
 
 const maxJsonBytes = 4 << 20
 const auditDefault = 100
+/** As many entries as one answer holds; they are held in memory meanwhile. */
+const auditMost = 10_000
 
 /** The admin API (docs/openapi.yaml). Callers are known by the kernel's SO_PEERCRED of their connection. */
 export function adminApi(parts: AdminParts): Express {
@@ -51,7 +53,7 @@ export function adminApi(parts: AdminParts): Express {
     response.json(await parts.status(callerOf(request)))
   })
   app.get('/audit', async (request, response) => {
-    const limit = numberIn('limit', request.query['limit'], auditDefault)
+    const limit = Math.min(auditMost, numberIn('limit', request.query['limit'], auditDefault))
     response.json({ entries: await parts.audit(callerOf(request), limit) })
   })
   app.post('/reconcile', async (request, response) => {

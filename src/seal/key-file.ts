@@ -6,7 +6,7 @@ import { keyBytes } from './keyring.ts'
 import type { Sodium } from './sodium.ts'
 
 /*
- * The file: "secretbox key 1\n" | vault id 16 bytes | key 32 bytes | keyless BLAKE2b of all that, 16 bytes.
+ * The file: "secretbox key 1\n" | vault id 16 bytes | key 32 bytes | BLAKE2b of all that, under a public key, 16 bytes.
  * It is binary so that the key never becomes a string; the checksum tells damage from a foreign key.
  */
 const magic = Buffer.from('secretbox key 1\n')

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync, statfsSync, writeFileSync } 
 import { link, open, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 import { syncDirectory } from '../durable.ts'
 import { quote, SecretboxError } from '../errors.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
@@ -187,7 +188,8 @@ function storeOver(database: DatabaseSync, path: string): Store {
         }
         if (rows.length < wanted) return
         left -= rows.length
-        await Promise.resolve()
+        // A turn of the event loop: a long list must not keep other calls waiting.
+        await setImmediate()
       }
     },
 

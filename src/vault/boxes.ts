@@ -20,6 +20,8 @@ export interface VersionInfo {
 export interface Box {
   readonly name: BoxName
   readonly id: string
+  /** RFC 3339, UTC. */
+  readonly created: string
   readonly key: Secret
   readonly versions: readonly VersionInfo[]
   /** The newest version. */
@@ -31,6 +33,7 @@ export interface Box {
 interface BoxFields {
   readonly name: string
   readonly id: string
+  readonly created: string
   readonly versions: VersionInfo[]
 }
 
@@ -65,6 +68,7 @@ export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Ch
   const draft = {
     name,
     id: randomBytes(16).toString('hex'),
+    created: new Date().toISOString(),
     key: new Secret(randomBytes(keyBytes)),
     versions: []
   }
@@ -72,7 +76,9 @@ export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Ch
 }
 
 /** A box before a version is added to it; `revision` null for one that is not stored yet. */
-type BoxDraft = Pick<Box, 'name' | 'id' | 'key' | 'versions'> & { readonly revision: number | null }
+type BoxDraft = Pick<Box, 'name' | 'id' | 'created' | 'key' | 'versions'> & {
+  readonly revision: number | null
+}
 
 /**
  * The box with `tree` as its newest version, and the changes that store both. Versions beyond `keep`, oldest
@@ -145,7 +151,7 @@ export async function readManifest(
 
 // Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
 function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft, versions: VersionInfo[]): Buffer {
-  const fields: BoxFields = { name: box.name, id: box.id, versions }
+  const fields: BoxFields = { name: box.name, id: box.id, created: box.created, versions }
   const json = Buffer.from(JSON.stringify(fields))
   const plaintext = Buffer.alloc(padmeLength(keyBytes + 4 + json.length))
   plaintext.set(box.key.bytes())

@@ -59,6 +59,8 @@ export interface Vault {
   look(caller: Caller, name: BoxName, version: number | null): Promise<OpenedVersion>
   /** Opens a version for the caller to read contents; recorded as a reveal of `path`. */
   reveal(caller: Caller, name: BoxName, version: number | null, path: string): Promise<OpenedVersion>
+  /** Opens the newest version to give a file of it to a service of a swarm; recorded with what `subject` says. */
+  serve(caller: Caller, name: BoxName, subject: Subject): Promise<OpenedVersion>
   /**
    * Opens a version to be copied for a container. `label` goes into the store with the audit entry. `optional`:
    * null instead of `not_found` when there is no such box (the label is stored all the same).
@@ -77,7 +79,7 @@ export function createVault(parts: VaultParts): Vault {
 
   const open = async (
     caller: Caller,
-    action: 'box.inspect' | 'box.reveal',
+    action: 'box.inspect' | 'box.reveal' | 'box.serve',
     name: BoxName,
     version: number | null,
     subject: Subject
@@ -85,7 +87,12 @@ export function createVault(parts: VaultParts): Vault {
     const permit = await gate.allow(caller, action, { box: name, ...subject })
     const box = await getBox(store, permit.keyring, name)
     const opened = await openVersion(parts, permit.keyring, box, version)
-    await permit.commit({ version: opened.info.version }, [])
+    try {
+      await permit.commit({ version: opened.info.version }, [])
+    } catch (error) {
+      opened.wipe()
+      throw error
+    }
     return opened
   }
 
@@ -160,6 +167,8 @@ export function createVault(parts: VaultParts): Vault {
 
     reveal: (caller, name, version, path) => open(caller, 'box.reveal', name, version, { path }),
 
+    serve: (caller, name, subject) => open(caller, 'box.serve', name, null, subject),
+
     async openForMount(caller, name, version, mount) {
       const permit = await gate.allow(caller, 'box.mount', { box: name, ...mount.subject })
       const box = await (mount.optional ? findBox : getBox)(store, permit.keyring, name)
@@ -206,6 +215,6 @@ async function openVersion(
 }
 
 function summaryOf(box: Box): BoxSummary {
-  const { name, id, newest, versions } = box
-  return { name, id, created: versions[0]?.created ?? newest.created, newest, versions }
+  const { name, id, created, newest, versions } = box
+  return { name, id, created, newest, versions }
 }

@@ -389,14 +389,15 @@ describe('versions', () => {
 
   test('beyond the limit leave, oldest first, with the blobs that only they referred to', async () => {
     const opened = await open({ limits: { maxVersions: 3 } })
-    await opened.vault.create(root, db)
+    const { created } = await opened.vault.create(root, db)
     const shared = randomBytes(2_500_000)
     await change(opened, db, putting('shared', shared))
     const blobs = await opened.store.count('blob/')
     expect(blobs).toBe(3)
     for (let i = 0; i < 5; i++) await change(opened, db, putting('own', randomBytes(1_100_000)))
-    const { versions } = await opened.vault.inspect(root, db)
+    const { versions, created: stillCreated } = await opened.vault.inspect(root, db)
     expect(versions.map(({ version }) => version)).toEqual([5, 6, 7])
+    expect(stillCreated).toBe(created)
     expect(await opened.store.count('manifest/')).toBe(3)
     // The shared blob once, and of the others those of the three versions kept, two chunks each.
     expect(await opened.store.count('blob/')).toBe(blobs + 3 * 2)
