@@ -1,9 +1,9 @@
 import { mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
 import { connectEngine } from './engine/engine.ts'
-import { errnoOf, isSecretboxError, quote, SecretboxError } from './errors.ts'
+import { isSecretboxError, quote, reasonOf, SecretboxError } from './errors.ts'
 import { reach } from './fault-points.ts'
 import { adminApi } from './http/admin.ts'
 import { serveUnixSocket } from './http/serve.ts'
@@ -129,7 +129,10 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
  */
 function makePrivate(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    // In two steps: for a directory that a read-only disk refuses, Node's recursive one says that it is not there.
+    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 })
+    const isThere = statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false
+    if (!isThere) mkdirSync(directory, { mode: 0o700 })
     const { mode } = statSync(directory)
     if ((mode & 0o022) !== 0) {
       const octal = (mode & 0o7777).toString(8).padStart(4, '0')
@@ -141,13 +144,9 @@ function makePrivate(directory: string): void {
     }
   } catch (error) {
     if (error instanceof SecretboxError) throw error
-    throw new SecretboxError(
-      'unavailable',
-      `cannot use directory ${quote(directory)}: ${errnoOf(error) ?? 'error'}`,
-      {
-        cause: error
-      }
-    )
+    throw new SecretboxError('unavailable', `cannot use directory ${quote(directory)}: ${reasonOf(error)}`, {
+      cause: error
+    })
   }
 }
 
