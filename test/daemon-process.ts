@@ -97,11 +97,16 @@ export async function startDaemon(settings: NodeJS.ProcessEnv = {}, directory?: 
 
 /** Removes a daemon's directory, with what is still mounted there. */
 export async function removeHome(directory: string): Promise<void> {
+  await unmountBelow(directory)
+  await rm(directory, { recursive: true, force: true })
+}
+
+/** Unmounts what a daemon left mounted in its directory. */
+export async function unmountBelow(directory: string): Promise<void> {
   const syscalls = loadSyscalls()
   const mounts = parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'))
   for (const { target } of mounts.toReversed())
     if (target.startsWith(`${directory}/`)) syscalls.umount(target, UmountFlag.detach)
-  await rm(directory, { recursive: true, force: true })
 }
 
 function accepts(socketPath: string): Promise<boolean> {
