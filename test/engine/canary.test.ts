@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -7,13 +6,12 @@ import { importTestImage, testImage } from './image.ts'
 import { installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
 import { memoryHolds, pluginProcess } from './processes.ts'
+import { filesHolding, formsOf } from './search.ts'
 import { liveCopies, mountArgument, putFiles, runScript, startContainer } from './shared-engine.ts'
 
-/** A random secret, as text so that it may go everywhere, and the forms in which it might be written down. */
+/** A random secret, as text so that it may go everywhere. */
 const canary = randomBytes(24).toString('hex')
-const canaryForms = [canary, Buffer.from(canary).toString('hex'), Buffer.from(canary).toString('base64')].map(
-  form => Buffer.from(form)
-)
+const canaryForms = formsOf(canary)
 let engine: PrivateEngine
 const outputs: Record<string, string> = {}
 
@@ -85,26 +83,7 @@ async function sendCanaryThroughEverything(): Promise<void> {
   outputs['docker plugin inspect'] = await engine.docker(['plugin', 'inspect', 'secretbox'])
 }
 
-/** The files below `root` that hold a form of the canary. */
-async function filesWithCanary(root: string): Promise<string[]> {
-  const found: string[] = []
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    if (entry.isFile() && (await fileHolds(path))) found.push(path)
-  }
-  return found
-}
-
-async function fileHolds(path: string): Promise<boolean> {
-  const overlap = Math.max(...canaryForms.map(form => form.length)) - 1
-  let tail = Buffer.alloc(0)
-  for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20 }) as AsyncIterable<Buffer>) {
-    const seen = Buffer.concat([tail, chunk])
-    if (canaryForms.some(form => seen.includes(form))) return true
-    tail = seen.subarray(Math.max(0, seen.length - overlap))
-  }
-  return false
-}
+const filesWithCanary = (root: string): Promise<string[]> => filesHolding(root, canaryForms)
 
 test('the search finds a canary where there is one', async () => {
   const place = join(engine.root, 'canary-control')

@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs'
+import { tryCommand } from './command.ts'
+import type { Engine } from './engine.ts'
+
+/** The docker clients of this machine: Debian's, and any that was installed beside it. */
+export const clients = ['/usr/bin/docker', '/usr/local/bin/docker'].filter(existsSync)
+
+/** Those of them that have BuildKit, in themselves (before 23) or by buildx. */
+export async function clientsWithBuildKit(engine: Engine): Promise<string[]> {
+  const able: string[] = []
+  for (const client of clients) {
+    const version = (await tryCommand(client, ['--version'], { env: engine.env })).stdout
+    const buildx = await tryCommand(client, ['buildx', 'version'], { env: engine.env })
+    if (buildx.code === 0 || Number(/version (\d+)\./.exec(version)?.[1]) < 23) able.push(client)
+  }
+  return able
+}

@@ -1,0 +1,284 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { atTerminal } from '../cli/terminal.ts'
+import { clients } from './clients.ts'
+import { tryCommand, type Finished } from './command.ts'
+import { testImage } from './image.ts'
+import { builtCli } from './plugin.ts'
+import { startRegistry } from './registry.ts'
+import { freshName, liveCopies, makeBox, putFiles, sharedEngine } from './shared-engine.ts'
+
+const engine = sharedEngine()
+const noNetwork = ['--network', 'none']
+
+const run = (...args: string[]): Promise<string> => engine.docker(['vault', 'run', ...noNetwork, ...args])
+const tryRun = (...args: string[]): Promise<Finished> =>
+  engine.tryDocker(['vault', 'run', ...noNetwork, ...args])
+
+async function boxWith(files: Record<string, string>, name = freshName('box')): Promise<string> {
+  await makeBox(engine, name, files)
+  return name
+}
+
+/** An image that asks for boxes, and has a file of its own in the place of each. */
+async function imageAsking(...boxes: string[]): Promise<string> {
+  const container = freshName('maker')
+  const script = boxes
+    .map(box => `mkdir -p '/run/vault/${box}'; echo own >'/run/vault/${box}/own'`)
+    .join('; ')
+  await engine.docker(['run', ...noNetwork, '--name', container, testImage, 'sh', '-c', script])
+  const image = freshName('asking')
+  const label = `LABEL io.secretbox.boxes='${JSON.stringify(boxes)}'`
+  await engine.docker(['commit', '--change', label, '--change', 'CMD ["sh"]', container, image])
+  return image
+}
+
+const ephemeralBoxes = async (): Promise<string[]> =>
+  (await engine.docker(['vault', 'list', '--boxes']))
+    .split('\n')
+    .filter(name => name.startsWith('ephemeral-'))
+
+afterEach(async () => {
+  const containers = (await engine.docker(['ps', '--all', '--quiet'])).split('\n').filter(Boolean)
+  if (containers.length > 0) await engine.docker(['rm', '--force', '--volumes', ...containers])
+  expect(await liveCopies(engine)).toEqual([])
+})
+
+test.each(clients)('rows 8, 42, 45 and 46: %s vault run gives a container its boxes', async client => {
+  const box = await boxWith({ password: 'hunter2', 'tls/key': 'key' })
+  const odd = await boxWith({ file: 'odd' }, freshName('odd, "box"'))
+  const volumes = await engine.docker(['volume', 'ls', '--quiet'])
+  const script = `cat /run/vault/${box}/password /run/vault/alias/tls/key /etc/pg/password '/run/vault/${odd}/file'`
+  const args = ['--inject', box, `--inject=${box}:alias`, '--inject', `${box}:/etc/pg`, '--inject', odd]
+  const command = ['vault', 'run', '--rm', ...noNetwork, ...args, testImage, 'sh', '-c', script]
+  expect(await tryCommand(client, command, { env: engine.env })).toEqual({
+    code: 0,
+    stdout: 'hunter2keyhunter2odd',
+    stderr: ''
+  })
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe(volumes)
+})
+
+test("row 9 to 11: what is injected is root's, has its modes, and cannot be changed", async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const script = `cd /run/vault/${box}; stat -c '%u:%g %a' password; echo x >password || mount -o remount,rw . || true`
+  expect(await run('--rm', '--inject', box, testImage, 'sh', '-c', `${script} 2>/dev/null`)).toBe('0:0 600\n')
+  expect(await engine.docker(['vault', 'read', `${box}:password`])).toBe('hunter2')
+})
+
+test('rows 43 and 55: a created container gets its boxes at each start, and its label tells names and versions', async () => {
+  const box = await boxWith({ password: 'first' })
+  const name = freshName('created')
+  const args = ['--name', name, '--inject', box, testImage, 'cat', `/run/vault/${box}/password`]
+  await engine.docker(['vault', 'create-container', ...noNetwork, ...args])
+  const label = await engine.docker([
+    'inspect',
+    '--format',
+    '{{index .Config.Labels "io.secretbox.injected"}}',
+    name
+  ])
+  expect(JSON.parse(label)).toEqual([{ box, version: 2, target: `/run/vault/${box}` }])
+  expect(await engine.docker(['start', '--attach', name])).toBe('first')
+  await putFiles(engine, box, { password: 'second' })
+  expect(await engine.docker(['start', '--attach', name])).toBe('second')
+})
+
+test('rows 15 and 48: what an image asks for is empty until it is injected, whatever the image has there', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const image = await imageAsking(box, 'no such box')
+  const show = `ls -a /run/vault/${box} '/run/vault/no such box'; touch /run/vault/${box}/x`
+  const { stdout, stderr } = await tryRun('--rm', image, 'sh', '-c', show)
+  expect(stdout).toBe(`/run/vault/${box}:\n.\n..\n\n/run/vault/no such box:\n.\n..\n`)
+  expect(stderr).toBe(
+    `note: the image asks for box "${box}", which is not injected: /run/vault/${box} is empty\n` +
+      'note: the image asks for box "no such box", which is not injected: /run/vault/no such box is empty\n' +
+      `touch: /run/vault/${box}/x: Read-only file system\n`
+  )
+  // Without us an image that asks for a box has no way to it at all.
+  expect(await engine.docker(['run', '--rm', ...noNetwork, image, 'ls', `/run/vault/${box}`])).toBe('own\n')
+})
+
+test('row 48: an injected box shows its own files alone, and fulfils the hint of its alias', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const image = await imageAsking('expected')
+  expect(await tryRun('--rm', '--inject', `${box}:expected`, image, 'ls', '/run/vault/expected')).toEqual({
+    code: 0,
+    stdout: 'password\n',
+    stderr: ''
+  })
+})
+
+test('an image that has to be pulled is asked, too', async () => {
+  const image = await imageAsking('expected')
+  const registry = await startRegistry(join(engine.root, freshName('registry')))
+  try {
+    const remote = `${registry.address}/asking`
+    await engine.docker(['tag', image, remote])
+    await engine.docker(['push', remote])
+    await engine.docker(['rmi', remote, image])
+    const { stdout, stderr } = await tryRun('--rm', '--quiet', remote, 'ls', '/run/vault/expected')
+    expect(stdout).toBe('')
+    expect(stderr).toContain('note: the image asks for box "expected", which is not injected')
+  } finally {
+    await registry.stop()
+  }
+})
+
+test('row 50: a missing box is told, and no container is made', async () => {
+  const { code, stderr } = await tryRun('--inject', 'missing', testImage, 'true')
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'error: no such box "missing"\nhint: create it with: docker vault create missing\n'
+  })
+  expect(await engine.docker(['ps', '--all', '--quiet'])).toBe('')
+})
+
+test('standard input and the exit status are those of the container', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const args = [
+    'run',
+    '--rm',
+    '--interactive',
+    ...noNetwork,
+    '--inject',
+    box,
+    testImage,
+    'sh',
+    '-c',
+    'cat; exit 42'
+  ]
+  expect(await engine.tryDocker(['vault', ...args], { input: 'through' })).toEqual({
+    code: 42,
+    stdout: 'through',
+    stderr: ''
+  })
+})
+
+test('at a terminal the container has that terminal, and its keys', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const script = 'trap "echo interrupted; exit 5" INT; tty; echo ready; while :; do sleep 0.1; done'
+  const words = [
+    'docker',
+    'vault',
+    'run',
+    '--rm',
+    '-it',
+    ...noNetwork,
+    '--inject',
+    box,
+    testImage,
+    'sh',
+    '-c'
+  ]
+  const { DOCKER_HOST, DOCKER_CONFIG } = engine.env
+  const terminal = atTerminal(`${words.join(' ')} '${script}'`, { DOCKER_HOST, DOCKER_CONFIG })
+  await terminal.type('ready', '\u0003')
+  const { code, screen } = await terminal.ended
+  expect(screen).toMatch(/\/dev\/pts\/\d+/)
+  expect(screen).toContain('interrupted')
+  expect(code).toBe(5)
+})
+
+test('without a terminal of its own the container gets an interrupt once', async () => {
+  const script = 'trap "echo interrupted" INT; echo ready; for i in 1 2 3 4 5; do sleep 0.2; done'
+  const words = ['exec', builtCli, 'run', '--rm', ...noNetwork, testImage, 'sh', '-c']
+  const { DOCKER_HOST, DOCKER_CONFIG } = engine.env
+  const terminal = atTerminal(`${words.join(' ')} '${script}'`, { DOCKER_HOST, DOCKER_CONFIG })
+  await terminal.type('ready', '\u0003')
+  const { code, screen } = await terminal.ended
+  expect(screen.match(/interrupted/g)).toHaveLength(1)
+  expect(code).toBe(0)
+})
+
+test('a signal to the program reaches the container', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const script = 'trap "echo told; exit 9" TERM; echo ready; while :; do sleep 0.1; done'
+  const args = ['run', '--rm', ...noNetwork, '--inject', box, testImage, 'sh', '-c', script]
+  const child = spawn(builtCli, args, { env: engine.env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
+  await once(child.stdout, 'data')
+  const ended = once(child, 'close')
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([9, null])
+  expect(output).toBe('ready\ntold\n')
+})
+
+async function directoryWith(secret: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'secrets-'))
+  await mkdir(join(directory, 'deep'))
+  await writeFile(join(directory, 'deep/key'), secret)
+  return directory
+}
+
+test('rows 76 and 77: the box of an injected directory goes with a container that removes itself', async () => {
+  const directory = await directoryWith('mine')
+  const args = ['--inject-dir', `${directory}:mine`, testImage, 'cat', '/run/vault/mine/deep/key']
+  expect(await run('--rm', ...args)).toBe('mine')
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('rows 76 and 77: a container in the background keeps the box of an injected directory until it is removed', async () => {
+  const directory = await directoryWith('mine')
+  const name = freshName('background')
+  const args = ['--name', name, '--inject-dir', `${directory}:mine`, testImage, 'sleep', '86400']
+  await run('--detach', '--stop-signal', 'KILL', ...args)
+  const read = (): Promise<string> => engine.docker(['exec', name, 'cat', '/run/vault/mine/deep/key'])
+  expect(await read()).toBe('mine')
+  expect(await ephemeralBoxes()).toHaveLength(1)
+  await engine.docker(['restart', name])
+  expect(await read()).toBe('mine')
+  await engine.docker(['rm', '--force', '--volumes', name])
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('a container removed without its volumes leaves the box, until its volume is removed', async () => {
+  const directory = await directoryWith('mine')
+  const name = freshName('left')
+  const args = ['--name', name, '--inject-dir', directory, testImage, 'true']
+  await engine.docker(['vault', 'create-container', ...noNetwork, ...args])
+  await engine.docker(['rm', name])
+  expect(await ephemeralBoxes()).toHaveLength(1)
+  // docker volume prune takes volumes of the driver "local" alone.
+  const dangling = ['--filter', 'dangling=true', '--filter', 'driver=secretbox:latest']
+  const volumes = (await engine.docker(['volume', 'ls', '--quiet', ...dangling])).split('\n').filter(Boolean)
+  await engine.docker(['volume', 'rm', ...volumes])
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('a container that cannot be made leaves no box', async () => {
+  const directory = await directoryWith('mine')
+  const { code } = await tryRun('--inject-dir', directory, '--name', '!', testImage, 'true')
+  expect(code).toBe(125)
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('the box goes with the last of the volumes that show it', async () => {
+  const box = freshName('ephemeral')
+  await boxWith({ key: 'k' }, box)
+  const volumes = [freshName('one'), freshName('two')]
+  for (const volume of volumes) {
+    await engine.docker([
+      'volume',
+      'create',
+      '-d',
+      'secretbox',
+      '-o',
+      `box=${box}`,
+      '-o',
+      'ephemeral=true',
+      volume
+    ])
+  }
+  expect(await engine.docker(['volume', 'inspect', '--format', '{{.Status.Ephemeral}}', ...volumes])).toBe(
+    'true\ntrue\n'
+  )
+  await engine.docker(['volume', 'rm', volumes[0] ?? ''])
+  expect(await ephemeralBoxes()).toEqual([box])
+  await engine.docker(['volume', 'rm', volumes[1] ?? ''])
+  expect(await ephemeralBoxes()).toEqual([])
+})
