@@ -84,7 +84,13 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     config.pluginSocket,
     0o600,
     { syscalls, log },
-    volumeDriver({ volumes, sealing, log, labelsOf: volume => Array.fromAsync(labelsOf(store, volume)) })
+    volumeDriver({
+      volumes,
+      sealing,
+      syscalls,
+      log,
+      labelsOf: volume => Array.fromAsync(labelsOf(store, volume))
+    })
   )
   const admin = await serveUnixSocket(
     config.adminSocket,

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { watch } from 'node:fs/promises'
+import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A moment inside the daemon at which tests make things go wrong. */
@@ -9,6 +8,7 @@ export type FaultPoint =
   | 'mount.mounted'
   | 'mount.written'
   | 'mount.done'
+  | 'mount.shared'
   | 'unmount.begun'
   | 'unmount.judged'
   | 'unmount.wiped'
@@ -35,9 +35,20 @@ export async function reach(point: FaultPoint): Promise<void> {
   writeFileSync(claimed, String(process.pid))
   if (action === 'kill') process.kill(process.pid, 'SIGKILL')
   if (action === 'throw') throw new Error(`fault point ${point}`)
-  const ending = new AbortController()
-  const changes = watch(directory, { signal: ending.signal })
-  // Looked at after the watch began, so that a removal in between is not missed.
-  if (!existsSync(order)) return
-  for await (const _change of changes) if (!existsSync(order)) return
+  await untilIn(directory, () => !existsSync(order))
+}
+
+/** Resolves when `holds` says so; it is asked at once, and again whenever something changes in the directory. */
+export function untilIn(directory: string, holds: () => boolean, signal?: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    // Watching before asking, so that a change in between is not missed.
+    const watcher = watch(directory, { ...(signal === undefined ? {} : { signal }) })
+    const ask = (): void => {
+      if (!holds()) return
+      watcher.close()
+      resolve()
+    }
+    watcher.on('change', ask)
+    ask()
+  })
 }

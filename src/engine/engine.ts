@@ -30,7 +30,10 @@ export interface ContainerEvent {
   readonly containerId: string
 }
 
-/** What we ask the Engine. Everything works without it, less names: each call throws when it does not answer. */
+/**
+ * What we ask the Engine. Everything works without it, less names: each call throws when it does not answer, which
+ * an Engine that hangs does after `answerWithinMs`.
+ */
 export interface Engine {
   /** Is there a socket at all. */
   isThere(): boolean
@@ -41,12 +44,14 @@ export interface Engine {
    * process runs: the inspect call blocks then, so it gets `timeoutMs` and no Mount may wait for it.
    */
   isLocked(containerId: string, timeoutMs: number): Promise<boolean>
-  /** Never to be called from inside Mount, where it would wait for the Mount itself. */
+  /** Never to be called from inside Mount, where it would wait for the Mount itself. Throws while the container is locked. */
   lastStart(containerId: string): Promise<LastStart>
   start(containerId: string): Promise<void>
   /** Follows starts and ends of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
   follow(onEvent: (event: ContainerEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
 }
+
+const answerWithinMs = 5000
 
 /** The Engine behind a Unix socket. */
 export function connectEngine(socketPath: string): Engine {
@@ -57,7 +62,7 @@ export function connectEngine(socketPath: string): Engine {
 
     async containers(volume) {
       const filters = volume === undefined ? {} : { filters: { volume: [volume] } }
-      const listed = await docker.listContainers({ all: true, ...filters })
+      const listed = await docker.listContainers({ all: true, ...filters, ...inTime() })
       return listed.map(container => ({
         id: container.Id,
         name: container.Names[0]?.replace(/^\//, '') ?? null,
@@ -83,7 +88,7 @@ export function connectEngine(socketPath: string): Engine {
     },
 
     async lastStart(containerId) {
-      const { State, HostConfig } = await docker.getContainer(containerId).inspect()
+      const { State, HostConfig } = await docker.getContainer(containerId).inspect(inTime())
       return {
         running: State.Running,
         restartPolicy: HostConfig.RestartPolicy?.Name ?? 'no',
@@ -112,6 +117,10 @@ export function connectEngine(socketPath: string): Engine {
       }
     }
   }
+}
+
+function inTime(): { abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(answerWithinMs) }
 }
 
 function parseEvent(line: string): ContainerEvent | null {

@@ -2,18 +2,22 @@ import express, { type Express, type Request, type Response } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { isSecretboxError, SecretboxError } from '../errors.ts'
+import type { Syscalls } from '../syscalls.ts'
 import type { Caller } from '../vault/authority.ts'
 import { parseMountId, parseVolumeName } from '../vault/names.ts'
 import type { Sealing } from '../vault/sealing.ts'
+import { askerWith, type Asker } from '../volumes/asker.ts'
 import type { CopyLabel, Volume } from '../volumes/volume-records.ts'
 import type { Volumes } from '../volumes/volumes.ts'
 import { publicError } from './answers.ts'
+import { descriptorOf } from './connection.ts'
 
 /** What the driver answers from. */
 export interface VolumeDriverParts {
   readonly volumes: Volumes
   readonly labelsOf: (volume: Volume['name']) => Promise<CopyLabel[]>
   readonly sealing: Sealing
+  readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger
 }
 
@@ -21,14 +25,30 @@ const engine: Caller = { kind: 'engine' }
 const maxBodyBytes = 1 << 20
 const protocolType = 'application/vnd.docker.plugins.v1.2+json'
 
+/** The calls that come without a body. */
+const takesNothing: ReadonlySet<string> = new Set([
+  'Plugin.Activate',
+  'VolumeDriver.Capabilities',
+  'VolumeDriver.List'
+])
+
 const textField = z.string('it must be a string')
 const mustBeObject = 'it must be an object'
 const Name = z.object({ Name: textField }, mustBeObject)
-const Create = z.object({ Name: textField, Opts: z.record(textField, textField, mustBeObject).nullish() }, mustBeObject)
+const Create = z.object(
+  { Name: textField, Opts: z.record(textField, textField, mustBeObject).nullish() },
+  mustBeObject
+)
 const Use = z.object({ Name: textField, ID: textField }, mustBeObject)
 
-/** One call: reads its body (already JSON) and gives the reply. `undo` runs when the reply reached nobody. */
-type Call = (body: unknown, lost: () => boolean) => Promise<Record<string, unknown>> | Record<string, unknown>
+/** Who is at the other end of a call, and whether it has gone away. */
+interface Connection {
+  readonly asker: () => Asker | null
+  readonly lost: () => boolean
+}
+
+/** One call: reads its body (already JSON) and gives the reply. */
+type Call = (body: unknown, connection: Connection) => Promise<Record<string, unknown>> | Record<string, unknown>
 
 /**
  * The VolumeDriver protocol (docs.docker.com, "Docker volume plugins"; Engine facts). Every call is a POST;
@@ -42,6 +62,12 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     CreatedAt: volume.created,
     Status: await statusOf(parts, volume)
   })
+
+  const readBody = (request: Request, route: string): unknown => {
+    // It is a call whose reply the Engine did not get, sent again without its body (Engine fact).
+    if (isEmpty(request.body) && !takesNothing.has(route)) volumes.mistrust()
+    return readJson(request, route)
+  }
 
   const calls: Readonly<Record<string, Call>> = {
     'Plugin.Activate': () => ({ Implements: ['VolumeDriver'] }),
@@ -66,12 +92,12 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       await volumes.get(parseVolumeName(parse(Name, body).Name))
       return { Mountpoint: '' }
     },
-    'VolumeDriver.Mount': async (body, lost) => {
+    'VolumeDriver.Mount': async (body, { asker, lost }) => {
       const use = parse(Use, body)
       const [name, id] = [parseVolumeName(use.Name), parseMountId(use.ID)]
-      const path = await volumes.mount(engine, name, id)
+      const path = await volumes.mount(engine, name, id, asker())
       // The Engine gave up meanwhile and will not send an Unmount (Engine fact).
-      if (lost()) await volumes.unmount(engine, name, id)
+      if (lost()) await volumes.giveBack(engine, name, id)
       return { Mountpoint: path }
     },
     'VolumeDriver.Unmount': async body => {
@@ -89,8 +115,10 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     app.post(`/${route}`, async (request: Request, response: Response) => {
       const started = performance.now()
       response.type(protocolType)
-      const body = readJson(request, route)
-      const reply = await call(body, () => response.destroyed)
+      const reply = await call(readBody(request, route), {
+        asker: () => askerWith(parts.syscalls.peerOf(descriptorOf(request.socket)).pid),
+        lost: () => response.destroyed
+      })
       log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')
       response.send(JSON.stringify(reply))
     })
@@ -116,16 +144,19 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
   return app
 }
 
+function isEmpty(body: unknown): body is undefined {
+  return !Buffer.isBuffer(body) || body.length === 0
+}
+
+/** What the body says. Throws `invalid` unless it is JSON, or nothing for a call that takes nothing. */
 function readJson(request: Request, route: string): unknown {
   const bytes: unknown = request.body
-  const takesNothing =
-    route === 'Plugin.Activate' || route === 'VolumeDriver.Capabilities' || route === 'VolumeDriver.List'
-  if (!Buffer.isBuffer(bytes) || bytes.length === 0) {
-    if (takesNothing) return {}
+  if (isEmpty(bytes)) {
+    if (takesNothing.has(route)) return {}
     throw new SecretboxError('invalid', `bad request ${route}: the body is empty, it must be JSON`)
   }
   try {
-    return JSON.parse(bytes.toString())
+    return JSON.parse((bytes as Buffer).toString())
   } catch {
     throw new SecretboxError('invalid', `bad request ${route}: the body is not JSON`)
   }

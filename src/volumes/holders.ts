@@ -13,8 +13,8 @@ export interface Holder {
 
 /** Who holds which copies, as the kernel says it. */
 export interface Holders {
-  /** Those that hold the copy now, in any mount namespace. `device` null: whatever file system carries its name. */
-  of(id: MountId, device: string | null): Promise<Holder[]>
+  /** Those that hold a copy of this mount ID now, in any mount namespace. */
+  of(id: MountId): Promise<readonly Holder[]>
   /** The same for all copies, by mount ID. */
   all(): Promise<ReadonlyMap<string, Holder[]>>
 }
@@ -24,8 +24,7 @@ export function createHolders(readViews: () => Promise<MountView[]> = allMountVi
   const all = sharingRuns(async () => holdersIn(await readViews()))
   return {
     all,
-    of: async (id, device) =>
-      ((await all()).get(id) ?? []).filter(holder => device === null || holder.device === device)
+    of: async id => (await all()).get(id) ?? []
   }
 }
 

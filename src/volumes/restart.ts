@@ -22,9 +22,9 @@ export async function startFailedContainers(parts: {
   for (const container of await engine.containers()) {
     const isIdle = container.state === 'exited' || container.state === 'created'
     if (!isIdle || !container.volumes.some(volume => ours.has(volume))) continue
-    const { running, restartPolicy, error } = await engine.lastStart(container.id)
-    if (running || restartPolicy === 'no' || restartPolicy === '' || !mountFailure.test(error)) continue
     try {
+      const { running, restartPolicy, error } = await engine.lastStart(container.id)
+      if (running || restartPolicy === 'no' || restartPolicy === '' || !mountFailure.test(error)) continue
       await engine.start(container.id)
       started.push(container.id)
       log.info({ container: container.name }, 'started a container whose volume could not be mounted before')

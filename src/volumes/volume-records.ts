@@ -84,6 +84,12 @@ export async function* labelsOf(store: Store, volume: VolumeName | null): AsyncG
   for await (const { key, value } of store.list(prefix)) yield parseRecord(LabelRecord, key, value, isLabel)
 }
 
+/** The label of one copy, or null. */
+export async function findLabel(store: Store, volume: VolumeName, mount: MountId): Promise<CopyLabel | null> {
+  const record = await store.get(labelKey(volume, mount))
+  return record === null ? null : parseRecord(LabelRecord, record.key, record.value, isLabel)
+}
+
 /** The change that makes a volume. */
 export function putVolume(volume: Volume): Change {
   return { put: volumeKey(volume.name), value: jsonBytes(volume), expect: null }

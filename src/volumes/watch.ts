@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import type { Copies } from './copies.ts'
 import { sharingRuns } from './fresh.ts'
-import type { Reconcile } from './reconcile.ts'
+import { isHeld, type Reconcile } from './reconcile.ts'
 import { startFailedContainers } from './restart.ts'
 import type { Volumes } from './volumes.ts'
 
@@ -20,20 +20,21 @@ export interface WatchParts {
   readonly startFailed: boolean
 }
 
-/** How often copies are looked at while something is in doubt: within the 5 s that a lost Unmount may take. */
-const lookEveryMs = 3000
+/** How often copies are looked at while something is in doubt: twice within the 5 s that a lost Unmount may take. */
+const lookEveryMs = 2000
 /** How soon a broken event stream is opened again. */
 const reopenAfterMs = 1000
 
 /**
  * Keeps copies and containers in step for as long as the daemon runs: once at start, whenever the Engine's event
- * stream opens or breaks, and every three seconds while a doubt remains (no event stream, a copy that was let go of
- * but is held, a container just starting, a sealed vault). Resolves when `signal` aborts.
+ * stream opens or breaks, and every two seconds while a doubt remains (no event stream, a container that just started
+ * or ended, a copy that was let go of but is held, a sealed vault). Resolves when `signal` aborts.
  */
 export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promise<void> {
   const { engine, log, volumes } = parts
   let streamIsOpen = false
   let inDoubt = true
+  let lastPassMs = 0
   const isEnding = (): boolean => signal.aborted
   /** Until it was seen, unsealed and with an Engine that answers, that no container waits for us. */
   let startsPending = parts.startFailed
@@ -48,9 +49,11 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   }
 
   const pass = sharingRuns(async () => {
+    inDoubt = false
+    lastPassMs = performance.now()
     try {
       const findings = await parts.reconcile({ kind: 'daemon' }, true)
-      inDoubt = findings.some(({ action, reason }) => action === 'keep' && !reason.startsWith('held by'))
+      if (findings.some(finding => finding.action === 'keep' && !isHeld(finding))) inDoubt = true
       await parts.attach()
       if (await isSealed(parts.sealing)) startsPending = parts.startFailed
       else if (startsPending && streamIsOpen) {
@@ -59,6 +62,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
         void startFailed()
       }
     } catch (err) {
+      inDoubt = true
       log.error({ err }, 'cannot reconcile')
     }
   })
@@ -75,9 +79,11 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
       try {
         await engine.follow(
           event => {
-            // `start` comes when the container's own mounts exist; what ends gets its Unmount.
+            // `start` comes when the container's own mounts exist.
             if (event.action === 'start')
               void parts.attach().catch((err: unknown) => log.warn({ err }, 'cannot attach'))
+            // What ends gets its Unmount, unless that is lost.
+            else inDoubt = true
           },
           () => {
             streamIsOpen = true
@@ -96,9 +102,10 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   const look = async (): Promise<void> => {
     while (!isEnding()) {
       await quietly(delay(lookEveryMs, undefined, { signal, ref: false }))
-      const blind = !streamIsOpen && (await parts.copies.list()).length > 0
-      if (!isEnding() && (inDoubt || blind || parts.sealing.isSealed() || volumes.leaving.size > 0))
-        await pass()
+      const isBlind = !streamIsOpen && (await parts.copies.list()).length > 0
+      const isNew = [...volumes.uses.values()].some(({ since }) => since > lastPassMs)
+      if (isEnding()) return
+      if (inDoubt || isBlind || isNew || parts.sealing.isSealed() || volumes.leaving.size > 0) await pass()
     }
   }
 

@@ -80,12 +80,14 @@ test('two containers and two targets in one are as many holders, and other mount
   expect(held.get(id)?.map(({ pid }) => pid)).toEqual([7, 8, 7])
 })
 
-test('the holders of one copy are those of its file system, or of any of its name', async () => {
+test('the holders of one copy are all of its name, on whatever file system', async () => {
   const holders = createHolders(() =>
     Promise.resolve([containerView(7, '/a', '0:50'), containerView(8, '/a', '0:51')])
   )
-  expect((await holders.of(id, '0:51')).map(({ pid }) => pid)).toEqual([8])
-  expect((await holders.of(id, null)).map(({ pid }) => pid)).toEqual([7, 8])
-  expect(await holders.of('other' as MountId, null)).toEqual([])
+  expect((await holders.of(id)).map(({ pid, device }) => [pid, device])).toEqual([
+    [7, '0:50'],
+    [8, '0:51']
+  ])
+  expect(await holders.of('other' as MountId)).toEqual([])
   expect([...(await holders.all()).keys()]).toEqual([id])
 })

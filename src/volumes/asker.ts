@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+
+/** The process that asked for a Mount; its start tells it from any later one with the same pid. */
+export interface Asker {
+  readonly pid: number
+  /** In clock ticks since boot (proc_pid_stat(5)). */
+  readonly started: string
+}
+
+/** Null when there is no such process, or none that can be seen from here (pid 0: it is in another pid namespace). */
+export function askerWith(pid: number): Asker | null {
+  try {
+    // The name, which may hold anything, ends with the last parenthesis; the state is the first field after it.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    const [state] = fields
+    const started = fields[19]
+    return state === 'Z' || started === undefined ? null : { pid, started }
+  } catch {
+    return null
+  }
+}
+
+/** True when it was seen and is there no more. */
+export function hasEnded(asker: Asker | null): boolean {
+  return asker !== null && !isSameAsker(askerWith(asker.pid), asker)
+}
+
+/** True for the same process, and for two that are both not known. */
+export function isSameAsker(a: Asker | null, b: Asker | null): boolean {
+  return a?.pid === b?.pid && a?.started === b?.started
+}
