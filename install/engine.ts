@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 /** The plugin's name in the user's Engine. */
@@ -14,14 +15,15 @@ export class Refusal extends Error {
   }
 }
 
-/** Runs one installation script; prints a refusal or a failed docker command and exits with 1. */
-export function runScript(script: () => void): void {
+/** Runs the script of `make <target>`; prints a refusal, a failed docker command or a failed write, and exits with 1. */
+export function runScript(target: string, script: () => void): void {
   try {
-    if (process.getuid?.() !== 0) throw new Refusal('not root', 'run it as root: sudo make install')
+    if (process.getuid?.() !== 0) throw new Refusal(`cannot ${target}: not root`, `try: sudo make ${target}`)
     script()
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    console.error(`error: ${error.message}\nhint: ${error.hint}`)
+    if (error instanceof Refusal) console.error(`error: ${error.message}\nhint: ${error.hint}`)
+    else if (error instanceof Error && 'syscall' in error) console.error(`error: ${error.message}`)
+    else throw error
     process.exitCode = 1
   }
 }
@@ -31,12 +33,34 @@ export function docker(...args: string[]): string {
   try {
     return execFileSync('docker', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new Refusal(
+        'there is no docker command',
+        'install Docker Engine, on Debian: apt-get install docker.io'
+      )
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
     throw new Refusal(
-      `docker ${args.slice(0, 3).join(' ')} failed: ${said}`,
+      `docker ${args.slice(0, 2).join(' ')} failed: ${said}`,
       'is the Engine running? try: docker info'
     )
   }
+}
+
+/**
+ * The socket, on this machine, of the Engine that `docker` talks to: DOCKER_SOCKET where it is set, else what
+ * DOCKER_HOST or the current context names. Refuses an Engine elsewhere: the plugin's files lie on its host.
+ */
+export function engineSocket(): string {
+  const host = docker('context', 'inspect', '--format', '{{.Endpoints.docker.Host}}')
+  const socket = process.env['DOCKER_SOCKET'] || /^unix:\/\/(.+)$/.exec(host)?.[1]
+  if (socket === undefined) {
+    throw new Refusal(`cannot install into the Engine at "${host}"`, "run this on the Engine's own host")
+  }
+  if (existsSync(socket)) return resolve(socket)
+  throw new Refusal(
+    `no Engine's socket at "${socket}"`,
+    'start Docker, or name the socket: make install DOCKER_SOCKET=/path/to/docker.sock'
+  )
 }
 
 function lines(text: string): string[] {
@@ -61,6 +85,11 @@ export function findPlugin(): InstalledPlugin | null {
   return plugin ?? null
 }
 
+/** The host directory that an installed plugin's mount shows, or null. */
+export function sourceOf(plugin: InstalledPlugin | null, mount: 'data' | 'key'): string | null {
+  return plugin?.Settings.Mounts.find(({ Name }) => Name === mount)?.Source ?? null
+}
+
 /** The names of the plugin's volumes. */
 export function volumesOfPlugin(): string[] {
   return lines(docker('volume', 'ls', '--quiet', '--filter', `driver=${pluginName}:latest`))
@@ -83,17 +112,4 @@ export function removePlugin(plugin: InstalledPlugin): void {
   // Without force the Engine keeps a plugin as long as it has volumes, used or not.
   if (plugin.Enabled) docker('plugin', 'disable', '--force', pluginName)
   docker('plugin', 'rm', '--force', pluginName)
-}
-
-/** Where things go on the host; each place can be set by an environment variable or `make install NAME=…`. */
-export function places(): { data: string; key: string; dockerSocket: string; cliPlugins: string } {
-  const { DATA_DIR, KEY_DIR, DOCKER_SOCKET, CLI_PLUGINS_DIR, DOCKER_HOST } = process.env
-  const hostSocket = /^unix:\/\/(.+)$/.exec(DOCKER_HOST ?? '')?.[1]
-  return {
-    data: resolve(DATA_DIR ?? '/var/lib/secretbox'),
-    key: resolve(KEY_DIR ?? '/etc/secretbox'),
-    dockerSocket: resolve(DOCKER_SOCKET ?? hostSocket ?? '/var/run/docker.sock'),
-    // Where every user's Docker CLI looks, whatever HOME sudo sets.
-    cliPlugins: resolve(CLI_PLUGINS_DIR ?? '/usr/local/lib/docker/cli-plugins')
-  }
 }

@@ -1,16 +1,19 @@
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   docker,
+  engineSocket,
   findPlugin,
-  places,
   pluginName,
   Refusal,
   refuseWhileInUse,
   removePlugin,
   runScript,
+  sourceOf,
   type InstalledPlugin
 } from './engine.ts'
+import { putFiles, refuseForeignFiles } from './files.ts'
+import { readPlaces } from './places.ts'
 
 const built = join(import.meta.dirname, '../build')
 
@@ -18,25 +21,22 @@ const built = join(import.meta.dirname, '../build')
  * Puts the built plugin and CLI into the user's Engine. Where an older one is installed it is replaced: its
  * settings are kept, and boxes, key and volumes lie outside of it anyway.
  */
-runScript(() => {
+runScript('install', () => {
   for (const product of ['plugin/config.json', 'docker-vault']) {
     if (existsSync(join(built, product))) continue
     throw new Refusal(`build/${product} is missing`, 'build it first: make plugin cli')
   }
-  const { data, key, dockerSocket, cliPlugins } = places()
-  if (!existsSync(dockerSocket)) {
-    throw new Refusal(
-      `no Engine's socket at "${dockerSocket}"`,
-      'name it: make install DOCKER_SOCKET=/path/to/docker.sock'
-    )
-  }
+  const places = readPlaces(process.env)
+  const { DATA_DIR, KEY_DIR } = places
+  const socket = engineSocket()
   const old = findPlugin()
   const settings =
     old === null
-      ? [`data.source=${data}`, `key.source=${key}`, `docker.source=${dockerSocket}`]
+      ? [`data.source=${DATA_DIR}`, `key.source=${KEY_DIR}`, `docker.source=${socket}`]
       : settingsOf(old)
+  refuseForeignFiles(places)
   if (old === null) {
-    for (const directory of [data, key]) mkdirSync(directory, { recursive: true, mode: 0o700 })
+    for (const directory of [DATA_DIR, KEY_DIR]) mkdirSync(directory, { recursive: true, mode: 0o700 })
   } else {
     refuseWhileInUse('upgrade the plugin')
     console.log(`keeping its settings: ${settings.join(' ')}`)
@@ -46,12 +46,10 @@ runScript(() => {
   docker('plugin', 'set', pluginName, ...settings)
   docker('plugin', 'enable', pluginName)
 
-  mkdirSync(cliPlugins, { recursive: true })
-  const link = join(cliPlugins, 'docker-vault')
-  rmSync(link, { force: true })
-  symlinkSync(join(built, 'docker-vault'), link)
+  putFiles(places, sourceOf(old, 'data') ?? DATA_DIR)
 
-  console.log(`${old === null ? 'installed' : 'upgraded'} the plugin "${pluginName}" and ${link}. Now:
+  console.log(`${old === null ? 'installed' : 'upgraded'} the plugin "${pluginName}" in the Engine at ${socket}
+and "docker vault", which new shells complete. Now try:
 
   docker vault create db
   docker vault put --generate db password

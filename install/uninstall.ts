@@ -1,26 +1,26 @@
-import { readlinkSync, rmSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import {
   findPlugin,
-  places,
   Refusal,
   refuseWhileInUse,
   removePlugin,
   runScript,
+  sourceOf,
   volumesOfPlugin
 } from './engine.ts'
+import { removeFiles } from './files.ts'
+import { readPlaces } from './places.ts'
 
 /*
  * Takes plugin and CLI out of the user's Engine. Boxes and key stay where they are; PURGE=1 deletes them for
  * ever, and refuses to as long as there are volumes that show them.
  */
-runScript(() => {
+runScript('uninstall', () => {
   const purge = process.env['PURGE'] === '1'
   const plugin = findPlugin()
-  const place = places()
-  const sourceOf = (name: 'data' | 'key'): string =>
-    plugin?.Settings.Mounts.find(mount => mount.Name === name)?.Source ?? place[name]
-  const directories = [sourceOf('data'), sourceOf('key')]
+  const places = readPlaces(process.env)
+  const data = sourceOf(plugin, 'data') ?? places.DATA_DIR
+  const key = sourceOf(plugin, 'key') ?? places.KEY_DIR
 
   if (plugin !== null) {
     refuseWhileInUse('uninstall the plugin')
@@ -33,18 +33,9 @@ runScript(() => {
     }
     removePlugin(plugin)
   }
-  const link = join(place.cliPlugins, 'docker-vault')
-  if (pointsHere(link)) unlinkSync(link)
+  removeFiles(places, data)
   console.log(plugin === null ? 'the plugin was not installed' : 'uninstalled the plugin')
-  if (purge) for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+  if (purge) for (const directory of [data, key]) rmSync(directory, { recursive: true, force: true })
   const fate = purge ? 'deleted' : 'still there (PURGE=1 deletes them)'
-  console.log(`boxes in ${directories[0] ?? ''} and key in ${directories[1] ?? ''}: ${fate}`)
+  console.log(`boxes in ${data} and key in ${key}: ${fate}`)
 })
-
-function pointsHere(link: string): boolean {
-  try {
-    return readlinkSync(link) === join(import.meta.dirname, '../build/docker-vault')
-  } catch {
-    return false
-  }
-}
