@@ -1,13 +1,14 @@
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { runCommand } from './command.ts'
+import { dirname, join } from 'node:path'
+import { sharedLibraries } from '../../rootfs-build/libraries.ts'
+import { runCommand, tryCommand } from './command.ts'
 import type { Engine } from './engine.ts'
 
 /** The image that the tests run: busybox with its commands in /bin, and the users root and app (1000:1000). */
 export const testImage = 'secretbox-test'
 
-/** Makes the test image out of the host's static busybox, without a registry. */
+/** Makes the test image out of the host's busybox, without a registry. */
 export async function importTestImage(engine: Engine): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'secretbox-image-'))
   const tree = join(work, 'tree')
@@ -15,6 +16,12 @@ export async function importTestImage(engine: Engine): Promise<void> {
     const busybox = (await runCommand('sh', ['-c', 'command -v busybox'])).trim()
     for (const directory of ['bin', 'etc', 'tmp']) await mkdir(join(tree, directory), { recursive: true })
     await copyFile(busybox, join(tree, 'bin/busybox'))
+    // Debian's package busybox, unlike busybox-static, needs libraries; ldd refuses a static program.
+    const isDynamic = (await tryCommand('ldd', [busybox])).code === 0
+    for (const library of isDynamic ? sharedLibraries([busybox]) : []) {
+      await mkdir(join(tree, dirname(library)), { recursive: true })
+      await copyFile(library, join(tree, library))
+    }
     for (const applet of (await runCommand(busybox, ['--list'])).trim().split('\n')) {
       if (applet !== 'busybox') await symlink('busybox', join(tree, 'bin', applet))
     }
