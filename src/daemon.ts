@@ -86,6 +86,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     { syscalls, log },
     volumeDriver({
       volumes,
+      vault,
       sealing,
       syscalls,
       log,

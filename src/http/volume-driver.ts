@@ -6,16 +6,19 @@ import type { Syscalls } from '../syscalls.ts'
 import type { Caller } from '../vault/authority.ts'
 import { parseMountId, parseVolumeName } from '../vault/names.ts'
 import type { Sealing } from '../vault/sealing.ts'
+import type { Vault } from '../vault/vault.ts'
 import { askerWith, type Asker } from '../volumes/asker.ts'
 import type { CopyLabel, Volume } from '../volumes/volume-records.ts'
 import type { Volumes } from '../volumes/volumes.ts'
 import { publicError } from './answers.ts'
 import { descriptorOf } from './connection.ts'
+import { getSecret, SecretRequest } from './secret-provider.ts'
 
 /** What the driver answers from. */
 export interface VolumeDriverParts {
   readonly volumes: Volumes
   readonly labelsOf: (volume: Volume['name']) => Promise<CopyLabel[]>
+  readonly vault: Pick<Vault, 'serve'>
   readonly sealing: Sealing
   readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger
@@ -47,12 +50,16 @@ interface Connection {
   readonly lost: () => boolean
 }
 
-/** One call: reads its body (already JSON) and gives the reply. */
-type Call = (body: unknown, connection: Connection) => Promise<Record<string, unknown>> | Record<string, unknown>
+/** One call: reads its body (already JSON) and gives the reply, as bytes of JSON where it holds a secret. */
+type Call = (
+  body: unknown,
+  connection: Connection
+) => Promise<Record<string, unknown> | Buffer> | Record<string, unknown>
 
 /**
- * The VolumeDriver protocol (docs.docker.com, "Docker volume plugins"; Engine facts). Every call is a POST;
- * errors are `{"Err": "…"}`. A retried call can come with an empty body: that is refused and changes nothing.
+ * The protocol of volume drivers (docs.docker.com, "Docker volume plugins"; Engine facts), and the one call of
+ * secret providers. Every call is a POST; errors are `{"Err": "…"}`. A retried call can come with an empty body:
+ * that is refused and changes nothing.
  */
 export function volumeDriver(parts: VolumeDriverParts): Express {
   const { volumes, log } = parts
@@ -70,7 +77,7 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
   }
 
   const calls: Readonly<Record<string, Call>> = {
-    'Plugin.Activate': () => ({ Implements: ['VolumeDriver'] }),
+    'Plugin.Activate': () => ({ Implements: ['VolumeDriver', 'secretprovider'] }),
     'VolumeDriver.Capabilities': () => ({ Capabilities: { Scope: 'local' } }),
     'VolumeDriver.Create': async body => {
       const { Name: name, Opts: options } = parse(Create, body)
@@ -104,7 +111,8 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       const use = parse(Use, body)
       await volumes.unmount(engine, parseVolumeName(use.Name), parseMountId(use.ID))
       return {}
-    }
+    },
+    'SecretProvider.GetSecret': body => getSecret(parts.vault, parse(SecretRequest, body))
   }
 
   const app = express()
@@ -120,7 +128,10 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
         lost: () => response.destroyed
       })
       log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')
-      response.send(JSON.stringify(reply))
+      if (Buffer.isBuffer(reply)) {
+        response.once('close', () => reply.fill(0))
+        response.end(reply)
+      } else response.send(JSON.stringify(reply))
     })
   }
   app.use((request: Request, _response: Response) => {
