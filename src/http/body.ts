@@ -5,8 +5,7 @@ import type { SecretboxError } from '../errors.ts'
 /**
  * The pieces of a body as they arrived; the reader zeroes them. Iterating the stream itself joins pieces that wait
  * into a new buffer and leaves the old ones as they are, where nobody can zero them. Whoever stops before the end
- * leaves the rest to be read and zeroed all the same: a caller that is still sending gets the answer that way, and
- * the connection is good for another request.
+ * leaves the rest to `discardBody`.
  */
 export async function* piecesOf(body: Readable): AsyncGenerator<Buffer, undefined> {
   const recent = createRecent()
@@ -17,10 +16,7 @@ export async function* piecesOf(body: Readable): AsyncGenerator<Buffer, undefine
     }
   } finally {
     body.off('data', recent.keep)
-    if (!body.readableEnded) {
-      recent.zero()
-      forget(body)
-    }
+    if (!body.readableEnded) recent.zero()
   }
 }
 
@@ -63,7 +59,12 @@ export function createRecent(): Recent {
   }
 }
 
-function forget(body: Readable): void {
+/**
+ * Reads what nobody has read of a body, zeroing it: a caller that is still sending gets the answer that way, and the
+ * connection is good for another request.
+ */
+export function discardBody(body: Readable): void {
+  if (body.readableEnded) return
   for (let piece = body.read() as Buffer | null; piece !== null; piece = body.read() as Buffer | null) {
     piece.fill(0)
   }

@@ -16,7 +16,7 @@ import {
   versionAsked,
   versionExpected
 } from './address.ts'
-import { piecesOf, readBody } from './body.ts'
+import { discardBody, piecesOf, readBody } from './body.ts'
 import { editsFromTar, tarOf } from './tar.ts'
 
 /** The mode of a file that was put without one. */
@@ -34,14 +34,18 @@ const Patch = z.union([
 /** `/vault/…`: the boxes over HTTP, as docs/openapi.yaml has them. `callerOf` says who asks. */
 export function boxRoutes(vault: Vault, callerOf: (request: Request) => Caller): RequestHandler {
   return async (request, response) => {
-    const caller = callerOf(request)
-    const address = parseAddress(request.path)
-    const ask = { vault, caller, request, response }
-    if (address.box === null) {
-      allow(request, ['GET', 'HEAD'])
-      response.json({ boxes: (await vault.list(caller)).map(summaryJson) })
-    } else if (address.isBox) await onBox(ask, address.box)
-    else await onPath(ask, address.box, address.path)
+    try {
+      const caller = callerOf(request)
+      const address = parseAddress(request.path)
+      const ask = { vault, caller, request, response }
+      if (address.box === null) {
+        allow(request, ['GET', 'HEAD'])
+        response.json({ boxes: (await vault.list(caller)).map(summaryJson) })
+      } else if (address.isBox) await onBox(ask, address.box)
+      else await onPath(ask, address.box, address.path)
+    } finally {
+      discardBody(request)
+    }
   }
 }
 
