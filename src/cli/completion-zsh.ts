@@ -1,5 +1,5 @@
 /** For zsh 5, sourced after compinit or put into a directory of $fpath as "_docker-vault". */
-export const zshScript = String.raw`#compdef docker-vault secretbox
+export const zshScript = String.raw`#compdef docker-vault secretbox docker
 # zsh completion for docker vault, docker-vault and secretbox
 
 # Completes the words from the first argument's index on by asking the command that follows.
@@ -43,11 +43,19 @@ _secretbox_docker() {
             *) break ;;
         esac
     done
-    _docker "$@"
+    if ((${'$'}{+functions[_docker]})); then
+        _docker "$@"
+    else
+        _default
+    fi
 }
 
 if [[ ${'$'}{funcstack[1]} == _docker-vault ]]; then
-    _secretbox "$@"
+    if [[ $service == docker ]]; then
+        _secretbox_docker "$@"
+    else
+        _secretbox "$@"
+    fi
 else
     compdef _secretbox docker-vault secretbox
     compdef _secretbox_docker docker

@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { done, runProgram } from './run.ts'
@@ -104,6 +104,55 @@ test('in a real bash, tab completes boxes and paths with spaces and colons', asy
   await bash.type('four\r\nready> ', 'docker-vault list --bo\twe\t\r')
   await bash.type('CHANGED\r\nweb ', 'exit\r')
   expect((await bash.ended).code).toBe(0)
+})
+
+/** Where `docker vault` is the program, and the script of a shell lies where that shell finds it by itself. */
+async function installedFor(shell: string, path: string): Promise<NodeJS.ProcessEnv> {
+  const home = join(dirname(program()), shell)
+  const script = join(home, path)
+  await mkdir(join(home, 'cli-plugins'), { recursive: true })
+  await mkdir(dirname(script), { recursive: true })
+  await symlink(program(), join(home, 'cli-plugins/docker-vault'))
+  await symlink(program(), join(home, 'secretbox'))
+  await writeFile(script, (await run(['completion', shell])).stdout)
+  return {
+    PATH: [dirname(program()), home, process.env['PATH']].join(':'),
+    HOME: home,
+    DOCKER_CONFIG: home,
+    SECRETBOX_SOCKET: daemon().adminSocket
+  }
+}
+
+test('in a real zsh, tab completes what docker-vault and docker vault take, and what docker itself takes', async () => {
+  const env = await installedFor('zsh', 'functions/_docker-vault')
+  const zsh = atTerminal('zsh -f -i', { ...env, PS1: 'ready> ' })
+  await zsh.type(
+    'ready> ',
+    'fpath=(~/functions $fpath); autoload -U compinit; compinit -u -D; echo load""ed\r'
+  )
+  await zsh.type('loaded\r\n', 'docker-vault rea\tw\tpassw\t; echo\r')
+  await zsh.type('two\r\n', 'docker vault cat web:pass:\t; echo\r')
+  await zsh.type('one\r\n', 'docker vault cat tw\ta\tc\t; echo\r')
+  await zsh.type('four\r\n', 'docker versi\t--help\r')
+  await zsh.type('Show the Docker version', 'exit\r')
+  expect((await zsh.ended).code).toBe(0)
+})
+
+test('a real fish completes what docker-vault and docker vault take, and what docker itself takes', async () => {
+  const env = await installedFor('fish', '.config/fish/conf.d/docker-vault.fish')
+  const completions = async (line: string): Promise<string[]> => {
+    const script = 'complete --do-complete $argv[1]'
+    const { stdout } = await runProgram('fish', ['--command', script, line], { env })
+    return stdout.split('\n').filter(candidate => candidate !== '')
+  }
+  for (const name of ['docker-vault', 'secretbox']) {
+    expect(await completions(`${name} destroy w`)).toEqual(['web\t6 files'])
+    expect(await completions(`${name} read web:passw`)).toEqual(['web:password\tfile'])
+  }
+  // Docker's own script for fish may add commands of docker, because it knows no plugins.
+  expect(await completions('docker vault destroy w')).toContain('web\t6 files')
+  expect(await completions('docker vault read web:passw')).toContain('web:password\tfile')
+  expect((await completions('docker versi')).map(line => line.split('\t')[0])).toContain('version')
 })
 
 test('the bash script is correct as it stands', async () => {
