@@ -55,7 +55,7 @@ function archiveOf(files: Record<string, Buffer>): Promise<Buffer> {
   const archive = pack()
   for (const [name, bytes] of Object.entries(files)) archive.entry({ name }, bytes)
   archive.finalize()
-  return buffer(archive as unknown as AsyncIterable<Uint8Array>)
+  return buffer(archive)
 }
 
 /** Everything the daemon keeps and tells, beside its memory. */
