@@ -78,7 +78,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     log,
     graceMs: config.graceMs
   })
-  const attach = createAttach({ store, gate, holders, engine, log })
+  const attach = createAttach({ store, gate, holders, copies, locks: volumes.locks, engine, log })
 
   const driver = await serveUnixSocket(
     config.pluginSocket,
@@ -102,7 +102,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
       syscalls,
       log,
       status: describeStatus({ config, store, storeId, gate, sealing, copies, engine }),
-      volumes: describeVolumes({ store, gate, holders, engine }),
+      volumes: describeVolumes({ store, gate, holders, copies, engine }),
       reconcile,
       async audit(caller, limit) {
         const permit = await gate.allow(caller, 'audit.read')

@@ -52,6 +52,7 @@ export function describeVolumes(parts: {
   store: Store
   gate: Gate
   holders: Holders
+  copies: Pick<Copies, 'deviceOf'>
   engine: Engine
 }): (caller: Caller) => Promise<Record<string, unknown>[]> {
   return async caller => {
@@ -60,7 +61,8 @@ export function describeVolumes(parts: {
     const known = await containersById(parts.engine)
     const copies = new Map<string, CopyLabel[]>()
     for await (const label of labelsOf(parts.store, null)) {
-      const container = containerOf(held.get(label.mount), known) ?? label.container
+      const container =
+        containerOf(parts.copies.deviceOf(label.mount), held.get(label.mount), known) ?? label.container
       copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
     }
     const described: Record<string, unknown>[] = []

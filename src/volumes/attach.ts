@@ -2,14 +2,18 @@ import type { Logger } from 'pino'
 import type { Container, Engine } from '../engine/engine.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/gate.ts'
+import type { Copies } from './copies.ts'
 import { sharingRuns } from './fresh.ts'
 import type { Holder, Holders } from './holders.ts'
-import { labelsOf, putLabel, type ContainerLabel, type CopyLabel } from './volume-records.ts'
+import type { Locks } from './locks.ts'
+import { findLabel, labelsOf, putLabel, type ContainerLabel, type CopyLabel } from './volume-records.ts'
 
 export interface AttachParts {
   readonly store: Store
   readonly gate: Gate
   readonly holders: Holders
+  readonly copies: Pick<Copies, 'deviceOf'>
+  readonly locks: Locks
   readonly engine: Engine
   readonly log: Logger
 }
@@ -21,10 +25,14 @@ export interface AttachParts {
 export function createAttach(parts: AttachParts): () => Promise<void> {
   const { store, gate, log } = parts
 
-  const attachOne = async (label: CopyLabel, container: ContainerLabel): Promise<void> => {
-    const { mount, volume, box, version } = label
-    const change = putLabel({ ...label, container })
+  const attachOne = async (seen: CopyLabel, container: ContainerLabel): Promise<void> => {
+    const { mount, volume, box } = seen
     try {
+      // Wiped, or wiped and made anew, while the container was looked for.
+      const label = await findLabel(store, volume, mount)
+      if (label?.created !== seen.created) return
+      const { version } = label
+      const change = putLabel({ ...label, container })
       const permit = await gate.allow({ kind: 'daemon' }, 'copy.attach', { mount, volume, box })
       const { id, name, image } = container
       await permit.commit(
@@ -48,8 +56,8 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
     const held = await parts.holders.all()
     const known = await containersById(parts.engine)
     for (const label of waiting) {
-      const container = containerOf(held.get(label.mount), known)
-      if (container !== null) await attachOne(label, container)
+      const container = containerOf(parts.copies.deviceOf(label.mount), held.get(label.mount), known)
+      if (container !== null) await parts.locks.run(label.mount, () => attachOne(label, container))
     }
   })
 }
@@ -63,12 +71,18 @@ export async function containersById(engine: Engine): Promise<ReadonlyMap<string
   }
 }
 
-/** The container among a copy's holders, or null. */
+/**
+ * The container among a copy's holders, or null. What is mounted on another device than `device` only bears the
+ * copy's name, which anybody may give to a mount of their own; null: the copy is out of our sight.
+ */
 export function containerOf(
+  device: string | null,
   held: readonly Holder[] | undefined,
   known: ReadonlyMap<string, Container>
 ): ContainerLabel | null {
-  const id = held?.find(holder => holder.containerId !== null)?.containerId
+  const id = held?.find(
+    holder => holder.containerId !== null && (device === null || holder.device === device)
+  )?.containerId
   if (id === null || id === undefined) return null
   const container = known.get(id)
   return { id, name: container?.name ?? null, image: container?.image ?? null }

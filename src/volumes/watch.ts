@@ -99,13 +99,21 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     }
   }
 
+  const isWorthALook = async (): Promise<boolean> => {
+    if (inDoubt || parts.sealing.isSealed() || volumes.leaving.size > 0) return true
+    if ([...volumes.uses.values()].some(({ since }) => since > lastPassMs)) return true
+    try {
+      return !streamIsOpen && (await parts.copies.list()).length > 0
+    } catch {
+      // The pass meets the same trouble, and logs it.
+      return true
+    }
+  }
+
   const look = async (): Promise<void> => {
     while (!isEnding()) {
       await quietly(delay(lookEveryMs, undefined, { signal, ref: false }))
-      const isBlind = !streamIsOpen && (await parts.copies.list()).length > 0
-      const isNew = [...volumes.uses.values()].some(({ since }) => since > lastPassMs)
-      if (isEnding()) return
-      if (inDoubt || isBlind || isNew || parts.sealing.isSealed() || volumes.leaving.size > 0) await pass()
+      if (!isEnding() && (await isWorthALook())) await pass()
     }
   }
 
