@@ -23,6 +23,7 @@ import { createVault } from './vault/vault.ts'
 import { createAttach } from './volumes/attach.ts'
 import { openCopies } from './volumes/copies.ts'
 import { createHolders } from './volumes/holders.ts'
+import { createPropagation } from './volumes/propagation.ts'
 import { createReconcile } from './volumes/reconcile.ts'
 import { allVolumes, labelsOf } from './volumes/volume-records.ts'
 import { createVolumes } from './volumes/volumes.ts'
@@ -67,7 +68,19 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   const copies = openCopies(config.copiesDir, syscalls)
   const holders = createHolders()
   const engine = connectEngine(config.dockerSocket)
-  const volumes = createVolumes({ store, gate, vault, copies, holders, log })
+  const volumes = createVolumes({
+    store,
+    gate,
+    vault,
+    copies,
+    holders,
+    isSeenBy: createPropagation(config.copiesDir),
+    onUnseen() {
+      log.error('copies do not reach the Engine: this process ends, so that the Engine starts it anew')
+      process.kill(process.pid, 'SIGTERM')
+    },
+    log
+  })
   const reconcile = createReconcile({
     store,
     gate,

@@ -41,12 +41,18 @@ export class NotStarted extends Error {
 /**
  * Starts a daemon and resolves when its admin socket takes connections; rejects with `NotStarted` when it ends
  * before. `directory`: one that an earlier daemon left, or that was made for this one; it stays when it ends before.
+ * `wrapper`: a command that executes the program that follows it.
  */
-export async function startDaemon(settings: NodeJS.ProcessEnv = {}, directory?: string): Promise<Daemon> {
+export async function startDaemon(
+  settings: NodeJS.ProcessEnv = {},
+  directory?: string,
+  wrapper: readonly string[] = []
+): Promise<Daemon> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'secretbox-')))
   const adminSocket = settings['SECRETBOX_ADMIN_SOCKET'] ?? join(home, 'admin.sock')
   const pluginSocket = settings['SECRETBOX_PLUGIN_SOCKET'] ?? join(home, 'plugin.sock')
-  const daemon = spawn(process.execPath, [entry], {
+  const [program = process.execPath, ...args] = [...wrapper, process.execPath, entry]
+  const daemon = spawn(program, args, {
     env: {
       PATH: process.env['PATH'],
       SECRETBOX_DATA_DIR: join(home, 'data'),

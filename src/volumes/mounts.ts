@@ -55,6 +55,10 @@ export interface MountsParts {
   readonly vault: Vault
   readonly copies: Copies
   readonly holders: Holders
+  /** Whether the process that asks for a copy will see it; see `createPropagation`. */
+  readonly isSeenBy: (asker: Asker) => boolean
+  /** Called when it will not: nothing but a new start of this daemon makes that right. */
+  readonly onUnseen: () => void
   readonly log: Logger
 }
 
@@ -140,6 +144,10 @@ export function createMounts(parts: MountsParts): Mounts {
       locks.run(id, async () => {
         FAULT: await reach('mount.begun')
         const volume = await getVolume(store, name)
+        if (asker !== null && !parts.isSeenBy(asker)) {
+          parts.onUnseen()
+          throw mountFailed(name, unseen())
+        }
         const label = await findLabel(store, name, id)
         const device = copies.deviceOf(id)
         const held = device === null && label === null ? [] : await holders.of(id)
@@ -218,6 +226,12 @@ function newLabel({ name, options }: Volume, mount: MountId, version: number | n
     created: new Date().toISOString(),
     container: null
   }
+}
+
+function unseen(): SecretboxError {
+  return new SecretboxError('unavailable', 'the Engine does not see what is mounted here', {
+    hint: 'the plugin starts again now; try once more when it has'
+  })
 }
 
 function mountFailed(volume: VolumeName, error: unknown): unknown {

@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { loadSyscalls } from '../../src/syscalls.ts'
+import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
+import { driverAt, freshId, makeBox, type Driver } from './driver.ts'
+
+const syscalls = loadSyscalls()
+const bind = 4096
+const shared = 1 << 20
+
+/** A daemon in a mount namespace of its own, as the Engine runs plugins, whose copies show here as they do for an Engine. */
+async function startApart(prepare: string): Promise<{ daemon: Daemon; driver: Driver; copies: string }> {
+  const directory = mkdtempSync(join(tmpdir(), 'secretbox-'))
+  const copies = join(directory, 'copies')
+  mkdirSync(copies, { mode: 0o700 })
+  syscalls.mount(copies, copies, null, bind, null)
+  syscalls.mount(null, copies, null, shared, null)
+  const wrapper = ['unshare', '--mount', '--propagation', 'unchanged']
+  const script = `${prepare}; exec "$@"`
+  const daemon = await startDaemon({}, directory, [...wrapper, 'sh', '-c', script, 'sh'])
+  const driver = driverAt(daemon.pluginSocket)
+  onTestFinished(async () => {
+    driver.close()
+    await daemon.kill('SIGKILL')
+    await removeHome(directory)
+  })
+  await makeBox(daemon.adminSocket, 'db', { password: 'hunter2' })
+  await driver.createVolume('db')
+  return { daemon, driver, copies }
+}
+
+test('a copy shows in the mount namespace of the one that asks for it', async () => {
+  const { driver, copies } = await startApart('true')
+  const id = freshId()
+  expect(await driver.mount('db', id)).toBe(join(copies, id))
+  expect(readFileSync(join(copies, id, 'password'), 'utf8')).toBe('hunter2')
+  await driver.unmount('db', id)
+  expect(readdirSync(copies)).toEqual([])
+})
+
+test('a daemon whose copies do not show there refuses Mount, leaves nothing, and ends to be started anew', async () => {
+  const { daemon, driver, copies } = await startApart(
+    'mount --bind "$SECRETBOX_COPIES_DIR" "$SECRETBOX_COPIES_DIR"; mount --make-private "$SECRETBOX_COPIES_DIR"; mount --make-shared "$SECRETBOX_COPIES_DIR"'
+  )
+  await expect(driver.mount('db', freshId())).rejects.toThrow(
+    'cannot mount volume "db": the Engine does not see what is mounted here (the plugin starts again now; try once more when it has)'
+  )
+  expect(await daemon.ended).toBe(0)
+  expect(readdirSync(copies)).toEqual([])
+  expect(daemon.log()).toContain('copies do not reach the Engine')
+})
