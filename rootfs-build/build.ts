@@ -20,5 +20,14 @@ for (const name of process.argv.slice(2)) {
   const build = products[name]
   if (build === undefined)
     throw new Error(`cannot build "${name}": known are ${Object.keys(products).join(', ')}`)
-  console.log(`built ${await build()}`)
+  try {
+    console.log(`built ${await build()}`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
+    console.error(`error: cannot build the ${name}: ${(error as Error).message}`)
+    console.error(
+      'hint: this checkout, or what was built in it, belongs to another user: become that user, or root'
+    )
+    process.exit(1)
+  }
 }

@@ -15,12 +15,18 @@ if (command === undefined) throw new Error('cannot run nothing: say with-engine.
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interruption.abort())
 
-const engine = await startPrivateEngine()
 try {
-  await importTestImage(engine)
-  process.exitCode = await exitCodeOf(command, args, engine, interruption.signal)
-} finally {
-  await engine.stop()
+  const engine = await startPrivateEngine()
+  try {
+    await importTestImage(engine)
+    process.exitCode = await exitCodeOf(command, args, engine, interruption.signal)
+  } finally {
+    await engine.stop()
+  }
+} catch (error) {
+  // Ctrl-C reaches the programs that we run, too: that they fail then is no news.
+  if (!interruption.signal.aborted) console.error(`error: ${(error as Error).message}`)
+  process.exitCode = interruption.signal.aborted ? 130 : 1
 }
 
 /** The command's exit code; 130, as a shell says it, when it was interrupted. */
