@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { atTerminal } from '../cli/terminal.ts'
@@ -209,7 +208,7 @@ test('a signal to the program reaches the container', async () => {
 })
 
 async function directoryWith(secret: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'secrets-'))
+  const directory = await mkdtemp(join(engine.root, 'secrets-'))
   await mkdir(join(directory, 'deep'))
   await writeFile(join(directory, 'deep/key'), secret)
   return directory

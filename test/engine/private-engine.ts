@@ -10,6 +10,8 @@ export interface PrivateEngineOptions {
   liveRestore?: boolean
   /** A plain-HTTP registry that the Engine may use, as `host:port`. */
   insecureRegistry?: string
+  /** dockerd gets a network namespace of its own, for a swarm makes a bridge. */
+  ownNetwork?: boolean
 }
 
 /** A throw-away Engine: dockerd and containerd with all of their state below `root`, beside any other Engine. */
@@ -46,11 +48,9 @@ export async function startPrivateEngine(options: PrivateEngineOptions = {}): Pr
     await untilReady(containerd, () => Promise.resolve(existsSync(containerdSocket)), containerdLog)
   }
   const startDockerd = async (): Promise<void> => {
-    dockerd = startBackground(
-      'dockerd',
-      dockerdArguments(root, namespaces, containerdSocket, options),
-      dockerdLog
-    )
+    const dockerdWords = ['dockerd', ...dockerdArguments(root, namespaces, containerdSocket, options)]
+    const [command, ...args] = options.ownNetwork === true ? inOwnNetwork(dockerdWords) : dockerdWords
+    dockerd = startBackground(command ?? '', args, dockerdLog)
     await untilReady(
       dockerd,
       async () => (await statusOf({ socketPath: engine.socket }, '/_ping')) === 200,
@@ -81,6 +81,11 @@ export async function startPrivateEngine(options: PrivateEngineOptions = {}): Pr
     killContainerd: async () => containerd?.kill('SIGKILL'),
     stop
   }
+}
+
+/** A command in a network namespace that has only a loopback interface. */
+function inOwnNetwork(words: readonly string[]): string[] {
+  return ['unshare', '--net', 'sh', '-c', 'busybox ip link set lo up && exec "$@"', 'sh', ...words]
 }
 
 async function writeConfiguration(root: string, containerdSocket: string): Promise<void> {

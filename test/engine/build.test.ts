@@ -1,0 +1,292 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { clientsWithBuildKit } from './clients.ts'
+import { runCommand, tryCommand, type Finished } from './command.ts'
+import { importTestImage, testImage } from './image.ts'
+import { installPlugin, linkCli } from './plugin.ts'
+import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
+import { filesHolding, formsOf } from './search.ts'
+import { freshName } from './shared-engine.ts'
+
+/** A secret that each test's builds read and no build may keep. */
+const canary = randomBytes(24).toString('hex')
+let engine: PrivateEngine
+let client: string
+
+beforeAll(async () => {
+  engine = await startPrivateEngine()
+  await importTestImage(engine)
+  await linkCli(engine)
+  await installPlugin(engine)
+  const able = await clientsWithBuildKit(engine)
+  expect(able, 'a docker client with BuildKit').not.toEqual([])
+  client = able[0] ?? ''
+  await engine.docker(['vault', 'create', 'npm'])
+  await engine.docker(['vault', 'put', '--mode', '0440', 'npm', 'deep/token'], { input: canary })
+  await engine.docker(['vault', 'put', '--mode', '0700', 'npm', 'run it'], {
+    input: `#!/bin/sh\necho ran ${canary}`
+  })
+})
+
+afterAll(() => engine.stop())
+
+/** Writes a build context; paths may have directories in front. */
+async function contextWith(files: Readonly<Record<string, string | readonly string[]>>): Promise<string> {
+  const directory = await mkdtemp(join(engine.root, 'context-'))
+  for (const [path, lines] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, path)), { recursive: true })
+    await writeFile(join(directory, path), typeof lines === 'string' ? lines : `${lines.join('\n')}\n`)
+  }
+  return directory
+}
+
+const options = ['--progress', 'plain', '--network', 'none']
+
+function tryBuild(...args: string[]): Promise<Finished> {
+  return tryCommand(client, ['vault', 'build', ...options, ...args], { env: engine.env })
+}
+
+/** Builds an image and gives its name and all that the build said. */
+async function build(...args: string[]): Promise<{ image: string; said: string }> {
+  const image = freshName('built')
+  const { code, stdout, stderr } = await tryBuild('--tag', image, ...args)
+  expect(code, stderr).toBe(0)
+  return { image, said: stdout + stderr }
+}
+
+const runIn = (image: string, script: string): Promise<string> =>
+  engine.docker(['run', '--rm', '--network', 'none', image, 'sh', '-c', script])
+
+const labelsOf = async (image: string): Promise<unknown> =>
+  JSON.parse(await engine.docker(['inspect', '--format', '{{json .Config.Labels}}', image])) as unknown
+
+/** What `docker save` writes of an image, unpacked with every layer. */
+async function savedAndUnpacked(image: string): Promise<string> {
+  const directory = await mkdtemp(join(engine.root, 'saved-'))
+  await engine.docker(['save', '--output', join(directory, 'image.tar'), image])
+  await runCommand('tar', ['-x', '-C', directory, '-f', join(directory, 'image.tar')])
+  const layers = (await readdir(directory, { recursive: true })).filter(path => /layer\.tar$/.test(path))
+  for (const layer of layers) {
+    await mkdir(join(directory, `${layer}.files`))
+    await runCommand('tar', ['-x', '-C', join(directory, `${layer}.files`), '-f', join(directory, layer)])
+  }
+  return directory
+}
+
+const reading = [
+  `FROM ${testImage} AS first`,
+  'RUN sha256sum /run/vault/npm/deep/token >/digest; sh "/run/vault/npm/run it" | wc -c >/count; echo kept >/control',
+  'FROM first',
+  'COPY --from=first /digest /copied',
+  'run ["cp", "/digest", "/again"]',
+  'RUN cd /run/vault && ls -l npm >/listing && touch beside && echo x >npm/beside'
+]
+
+test('row 44: every RUN reads the box, and nothing of it is in the image, its history or the build cache', async () => {
+  const { image, said } = await build('--inject', 'npm', await contextWith({ Dockerfile: reading }))
+  const digest = await runIn(image, 'cut -c-64 /digest')
+  expect(digest).toBe(await runCommand('sh', ['-c', `printf ${canary} | sha256sum | cut -c-64`]))
+  expect(await runIn(image, 'cat /count')).toBe(`${`ran ${canary}\n`.length}\n`)
+  expect(await runIn(image, 'find /run')).toBe('/run\n/run/vault\n')
+
+  const saved = await savedAndUnpacked(image)
+  expect(await filesHolding(saved, [Buffer.from('kept\n')])).not.toEqual([])
+  expect(await filesHolding(saved, formsOf(canary))).toEqual([])
+  const paths = await readdir(saved, { recursive: true })
+  expect(paths.filter(path => /run\/vault/.test(path)).every(path => path.endsWith('run/vault'))).toBe(true)
+  expect(paths.filter(path => /token|beside/.test(path))).toEqual([])
+
+  const inspected = await engine.docker(['inspect', image])
+  const history = await engine.docker(['history', '--no-trunc', image])
+  for (const text of [said, inspected, history]) expect(text).not.toContain(canary)
+  expect(history).not.toMatch(/--mount|secretbox\.\d/)
+  // Layers, build cache and the Engine's own records.
+  expect(await filesHolding(engine.dataRoot, [Buffer.from(digest.trim())])).not.toEqual([])
+  expect(await filesHolding(engine.dataRoot, formsOf(canary))).toEqual([])
+})
+
+test("files have their modes and are root's, directories are made, and a RUN may write beside them", async () => {
+  const { image } = await build('--inject', 'npm', await contextWith({ Dockerfile: reading }))
+  expect(await runIn(image, 'cat /listing')).toMatch(
+    /^total 4\ndrwxr-xr-x +2 root +root .* deep\n-rwx------ +1 root +root .* run it\n$/
+  )
+})
+
+test('row 45: an alias and a path take the place of the name', async () => {
+  const dockerfile = [
+    `FROM ${testImage}`,
+    'RUN cmp /run/vault/alias/deep/token /etc/npm/deep/token && ls /run/vault >/listing'
+  ]
+  const { image } = await build(
+    '--inject',
+    'npm:alias',
+    '--inject=npm:/etc/npm',
+    await contextWith({ Dockerfile: dockerfile })
+  )
+  expect(await runIn(image, 'cat /listing')).toBe('alias\n')
+})
+
+test('a later build takes from the cache what did not change, and needs no secret for that', async () => {
+  const context = await contextWith({
+    Dockerfile: [`FROM ${testImage}`, 'RUN cat /run/vault/npm/deep/token | wc -c']
+  })
+  await build('--inject', 'npm', context)
+  const { said } = await build('--inject', 'npm', context)
+  expect(said).toMatch(/CACHED/)
+})
+
+test('rows 52 to 57: the image says which boxes it expects and which it was built with, and run heeds it', async () => {
+  const context = await contextWith({
+    Dockerfile: [
+      `FROM ${testImage} AS base`,
+      'BOX npm',
+      'FROM base',
+      'BOX ["tls", \\',
+      ' "my box"]',
+      'RUN true'
+    ]
+  })
+  const { image } = await build('--inject', 'npm:token', context)
+  expect(await labelsOf(image)).toEqual({
+    'io.secretbox.boxes': '["npm","tls","my box"]',
+    'io.secretbox.built-with': '["npm"]'
+  })
+  const { stdout, stderr } = await engine.tryDocker([
+    ...['vault', 'run', '--rm', '--network', 'none', '--inject', 'npm', image],
+    ...['sh', '-c', 'ls /run/vault; ls /run/vault/npm']
+  ])
+  expect(stdout).toBe('my box\nnpm\ntls\ndeep\nrun it\n')
+  expect(stderr).toContain('box "tls", which is not injected')
+
+  const child = await build(await contextWith({ Dockerfile: [`FROM ${image}`, 'BOX db'] }))
+  expect(await labelsOf(child.image)).toMatchObject({ 'io.secretbox.boxes': '["npm","tls","my box","db"]' })
+})
+
+test('a stage that is built by --target has the hints of its own stages', async () => {
+  const context = await contextWith({
+    Dockerfile: [`FROM ${testImage} AS one`, 'BOX a', 'FROM one AS two', 'BOX b']
+  })
+  expect(await labelsOf((await build('--target', 'one', context)).image)).toEqual({
+    'io.secretbox.boxes': '["a"]'
+  })
+})
+
+test('mounts that are there already, build arguments and ONBUILD work as ever', async () => {
+  const context = await contextWith({
+    Dockerfile: [
+      `FROM ${testImage}`,
+      'ARG WORD',
+      'RUN --mount=type=tmpfs,target=/extra --mount=type=bind,target=/context \\',
+      '  # a comment',
+      '  grep /extra /proc/mounts && cat /context/file && echo "$WORD" >/word && \\',
+      '  test -s /run/vault/npm/deep/token',
+      'ONBUILD RUN echo triggered >/triggered'
+    ],
+    file: 'x'
+  })
+  const { image } = await build('--inject', 'npm', '--build-arg', 'WORD=given', context)
+  expect(await runIn(image, 'cat /word')).toBe('given\n')
+  const child = await build('--inject', 'npm', await contextWith({ Dockerfile: [`FROM ${image}`] }))
+  expect(await runIn(child.image, 'cat /triggered')).toBe('triggered\n')
+})
+
+test.each([
+  ['.dockerignore', 'Dockerfile', []],
+  ['Dockerfile.dockerignore', 'Dockerfile', []],
+  ['sub/Other.dockerignore', 'sub/Other', ['-f', 'sub/Other']]
+])('%s keeps files out of the context', async (ignoreFile, dockerfile, flags) => {
+  const context = await contextWith({
+    [dockerfile]: [`FROM ${testImage}`, 'COPY . /context', 'RUN test -s /run/vault/npm/deep/token'],
+    [ignoreFile]: 'ignored\n',
+    ignored: 'x',
+    taken: 'x'
+  })
+  const image = freshName('ignoring')
+  const words = [
+    'vault',
+    'build',
+    '--network',
+    'none',
+    '--quiet',
+    '--tag',
+    image,
+    '--inject',
+    'npm',
+    ...flags,
+    '.'
+  ]
+  await runCommand(client, words, { env: engine.env, cwd: context })
+  expect(await runIn(image, 'cd /context; ls -d taken ignored 2>/dev/null; true')).toBe('taken\n')
+})
+
+test.each([
+  ['a Dockerfile by -f -', ['-f', '-', '.'], false],
+  ['a Dockerfile as the context', ['-'], false],
+  ['an archive as the context', ['-'], true]
+])('%s is built', async (_, last, isArchive) => {
+  const context = await contextWith({
+    Dockerfile: [`FROM ${testImage}`, 'BOX db', 'RUN wc -c </run/vault/npm/deep/token >/count'],
+    file: 'x'
+  })
+  const input = isArchive
+    ? await runCommand('tar', ['-c', '-C', context, '.'])
+    : await runCommand('cat', [join(context, 'Dockerfile')])
+  const image = freshName('piped')
+  const words = ['vault', 'build', '--network', 'none', '--quiet', '--tag', image, '--inject', 'npm', ...last]
+  await runCommand(client, words, { env: engine.env, cwd: context, input })
+  expect(await runIn(image, 'cat /count')).toBe('48\n')
+  expect(await labelsOf(image)).toMatchObject({ 'io.secretbox.boxes': '["db"]' })
+})
+
+test('an image from scratch is built', async () => {
+  const context = await contextWith({
+    Dockerfile: [
+      `FROM ${testImage} AS make`,
+      'RUN wc -c </run/vault/npm/deep/token >/count',
+      'FROM scratch',
+      'BOX db',
+      'COPY --from=make /count /'
+    ]
+  })
+  const { image } = await build('--inject', 'npm', context)
+  expect(await labelsOf(image)).toMatchObject({ 'io.secretbox.boxes': '["db"]' })
+})
+
+test("a build that fails has docker's exit status and message, with the right line and without the secret", async () => {
+  const context = await contextWith({
+    Dockerfile: [
+      `FROM ${testImage}`,
+      'BOX ["a", \\',
+      '  "b"]',
+      'RUN test -s /run/vault/npm/deep/token && exit 3',
+      'BOGUS x'
+    ]
+  })
+  const wrong = await tryBuild('--inject', 'npm', context)
+  expect(wrong.code).toBe(1)
+  expect(wrong.stderr).toMatch(/line 5: unknown instruction: BOGUS|Dockerfile:5/)
+  const failing = await contextWith({
+    Dockerfile: [`FROM ${testImage}`, 'RUN test -s /run/vault/npm/deep/token && exit 3']
+  })
+  const failed = await tryBuild('--inject', 'npm', failing)
+  expect(failed.code).toBe(1)
+  expect(failed.stderr).toMatch(/exit code: 3/)
+  expect(failed.stderr).not.toContain(canary)
+})
+
+test('paths with what CSV, shells and Dockerfiles care about are given to a build', async () => {
+  const names = ['a b', 'c,d', 'e=f', '#g', ' h', 'i(j)[k]{l}', 'm;n&o|p', '!q?*', '--mount=r', '~s^t%u']
+  const tree = await contextWith(Object.fromEntries(names.map(name => [name, name])))
+  await engine.docker(['vault', 'create', 'odd, box'])
+  await engine.docker(['vault', 'add', '--recursive', 'odd, box', '.'], { cwd: tree })
+  const context = await contextWith({
+    Dockerfile: [
+      `FROM ${testImage}`,
+      'RUN cd "/run/vault/odd, box" && for f in *; do [ "$(cat "./$f")" = "$f" ] && echo "$f"; done >/names'
+    ]
+  })
+  const { image } = await build('--inject', 'odd, box', context)
+  expect((await runIn(image, 'cat /names')).trimEnd().split('\n').sort()).toEqual([...names].sort())
+})
