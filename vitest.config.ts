@@ -6,18 +6,30 @@ export default defineConfig({
       {
         test: {
           name: 'main',
-          include: ['test/{unit,store,copies,http,cli}/**/*.test.ts'],
+          include: ['test/{unit,store,copies,http,cli,daemon}/**/*.test.ts'],
           testTimeout: 30_000
         }
       },
       {
         test: {
           name: 'engine',
-          include: ['test/engine/**/*.test.ts'],
+          include: ['test/engine/*.test.ts'],
+          sequence: { groupOrder: 1 },
           globalSetup: 'test/engine/setup.ts',
           // All of these share one Engine.
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 180_000
+        }
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/engine/faults/*.test.ts'],
+          // Each has an Engine of its own, and deadlines, so nothing else runs beside these.
+          sequence: { groupOrder: 2 },
+          maxWorkers: 2,
+          testTimeout: 180_000,
           hookTimeout: 180_000
         }
       }

@@ -7,10 +7,10 @@ export interface Driver {
   /** Calls `VolumeDriver.<call>`; gives the reply, or throws with its `Err`. */
   call(call: string, body: object): Promise<Record<string, unknown>>
   /** Makes a volume of the box with the same name. */
-  createVolume(name: string): Promise<void>
+  createVolume(name: string): Promise<unknown>
   /** Mounts and gives the path of the copy. */
   mount(name: string, id: string): Promise<string>
-  unmount(name: string, id: string): Promise<void>
+  unmount(name: string, id: string): Promise<unknown>
   /** Ends its connections. */
   close(): void
 }
@@ -32,9 +32,9 @@ export function driverAt(socketPath: string, connections = Infinity): Driver {
     })
   return {
     call,
-    createVolume: async name => void (await call('Create', { Name: name, Opts: {} })),
+    createVolume: name => call('Create', { Name: name, Opts: {} }),
     mount: async (name, id) => (await call('Mount', { Name: name, ID: id }))['Mountpoint'] as string,
-    unmount: async (name, id) => void (await call('Unmount', { Name: name, ID: id })),
+    unmount: (name, id) => call('Unmount', { Name: name, ID: id }),
     close: () => agent.destroy()
   }
 }

@@ -1,0 +1,63 @@
+import type { FaultPoint } from '../../../src/fault-points.ts'
+import { mountPoints, settled, startedAtLast, unmountPoints } from './moments.ts'
+import type { FaultCase } from './stage.ts'
+
+/** The daemon dies by its own hand at a point of a container's start. */
+const crashInMount = (point: FaultPoint): FaultCase => ({
+  fault: 'plugin crashes',
+  moment: `in Mount, at ${point}`,
+  async play(stage) {
+    const starting = await stage.subject()
+    await stage.rig.orders.give(point, 'kill')
+    await settled(starting.start())
+    return [await startedAtLast(stage, starting)]
+  }
+})
+
+const crashInUnmount = (point: FaultPoint): FaultCase => ({
+  fault: 'plugin crashes',
+  moment: `in Unmount, at ${point}`,
+  async play(stage) {
+    const ending = await stage.runningSubject()
+    await stage.rig.orders.give(point, 'kill')
+    await settled(ending.stop())
+    return []
+  }
+})
+
+const throwInMount = (point: FaultPoint): FaultCase => ({
+  fault: 'Mount fails',
+  moment: `in Mount, at ${point}`,
+  async play(stage) {
+    const starting = await stage.subject()
+    await stage.rig.orders.give(point, 'throw')
+    const failed = await starting.start().then(
+      () => false,
+      () => true
+    )
+    if (!failed) throw new Error('the container started all the same')
+    return []
+  }
+})
+
+const throwInUnmount = (point: FaultPoint): FaultCase => ({
+  fault: 'Unmount fails',
+  moment: `in Unmount, at ${point}`,
+  async play(stage) {
+    const ending = await stage.runningSubject()
+    await stage.rig.orders.give(point, 'throw')
+    await settled(ending.stop())
+    // The Engine may use the same mount ID again now.
+    await ending.start()
+    await ending.stop()
+    return []
+  }
+})
+
+/** The daemon fails in the middle of a call: it dies there, or the call comes to nothing. */
+export const failureCases: readonly FaultCase[] = [
+  ...mountPoints.map(crashInMount),
+  ...unmountPoints.map(crashInUnmount),
+  ...mountPoints.map(throwInMount),
+  ...unmountPoints.map(throwInUnmount)
+]

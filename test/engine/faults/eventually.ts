@@ -1,0 +1,15 @@
+/**
+ * Asks until the answer is not null, and gives it; null when `deadlineMs` has passed. For what tells nobody when
+ * it happens: the kernel's mount tables, a process that ends.
+ */
+export async function eventually<T>(
+  question: () => Promise<T | null>,
+  deadlineMs: number
+): Promise<T | null> {
+  const deadline = Date.now() + deadlineMs
+  for (;;) {
+    const answer = await question()
+    if (answer !== null || Date.now() > deadline) return answer
+    await new Promise(resolve => setTimeout(resolve, 25))
+  }
+}

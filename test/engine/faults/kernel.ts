@@ -1,0 +1,86 @@
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Engine } from '../engine.ts'
+
+/** A mount of a copy, as a mount table shows it. */
+export interface CopyMount {
+  /** The mount ID of the copy. */
+  readonly copy: string
+  readonly device: string
+  readonly target: string
+}
+
+/** The mounts of copies that a mountinfo file names (proc_pid_mountinfo(5)). */
+export function copyMountsIn(table: string): CopyMount[] {
+  return table.split('\n').flatMap(line => {
+    const match = /^\d+ \d+ (\S+) \S+ (\S+) .*? - \S+ secretbox:([0-9a-f]+) /.exec(line)
+    return match === null ? [] : [{ device: match[1] ?? '', target: match[2] ?? '', copy: match[3] ?? '' }]
+  })
+}
+
+/** The copies that a process has mounted; none when it is gone. */
+export async function copiesOf(pid: number): Promise<CopyMount[]> {
+  return copyMountsIn(await mountTable(pid))
+}
+
+/** The first process of the container that has a directory of the host bound somewhere; null when none runs. */
+export async function containerThatBinds(directory: string): Promise<number | null> {
+  for (const name of (await readdir('/proc')).filter(entry => /^\d+$/.test(entry))) {
+    const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '')
+    if (!/^NSpid:\t\d+\t1$/m.test(status)) continue
+    const table = await mountTable(Number(name))
+    if (table.split('\n').some(line => line.split(' ')[3] === directory)) return Number(name)
+  }
+  return null
+}
+
+/** Everything that is there of the copies of one Engine's plugin, by the kernel's word alone. */
+export interface Traces {
+  /** Mounts below the Engine's root, in the host's own mount namespace. */
+  readonly onHost: readonly CopyMount[]
+  /** Mounts in the namespaces of this Engine's containers, by the pid of one process in each. */
+  readonly inContainers: ReadonlyMap<number, readonly CopyMount[]>
+  /** Names in the directory of copies. */
+  readonly directories: readonly string[]
+}
+
+/** Looks at the mount tables of all processes and at the directory below the plugin's propagated mount. */
+export async function tracesOf(engine: Engine): Promise<Traces> {
+  const inContainers = new Map<number, readonly CopyMount[]>()
+  const seen = new Set([await namespaceOf('self')])
+  for (const name of (await readdir('/proc')).filter(entry => /^\d+$/.test(entry))) {
+    const namespace = await namespaceOf(name)
+    if (namespace === null || seen.has(namespace)) continue
+    seen.add(namespace)
+    const table = await mountTable(Number(name))
+    // The plugin's own namespace shows what it mounted, at the place where it did.
+    if (!table.includes(engine.root) || table.includes(' /mnt/secretbox ')) continue
+    const mounts = copyMountsIn(table)
+    if (mounts.length > 0) inContainers.set(Number(name), mounts)
+  }
+  return {
+    onHost: copyMountsIn(await mountTable(process.pid)).filter(({ target }) =>
+      target.startsWith(`${engine.root}/`)
+    ),
+    inContainers,
+    directories: await copyDirectories(engine)
+  }
+}
+
+async function copyDirectories(engine: Engine): Promise<string[]> {
+  const plugins = join(engine.dataRoot, 'plugins')
+  const found: string[] = []
+  for (const id of (await readdir(plugins)).filter(name => /^[0-9a-f]{64}$/.test(name))) {
+    found.push(...(await readdir(join(plugins, id, 'propagated-mount')).catch(() => [])))
+  }
+  return found
+}
+
+/** The mount namespace of a process, by its inode; null when the process is gone. */
+async function namespaceOf(pid: string): Promise<string | null> {
+  return readlink(`/proc/${pid}/ns/mnt`).catch(() => null)
+}
+
+async function mountTable(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '')
+}

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { untilIn, type FaultPoint } from '../../../src/fault-points.ts'
+
+/** What the daemon is to do at a fault point. */
+export type Order = 'kill' | 'throw' | 'wait'
+
+/** The orders given to a daemon that was built with fault points. */
+export interface Orders {
+  give(point: FaultPoint, order: Order): Promise<void>
+  /** Resolves when the daemon has come to the point. Rejects when `until` settles before it does, or after half a minute. */
+  reached(point: FaultPoint, until?: Promise<unknown>): Promise<void>
+  /** Lets a daemon that waits at the point go on. */
+  release(point: FaultPoint): Promise<void>
+  /** Takes all orders back. */
+  clear(): Promise<void>
+}
+
+const reachedWithinMs = 30_000
+
+/** Orders in `directory`, which the daemon knows as SECRETBOX_FAULTS. */
+export async function ordersIn(directory: string): Promise<Orders> {
+  await mkdir(directory, { recursive: true })
+  return {
+    give: (point, order) => writeFile(join(directory, point), order),
+
+    async reached(point, until = new Promise(() => undefined)) {
+      const wasReached = (): boolean => existsSync(join(directory, `${point}.reached`))
+      const ending = new AbortController()
+      const tooLate = delay(reachedWithinMs, 'half a minute has passed', {
+        signal: ending.signal,
+        ref: false
+      })
+      const missed = Promise.race([until, tooLate])
+        .catch((error: unknown) => error)
+        .then(outcome => {
+          if (!wasReached()) throw new Error(`${point} was not reached: ${String(outcome)}`)
+        })
+      try {
+        await Promise.race([untilIn(directory, wasReached, ending.signal), missed])
+      } finally {
+        ending.abort()
+      }
+    },
+
+    release: point => rm(join(directory, point), { force: true }),
+
+    async clear() {
+      for (const name of await readdir(directory)) await rm(join(directory, name), { force: true })
+    }
+  }
+}

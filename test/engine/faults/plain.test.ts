@@ -1,0 +1,5 @@
+import { engineCases } from './cases-engine.ts'
+import { pluginCases } from './cases-plugin.ts'
+import { playTable } from './table.ts'
+
+playTable('Faults in an Engine without live-restore', {}, [...pluginCases, ...engineCases])

@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buildPlugin } from '../../../rootfs-build/plugin.ts'
+import type { Engine } from '../engine.ts'
+import { importTestImage } from '../image.ts'
+import { pluginSettings } from '../plugin.ts'
+import { startPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from '../private-engine.ts'
+import { pluginProcess } from '../processes.ts'
+import { startRegistry } from '../registry.ts'
+import { ask } from './admin.ts'
+import { eventually } from './eventually.ts'
+import { ordersIn, type Orders } from './orders.ts'
+
+/** A private Engine with a plugin that takes orders to fail. */
+export interface Rig {
+  readonly engine: PrivateEngine
+  readonly orders: Orders
+  readonly adminSocket: string
+  /** SIGKILL; the Engine starts it again at once. */
+  killPlugin(): Promise<void>
+  disablePlugin(): Promise<unknown>
+  /** `docker plugin upgrade` of the disabled plugin to another build, from a registry. */
+  upgradePlugin(): Promise<void>
+  enablePlugin(): Promise<unknown>
+  /** Resolves when the plugin serves, and not one of the pid `except`. */
+  pluginIsUp(): Promise<void>
+  /**
+   * Resolves when the plugin has served for so long that the Engine restarts it when it ends. An Engine that does
+   * not reach a plugin 500 ms after it started it tries for 12 s more and then disables it.
+   */
+  pluginIsAccepted(): Promise<void>
+  pluginPid(): Promise<number>
+  end(): Promise<void>
+}
+
+/** How long the Engine may take to have a plugin up again that ended. */
+const upWithinMs = 30_000
+
+/** Starts it with fault points in the plugin, which gets `settings`. */
+export async function startRig(
+  options: PrivateEngineOptions & { readonly settings?: readonly string[] } = {}
+): Promise<Rig> {
+  const engine = await startPrivateEngine(options)
+  const adminSocket = join(engine.pluginData, 'admin.sock')
+  const plugin = join(engine.root, 'plugin')
+  const settings = [...pluginSettings(engine), ...(options.settings ?? [])]
+  let killed: number | null = null
+  let upgrades = 0
+
+  const rig: Rig = {
+    engine,
+    adminSocket,
+    orders: await ordersIn(join(engine.pluginData, 'faults')),
+
+    pluginPid: () => pluginProcess(engine),
+
+    async killPlugin() {
+      killed = await pluginProcess(engine)
+      process.kill(killed, 'SIGKILL')
+    },
+
+    disablePlugin: () => engine.docker(['plugin', 'disable', '--force', 'secretbox']),
+    async upgradePlugin() {
+      const registry = await startRegistry(join(engine.root, `registry-${++upgrades}`))
+      try {
+        const reference = `${registry.address}/secretbox:${upgrades}`
+        // The Engine refuses a second plugin with the same files.
+        await writeFile(join(plugin, 'rootfs/tmp/upgrade'), String(upgrades))
+        await engine.docker(['plugin', 'create', reference, plugin])
+        await engine.docker(['plugin', 'push', reference])
+        await engine.docker(['plugin', 'rm', reference])
+        await engine.docker([
+          ...['plugin', 'upgrade', '--grant-all-permissions', '--skip-remote-check'],
+          ...['secretbox', reference]
+        ])
+        // Which the Engine has forgotten by that.
+        await engine.docker(['plugin', 'set', 'secretbox', ...settings])
+      } finally {
+        await registry.stop()
+      }
+    },
+
+    enablePlugin: () => engine.docker(['plugin', 'enable', 'secretbox']),
+
+    async pluginIsUp() {
+      const answer = await eventually(async () => {
+        if (killed !== null && existsSync(`/proc/${killed}`)) return null
+        const { status } = await ask(adminSocket, 'GET', '/status').catch(() => ({ status: 0 }))
+        return status === 200 || null
+      }, upWithinMs)
+      if (answer === null) throw new Error(`the plugin does not serve; see ${engine.log}`)
+    },
+
+    async pluginIsAccepted() {
+      const accepted = await eventually(async () => {
+        const pid = await pluginProcess(engine).catch(() => null)
+        if (pid === null) return null
+        // Which it writes down.
+        return (await stat(await pluginRecord(engine))).mtimeMs > (await startedAtMs(pid)) || null
+      }, upWithinMs)
+      if (accepted === null) throw new Error(`the Engine does not accept the plugin; see ${engine.log}`)
+    },
+
+    end: () => engine.stop()
+  }
+  try {
+    await buildPlugin(plugin, { faultPoints: true })
+    await importTestImage(engine)
+    await engine.docker(['plugin', 'create', 'secretbox', plugin])
+    await engine.docker(['plugin', 'set', 'secretbox', ...settings])
+    await rig.enablePlugin()
+    await rig.pluginIsUp()
+    return rig
+  } catch (error) {
+    await rig.end()
+    throw error
+  }
+}
+
+/** The file in which the Engine keeps the plugin's state. */
+async function pluginRecord(engine: Engine): Promise<string> {
+  const plugins = join(engine.dataRoot, 'plugins')
+  const id = (await readdir(plugins)).find(name => /^[0-9a-f]{64}$/.test(name))
+  return join(plugins, id ?? '', 'config.json')
+}
+
+/** When a process was started, by the clock on the wall (proc_pid_stat(5): in hundredths of a second since boot). */
+async function startedAtMs(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /s, '').split(' ')
+  const bootSeconds = Number(/^btime (\d+)$/m.exec(await readFile('/proc/stat', 'utf8'))?.[1])
+  return bootSeconds * 1000 + Number(fields[19]) * 10
+}

@@ -1,0 +1,165 @@
+import { fillBox, sampleFiles, type Files } from './boxes.ts'
+import { askJson } from './admin.ts'
+import { eventually } from './eventually.ts'
+import { tracesOf } from './kernel.ts'
+import type { Rig } from './rig.ts'
+import { createWatcher, type Watcher, type WatcherOptions } from './watcher.ts'
+
+/** Within which a copy that nobody holds must be gone, from when the plugin serves. */
+const goneWithinMs = 5000
+
+/** One case: a fault at a moment of a container's life. */
+export interface FaultCase {
+  readonly fault: string
+  readonly moment: string
+  /** Plays it and gives the containers that must have lived through it, beside the witness; all others must have ended. */
+  play(stage: Stage): Promise<readonly Watcher[]>
+}
+
+/** What became of a case; null: as it must be. A case that could not be played throws. */
+export interface Outcome {
+  readonly liveIntact: string | null
+  readonly deadGone: string | null
+  /** Of the containers that the case itself ended with, once they were removed. */
+  readonly strays: string | null
+  /** How long the slowest of the dead copies was there, from when the plugin served. */
+  readonly goneMs: number
+}
+
+/** Where cases are played, one after another: a rig, a box, and a witness that holds a copy all the time. */
+export interface Stage {
+  readonly rig: Rig
+  readonly files: Files
+  readonly box: string
+  /** A container that has run since before the case; its copy must stay as it is. */
+  witness(): Watcher
+  /** A new container of the volume; not started. */
+  subject(options?: WatcherOptions): Promise<Watcher>
+  /** As `subject`, started. */
+  runningSubject(options?: WatcherOptions): Promise<Watcher>
+  /** What there is beside the copies of these containers, once 5 s were given for it to go; null when it has gone. */
+  strays(live: readonly Watcher[]): Promise<string | null>
+  /** Says that this case ends the witness, as what kills all containers does. */
+  endsWitness(): unknown
+  /** Says that this case takes the copies of running containers out of the host's sight, as `plugin disable -f` does. */
+  orphansCopies(): unknown
+}
+
+/** Makes the box and the volume, and starts the witness. */
+export async function openStage(rig: Rig): Promise<Stage & { run(one: FaultCase): Promise<Outcome> }> {
+  const { engine } = rig
+  const box = 'db'
+  const files = sampleFiles()
+  await fillBox(rig.adminSocket, box, files)
+  await engine.docker(['volume', 'create', '--driver', 'secretbox', box])
+
+  let witness = await createWatcher(engine, box, files)
+  await witness.start()
+  /** What the case that is played has done and said so far. */
+  const now = { subjects: [] as Watcher[], endsWitness: false, orphansCopies: false }
+
+  const renewWitness = async (): Promise<void> => {
+    await witness.remove()
+    witness = await createWatcher(engine, box, files)
+    await witness.start()
+  }
+
+  const wrongLive = async (live: readonly Watcher[]): Promise<string | null> => {
+    const wrong = (await Promise.all(live.map(one => one.whatIsWrong()))).filter(found => found !== null)
+    return wrong.length === 0 ? null : wrong.join('; ')
+  }
+
+  /** Waits until there is nothing but the copies of these; what else is there after the deadline. */
+  const awaitOnly = async (live: readonly Watcher[]): Promise<{ wrong: string | null; ms: number }> => {
+    const begun = performance.now()
+    let strays: string[] = []
+    await eventually(async () => {
+      strays = await straysBeside(rig, live, now.orphansCopies)
+      return strays.length === 0 || null
+    }, goneWithinMs)
+    return {
+      wrong: strays.length === 0 ? null : strays.join('; '),
+      ms: Math.round(performance.now() - begun)
+    }
+  }
+
+  const stage: Stage = {
+    rig,
+    files,
+    box,
+    witness: () => witness,
+    async subject(options) {
+      const created = await createWatcher(engine, box, files, options)
+      now.subjects.push(created)
+      return created
+    },
+    async runningSubject(options) {
+      const created = await stage.subject(options)
+      await created.start()
+      return created
+    },
+    strays: async live => (await awaitOnly(live)).wrong,
+    endsWitness: () => (now.endsWitness = true),
+    orphansCopies: () => (now.orphansCopies = true)
+  }
+
+  return {
+    ...stage,
+    async run(one) {
+      Object.assign(now, { subjects: [], endsWitness: false, orphansCopies: false })
+      try {
+        const survivors = await one.play(stage)
+        await rig.orders.clear()
+        await rig.pluginIsUp()
+        const live = now.endsWitness ? survivors : [witness, ...survivors]
+        const dead = await awaitOnly(live)
+        const liveIntact = await wrongLive(live)
+        await rig.pluginIsAccepted()
+        await Promise.all(now.subjects.map(subject => subject.remove()))
+        const after = await awaitOnly(now.endsWitness ? [] : [witness])
+        return {
+          liveIntact,
+          deadGone: dead.wrong,
+          strays: after.wrong,
+          goneMs: Math.max(dead.ms, after.ms)
+        }
+      } finally {
+        await rig.orders.clear()
+        await Promise.all(now.subjects.map(subject => subject.remove().catch(() => undefined)))
+        if (now.endsWitness || now.orphansCopies || (await witness.pid()) === null) await renewWitness()
+      }
+    }
+  }
+}
+
+interface VolumeList {
+  readonly volumes: readonly { readonly copies: readonly { readonly mount: string }[] }[]
+}
+
+/** What is there of copies beside those that these containers hold, and what should be there of those and is not. */
+async function straysBeside(rig: Rig, live: readonly Watcher[], mayBeOrphaned: boolean): Promise<string[]> {
+  const held = (await Promise.all(live.map(one => one.copies()))).flat()
+  const devices = new Map(held.map(({ copy, device }) => [copy, device]))
+  const traces = await tracesOf(rig.engine)
+  const { volumes } = await askJson<VolumeList>(rig.adminSocket, 'GET', '/volumes/')
+  const labels = volumes.flatMap(({ copies }) => copies.map(({ mount }) => mount))
+  const strays: string[] = []
+  for (const { copy, device } of traces.onHost) {
+    if (devices.get(copy) !== device) strays.push(`mounted: ${shortened(copy)} ${device}`)
+  }
+  for (const [pid, mounts] of traces.inContainers) {
+    for (const { copy } of mounts) if (!devices.has(copy)) strays.push(`held by ${pid}: ${shortened(copy)}`)
+  }
+  for (const name of traces.directories) if (!devices.has(name)) strays.push(`directory: ${shortened(name)}`)
+  for (const label of labels) if (!devices.has(label)) strays.push(`label: ${shortened(label)}`)
+  for (const { copy } of held) {
+    if (!labels.includes(copy)) strays.push(`no label: ${shortened(copy)}`)
+    if (!mayBeOrphaned && !traces.onHost.some(mount => mount.copy === copy))
+      strays.push(`not mounted on the host: ${shortened(copy)}`)
+  }
+  return strays
+}
+
+function shortened(id: string): string {
+  return id.slice(0, 12)
+}

@@ -1,0 +1,105 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Engine } from '../engine.ts'
+import { testImage } from '../image.ts'
+import { freshName } from '../shared-engine.ts'
+import { expectedLook, lookScript, type Files } from './boxes.ts'
+import { eventually } from './eventually.ts'
+import { copiesOf, containerThatBinds, type CopyMount } from './kernel.ts'
+
+/** Hashes /secrets again and again, counts its rounds, and writes down every round in which it was not what it must be. */
+const script = `
+cd /secrets
+rounds=0
+while :; do
+  now=$(${lookScript})
+  [ "$now" = "$EXPECTED" ] || echo "round $rounds: $now" >>/report/changes
+  rounds=$((rounds + 1))
+  echo $rounds >/report/rounds
+  usleep 20000
+done`
+
+const startWithinMs = 20_000
+
+/** A container that watches its own copy. */
+export interface Watcher {
+  readonly name: string
+  /** `docker start`, again when the plugin has to be started anew before; rejects with the Engine's message. */
+  start(): Promise<unknown>
+  /** `docker stop`, which kills it at once. */
+  stop(): Promise<unknown>
+  remove(): Promise<unknown>
+  /** The pid of its first process; null when it does not run, by the kernel's word. */
+  pid(): Promise<number | null>
+  /** Its copies, as its own mount table shows them; none when it does not run. */
+  copies(): Promise<CopyMount[]>
+  /**
+   * What is wrong with its copy, or null: that it has changed in any round so far, or differs now from the box's
+   * files, byte for byte, or that the container does not run. Waits for two whole rounds from now.
+   */
+  whatIsWrong(): Promise<string | null>
+}
+
+export interface WatcherOptions {
+  /** More arguments of `docker create`. */
+  readonly more?: readonly string[]
+}
+
+/** `docker create`s a watcher of the volume, which shows a box of these files. */
+export async function createWatcher(
+  engine: Engine,
+  volume: string,
+  files: Files,
+  options: WatcherOptions = {}
+): Promise<Watcher> {
+  const name = freshName('watcher')
+  const report = join(engine.root, 'reports', name)
+  await mkdir(report, { recursive: true })
+  await writeFile(join(report, 'watch'), script)
+  await engine.docker([
+    ...['create', '--name', name, '--network', 'none', '--stop-signal', 'KILL'],
+    ...['--env', `EXPECTED=${expectedLook(files)}`],
+    ...['--mount', `type=bind,src=${report},dst=/report`],
+    ...['--mount', `type=volume,volume-driver=secretbox,src=${volume},dst=/secrets`],
+    ...(options.more ?? []),
+    ...[testImage, 'sh', '/report/watch']
+  ])
+  const pid = (): Promise<number | null> => containerThatBinds(report)
+  const rounds = async (): Promise<number> =>
+    Number(await readFile(join(report, 'rounds'), 'utf8').catch(() => 0))
+
+  const watcher: Watcher = {
+    name,
+    async start() {
+      const failure = await eventually(async () => {
+        const { code, stderr } = await engine.tryDocker(['start', name])
+        return code === 0 ? '' : stderr.includes('the Engine does not see what is mounted') ? null : stderr
+      }, startWithinMs)
+      if (failure !== '') throw new Error(failure ?? `${name} cannot be started`)
+    },
+    stop: () => engine.docker(['stop', name]),
+    remove: () => engine.docker(['rm', '--force', name]),
+    pid,
+
+    async copies() {
+      const running = await pid()
+      return running === null ? [] : copiesOf(running)
+    },
+
+    async whatIsWrong() {
+      const running = await pid()
+      if (running === null) return `${name} does not run`
+      const before = await rounds()
+      const looked = await eventually(async () => (await rounds()) >= before + 2 || null, 5000)
+      if (looked === null) return `${name} looks no more`
+      const changes = await readFile(join(report, 'changes'), 'utf8').catch(() => '')
+      if (changes !== '') return `${name} saw changes: ${changes.slice(0, 300)}`
+      for (const [path, contents] of files) {
+        const now = await readFile(`/proc/${running}/root/secrets/${path}`).catch(() => Buffer.alloc(0))
+        if (!now.equals(contents)) return `${name} has other bytes in ${path}`
+      }
+      return null
+    }
+  }
+  return watcher
+}
