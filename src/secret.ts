@@ -41,6 +41,18 @@ export class Secret {
   }
 }
 
+/**
+ * Zeroes bytes and gives their memory back now, not when the collector comes by: it counts a large buffer as a few
+ * words, and lets a hundred of them lie. What shares its memory with others is only zeroed. The bytes cannot be
+ * used afterwards.
+ */
+export function releaseBytes(bytes: Uint8Array): void {
+  if (bytes.length === 0) return
+  bytes.fill(0)
+  if (bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength)
+    bytes.buffer.transfer(0)
+}
+
 /** Runs `use` with a fresh zeroed buffer of `length` bytes and zeroes it afterwards, whatever happens. */
 export function withSecretBytes<T>(length: number, use: (bytes: Buffer) => T): T {
   const bytes = Buffer.alloc(length)

@@ -1,6 +1,7 @@
 import { on } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { SecretboxError } from '../errors.ts'
+import { releaseBytes } from '../secret.ts'
 
 /**
  * The pieces of a body as they arrived; the reader zeroes them. Iterating the stream itself joins pieces that wait
@@ -45,16 +46,17 @@ export interface Recent {
 const recentBytes = 512 << 10
 
 export function createRecent(): Recent {
-  const pieces: Buffer[] = []
+  const kept: { piece: Buffer; length: number }[] = []
   let bytes = 0
   return {
     keep(piece) {
-      pieces.push(piece)
-      bytes += piece.length
-      while (bytes - (pieces[0]?.length ?? 0) > recentBytes) bytes -= pieces.shift()?.length ?? 0
+      const { length } = piece
+      kept.push({ piece, length })
+      bytes += length
+      while (bytes - (kept[0]?.length ?? 0) > recentBytes) bytes -= kept.shift()?.length ?? 0
     },
     zero() {
-      for (const piece of pieces) piece.fill(0)
+      for (const { piece } of kept) releaseBytes(piece)
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Request, Response, RequestHandler } from 'express'
 import { z } from 'zod'
 import { quote, SecretboxError } from '../errors.ts'
-import { Secret } from '../secret.ts'
+import { releaseBytes, Secret } from '../secret.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { ChangeResult, IncomingEdit } from '../vault/change.ts'
 import { parseFilePath, parseLinkTarget, type BoxName, type FilePath } from '../vault/names.ts'
@@ -204,7 +204,7 @@ async function sendTar(
   }
 }
 
-/** Sends pieces one after another, waiting until the kernel has each, and zeroes them. Stops when the reader goes away. */
+/** Sends pieces one after another, waiting until the kernel has each, and releases them. Stops when the reader goes away. */
 async function send(
   response: Response,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
@@ -214,9 +214,12 @@ async function send(
       await new Promise<void>((resolve, reject) => {
         response.write(piece, error => (error ? reject(error) : resolve()))
       })
-    } finally {
+    } catch (error) {
+      // The memory itself may still be under way.
       piece.fill(0)
+      throw error
     }
+    releaseBytes(piece)
   }
   response.end()
 }

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { SecretboxError } from '../errors.ts'
+import { releaseBytes } from '../secret.ts'
 import type { Syscalls } from '../syscalls.ts'
 
 /** The descriptor of a connected socket; Node keeps it in its handle, and has no other way to it. Throws `unavailable` when the peer is gone. */
@@ -39,5 +40,5 @@ export function forgetfulConnection(
 
 /** Zeroes what is read once everybody has seen it: to be called when the others listen already. It also keeps the HTTP parser from reading the descriptor itself. */
 export function forgetPieces(socket: Socket): void {
-  socket.on('data', (piece: Buffer) => piece.fill(0))
+  socket.on('data', (piece: Buffer) => releaseBytes(piece))
 }

@@ -7,6 +7,7 @@ import {
   type KeyObject
 } from 'node:crypto'
 import { SecretboxError } from '../errors.ts'
+import { releaseBytes } from '../secret.ts'
 import type { Sodium } from './sodium.ts'
 
 const format = 1
@@ -53,14 +54,17 @@ export function createEnvelope(sodium: Sodium): Envelope {
         authTagLength: tagBytes
       })
       cipher.setAAD(associated, { plaintextLength: plaintext.length })
-      return Buffer.concat([
+      const body = cipher.update(plaintext)
+      const sealed = Buffer.concat([
         Buffer.of(format),
         nonce,
         commitment,
-        cipher.update(plaintext),
+        body,
         cipher.final(),
         cipher.getAuthTag()
       ])
+      releaseBytes(body)
+      return sealed
     },
 
     open(key, associated, sealed) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { SecretboxError } from '../errors.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import { Secret } from '../secret.ts'
+import { releaseBytes, Secret } from '../secret.ts'
 import type { Change, Store } from '../store/store.ts'
 import type { Box } from './boxes.ts'
 import type { Content } from './tree.ts'
@@ -13,14 +13,16 @@ export const inlineFileBytes = 16 << 10
 /** The most inline bytes of one change; beyond it even small files become blobs, so that manifests stay small. */
 export const inlineTotalBytes = 256 << 10
 
-/** Takes contents in for one change of a box. Blobs are stored at once, sealed, and marked as not yet referred to. */
+type Put = Extract<Change, { put: string }>
+
+/** Takes contents in for one change of a box. Blobs are stored on the way, sealed, and marked as not yet referred to. */
 export interface Staging {
   /**
    * Reads a file's bytes to the end. Small ones come back inline (the change owns and wipes them), others as
    * a blob. The chunks given are zeroed. Throws `too_large` as soon as the change holds more than the limit.
    */
   take(source: AsyncIterable<Uint8Array>): Promise<{ size: number; content: Content<Secret> }>
-  /** The changes to commit with the version that refers to `used`: marks go, and so do blobs that are not used. */
+  /** The changes to commit with the version that refers to `used`: what is not stored yet; marks go, and so do blobs that are not used. */
   settle(used: ReadonlySet<string>): Change[]
   /** Removes all that was staged; for a change that failed. */
   discard(): Promise<void>
@@ -32,6 +34,20 @@ export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes
   const buffer = Buffer.allocUnsafeSlow(chunkBytes)
   let inlineLeft = inlineTotalBytes
   let bytesLeft = maxBytes
+  /** Sealed, but not stored yet: a commit takes as many as fill a chunk, so that a thousand small files do not cost one each. */
+  let waiting: Put[] = []
+  let waitingBytes = 0
+
+  const storeLater = async (puts: Put[]): Promise<void> => {
+    waiting.push(...puts)
+    for (const { value } of puts) waitingBytes += value.length
+    if (waitingBytes < chunkBytes) return
+    const stored = waiting
+    waiting = []
+    waitingBytes = 0
+    await store.commit(stored)
+    for (const { value } of stored) releaseBytes(value)
+  }
 
   const storeBlob = async (
     first: Buffer,
@@ -43,12 +59,12 @@ export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes
     let size = 0
     for (let chunk = first; ; index++) {
       const key = chunkKey(box.id, blob, index)
-      const mark: Change[] =
+      const mark: Put[] =
         index === 0 ? [{ put: stagingKey(box.id, blob), value: Buffer.of(1), expect: null }] : []
       const sealed = keyring.sealForBox(box.key, blob, key, chunk)
       size += chunk.length
       chunk.fill(0)
-      await store.commit([...mark, { put: key, value: sealed, expect: null }])
+      await storeLater([...mark, { put: key, value: sealed, expect: null }])
       const next = await rest.next()
       if (next.done === true) return { size, blob }
       chunk = next.value
@@ -83,13 +99,16 @@ export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes
       }
     },
 
-    settle: used =>
-      blobs.flatMap(blob => [
+    settle: used => [
+      ...waiting,
+      ...blobs.flatMap(blob => [
         { remove: stagingKey(box.id, blob) },
         ...(used.has(blob) ? [] : [{ removeAll: blobPrefix(box.id, blob) }])
-      ]),
+      ])
+    ],
 
     async discard() {
+      waiting = []
       if (blobs.length > 0) await store.commit(this.settle(new Set()))
     }
   }
@@ -117,7 +136,7 @@ async function* inChunks(
           }
         }
       } finally {
-        piece.fill(0)
+        releaseBytes(piece)
       }
     }
     if (filled > 0) yield buffer.subarray(0, filled)
@@ -127,7 +146,7 @@ async function* inChunks(
   return undefined
 }
 
-/** A blob's bytes, chunk by chunk; each chunk is the reader's to zero. Throws `damaged` when one is missing or altered. */
+/** A blob's bytes, chunk by chunk; each chunk is the reader's to release. Throws `damaged` when one is missing or altered. */
 export async function* readBlob(
   store: Store,
   keyring: Keyring,
@@ -146,6 +165,7 @@ export async function* readBlob(
       )
     }
     const chunk = keyring.openForBox(box.key, blob, key, record.value)
+    releaseBytes(record.value)
     left -= chunk.length
     yield chunk
   }

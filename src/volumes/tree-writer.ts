@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { Secret } from '../secret.ts'
+import { releaseBytes, Secret } from '../secret.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
 import type { FilePath } from '../vault/names.ts'
 import type { Entry, Tree } from '../vault/tree.ts'
@@ -99,7 +99,7 @@ async function writeChunks(fd: number, chunks: AsyncIterable<Buffer>): Promise<v
       for (let at = 0; at < chunk.length;)
         at += (await writeAsync(fd, chunk, at, chunk.length - at)).bytesWritten
     } finally {
-      chunk.fill(0)
+      releaseBytes(chunk)
     }
   }
 }

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { format, inspect } from 'node:util'
 import pino from 'pino'
 import { expect, test } from 'vitest'
-import { Secret, withSecretBytes } from '../../src/secret.ts'
+import { releaseBytes, Secret, withSecretBytes } from '../../src/secret.ts'
 
 const text = 'correct horse battery staple'
 const printed = `[secret, ${text.length} bytes]`
@@ -67,4 +67,17 @@ test('borrowed secret bytes are zeroed when the work is done and when it fails',
     })
   expect(failing).toThrow('midway')
   expect([...seen]).toEqual(Array(8).fill(0))
+})
+
+test('released bytes are zeroed, and nothing beside them', () => {
+  const memory = Buffer.from('before SECRET after')
+  releaseBytes(memory.subarray(7, 13))
+  expect(memory.toString()).toBe('before \0\0\0\0\0\0 after')
+})
+
+test('released bytes that have memory of their own give it back', () => {
+  const bytes = Buffer.alloc(1 << 20, 7)
+  releaseBytes(bytes)
+  expect(bytes.length).toBe(0)
+  expect(() => releaseBytes(bytes)).not.toThrow()
 })
