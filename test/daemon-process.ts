@@ -52,7 +52,7 @@ export async function startDaemon(
   const adminSocket = settings['SECRETBOX_ADMIN_SOCKET'] ?? join(home, 'admin.sock')
   const pluginSocket = settings['SECRETBOX_PLUGIN_SOCKET'] ?? join(home, 'plugin.sock')
   const [program, ...args] = [...wrapper, process.execPath, entry]
-  const daemon = spawn(program ?? '', args, {
+  const daemon = spawn(program, args, {
     env: {
       PATH: process.env['PATH'],
       SECRETBOX_DATA_DIR: join(home, 'data'),
