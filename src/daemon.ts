@@ -178,24 +178,28 @@ async function pinnedVersions(store: Store, box: string): Promise<Set<number>> {
   return pinned
 }
 
+async function end(signal: string, stop: () => Promise<void>, log: Logger): Promise<void> {
+  log.info({ signal }, 'stopping')
+  try {
+    await stop()
+    process.exit(0)
+  } catch (err) {
+    log.error({ err }, 'cannot stop cleanly')
+    process.exit(1)
+  }
+}
+
 async function main(): Promise<void> {
   let log = pino({ base: null }, pino.destination({ fd: 1, sync: true }))
   try {
     const config = readConfig(process.env)
     log = pino({ base: null, level: config.logLevel }, pino.destination({ fd: 1, sync: true }))
+    // Heard from the first moment on: whoever can reach a socket may also send a signal.
+    const signalled = Promise.withResolvers<string>()
+    process.once('SIGTERM', signalled.resolve)
+    process.once('SIGINT', signalled.resolve)
     const stop = await startDaemon(config, log)
-    const end = (signal: string): void => {
-      log.info({ signal }, 'stopping')
-      stop().then(
-        () => process.exit(0),
-        (err: unknown) => {
-          log.error({ err }, 'cannot stop cleanly')
-          process.exit(1)
-        }
-      )
-    }
-    process.once('SIGTERM', end)
-    process.once('SIGINT', end)
+    void signalled.promise.then(signal => end(signal, stop, log))
   } catch (error) {
     if (isSecretboxError(error)) log.fatal({ code: error.code, hint: error.hint }, error.message)
     else log.fatal({ err: error }, 'cannot start')

@@ -5,19 +5,25 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
 import { ask } from './ask.ts'
 
 const maxBoxBytes = 2_000_000
 const tar = { 'Content-Type': 'application/x-tar' }
+const settings = { MAX_BOX_BYTES: String(maxBoxBytes), MAX_BOX_ENTRIES: '1000' }
 let daemon: Daemon
-beforeEach(async () => {
-  daemon = await startDaemon({ MAX_BOX_BYTES: String(maxBoxBytes), MAX_BOX_ENTRIES: '1000' })
-  await ask(daemon.adminSocket, { method: 'PUT', url: '/vault/db/' })
+beforeAll(async () => {
+  daemon = await startWithBox()
 })
-afterEach(() => daemon.stop())
+afterAll(() => daemon.stop())
+
+async function startWithBox(): Promise<Daemon> {
+  const started = await startDaemon(settings)
+  await ask(started.adminSocket, { method: 'PUT', url: '/vault/db/' })
+  return started
+}
 
 /**
  * Sends a request with all of its body, whatever is answered meanwhile, and then another one, on one connection.
@@ -104,7 +110,7 @@ describe('a caller who sends all of a body that is refused', () => {
 })
 
 /** How many records there are by kind, once the daemon has ended as in a crash. */
-async function recordsLeft(): Promise<Record<string, number>> {
+async function recordsLeft(daemon: Daemon): Promise<Record<string, number>> {
   await daemon.kill('SIGKILL')
   const store = await openSqliteStore(join(daemon.directory, 'data/store.db'), { create: false })
   const left: Record<string, number> = {}
@@ -119,6 +125,7 @@ describe('an upload that breaks off', () => {
     ['of a file', '/vault/db/f', {}, () => Promise.resolve(Buffer.of())],
     ['of a tree', '/vault/db/', tar, () => tarHead('f', 1_900_000)]
   ])('%s leaves nothing, and no version', async (_name, path, headers, begin) => {
+    const daemon = await startWithBox()
     const sent = httpRequest({
       socketPath: daemon.adminSocket,
       method: 'PUT',
@@ -134,10 +141,11 @@ describe('an upload that breaks off', () => {
     const { body } = await ask(daemon.adminSocket, { method: 'PUT', url: '/vault/db/other', body: 'x' })
     expect(JSON.parse(body.toString())).toMatchObject({ version: 2 })
     expect(daemon.log()).not.toContain('internal error')
-    expect(await recordsLeft()).toEqual({ blob: 0, staging: 0, manifest: 2 })
+    expect(await recordsLeft(daemon)).toEqual({ blob: 0, staging: 0, manifest: 2 })
   })
 
   test('of a tree that ends too early leaves nothing and says so', async () => {
+    const daemon = await startWithBox()
     const head = await tarHead('f', 500_000)
     const body = Buffer.concat([head, randomBytes(400_000)])
     const answer = await ask(daemon.adminSocket, { method: 'PUT', url: '/vault/db/', headers: tar, body })
@@ -146,7 +154,7 @@ describe('an upload that breaks off', () => {
       code: 'invalid',
       message: 'bad tar archive: Unexpected end of data'
     })
-    expect(await recordsLeft()).toEqual({ blob: 0, staging: 0, manifest: 1 })
+    expect(await recordsLeft(daemon)).toEqual({ blob: 0, staging: 0, manifest: 1 })
   })
 })
 

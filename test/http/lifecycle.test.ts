@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { NotStarted, removeHome, startDaemon, unmountBelow, type Daemon } from '../daemon-process.ts'
+import { openVault } from '../open-vault.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount, smallDisk } from '../tmpfs.ts'
 import { ask } from './ask.ts'
@@ -45,6 +47,18 @@ async function failure(
   const { level, code, msg, hint } = JSON.parse(lines[0] ?? '') as Record<string, unknown>
   expect(level).toBe(60)
   return { code, message: msg, ...(hint === undefined ? {} : { hint }) }
+}
+
+/** A directory that a daemon has used. */
+async function usedHome(): Promise<string> {
+  const directory = temporaryDirectory()
+  for (const name of ['data', 'key', 'made']) mkdirSync(join(directory, name))
+  // A vault needs no daemon to be begun.
+  const { close, keyFile, storeFile } = await openVault(join(directory, 'made'))
+  await close()
+  renameSync(keyFile, join(directory, 'key/key'))
+  renameSync(storeFile, join(directory, 'data/store.db'))
+  return directory
 }
 
 async function ok(daemon: Daemon, method: string, url: string, body?: string | Buffer): Promise<Buffer> {
@@ -81,6 +95,22 @@ describe('SIGTERM', () => {
 
     const again = await start({}, daemon.directory)
     expect((await ok(again, 'GET', '/vault/db/f')).length).toBe(200_000)
+  })
+
+  test('ends a daemon cleanly that has only just begun to listen', async () => {
+    const directory = temporaryDirectory()
+    const order = join(directory, 'start.listening')
+    writeFileSync(order, 'wait')
+    const ended = startDaemon({ SECRETBOX_FAULTS: directory }, directory).then(
+      daemon => daemon.ended,
+      (error: unknown) => (error instanceof NotStarted ? error.code : error)
+    )
+    const reached = `${order}.reached`
+    while (!existsSync(reached) || readFileSync(reached).length === 0)
+      await new Promise(resolve => setImmediate(resolve))
+    process.kill(Number(readFileSync(reached, 'utf8')), 'SIGTERM')
+    rmSync(order)
+    expect(await ended).toBe(0)
   })
 
   test('ends a daemon that has nothing to do, with connections that wait', async () => {
@@ -175,11 +205,10 @@ describe('a daemon does not start', () => {
     ['cut off', store => truncateSync(store, 5000), 'its contents are not what was written'],
     ['something else', store => writeFileSync(store, 'x'.repeat(5000)), 'it is not an SQLite file']
   ])('on a store that is %s', async (_name, damage, reason) => {
-    const daemon = await start()
-    await daemon.kill('SIGTERM')
-    const store = join(daemon.directory, 'data/store.db')
+    const directory = await usedHome()
+    const store = join(directory, 'data/store.db')
     damage(store)
-    expect(await failure({}, daemon.directory)).toEqual({
+    expect(await failure({}, directory)).toEqual({
       code: 'damaged',
       message: `cannot open store "${store}": ${reason}`,
       hint: 'restore the data directory from a backup, or move the file away to begin a new vault'
@@ -187,12 +216,11 @@ describe('a daemon does not start', () => {
   })
 
   test('with the key of a vault whose store is gone', async () => {
-    const daemon = await start()
-    await daemon.kill('SIGTERM')
-    rmSync(join(daemon.directory, 'data'), { recursive: true })
-    expect(await failure({}, daemon.directory)).toEqual({
+    const directory = await usedHome()
+    rmSync(join(directory, 'data'), { recursive: true })
+    expect(await failure({}, directory)).toEqual({
       code: 'conflict',
-      message: `cannot begin a new vault: "${daemon.directory}/key/key" is the key of a vault whose store is not in the data directory`,
+      message: `cannot begin a new vault: "${directory}/key/key" is the key of a vault whose store is not in the data directory`,
       hint: 'restore the data directory, or move the key file away to begin anew'
     })
   })
