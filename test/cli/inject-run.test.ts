@@ -284,6 +284,9 @@ test('rows 76 and 77: a directory is injected as a box that nobody can guess, go
     /volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=ephemeral=true,target=\/run\/vault\/my secrets,/
   )
   expect(call).toContain('target=/run/vault/x,')
+  expect(call).toMatch(
+    /io\.secretbox\.injected=\[\{"box":"ephemeral-[0-9a-f]{32}","version":2,"target":"\/run\/vault\/my secrets"\}/
+  )
   expect(await boxes()).toEqual([])
 })
 

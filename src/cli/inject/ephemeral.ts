@@ -4,17 +4,13 @@ import { parseBoxName, parseFilePath, type BoxName } from '../../vault/names.ts'
 import type { Cli } from '../cli.ts'
 import { findFiles, type OperatorFile } from '../operator-files.ts'
 import { upload } from '../upload.ts'
-import type { DirectoryInjection } from './injection.ts'
+import type { DirectoryInjection, Injection } from './injection.ts'
+
+/** A box, and where it is to appear. */
+export type Place = Pick<Injection, 'box' | 'target'>
 
 /** The volume option of such a box: the daemon destroys it with the volume (src/volumes/options.ts). */
 export const ephemeralOption = { ephemeral: 'true' } as const
-
-/** A box that is there for one container. */
-export interface EphemeralBox {
-  readonly box: BoxName
-  readonly version: number
-  readonly target: string
-}
 
 /**
  * Runs `use` with a box of a name that cannot be guessed for each directory. The daemon destroys such a box with
@@ -24,14 +20,14 @@ export interface EphemeralBox {
 export async function withEphemeralBoxes<T>(
   cli: Cli,
   directories: readonly DirectoryInjection[],
-  use: (boxes: readonly EphemeralBox[]) => Promise<T>
+  use: (boxes: readonly Place[]) => Promise<T>
 ): Promise<T> {
-  const boxes: EphemeralBox[] = []
+  const boxes: Place[] = []
   try {
     for (const { directory, target } of directories) {
       const box = parseBoxName(`ephemeral-${randomBytes(16).toString('hex')}`)
-      const { version } = await cli.api.createBox(box)
-      boxes.push({ box, version, target })
+      await cli.api.createBox(box)
+      boxes.push({ box, target })
       await fill(cli, box, directory)
     }
     return await use(boxes)

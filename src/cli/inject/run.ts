@@ -3,12 +3,12 @@ import { quote } from '../../errors.ts'
 import type { BoxName } from '../../vault/names.ts'
 import type { Cli } from '../cli.ts'
 import { command } from '../command.ts'
-import { UsageError } from '../failure.ts'
+import { exitCodes, UsageError } from '../failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
-import { ephemeralOption, withEphemeralBoxes } from './ephemeral.ts'
+import { ephemeralOption, withEphemeralBoxes, type Place } from './ephemeral.ts'
 import { imageLabels } from './image-labels.ts'
-import { parseDirectoryInjection, parseInjection, targetOf, type Injection } from './injection.ts'
+import { parseDirectoryInjection, parseInjection, targetOf } from './injection.ts'
 import { hintLabel, injectedLabel, namesInLabel } from './labels.ts'
 import { boxMount, claimsOf, emptyMount, refuseSharedTargets, type Claim } from './mount-flags.ts'
 import { runFlags } from './run-flags.ts'
@@ -62,8 +62,7 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
   const claims = [...injections, ...directories, ...claimsOf(line)]
   refuseSharedTargets(claims)
-  const lasting = await withVersions(cli, injections)
-  if (lasting === null) return
+  if ((await withVersions(cli, injections)) === null) return
 
   const docker = dockerOf(cli)
   await endingAsDocker(cli, async guard => {
@@ -71,13 +70,14 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
     if (failed !== null) return failed
     const empty = await unfulfilled(cli, image, claims)
     return withEphemeralBoxes(cli, directories, async ephemeral => {
+      const injected = await withVersions(cli, [...injections, ...ephemeral])
+      if (injected === null) return { code: exitCodes.failed, signal: null }
       const driver = cli.env['SECRETBOX_DRIVER'] || 'secretbox'
       const mounts = [
-        ...lasting.map(({ box, target }) => boxMount(driver, box, target)),
+        ...injections.map(({ box, target }) => boxMount(driver, box, target)),
         ...ephemeral.map(({ box, target }) => boxMount(driver, box, target, ephemeralOption)),
         ...empty.map(emptyMount)
       ]
-      const injected = [...lasting, ...ephemeral]
       const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
       const rest = [...wordsWithout(line, ['inject', 'inject-dir']), ...line.operands]
       const missed = guard.missed()
@@ -95,12 +95,12 @@ interface Injected {
 }
 
 /** The boxes with their newest versions. Those that are missing are told; null when any is. */
-async function withVersions(cli: Cli, injections: readonly Injection[]): Promise<Injected[] | null> {
+async function withVersions(cli: Cli, places: readonly Place[]): Promise<Injected[] | null> {
   const found: Injected[] = []
-  await cli.each(injections, async ({ box, target }) => {
+  await cli.each(places, async ({ box, target }) => {
     found.push({ box, version: (await cli.api.versions(box)).at(-1)?.version, target })
   })
-  return found.length === injections.length ? found : null
+  return found.length === places.length ? found : null
 }
 
 /** Has docker pull the image when docker would: what an image asks for is written in it. Gives the ending of a pull that failed. */
