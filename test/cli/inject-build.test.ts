@@ -288,6 +288,15 @@ test.each([
   }
 )
 
+test('a docker that does not read the archive to its end has the last word', async () => {
+  const where = await context({ Dockerfile: dockerfile, large: 'x'.repeat(4 << 20) })
+  const input = execFileSync('tar', ['-C', where, '-c', '.'], { maxBuffer: 16 << 20 })
+  const { env } = await standIns(oldDocker('head -c 100 >/dev/null; exit 4'))
+  expect(await run(['build', '-'], { env, input })).toEqual(
+    expect.objectContaining({ code: 4, stdout: '', stderr: '' })
+  )
+})
+
 test('what lies at a URL is fetched here', async () => {
   const server = createServer((request, response) => {
     if (request.url === '/none') response.statusCode = 404

@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { createGunzip } from 'node:zlib'
-import { pack, type Pack } from 'tar-stream'
+import type { Pack } from 'tar-stream'
 import { quote, SecretboxError } from '../../errors.ts'
 import { drained } from '../drained.ts'
-import { entriesOf } from '../tar-in.ts'
+import { entriesOf, type TarEntry } from '../tar-in.ts'
+import { packed } from '../tar-pack.ts'
 
 /** What came as a build context: an archive that can be read here, one that cannot, or no archive at all. */
 export type ContextKind = 'tar' | 'gzip' | 'other' | 'text'
@@ -47,40 +48,33 @@ export async function readFromArchive(archive: string, kind: ContextKind, name: 
 }
 
 /** The archive, uncompressed, with other bytes for one of its files. */
-export async function* withReplaced(
+export function withReplaced(
   archive: string,
   kind: ContextKind,
   name: string,
   bytes: Buffer
 ): AsyncGenerator<Buffer> {
-  const tar = pack()
-  const filled = fill(tar, archive, kind, name, bytes).then(
-    () => tar.finalize(),
-    (error: unknown) => tar.destroy(error as Error)
-  )
-  for await (const chunk of tar) yield chunk as Buffer
-  await filled
+  return packed(async tar => {
+    for await (const entry of entriesOf(plain(archive, kind))) {
+      if (tar.destroyed) return
+      const { header } = entry
+      if (header.type === 'file' && isNamed(header.name, name)) {
+        entry.resume()
+        tar.entry({ ...header, size: bytes.length }, bytes)
+      } else await copyEntry(tar, entry)
+    }
+  })
 }
 
-async function fill(
-  tar: Pack,
-  archive: string,
-  kind: ContextKind,
-  name: string,
-  bytes: Buffer
-): Promise<void> {
-  for await (const entry of entriesOf(plain(archive, kind))) {
-    if (tar.destroyed) return
-    const { header } = entry
-    if (header.type === 'file' && isNamed(header.name, name)) {
-      entry.resume()
-      tar.entry({ ...header, size: bytes.length }, bytes)
-      continue
-    }
-    const sink = tar.entry(header)
-    for await (const chunk of entry) if (!sink.write(chunk)) await drained(sink)
-    sink.end(null)
+async function copyEntry(tar: Pack, entry: TarEntry): Promise<void> {
+  const sink = tar.entry(entry.header)
+  // When the tar is broken off its open entry fails, too; the tar's reader is the one to be told.
+  sink.on('error', () => undefined)
+  for await (const chunk of entry) {
+    if (!sink.write(chunk)) await drained(sink)
+    if (sink.destroyed) return
   }
+  sink.end(null)
 }
 
 function plain(archive: string, kind: ContextKind): AsyncIterable<Buffer> {
