@@ -20,7 +20,6 @@ export function probeMemory(directory: string, syscalls: Pick<Syscalls, 'mount' 
     mkdirSync(probe, { recursive: true, mode: 0o700 })
     // Files of copies have the modes that containers need; it is this directory that keeps others out.
     chmodSync(directory, 0o700)
-    clearMounts(probe, syscalls)
   } catch (cause) {
     throw new SecretboxError(
       'unavailable',
@@ -29,6 +28,7 @@ export function probeMemory(directory: string, syscalls: Pick<Syscalls, 'mount' 
     )
   }
   try {
+    clearMounts(probe, syscalls)
     if (mounts(probe, syscalls)) return 'tmpfs with noswap'
     return hostHasSwap() ? 'ramfs' : 'tmpfs on a host without swap'
   } finally {
@@ -36,12 +36,12 @@ export function probeMemory(directory: string, syscalls: Pick<Syscalls, 'mount' 
   }
 }
 
-function clearMounts(path: string, syscalls: Pick<Syscalls, 'umount'>): void {
+function clearMounts(probe: string, syscalls: Pick<Syscalls, 'umount'>): void {
   try {
-    for (;;) syscalls.umount(path, UmountFlag.detach | UmountFlag.noFollow)
+    for (;;) syscalls.umount(probe, UmountFlag.detach | UmountFlag.noFollow)
   } catch (error) {
     // EINVAL: it is no mount point (umount(2)).
-    if (errnoOf(error) !== 'EINVAL') throw error
+    if (errnoOf(error) !== 'EINVAL') throw cannotMount(probe, error)
   }
 }
 
@@ -50,13 +50,17 @@ function mounts(probe: string, syscalls: Pick<Syscalls, 'mount' | 'umount'>): bo
     syscalls.mount('secretbox', probe, 'tmpfs', copyFlags, 'size=4096,noswap')
   } catch (cause) {
     if (errnoOf(cause) === 'EINVAL') return false
-    throw new SecretboxError('unavailable', `cannot mount a tmpfs on ${quote(probe)}: ${reasonOf(cause)}`, {
-      hint: 'the daemon needs root and CAP_SYS_ADMIN',
-      cause
-    })
+    throw cannotMount(probe, cause)
   }
   syscalls.umount(probe, UmountFlag.detach)
   return true
+}
+
+function cannotMount(probe: string, cause: unknown): SecretboxError {
+  return new SecretboxError('unavailable', `cannot mount a tmpfs on ${quote(probe)}: ${reasonOf(cause)}`, {
+    hint: 'the daemon needs root and CAP_SYS_ADMIN',
+    cause
+  })
 }
 
 function hostHasSwap(): boolean {

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { NotStarted, removeHome, startDaemon, unmountBelow, type Daemon } from '../daemon-process.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { openVault } from '../open-vault.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount, smallDisk } from '../tmpfs.ts'
@@ -34,9 +35,10 @@ async function start(settings: NodeJS.ProcessEnv = {}, directory?: string): Prom
 /** How a daemon ends that cannot start: with status 1 and one line that says why. */
 async function failure(
   settings: NodeJS.ProcessEnv,
-  directory = temporaryDirectory()
+  directory = temporaryDirectory(),
+  wrapper: readonly string[] = []
 ): Promise<Record<string, unknown>> {
-  const error: unknown = await startDaemon(settings, directory).then(
+  const error: unknown = await startDaemon(settings, directory, wrapper).then(
     () => null,
     (thrown: unknown) => thrown
   )
@@ -280,6 +282,18 @@ describe.skipIf(cannotMount)('on a read-only disk (takes root)', () => {
   })
 })
 
+describe.skipIf(cannotMount)('without the right to mount (takes root)', () => {
+  test('a daemon does not start, and says what it needs', async () => {
+    const directory = temporaryDirectory()
+    const withoutMounting = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin']
+    expect(await failure({}, directory, withoutMounting)).toEqual({
+      code: 'unavailable',
+      message: `cannot mount a tmpfs on "${directory}/copies/.probe": the system does not permit it`,
+      hint: 'the daemon needs root and CAP_SYS_ADMIN'
+    })
+  })
+})
+
 describe.skipIf(cannotMount)('on a disk that is full (takes root)', () => {
   test('what cannot be stored is refused and leaves nothing; reading, mounting and removing go on', async () => {
     const disk = smallDisk(40 << 20)
@@ -321,6 +335,25 @@ describe.skipIf(cannotMount)('on a disk that is full (takes root)', () => {
     const again = await start({}, disk.directory)
     expect(JSON.parse((await ok(again, 'GET', '/vault/')).toString())).toEqual({ boxes: [] })
   })
+})
+
+test('a label that is damaged does not keep a volume from being told of', async () => {
+  const daemon = await start()
+  const driver = async (method: string, body: unknown): Promise<unknown> => {
+    const call = { method: 'POST', url: `/VolumeDriver.${method}`, body: JSON.stringify(body) }
+    return JSON.parse((await ask(daemon.pluginSocket, call)).body.toString())
+  }
+  await ok(daemon, 'PUT', '/vault/db/')
+  expect(await driver('Create', { Name: 'db' })).toEqual({})
+  await daemon.kill('SIGTERM')
+  const store = await openSqliteStore(join(daemon.directory, 'data/store.db'), { create: false })
+  await store.commit([{ put: 'copy/db/x', value: Buffer.from('garbage') }])
+  await store.close()
+  await start({}, daemon.directory)
+  expect(await driver('Get', { Name: 'db' })).toMatchObject({
+    Volume: { Name: 'db', Status: { Copies: [] } }
+  })
+  expect(await driver('List', {})).toMatchObject({ Volumes: [{ Name: 'db' }] })
 })
 
 test('what a daemon makes is for root alone, and an existing directory keeps its mode', async () => {
