@@ -7,12 +7,13 @@ import { startDaemon, type Daemon } from '../daemon-process.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { ask } from './ask.ts'
 
+const settings = { SECRETBOX_DOCKER_SOCKET: '/nonexistent/docker.sock', MAX_VERSIONS: '4' }
 let daemon: Daemon
 let count = 0
 /** A name that no other test uses. */
 let name: string
 beforeAll(async () => {
-  daemon = await startDaemon({ SECRETBOX_DOCKER_SOCKET: '/nonexistent/docker.sock' })
+  daemon = await startDaemon(settings)
 })
 afterAll(() => daemon.stop())
 beforeEach(() => {
@@ -321,6 +322,36 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
       await call('Unmount', { Name: volume, ID: one })
   })
 
+  test('of a volume that stays at a version finds it, however many came after it', async () => {
+    await makeBox(name, 'kept')
+    await call('Create', { Name: name, Opts: { version: '2' } })
+    for (let i = 0; i < 8; i++) await admin('PUT', `/vault/${name}/pw`, `${i}`)
+    const { body } = await ask(daemon.adminSocket, { method: 'GET', url: `/versions/${name}/` })
+    const { versions } = JSON.parse(body.toString()) as { versions: { version: number }[] }
+    expect(versions.map(({ version }) => version)).toEqual([2, 8, 9, 10])
+    expect(readFileSync(join(await mount(name, id()), 'pw'), 'utf8')).toBe('kept')
+    await call('Unmount', { Name: name, ID: id() })
+  })
+
+  test('and all that leads to it are in the audit', async () => {
+    await makeBox(name)
+    await call('Create', { Name: name })
+    await mount(name, id())
+    await call('Unmount', { Name: name, ID: id() })
+    await call('Remove', { Name: name })
+    const { body } = await ask(daemon.adminSocket, { method: 'GET', url: '/audit?limit=6' })
+    const { entries } = JSON.parse(body.toString()) as { entries: Record<string, unknown>[] }
+    const engine = { kind: 'engine' }
+    expect(entries.toReversed()).toMatchObject([
+      { action: 'box.inspect', caller: engine, box: name },
+      { action: 'volume.create', caller: engine, volume: name, box: name },
+      { action: 'box.mount', caller: engine, volume: name, box: name, version: 2, mount: id() },
+      { action: 'copy.wipe', caller: engine, volume: name, mount: id() },
+      { action: 'volume.remove', caller: engine, volume: name },
+      { action: 'audit.read', caller: { kind: 'user', uid: 0 } }
+    ])
+  })
+
   test('fails when the box was destroyed since, and Get still answers', async () => {
     await makeBox(name)
     await call('Create', { Name: name })
@@ -434,7 +465,7 @@ describe.skipIf(cannotMount)('while the vault is sealed (takes root)', () => {
     const [key, away] = [join(directory, 'key/key'), join(directory, 'away')]
     await daemon.kill('SIGTERM')
     renameSync(key, away)
-    daemon = await startDaemon({ SECRETBOX_DOCKER_SOCKET: '/nonexistent/docker.sock' }, directory)
+    daemon = await startDaemon(settings, directory)
 
     const sealed = `the vault is sealed: there is no key file "${key}"`
     const hint = 'put the key file back; the vault opens by itself when it is there'
