@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { syncDirectory } from '../durable.ts'
-import { quote, SecretboxError } from '../errors.ts'
+import { errnoOf, quote, SecretboxError } from '../errors.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
 import type { Change, Store, StoredRecord } from './store.ts'
 
@@ -38,20 +38,30 @@ export async function openSqliteStore(path: string, options: { create: boolean }
  */
 async function createDatabase(path: string): Promise<void> {
   const draft = `${path}${draftMark}${process.pid}`
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(draft + suffix, { force: true })
-  writeFileSync(draft, '', { flag: 'wx', mode: 0o600 })
-  openDatabase(draft).close()
+  removeDraft(draft)
   try {
+    writeFileSync(draft, '', { flag: 'wx', mode: 0o600 })
+    openDatabase(draft).close()
     await link(draft, path)
-  } catch {
-    // Another process was first, or the file system knows no links.
-    if (!existsSync(path)) await rename(draft, path)
+  } catch (error) {
+    // Another process was first, and has cleared our draft away as one that a crash left; or there are no links here.
+    if (!existsSync(path)) {
+      if (!linkless.has(errnoOf(error) ?? '')) throw error
+      await rename(draft, path)
+    }
+  } finally {
+    removeDraft(draft)
   }
-  rmSync(draft, { force: true })
   await syncDirectory(dirname(path))
 }
 
 const draftMark = '.new.'
+/** What link(2) says on a file system that knows no links. */
+const linkless: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
+function removeDraft(draft: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(draft + suffix, { force: true })
+}
 
 /** What crashes left; whoever is building a store right now finds ours instead. */
 function removeDrafts(path: string): void {

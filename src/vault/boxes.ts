@@ -92,7 +92,7 @@ export function addVersion(
 ): { box: Box; changes: Change[]; dropped: number[] } {
   const newest: VersionInfo = {
     version: (box.versions.at(-1)?.version ?? 0) + 1,
-    created: new Date().toISOString(),
+    created: box.versions.length === 0 ? box.created : new Date().toISOString(),
     files: tree.size,
     bytes: bytesOf(tree)
   }
