@@ -1,9 +1,11 @@
-import { Argument, type Command } from 'commander'
+import type { Command } from 'commander'
+import { quote } from '../errors.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { bashScript } from './completion-bash.ts'
 import { fishScript } from './completion-fish.ts'
 import { zshScript } from './completion-zsh.ts'
+import { UsageError } from './failure.ts'
 
 const scripts = { bash: bashScript, fish: fishScript, zsh: zshScript } as const
 
@@ -14,6 +16,12 @@ export function completion(cli: Cli): Command {
     'source <($ completion zsh)',
     '$ completion fish | source'
   ])
-    .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(scripts)))
-    .action((shell: keyof typeof scripts) => void cli.stdout.write(scripts[shell]))
+    .argument('<shell>', Object.keys(scripts).join(', '), scriptFor)
+    .action((script: string) => void cli.stdout.write(script))
+}
+
+function scriptFor(shell: string): string {
+  const script = Object.entries(scripts).find(([name]) => name === shell)?.[1]
+  if (script !== undefined) return script
+  throw new UsageError(`unknown shell ${quote(shell)}`, `known: ${Object.keys(scripts).join(', ')}`)
 }

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander'
+import { CommanderError, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { errnoOf } from '../errors.ts'
 import { complete, completionLines } from './complete.ts'
@@ -31,13 +31,23 @@ async function main(): Promise<number> {
     const [first = '--help', ...rest] = invocation.args
     if (first === '__complete' || first === '__completeNoDesc') {
       stdout.write(completionLines(await complete(program, api, rest), { meanings: first === '__complete' }))
-    } else await program.parseAsync([first, ...rest], { from: 'user' })
+    } else {
+      await program.parseAsync(commandLineOf(program, [first, ...rest]), { from: 'user' })
+    }
     return cli.exitCode()
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
     stderr.write(errorLines(error))
     return exitCodeOf(error)
   }
+}
+
+// `help` is ours: commander's answers to an unknown command with all the help there is, and with no error.
+function commandLineOf(program: Command, args: readonly string[]): readonly string[] {
+  const [first, about] = args
+  if (first !== 'help' || about === undefined) return args
+  const known = program.commands.some(each => each.name() === about || each.aliases().includes(about))
+  return known ? [about, '--help'] : [about]
 }
 
 // Whoever reads our output may stop at any time: that is no failure worth a word.

@@ -38,7 +38,8 @@ export async function* findFiles(
       yield found
       return
     }
-    if (!recursive) throw cannotAdd(source, 'it is a directory', 'add -r to take it with everything in it')
+    if (!recursive)
+      throw cannotAdd(source, 'it is a directory', '-r (recursive) takes it with everything in it')
     // The box's root is there already and keeps its mode.
     if (path !== '') yield found
     for (const name of await namesIn(source, refuse)) {

@@ -22,29 +22,14 @@ import { status } from './status.ts'
 import { usedBy } from './used-by.ts'
 import { versions } from './versions.ts'
 
-const commands = [
-  create,
-  destroy,
-  add,
-  put,
-  remove,
-  list,
-  read,
-  edit,
-  cp,
-  inspect,
-  versions,
-  diff,
-  rollback,
-  usedBy,
-  run,
-  createContainer,
-  build,
-  status,
-  reconcile,
-  audit,
-  completion
-]
+/** The commands, in the order and under the headings that help shows. */
+const commands = {
+  'Boxes:': [create, destroy, list, inspect],
+  'Files in boxes:': [add, put, read, edit, remove, cp],
+  'Versions of boxes:': [versions, diff, rollback],
+  'Containers and images:': [run, createContainer, build, usedBy],
+  'The daemon:': [status, audit, reconcile]
+} as const
 
 /** What the plugin says of itself, in `docker --help` and in its own. */
 export const description = 'Keep secrets in encrypted boxes and give them to containers'
@@ -63,11 +48,20 @@ export function programFor(cli: Cli, version: string): Command {
     .usage('COMMAND')
     .enablePositionalOptions()
     .configureOutput(output)
+    // The names alone, as docker has it: with their arguments they leave no room for what they do.
+    .configureHelp({ subcommandTerm: command => command.name() })
     .addHelpText('after', `\nSee "${cli.name} COMMAND --help" for more on a command.`)
-  for (const define of commands) {
+  const addCommand = (define: (cli: Cli) => Command) => {
     const command = define(cli).configureOutput(output)
     program.addCommand(rejecting(command, `${cli.name} ${command.name()} --help`))
   }
+  for (const [heading, group] of Object.entries(commands)) {
+    program.commandsGroup(heading)
+    for (const define of group) addCommand(define)
+  }
+  program.commandsGroup('More:')
+  addCommand(completion)
+  program.helpCommand('help [command]', 'Show the help of a command')
   return rejecting(program, `${cli.name} --help`)
 }
 
@@ -75,7 +69,12 @@ export function programFor(cli: Cli, version: string): Command {
 function rejecting(command: Command, help: string): Command {
   return command.exitOverride((error: CommanderError) => {
     if (error.exitCode === 0) throw error
-    const [message = '', guess] = error.message.replace(/^error: /, '').split('\n')
-    throw new UsageError(message, guess === undefined ? `see: ${help}` : guess.replace(/^\((.*)\)$/, '$1'))
+    const [said = '', guess] = error.message.replace(/^error: /, '').split('\n')
+    const [given, taken] = [command.args.length, command.registeredArguments.length]
+    const message =
+      error.code === 'commander.excessArguments'
+        ? `too many arguments: "${command.name()}" takes ${taken}, not ${given}`
+        : said.replace(/'([^']*)'/g, '"$1"')
+    throw new UsageError(message, guess?.replace(/^\(D(.*)\)$/, 'd$1') ?? `see: ${help}`)
   })
 }

@@ -43,7 +43,7 @@ async function readOne(cli: Cli, { box, path }: Address, options: ReadOptions): 
 }
 
 const root = parseFilePath('')
-const recursiveHint = 'read -r to read all files below it'
+const recursiveHint = '-r (recursive) takes it with everything in it'
 
 async function* bytesOf({ tar, body }: Contents): AsyncGenerator<Buffer> {
   if (!tar) {

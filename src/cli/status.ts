@@ -26,7 +26,7 @@ export function status(cli: Cli): Command {
 // Whatever the daemon tells is shown, so that a newer one can tell more.
 function linesOf(values: Readonly<Record<string, unknown>>, prefix: string): string[][] {
   return Object.entries(values).flatMap(([key, value]) => {
-    const name = prefix + key
+    const name = prefix + key.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
     if (typeof value !== 'object' || value === null) return [[`${name}:`, valueText(value)]]
     return linesOf(value as Record<string, unknown>, `${name} `)
   })

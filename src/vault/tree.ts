@@ -175,7 +175,7 @@ export function bytesOf(tree: Tree<unknown>): number {
 
 function isDirectory(action: string, path: FilePath): SecretboxError {
   return new SecretboxError('invalid', `cannot ${action} ${quote(path)}: it is a directory`, {
-    hint: 'ask for it recursively'
+    hint: '-r (recursive) takes it with everything in it'
   })
 }
 

@@ -113,7 +113,8 @@ test('row 27: a directory without --recursive is an error, and the others are ad
   await writeFile(join(cwd, 'file'), '')
   expect(await run(['add', 'box', 'dir', 'file'], { cwd })).toMatchObject({
     code: 1,
-    stderr: 'error: cannot add "dir": it is a directory\nhint: add -r to take it with everything in it\n'
+    stderr:
+      'error: cannot add "dir": it is a directory\nhint: -r (recursive) takes it with everything in it\n'
   })
   expect(await entries()).toEqual(['file|file|0644'])
 })

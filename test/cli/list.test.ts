@@ -126,6 +126,7 @@ test('status tells whether the vault is unsealed and what it holds', async () =>
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toMatch(/^sealed: +false$/m)
   expect(stdout).toMatch(/^boxes: +3$/m)
+  expect(stdout).toMatch(/^limits max box bytes: +134217728$/m)
   expect(await run(['status', '--format', '{{.boxes}} {{.sealed}}'])).toMatchObject(done('3 false\n'))
   expect(JSON.parse((await run(['status', '--format', 'json'])).stdout)).toMatchObject({
     boxes: 3,

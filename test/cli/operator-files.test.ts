@@ -77,6 +77,6 @@ test('devices, missing files and directories without "recursive" are told', asyn
     `cannot add "${directory}/x": no such file or directory`
   ])
   expect((await find(directory, 'd', false))[1]).toEqual([
-    `cannot add "${directory}": it is a directory (add -r to take it with everything in it)`
+    `cannot add "${directory}": it is a directory (-r (recursive) takes it with everything in it)`
   ])
 })

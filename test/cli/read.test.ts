@@ -61,7 +61,7 @@ test('row 39: what is missing is an error, and the rest is read', async () => {
     stderr:
       'error: no such box "none"\nhint: create it with: docker vault create none\n' +
       'error: cannot read "nothing": no such file in the box\n' +
-      'error: cannot read "box:": it is a directory\nhint: read -r to read all files below it\n' +
+      'error: cannot read "box:": it is a directory\nhint: -r (recursive) takes it with everything in it\n' +
       'error: bad box name "a/b": it contains "/"\n' +
       'hint: a name is 1 to 255 bytes of UTF-8 without "/", ":" or control characters\n'
   })
@@ -71,7 +71,8 @@ test('row 40: a directory is an error unless --recursive, which reads all below 
   expect(await run(['read', 'box:dir', 'box:text'])).toMatchObject({
     code: 1,
     stdout: 'text\n',
-    stderr: 'error: cannot read "dir": it is a directory\nhint: ask for it recursively\n'
+    stderr:
+      'error: cannot read "dir": it is a directory\nhint: -r (recursive) takes it with everything in it\n'
   })
   expect(await run(['read', '-r', 'box:dir'])).toMatchObject(done('ABC'))
   expect(await run(['read', '--recursive', 'box:link', 'box:text'])).toMatchObject(done('ABCtext\n'))

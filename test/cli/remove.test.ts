@@ -36,7 +36,8 @@ test('row 30: a missing path is an error, and the others are removed', async () 
 test('row 31: a directory is an error, and the others are removed, unless --recursive', async () => {
   expect(await run(['remove', 'box', 'dir', 'a'])).toMatchObject({
     code: 1,
-    stderr: 'error: cannot remove "dir": it is a directory\nhint: ask for it recursively\n'
+    stderr:
+      'error: cannot remove "dir": it is a directory\nhint: -r (recursive) takes it with everything in it\n'
   })
   expect(await run(['remove', '-r', 'box', 'dir', 'b'])).toMatchObject(done())
   expect(await paths()).toEqual(['"two\\nlines"'])

@@ -25,6 +25,14 @@ test('put asks at a terminal, shows nothing of what is typed, and stores the lin
   expect(await run(['read', 'box:pw'])).toMatchObject(done('hunter2ß'))
 })
 
+test('read ends the last line at a terminal, and nowhere else', async () => {
+  await run(['put', 'box', 'bare'], { input: 'one' })
+  await run(['put', 'box', 'ended'], { input: 'two\n' })
+  await run(['put', 'box', 'nil'], { input: '' })
+  expect(await start('read box:bare box:ended box:nil').ended).toEqual({ code: 0, screen: 'one\ntwo\n' })
+  expect(await run(['read', 'box:bare', 'box:ended'])).toMatchObject(done('onetwo\n'))
+})
+
 test('put stores a line that was begun anew with Ctrl-U and ended with Ctrl-D', async () => {
   const terminal = start('put box anew')
   await terminal.type('(not shown): ', 'wrong\u0015right\u0004')

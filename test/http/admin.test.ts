@@ -183,7 +183,7 @@ describe('a file', () => {
         status: 400,
         code: 'invalid',
         message: `cannot ${method === 'GET' ? 'read' : 'remove'} "d": it is a directory`,
-        hint: 'ask for it recursively'
+        hint: '-r (recursive) takes it with everything in it'
       })
     }
     await ok('DELETE', `/vault/${box}/d?recursive=1`)
@@ -260,7 +260,7 @@ describe('changes', () => {
           path: 'd',
           code: 'invalid',
           message: 'cannot remove "d": it is a directory',
-          hint: 'ask for it recursively'
+          hint: '-r (recursive) takes it with everything in it'
         },
         { path: 'a\0', code: 'invalid', message: 'bad path "a\\u0000": it contains a NUL byte' }
       ]
