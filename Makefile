@@ -37,7 +37,7 @@ demo-packages:
 	@test/engine/packages openssl
 
 test-packages:
-	@test/engine/packages docker-compose docker-registry zsh fish
+	@test/engine/packages docker-compose docker-registry strace zsh fish
 
 bench-packages:
 	@test/engine/packages
