@@ -15,7 +15,12 @@ const tar = 'application/x-tar'
 let daemon: Daemon
 beforeEach(async () => {
   // As in the plugin: memory that is given back to the C library is overwritten.
-  daemon = await startDaemon({ MALLOC_PERTURB_: '165', MAX_BOX_BYTES: String(8 << 20), LOG_LEVEL: 'trace' })
+  daemon = await startDaemon({
+    MALLOC_PERTURB_: '165',
+    MAX_BOX_BYTES: String(8 << 20),
+    MAX_BOX_ENTRIES: '20',
+    LOG_LEVEL: 'trace'
+  })
   await call('PUT', '/vault/db/')
 })
 afterEach(() => daemon.stop())
@@ -142,9 +147,11 @@ describe('a secret that went through the daemon is not in its memory afterwards,
       'below a file',
       'cut off',
       'no box',
-      'no body'
+      'no body',
+      'too many'
     )
     const large = 9 << 20
+    const many = Array.from({ length: 40 }, (_, i) => `f${i}`)
     const tree = { 'Content-Type': tar }
     const refusals: [way: string, answer: Promise<Answer>][] = [
       ['too large', call('PUT', '/vault/db/f', contents(all['too large'], large))],
@@ -161,6 +168,15 @@ describe('a secret that went through the daemon is not in its memory afterwards,
           tree
         )
       ],
+      [
+        'too many',
+        call(
+          'PUT',
+          '/vault/db/',
+          await archiveOf(Object.fromEntries(many.map(name => [name, contents(all['too many'], 500)]))),
+          tree
+        )
+      ],
       ['no box', call('PUT', '/vault/none/f', contents(all['no box'], 300_000))],
       ['no body', call('PUT', '/vault/other/', contents(all['no body'], 300_000))]
     ]
@@ -169,7 +185,7 @@ describe('a secret that went through the daemon is not in its memory afterwards,
       'PUT',
       '/vault/db/',
       await archiveOf({
-        ['x'.repeat(256)]: contents(all['bad path'], 300_000),
+        ['x'.repeat(256)]: contents(all['bad path'], 2_000_000),
         f: Buffer.from('x'),
         'f/below': contents(all['below a file'])
       }),
