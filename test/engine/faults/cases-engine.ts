@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { FaultPoint } from '../../../src/fault-points.ts'
 import { testImage } from '../image.ts'
 import { eventually } from './eventually.ts'
-import { onlyLong } from './length.ts'
+import { onlyLong } from '../../length.ts'
 import {
   afterUnmount,
   beforeMount,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { FaultPoint } from '../../../src/fault-points.ts'
 import { ask, askJson } from './admin.ts'
 import { fillBox } from './boxes.ts'
-import { onlyLong } from './length.ts'
+import { onlyLong } from '../../length.ts'
 import {
   afterUnmount,
   beforeUnmount,

@@ -1,0 +1,71 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Secret } from '../../src/secret.ts'
+import { allVolumes, labelsOf } from '../../src/volumes/volume-records.ts'
+import { openVault, root, type OpenVault } from '../open-vault.ts'
+import type { Image } from './power-cuts-disk.ts'
+import { digestOf, maxVersions, type Expected } from './power-cuts-workload.ts'
+
+/** A thousand of these are written and flushed: not on a disk, if that can be spared. */
+const memory = '/dev/shm'
+
+/**
+ * Opens what a power cut has left with the real code and compares it with the states that it may be in: null when
+ * it is one of them, wholly; otherwise what is wrong. Afterwards a change must work.
+ */
+export async function whatIsWrongWith(image: Image, allowed: readonly Expected[]): Promise<string | null> {
+  const directory = mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'secretbox-cut-'))
+  try {
+    mkdirSync(join(directory, 'vault'), { mode: 0o700 })
+    for (const [name, contents] of image)
+      writeFileSync(join(directory, 'vault', name), contents, { mode: 0o600 })
+    const vault = await openVault(join(directory, 'vault'), { limits: { maxVersions } })
+    try {
+      if (vault.sealing.isSealed()) return `the vault is sealed: ${vault.sealing.reason() ?? ''}`
+      const found = JSON.stringify(await describe(vault))
+      if (!allowed.some(state => JSON.stringify(state) === found)) {
+        return `it is in none of the states that it may be in: ${found.slice(0, 500)}`
+      }
+      const unfinished = await Array.fromAsync(vault.store.list('staging/'))
+      if (unfinished.length > 0) return 'what was staged for a change that did not happen is still there'
+      await vault.vault.create(root, 'after the cut' as Parameters<typeof vault.vault.create>[1])
+      return null
+    } finally {
+      await vault.close()
+    }
+  } catch (error) {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** What the vault says it holds; every chunk of every version is opened, and the audit's chain is checked. */
+async function describe({ vault, store, audit, sealing }: OpenVault): Promise<Expected> {
+  const audited = (await audit.newest(await sealing.keyring(), Infinity)).length
+  const boxes: Record<string, Record<string, Record<string, string>>> = {}
+  for (const { name, versions } of await vault.list(root)) {
+    boxes[name] = {}
+    for (const { version } of versions) {
+      const opened = await vault.look(root, name, version)
+      const tree: Record<string, string> = {}
+      for (const [path, entry] of opened.tree) {
+        if (entry.type !== 'file') continue
+        const bytes = opened.read(entry)
+        const chunks =
+          bytes instanceof Secret ? [Buffer.from(bytes.bytes())] : await Array.fromAsync(bytes, copyOf)
+        tree[path] = digestOf(Buffer.concat(chunks))
+      }
+      opened.wipe()
+      boxes[name][version] = tree
+    }
+  }
+  const volumes = (await Array.fromAsync(allVolumes(store))).map(({ name }) => name)
+  const labels = (await Array.fromAsync(labelsOf(store, null))).map(({ mount }) => mount)
+  return { boxes, volumes, labels, audited }
+}
+
+function copyOf(chunk: Buffer): Buffer {
+  return Buffer.from(chunk)
+}
