@@ -48,8 +48,12 @@ runScript('install', () => {
 
   putFiles(places, sourceOf(old, 'data') ?? DATA_DIR)
 
-  console.log(`${old === null ? 'installed' : 'upgraded'} the plugin "${pluginName}" in the Engine at ${socket}
-and "docker vault", which new shells complete. Now try:
+  const where = `in the Engine at ${socket}`
+  if (old !== null) {
+    console.log(`upgraded the plugin "${pluginName}" ${where}, and "docker vault"`)
+    return
+  }
+  console.log(`installed the plugin "${pluginName}" ${where}, and "docker vault". Now try:
 
   docker vault create db
   docker vault put --generate db password

@@ -145,7 +145,9 @@ test('a second install upgrades in place: settings, boxes, volumes and stopped c
   // Other places are of no interest any more: the installed plugin's own are kept.
   const { code, stdout } = await run('install', { DATA_DIR: '/nowhere' })
   expect(code).toBe(0)
-  expect(stdout).toContain('upgraded')
+  expect(stdout).toMatch(
+    /^keeping its settings: .*\nupgraded the plugin "secretbox" in the Engine at .*, and "docker vault"\n$/
+  )
   const settings = await engine.docker(['plugin', 'inspect', '--format', '{{json .Settings}}', 'secretbox'])
   for (const kept of ['LOG_LEVEL=warn', 'MAX_VERSIONS=7', places.DATA_DIR]) expect(settings).toContain(kept)
   await engine.docker(['start', container])
