@@ -1,8 +1,7 @@
 import { fillBox, sampleFiles, type Files } from './boxes.ts'
-import { askJson } from './admin.ts'
 import { eventually } from './eventually.ts'
-import { tracesOf } from './kernel.ts'
 import type { Rig } from './rig.ts'
+import { straysBeside } from './strays.ts'
 import { createWatcher, type Watcher, type WatcherOptions } from './watcher.ts'
 
 /** Within which a copy that nobody holds must be gone, from when the plugin serves. */
@@ -74,7 +73,7 @@ export async function openStage(rig: Rig): Promise<Stage & { run(one: FaultCase)
     const begun = performance.now()
     let strays: string[] = []
     await eventually(async () => {
-      strays = await straysBeside(rig, live, now.orphansCopies)
+      strays = await straysBeside(rig, live, () => now.orphansCopies)
       return strays.length === 0 || null
     }, goneWithinMs)
     return {
@@ -130,36 +129,4 @@ export async function openStage(rig: Rig): Promise<Stage & { run(one: FaultCase)
       }
     }
   }
-}
-
-interface VolumeList {
-  readonly volumes: readonly { readonly copies: readonly { readonly mount: string }[] }[]
-}
-
-/** What is there of copies beside those that these containers hold, and what should be there of those and is not. */
-async function straysBeside(rig: Rig, live: readonly Watcher[], mayBeOrphaned: boolean): Promise<string[]> {
-  const held = (await Promise.all(live.map(one => one.copies()))).flat()
-  const devices = new Map(held.map(({ copy, device }) => [copy, device]))
-  const traces = await tracesOf(rig.engine)
-  const { volumes } = await askJson<VolumeList>(rig.adminSocket, 'GET', '/volumes/')
-  const labels = volumes.flatMap(({ copies }) => copies.map(({ mount }) => mount))
-  const strays: string[] = []
-  for (const { copy, device } of traces.onHost) {
-    if (devices.get(copy) !== device) strays.push(`mounted: ${shortened(copy)} ${device}`)
-  }
-  for (const [pid, mounts] of traces.inContainers) {
-    for (const { copy } of mounts) if (!devices.has(copy)) strays.push(`held by ${pid}: ${shortened(copy)}`)
-  }
-  for (const name of traces.directories) if (!devices.has(name)) strays.push(`directory: ${shortened(name)}`)
-  for (const label of labels) if (!devices.has(label)) strays.push(`label: ${shortened(label)}`)
-  for (const { copy } of held) {
-    if (!labels.includes(copy)) strays.push(`no label: ${shortened(copy)}`)
-    if (!mayBeOrphaned && !traces.onHost.some(mount => mount.copy === copy))
-      strays.push(`not mounted on the host: ${shortened(copy)}`)
-  }
-  return strays
-}
-
-function shortened(id: string): string {
-  return id.slice(0, 12)
 }
