@@ -117,11 +117,11 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
       status: describeStatus({ config, store, storeId, gate, sealing, copies, engine }),
       volumes: describeVolumes({ store, gate, holders, copies, engine }),
       reconcile,
-      async audit(caller, limit) {
-        const permit = await gate.allow(caller, 'audit.read')
-        await permit.commit({}, [])
-        return audit.newest(permit.keyring, limit)
-      }
+      audit: (caller, limit) =>
+        gate.run(caller, 'audit.read', {}, async permit => {
+          await permit.commit({}, [])
+          return audit.newest(permit.keyring, limit)
+        })
     })
   )
 

@@ -7,7 +7,7 @@ import type { Permit } from './gate.ts'
 export interface Attempt<T> {
   readonly answer: T
   readonly subject: Subject
-  /** Null: there is nothing to do, nor to record. */
+  /** Null: there is nothing to do. */
   readonly changes: readonly Change[] | null
 }
 

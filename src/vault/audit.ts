@@ -1,18 +1,23 @@
 import { createHash } from 'node:crypto'
 import type { Change, Store, StoredRecord } from '../store/store.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import { isSecretboxError, SecretboxError } from '../errors.ts'
+import { isSecretboxError, SecretboxError, type ErrorCode } from '../errors.ts'
 import type { Action, Caller, Subject } from './authority.ts'
 
-/** One decision, as it is kept: who wanted what of which thing, when, and whether it was allowed. */
-export interface AuditEntry extends Subject {
+/** Who wanted what, whether it was allowed, and the code of the error if it then failed. */
+export interface Decision {
+  readonly caller: Caller
+  readonly action: Action
+  readonly decision: 'allowed' | 'denied'
+  readonly failed?: ErrorCode
+}
+
+/** One decision, as it is kept: also of which thing, and when. */
+export interface AuditEntry extends Decision, Subject {
   /** Begins at 1; no number is left out. */
   readonly sequence: number
   /** RFC 3339, UTC. */
   readonly time: string
-  readonly caller: Caller
-  readonly action: Action
-  readonly decision: 'allowed' | 'denied'
   /** SHA-256 of the sealed entry before this one, hex; zeros for the first. */
   readonly previous: string
 }
@@ -25,7 +30,7 @@ export interface Audit {
    */
   append(
     keyring: Keyring,
-    entry: { caller: Caller; action: Action; decision: 'allowed' | 'denied'; subject: Subject },
+    decision: Decision & { readonly subject: Subject },
     changes: readonly Change[]
   ): Promise<void>
   /** The newest entries, newest first. Throws `damaged` when an entry or the chain between two was altered. */
@@ -61,15 +66,13 @@ export function createAudit(store: Store, maxEntries: number): Audit {
     return removed
   }
 
-  const appendNow: Audit['append'] = async (keyring, { caller, action, decision, subject }, changes) => {
+  const appendNow: Audit['append'] = async (keyring, { subject, ...decision }, changes) => {
     head ??= await readHead()
     const sequence = head.sequence + 1
     const entry: AuditEntry = {
       sequence,
       time: new Date().toISOString(),
-      caller,
-      action,
-      decision,
+      ...decision,
       ...subject,
       previous: head.hash
     }
@@ -87,8 +90,8 @@ export function createAudit(store: Store, maxEntries: number): Audit {
 
   return {
     // One at a time: each entry names the one before it.
-    append(keyring, entry, changes) {
-      const turn = queue.then(() => appendNow(keyring, entry, changes))
+    append(keyring, decision, changes) {
+      const turn = queue.then(() => appendNow(keyring, decision, changes))
       queue = turn.catch(() => undefined)
       return turn
     },

@@ -3,7 +3,6 @@ import { quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
 import type { Secret } from '../secret.ts'
 import { commitAttempt, type Attempt } from './attempts.ts'
-import type { Caller } from './authority.ts'
 import { createStaging, type Staging } from './blobs.ts'
 import { getBox, readManifest, type Box } from './boxes.ts'
 import type { Permit } from './gate.ts'
@@ -52,11 +51,10 @@ export interface ChangeResult {
  */
 export async function changeBox(
   parts: VaultParts,
-  caller: Caller,
+  permit: Permit,
   name: BoxName,
   request: ChangeRequest
 ): Promise<ChangeResult> {
-  const permit = await parts.gate.allow(caller, 'box.change', { box: name })
   const box = await getBox(parts.store, permit.keyring, name)
   const staging = createStaging(parts.store, permit.keyring, box, parts.limits.maxBoxBytes)
   const staged: StagedEdit[] = []

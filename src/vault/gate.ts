@@ -1,4 +1,4 @@
-import { SecretboxError } from '../errors.ts'
+import { isSecretboxError, SecretboxError, type ErrorCode } from '../errors.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { Change } from '../store/store.ts'
 import type { Audit } from './audit.ts'
@@ -15,35 +15,66 @@ export interface Permit {
 /** The one place where authority is checked and decisions are recorded. */
 export interface Gate {
   /**
-   * Decides before anything is looked up. A denial is recorded, then thrown as `denied`. Throws `sealed` when
-   * the vault has no root key: what cannot be recorded is not done.
+   * Decides before anything is looked up, then does the work. Every call leaves an audit entry: the one that the
+   * work commits, or else one after it, which names the error if it failed. A denial is recorded, then thrown as
+   * `denied`. Throws `sealed` when the vault has no root key: what cannot be recorded is not done.
    */
-  allow(caller: Caller, action: Action, subject?: Subject): Promise<Permit>
+  run<T>(caller: Caller, action: Action, subject: Subject, work: (permit: Permit) => Promise<T>): Promise<T>
+  /**
+   * Decides on what opens and changes no box, and must be possible while the vault is sealed or the disk is full:
+   * recorded as far as that can be. Throws `denied`.
+   */
+  allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<void>
 }
 
-export function createGate(parts: { sealing: Sealing; audit: Audit }): Gate {
+export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit }): Gate {
   return {
-    async allow(caller, action, subject = {}) {
+    async run(caller, action, subject, work) {
       const allowed = mayAct(caller, action)
-      if (!allowed && parts.sealing.isSealed()) throw denied(caller, action)
-      const keyring = await parts.sealing.keyring()
+      if (!allowed && sealing.isSealed()) throw denied(caller, action)
+      const keyring = await sealing.keyring()
+      const entry = { caller, action, decision: 'allowed', subject } as const
       if (!allowed) {
-        await parts.audit.append(keyring, { caller, action, decision: 'denied', subject }, [])
+        await audit.append(keyring, { ...entry, decision: 'denied' }, [])
         throw denied(caller, action)
       }
-      return {
+      const done = { recorded: false }
+      const permit: Permit = {
         keyring,
-        commit: (more, changes) =>
-          parts.audit.append(
-            keyring,
-            { caller, action, decision: 'allowed', subject: { ...subject, ...more } },
-            changes
-          )
+        async commit(more, changes) {
+          await audit.append(keyring, { ...entry, subject: { ...subject, ...more } }, changes)
+          done.recorded = true
+        }
       }
+      try {
+        const result = await work(permit)
+        if (!done.recorded) await permit.commit({}, [])
+        return result
+      } catch (error) {
+        // Why the work failed matters more than that this cannot be recorded, as on a full disk.
+        if (!done.recorded)
+          await audit.append(keyring, { ...entry, failed: codeOf(error) }, []).catch(() => undefined)
+        throw error
+      }
+    },
+
+    async allow(caller, action) {
+      const allowed = mayAct(caller, action)
+      try {
+        const entry = { caller, action, decision: allowed ? 'allowed' : 'denied', subject: {} } as const
+        await audit.append(await sealing.keyring(), entry, [])
+      } catch (error) {
+        if (!isSecretboxError(error)) throw error
+      }
+      if (!allowed) throw denied(caller, action)
     }
   }
 }
 
 function denied(caller: Caller, action: Action): SecretboxError {
   return new SecretboxError('denied', `${nameOf(caller)} may not ${action}`, { hint: 'ask as root' })
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return isSecretboxError(error) ? error.code : 'internal'
 }

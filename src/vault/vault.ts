@@ -16,6 +16,7 @@ import {
   type VersionInfo
 } from './boxes.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './change.ts'
+import type { Permit } from './gate.ts'
 import { wipeManifest, type Manifest } from './manifest.ts'
 import type { BoxName } from './names.ts'
 import type { Entry } from './tree.ts'
@@ -77,91 +78,84 @@ export interface Vault {
 export function createVault(parts: VaultParts): Vault {
   const { store, gate } = parts
 
-  const open = async (
+  const open = (
     caller: Caller,
     action: 'box.inspect' | 'box.reveal' | 'box.serve',
     name: BoxName,
     version: number | null,
     subject: Subject
-  ): Promise<OpenedVersion> => {
-    const permit = await gate.allow(caller, action, { box: name, ...subject })
-    const box = await getBox(store, permit.keyring, name)
-    const opened = await openVersion(parts, permit.keyring, box, version)
-    try {
-      await permit.commit({ version: opened.info.version }, [])
-    } catch (error) {
-      opened.wipe()
-      throw error
-    }
-    return opened
-  }
+  ): Promise<OpenedVersion> =>
+    gate.run(caller, action, { box: name, ...subject }, async permit => {
+      const box = await getBox(store, permit.keyring, name)
+      return recorded(permit, await openVersion(parts, permit.keyring, box, version), [])
+    })
 
   return {
-    async list(caller) {
-      const permit = await gate.allow(caller, 'box.list')
-      const boxes: BoxSummary[] = []
-      for await (const box of allBoxes(store, permit.keyring)) {
-        boxes.push(summaryOf(box))
-        box.key.wipe()
-      }
-      await permit.commit({ count: boxes.length }, [])
-      return boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
-    },
-
-    async inspect(caller, name) {
-      const permit = await gate.allow(caller, 'box.inspect', { box: name })
-      const box = await getBox(store, permit.keyring, name)
-      box.key.wipe()
-      await permit.commit({}, [])
-      return summaryOf(box)
-    },
-
-    async create(caller, name) {
-      const permit = await gate.allow(caller, 'box.create', { box: name })
-      return commitAttempt(permit, async () => {
-        const present = await findBox(store, permit.keyring, name)
-        present?.key.wipe()
-        if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
-        const { box, changes } = newBox(permit.keyring, name)
-        box.key.wipe()
-        return { answer: summaryOf(box), subject: { version: 1 }, changes }
-      })
-    },
-
-    async destroy(caller, name, ifVersion) {
-      const permit = await gate.allow(caller, 'box.destroy', { box: name })
-      await commitAttempt(permit, async () => {
-        const box = await getBox(store, permit.keyring, name)
-        box.key.wipe()
-        checkVersion(box, ifVersion)
-        return {
-          answer: undefined,
-          subject: { version: box.newest.version },
-          changes: removeBox(permit.keyring, box)
-        }
-      })
-    },
-
-    change: (caller, name, request) => changeBox(parts, caller, name, request),
-
-    async rollback(caller, name, to, ifVersion) {
-      const permit = await gate.allow(caller, 'box.change', { box: name })
-      return commitAttempt(permit, async () => {
-        const box = await getBox(store, permit.keyring, name)
-        try {
-          checkVersion(box, ifVersion)
-          const tree = await readManifest(store, permit.keyring, box, to)
-          try {
-            const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
-            return { answer: { version, applied: tree.size, errors: [] }, subject: { version }, changes }
-          } finally {
-            wipeManifest(tree)
-          }
-        } finally {
+    list: caller =>
+      gate.run(caller, 'box.list', {}, async permit => {
+        const boxes: BoxSummary[] = []
+        for await (const box of allBoxes(store, permit.keyring)) {
+          boxes.push(summaryOf(box))
           box.key.wipe()
         }
-      })
-    },
+        await permit.commit({ count: boxes.length }, [])
+        return boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
+      }),
+
+    inspect: (caller, name) =>
+      gate.run(caller, 'box.inspect', { box: name }, async ({ keyring }) => {
+        const box = await getBox(store, keyring, name)
+        box.key.wipe()
+        return summaryOf(box)
+      }),
+
+    create: (caller, name) =>
+      gate.run(caller, 'box.create', { box: name }, permit =>
+        commitAttempt(permit, async () => {
+          const present = await findBox(store, permit.keyring, name)
+          present?.key.wipe()
+          if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
+          const { box, changes } = newBox(permit.keyring, name)
+          box.key.wipe()
+          return { answer: summaryOf(box), subject: { version: 1 }, changes }
+        })
+      ),
+
+    destroy: (caller, name, ifVersion) =>
+      gate.run(caller, 'box.destroy', { box: name }, permit =>
+        commitAttempt(permit, async () => {
+          const box = await getBox(store, permit.keyring, name)
+          box.key.wipe()
+          checkVersion(box, ifVersion)
+          return {
+            answer: undefined,
+            subject: { version: box.newest.version },
+            changes: removeBox(permit.keyring, box)
+          }
+        })
+      ),
+
+    change: (caller, name, request) =>
+      gate.run(caller, 'box.change', { box: name }, permit => changeBox(parts, permit, name, request)),
+
+    rollback: (caller, name, to, ifVersion) =>
+      gate.run(caller, 'box.change', { box: name }, permit =>
+        commitAttempt(permit, async () => {
+          const box = await getBox(store, permit.keyring, name)
+          try {
+            checkVersion(box, ifVersion)
+            const tree = await readManifest(store, permit.keyring, box, to)
+            try {
+              const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
+              return { answer: { version, applied: tree.size, errors: [] }, subject: { version }, changes }
+            } finally {
+              wipeManifest(tree)
+            }
+          } finally {
+            box.key.wipe()
+          }
+        })
+      ),
 
     look: (caller, name, version) => open(caller, 'box.inspect', name, version, {}),
 
@@ -169,19 +163,31 @@ export function createVault(parts: VaultParts): Vault {
 
     serve: (caller, name, subject) => open(caller, 'box.serve', name, null, subject),
 
-    async openForMount(caller, name, version, mount) {
-      const permit = await gate.allow(caller, 'box.mount', { box: name, ...mount.subject })
-      const box = await (mount.optional ? findBox : getBox)(store, permit.keyring, name)
-      const opened = box === null ? null : await openVersion(parts, permit.keyring, box, version)
-      const info = opened?.info ?? null
-      try {
-        await permit.commit(info === null ? {} : { version: info.version }, mount.label(info))
-      } catch (error) {
-        opened?.wipe()
-        throw error
-      }
-      return opened
-    }
+    openForMount: (caller, name, version, { subject, optional, label }) =>
+      gate.run(caller, 'box.mount', { box: name, ...subject }, async permit => {
+        const box = await (optional ? findBox : getBox)(store, permit.keyring, name)
+        if (box === null) {
+          await permit.commit({}, label(null))
+          return null
+        }
+        const opened = await openVersion(parts, permit.keyring, box, version)
+        return recorded(permit, opened, label(opened.info))
+      })
+  }
+}
+
+/** Hands a version out only once that is recorded. */
+async function recorded(
+  permit: Permit,
+  opened: OpenedVersion,
+  changes: readonly Change[]
+): Promise<OpenedVersion> {
+  try {
+    await permit.commit({ version: opened.info.version }, changes)
+    return opened
+  } catch (error) {
+    opened.wipe()
+    throw error
   }
 }
 

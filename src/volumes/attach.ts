@@ -32,17 +32,15 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
       const label = await findLabel(store, volume, mount)
       if (label?.created !== seen.created) return
       const { version } = label
-      const change = putLabel({ ...label, container })
-      const permit = await gate.allow({ kind: 'daemon' }, 'copy.attach', { mount, volume, box })
       const { id, name, image } = container
-      await permit.commit(
-        {
-          container: id,
-          ...(version === null ? {} : { version }),
-          ...(name === null ? {} : { containerName: name }),
-          ...(image === null ? {} : { image })
-        },
-        [change]
+      const held = {
+        container: id,
+        ...(version === null ? {} : { version }),
+        ...(name === null ? {} : { containerName: name }),
+        ...(image === null ? {} : { image })
+      }
+      await gate.run({ kind: 'daemon' }, 'copy.attach', { mount, volume, box }, permit =>
+        permit.commit(held, [putLabel({ ...label, container })])
       )
     } catch (err) {
       log.warn({ err, mount, volume }, 'cannot record which container holds a copy')

@@ -205,8 +205,9 @@ export function createMounts(parts: MountsParts): Mounts {
 
     async forget(caller, volume, id) {
       try {
-        const permit = await gate.allow(caller, 'copy.wipe', { volume, mount: id })
-        await permit.commit({}, [removeLabel(volume, id)])
+        await gate.run(caller, 'copy.wipe', { volume, mount: id }, permit =>
+          permit.commit({}, [removeLabel(volume, id)])
+        )
       } catch (err) {
         // The copy is gone; that this cannot be recorded must not keep the container's stop from succeeding.
         log.warn({ err, volume, mount: id }, 'cannot record that a copy was wiped')

@@ -46,28 +46,29 @@ export function createVolumes(parts: MountsParts): Volumes {
 
     async create(caller, name, given) {
       const options = parseVolumeOptions(name, given)
-      const permit = await gate.allow(caller, 'volume.create', { volume: name, box: options.box })
-      const present = await findVolume(store, name)
-      if (present !== null) {
-        if (sameOptions(present.options, options)) return
-        throw new SecretboxError('exists', `volume ${quote(name)} exists already with other options`, {
-          hint: 'remove it first, or use another name'
-        })
-      }
-      if (!options.optional) await requireBox(vault, caller, name, options.box, options.version)
-      await permit.commit({}, [putVolume({ name, options, created: new Date().toISOString() })])
+      await gate.run(caller, 'volume.create', { volume: name, box: options.box }, async permit => {
+        const present = await findVolume(store, name)
+        if (present !== null) {
+          if (sameOptions(present.options, options)) return
+          throw new SecretboxError('exists', `volume ${quote(name)} exists already with other options`, {
+            hint: 'remove it first, or use another name'
+          })
+        }
+        if (!options.optional) await requireBox(vault, caller, name, options.box, options.version)
+        await permit.commit({}, [putVolume({ name, options, created: new Date().toISOString() })])
+      })
     },
 
-    async remove(caller, name) {
-      const permit = await gate.allow(caller, 'volume.remove', { volume: name })
-      const { options } = await getVolume(store, name)
-      for await (const { mount } of labelsOf(store, name)) {
-        if ((await holders.of(mount)).length > 0)
-          throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
-      }
-      if (options.ephemeral) await destroyWithLastVolume(name, options.box)
-      await permit.commit({}, [removeVolume(name)])
-    },
+    remove: (caller, name) =>
+      gate.run(caller, 'volume.remove', { volume: name }, async permit => {
+        const { options } = await getVolume(store, name)
+        for await (const { mount } of labelsOf(store, name)) {
+          if ((await holders.of(mount)).length > 0)
+            throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
+        }
+        if (options.ephemeral) await destroyWithLastVolume(name, options.box)
+        await permit.commit({}, [removeVolume(name)])
+      }),
 
     get: name => getVolume(store, name),
 

@@ -9,6 +9,7 @@ import {
   nobody,
   openVault,
   putting,
+  removing,
   root,
   type OpenVault,
   type VaultSettings
@@ -71,6 +72,32 @@ describe('the audit', () => {
     ])
     const [newest] = await entriesOf(opened, 1)
     expect(newest).toMatchObject({ sequence: 9, caller: root })
+  })
+
+  test('records what was allowed and then failed, with the code of the error', async () => {
+    const opened = await open()
+    const { vault } = opened
+    const gone = parseBoxName('gone')
+    const mount = { subject: { volume: 'v', mount: 'm' }, optional: false, label: () => [] }
+    await vault.create(root, db)
+    await expect(vault.create(root, db)).rejects.toMatchObject({ code: 'exists' })
+    await expect(vault.reveal(root, gone, null, 'a')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(vault.look(root, db, 9)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(vault.destroy(root, db, 7)).rejects.toMatchObject({ code: 'precondition' })
+    await expect(vault.openForMount(root, gone, null, mount)).rejects.toMatchObject({ code: 'not_found' })
+    const refused = removing('no')
+    await vault.change(root, db, { edits: [refused], partial: true, ifVersion: null })
+    await expect(change(opened, db, refused)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await linesOf(opened)).toEqual([
+      'box.create allowed {"box":"db","version":1}',
+      'box.create allowed {"failed":"exists","box":"db"}',
+      'box.reveal allowed {"failed":"not_found","box":"gone","path":"a"}',
+      'box.inspect allowed {"failed":"not_found","box":"db"}',
+      'box.destroy allowed {"failed":"precondition","box":"db"}',
+      'box.mount allowed {"failed":"not_found","box":"gone","volume":"v","mount":"m"}',
+      'box.change allowed {"box":"db"}',
+      'box.change allowed {"failed":"not_found","box":"db"}'
+    ])
   })
 
   test('numbers its entries without a gap over restarts and concurrent work, each naming the one before it', async () => {
@@ -136,7 +163,7 @@ describe('the audit', () => {
     await expect(opened.vault.inspect(root, db)).rejects.toMatchObject({ code: 'unavailable' })
     interrupted = false
     await opened.vault.inspect(root, db)
-    expect((await entriesOf(opened)).map(({ sequence }) => sequence)).toEqual([3, 2, 1])
+    expect((await entriesOf(opened)).map(({ sequence }) => sequence)).toEqual([4, 3, 2, 1])
   })
 
   test.each<[string, (opened: OpenVault, keys: string[]) => Promise<void>]>([

@@ -110,9 +110,10 @@ function destroy(box: string): Step {
 const createVolume: Step = {
   name: 'create a volume',
   async run({ gate }) {
-    const permit = await gate.allow({ kind: 'engine' }, 'volume.create', { volume })
     const created = new Date().toISOString()
-    await permit.commit({}, [putVolume({ name: volume, options: parseVolumeOptions(volume, {}), created })])
+    await gate.run({ kind: 'engine' }, 'volume.create', { volume }, permit =>
+      permit.commit({}, [putVolume({ name: volume, options: parseVolumeOptions(volume, {}), created })])
+    )
   },
   becomes: before => ({ ...before, volumes: [volume], audited: before.audited + 1 })
 }
@@ -137,8 +138,9 @@ const mountVolume: Step = {
 const unmountVolume: Step = {
   name: 'remove the label',
   async run({ gate }) {
-    const permit = await gate.allow({ kind: 'engine' }, 'copy.wipe', { volume, mount })
-    await permit.commit({}, [removeLabel(volume, mount)])
+    await gate.run({ kind: 'engine' }, 'copy.wipe', { volume, mount }, permit =>
+      permit.commit({}, [removeLabel(volume, mount)])
+    )
   },
   becomes: before => ({ ...before, labels: [], audited: before.audited + 1 })
 }
