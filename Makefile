@@ -2,7 +2,7 @@
 NODE := node_modules/.bin/node
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: demo-packages plugin cli ## see it work: a throw-away Engine, two containers, their secrets (root, under two minutes)
 	@$(NODE) test/engine/with-engine.ts demo/demo
@@ -10,16 +10,22 @@ demo: demo-packages plugin cli ## see it work: a throw-away Engine, two containe
 test: test-packages node_modules/.installed ## run all tests (root); ends with the line "N passed, N failed"
 	@$(NODE) test/run.ts
 
+test-long: test-packages node_modules/.installed ## the same with every case and full numbers: all power cuts, all moments of all faults
+	@LONG_TESTS=1 $(NODE) test/run.ts
+
+soak: soak-packages node_modules/.installed ## random operations and faults against a model, for MINUTES=10; SEED=n plays the same again (root)
+	@$(NODE) test/soak/run.ts
+
 plugin: node_modules/.installed ## build the plugin: build/plugin/config.json and build/plugin/rootfs/
 	@$(NODE) rootfs-build/build.ts plugin
 
 cli: node_modules/.installed ## build the Docker CLI plugin: build/docker-vault
 	@$(NODE) rootfs-build/build.ts cli
 
-install: plugin cli ## put the plugin and "docker vault" into your Engine; again: upgrade it (root)
+install: rights plugin cli ## put the plugin and "docker vault" into your Engine; again: upgrade it (root)
 	@$(NODE) install/install.ts
 
-uninstall: node_modules/.installed ## take them out; boxes and key stay unless you say PURGE=1
+uninstall: rights node_modules/.installed ## take them out; boxes and key stay unless you say PURGE=1
 	@$(NODE) install/uninstall.ts
 
 bench: bench-packages plugin cli ## measure speed and memory (root)
@@ -33,14 +39,17 @@ node_modules/.installed: package-lock.json
 	@touch $@
 
 # First of all: whoever is not root should not wait for a build to learn so.
+rights:
+	@[ "$$(id -u)" = 0 ] || { printf 'error: cannot $(MAKECMDGOALS): not root\nhint: try: sudo make $(MAKECMDGOALS)\n' >&2; exit 1; }
+
 demo-packages:
 	@test/engine/packages openssl
 
 test-packages:
-	@test/engine/packages docker-compose docker-registry strace zsh fish
+	@test/engine/packages docker-compose docker-registry curl strace zsh fish
 
-bench-packages:
+soak-packages bench-packages:
 	@test/engine/packages
 
-.PHONY: demo-packages test-packages bench-packages
-.PHONY: help demo test plugin cli install uninstall bench clean
+.PHONY: rights demo-packages test-packages soak-packages bench-packages
+.PHONY: help demo test test-long soak plugin cli install uninstall bench clean

@@ -19,6 +19,8 @@ export class Refusal extends Error {
 export function runScript(target: string, script: () => void): void {
   try {
     if (process.getuid?.() !== 0) throw new Refusal(`cannot ${target}: not root`, `try: sudo make ${target}`)
+    // Ctrl-C ends the docker command that runs; what then is said tells how far it came.
+    process.on('SIGINT', () => undefined)
     script()
   } catch (error) {
     if (error instanceof Refusal) console.error(`error: ${error.message}\nhint: ${error.hint}`)
@@ -38,12 +40,17 @@ export function docker(...args: string[]): string {
         'there is no docker command',
         'install Docker Engine, on Debian: apt-get install docker.io'
       )
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
     throw new Refusal(
-      `docker ${args.slice(0, 2).join(' ')} failed: ${said}`,
+      `docker ${args.slice(0, 2).join(' ')} failed: ${whatWasSaid(error)}`,
       'is the Engine running? try: docker info'
     )
   }
+}
+
+function whatWasSaid(error: unknown): string {
+  const { stderr, signal } = error as { stderr?: string; signal?: NodeJS.Signals | null }
+  const said = (stderr ?? '').trim()
+  return said !== '' ? said : signal ? 'it was interrupted' : String(error)
 }
 
 /**
@@ -67,12 +74,9 @@ function lines(text: string): string[] {
   return text.split('\n').filter(line => line !== '')
 }
 
-/** The plugin as the Engine knows it: which settings can be set, and what they are set to. */
+/** The plugin as the Engine knows it: what it began with, and what is set now. */
 export interface InstalledPlugin {
-  Config: {
-    Env: { Name: string; Settable: string[] | null }[]
-    Mounts: { Name: string; Settable: string[] | null }[]
-  }
+  Config: { Env: { Name: string; Value: string | null }[] }
   Settings: { Env: string[]; Mounts: { Name: string; Source: string }[] }
   Enabled: boolean
 }

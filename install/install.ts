@@ -1,19 +1,18 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  docker,
   engineSocket,
   findPlugin,
   pluginName,
   Refusal,
   refuseWhileInUse,
-  removePlugin,
   runScript,
-  sourceOf,
-  type InstalledPlugin
+  sourceOf
 } from './engine.ts'
 import { putFiles, refuseForeignFiles } from './files.ts'
 import { readPlaces } from './places.ts'
+import { putPlugin, replacePlugin } from './put-plugin.ts'
+import { firstSettings, partFor, settingsOf } from './settings.ts'
 
 const built = join(import.meta.dirname, '../build')
 
@@ -26,27 +25,23 @@ runScript('install', () => {
     if (existsSync(join(built, product))) continue
     throw new Refusal(`build/${product} is missing`, 'build it first: make plugin cli')
   }
+  const plugin = join(built, 'plugin')
   const places = readPlaces(process.env)
   const { DATA_DIR, KEY_DIR } = places
   const socket = engineSocket()
   const old = findPlugin()
-  const settings =
-    old === null
-      ? [`data.source=${DATA_DIR}`, `key.source=${KEY_DIR}`, `docker.source=${socket}`]
-      : settingsOf(old)
   refuseForeignFiles(places)
   if (old === null) {
     for (const directory of [DATA_DIR, KEY_DIR]) mkdirSync(directory, { recursive: true, mode: 0o700 })
+    putPlugin(plugin, firstSettings(places, socket))
   } else {
     refuseWhileInUse('upgrade the plugin')
-    console.log(`keeping its settings: ${settings.join(' ')}`)
-    removePlugin(old)
+    const { known, unknown } = partFor(join(plugin, 'config.json'), settingsOf(old))
+    console.log(`keeping its settings: ${[...known.sources, ...known.variables].join(' ')}`)
+    if (unknown.length > 0) console.log(`dropping what this release cannot set: ${unknown.join(' ')}`)
+    replacePlugin(old, plugin, known)
   }
-  docker('plugin', 'create', pluginName, join(built, 'plugin'))
-  docker('plugin', 'set', pluginName, ...settings)
-  docker('plugin', 'enable', pluginName)
-
-  putFiles(places, sourceOf(old, 'data') ?? DATA_DIR)
+  putFilesBeside(() => putFiles(places, sourceOf(old, 'data') ?? DATA_DIR))
 
   const where = `in the Engine at ${socket}`
   if (old !== null) {
@@ -61,15 +56,15 @@ runScript('install', () => {
 `)
 })
 
-/** The settings of an installed plugin in the form that `docker plugin set` takes. */
-function settingsOf({ Config, Settings }: InstalledPlugin): string[] {
-  const settable = new Set(
-    [...Config.Env, ...Config.Mounts].filter(item => (item.Settable ?? []).length > 0).map(item => item.Name)
-  )
-  return [
-    ...Settings.Env.filter(line => settable.has(line.split('=', 1)[0] ?? '')),
-    ...Settings.Mounts.filter(mount => settable.has(mount.Name)).map(
-      mount => `${mount.Name}.source=${mount.Source}`
+/** Runs `put` with the plugin in place already, and says so when it fails. */
+function putFilesBeside(put: () => void): void {
+  try {
+    put()
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    throw new Refusal(
+      `the plugin is installed and runs, but "docker vault" is not in place: ${error.message}`,
+      'when that is mended, or with CLI_PLUGINS_DIR, BIN_DIR and so on elsewhere: make install'
     )
-  ]
+  }
 }

@@ -1,10 +1,11 @@
-import { lstat, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
-import { tryCommand, type Finished } from './command.ts'
+import { startDaemon } from '../daemon-process.ts'
+import { runCommand, tryCommand, type Finished } from './command.ts'
 import { importTestImage } from './image.ts'
-import { builtCli } from './plugin.ts'
+import { builtCli, builtPlugin } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
 import { makeBox, mountArgument, runScript, startContainer } from './shared-engine.ts'
 
@@ -211,6 +212,142 @@ test('uninstall finds what install put elsewhere, and leaves what was changed si
   expect(await hostTree()).toEqual(
     [...foreign, 'opt', 'opt/secretbox', 'opt/secretbox/bin', 'opt/secretbox/bin/secretbox'].sort()
   )
+})
+
+test("purging deletes what is secretbox's, and leaves and names what others keep in its directories", async () => {
+  expect(await run('install')).toMatchObject({ code: 0 })
+  const foreignFile = join(places.DATA_DIR, 'notes.txt')
+  const foreignDirectory = join(places.KEY_DIR, 'other')
+  await writeFile(foreignFile, "somebody else's")
+  await mkdir(foreignDirectory)
+  const { code, stdout } = await run('uninstall', { PURGE: '1' })
+  expect(code).toBe(0)
+  expect(stdout).toBe(
+    'uninstalled the plugin\n' +
+      `boxes in ${places.DATA_DIR} and key in ${places.KEY_DIR}: deleted\n` +
+      `left, because it is not secretbox's: ${foreignFile} ${foreignDirectory}\n`
+  )
+  expect(await readdir(places.DATA_DIR)).toEqual(['notes.txt'])
+  expect(await readdir(places.KEY_DIR)).toEqual(['other'])
+  await rm(places.DATA_DIR, { recursive: true })
+  await rm(places.KEY_DIR, { recursive: true })
+})
+
+test('purging refuses while a daemon that the Engine does not run has the boxes open', async () => {
+  const daemon = await startDaemon()
+  onTestFinished(() => daemon.stop())
+  const [data, key] = [join(daemon.directory, 'data'), join(daemon.directory, 'key')]
+  expect(await run('uninstall', { PURGE: '1', DATA_DIR: data, KEY_DIR: key })).toMatchObject({
+    code: 1,
+    stderr:
+      `error: cannot purge: process ${daemon.pid} has the boxes in ${data} open\n` +
+      'hint: it is a secretbox daemon which is not of this Engine; stop it first, or name other directories: ' +
+      'make uninstall PURGE=1 DATA_DIR=/path KEY_DIR=/path\n'
+  })
+  expect(await readdir(key)).toEqual(['key'])
+  await daemon.kill('SIGTERM')
+  const { stdout } = await run('uninstall', { PURGE: '1', DATA_DIR: data, KEY_DIR: key })
+  expect(stdout).toContain(': deleted\n')
+  await expect(stat(data)).rejects.toMatchObject(missing)
+  await expect(stat(key)).rejects.toMatchObject(missing)
+})
+
+test('an installation that cannot enable the plugin takes it out again, and the next one works', async () => {
+  await mkdir(places.KEY_DIR, { recursive: true })
+  await chmod(places.KEY_DIR, 0o777)
+  const { code, stderr } = await run('install')
+  expect(code).toBe(1)
+  expect(stderr).toMatch(
+    /^error: cannot install the plugin: docker plugin enable failed: .+\nhint: the daemon's reason is in the Engine's log: .+ plugin=; it is out of the Engine again, so when that is mended: make install\n$/s
+  )
+  expect(await readFile(engine.log, 'utf8')).toContain('others can write to it (mode 0777)')
+  expect(await plugins()).toBe('')
+  await chmod(places.KEY_DIR, 0o700)
+  expect(await run('install')).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('an upgrade whose plugin cannot be enabled says what is there and how to go on or back, and loses nothing', async () => {
+  await makeBox(engine, 'upgraded', { token: 'hunter2' })
+  await engine.docker(['volume', 'create', '-d', 'secretbox', 'upgraded'])
+  await engine.docker(['plugin', 'disable', '--force', 'secretbox'])
+  await engine.docker(['plugin', 'set', 'secretbox', 'MAX_VERSIONS=7'])
+  await chmod(places.KEY_DIR, 0o777)
+  const sources = `data.source=${places.DATA_DIR} key.source=${places.KEY_DIR} docker.source=${engine.socket}`
+  const { code, stdout, stderr } = await run('install')
+  expect(code).toBe(1)
+  expect(stdout).toBe(`keeping its settings: ${sources} MAX_VERSIONS=7\n`)
+  const [error, hint] = stderr.split('\nhint: ')
+  expect(error).toMatch(
+    /^error: the upgrade stopped half-way: the new plugin is there, with its settings, but disabled: docker plugin enable failed: /
+  )
+  expect(hint).toBe(
+    `boxes, key and volumes are untouched (${sources}); ` +
+      "the daemon's reason is in the Engine's log: journalctl -u docker | grep plugin=; " +
+      'when that is mended: docker plugin enable secretbox; ' +
+      'to go back: make install in a checkout of the release that ran before\n'
+  )
+  await chmod(places.KEY_DIR, 0o700)
+  // What one does to go back is the same as to go on: it finds the disabled plugin, and keeps its settings.
+  expect(await run('install')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`${sources} MAX_VERSIONS=7\nupgraded the plugin`) as string
+  })
+  expect(await runScript(engine, mountArgument({ volume: 'upgraded' }), 'cat /secrets/token')).toBe('hunter2')
+})
+
+test('an upgrade that is interrupted says that the plugin is gone, and its command brings all of it back', async () => {
+  const sources = `data.source=${places.DATA_DIR} key.source=${places.KEY_DIR} docker.source=${engine.socket}`
+  // A docker that gets Ctrl-C, as the script does, when it creates the plugin.
+  const directory = join(engine.root, 'interrupted')
+  await mkdir(directory)
+  const real = (await runCommand('which', ['docker'])).trim()
+  const script = `#!/bin/sh\n[ "$1 $2" != 'plugin create' ] || kill -INT $PPID $$\nexec ${real} "$@"\n`
+  await writeFile(join(directory, 'docker'), script, { mode: 0o755 })
+  const { code, stderr } = await run('install', { PATH: `${directory}:${process.env['PATH'] ?? ''}` })
+  expect(code).toBe(1)
+  const command =
+    `make install DATA_DIR=${places.DATA_DIR} KEY_DIR=${places.KEY_DIR} DOCKER_SOCKET=${engine.socket}` +
+    ' && docker plugin disable -f secretbox && docker plugin set secretbox MAX_VERSIONS=7' +
+    ' && docker plugin enable secretbox'
+  expect(stderr).toBe(
+    'error: the upgrade stopped half-way: the old plugin is gone and the new one is not there: ' +
+      'docker plugin create failed: it was interrupted\n' +
+      `hint: boxes, key and volumes are untouched (${sources}); ` +
+      `to go on here, or back in a checkout of the release that ran before: ${command}\n`
+  )
+  expect(await plugins()).toBe('')
+  const install = [process.execPath, join(projectRoot, 'install/install.ts')].join(' ')
+  const asTyped = command.replace(/^make install (.*?) &&/, `$1 ${install} &&`)
+  await runCommand('sh', ['-c', asTyped], { env: { ...engine.env, ...places } })
+  const settings = await engine.docker(['plugin', 'inspect', '--format', '{{json .Settings}}', 'secretbox'])
+  for (const kept of ['MAX_VERSIONS=7', places.DATA_DIR]) expect(settings).toContain(kept)
+  expect(await runScript(engine, mountArgument({ volume: 'upgraded' }), 'cat /secrets/token')).toBe('hunter2')
+})
+
+test('a setting that the release does not have is dropped, and said to be', async () => {
+  await run('uninstall')
+  const older = join(engine.root, 'older-plugin')
+  await cp(builtPlugin, older, { recursive: true, preserveTimestamps: true })
+  const config = JSON.parse(await readFile(join(older, 'config.json'), 'utf8')) as { env: object[] }
+  config.env.push({ name: 'COLOUR', description: 'of old', value: 'red', settable: ['value'] })
+  await writeFile(join(older, 'config.json'), JSON.stringify(config))
+  const sources = [`data.source=${places.DATA_DIR}`, `key.source=${places.KEY_DIR}`]
+  await engine.docker(['plugin', 'create', 'secretbox', older])
+  await engine.docker([
+    'plugin',
+    'set',
+    'secretbox',
+    ...sources,
+    `docker.source=${engine.socket}`,
+    'COLOUR=green'
+  ])
+  await engine.docker(['plugin', 'enable', 'secretbox'])
+  const { code, stdout } = await run('install')
+  expect(code).toBe(0)
+  expect(stdout).toContain('\ndropping what this release cannot set: COLOUR=green\n')
+  expect(await engine.docker(['vault', 'read', 'upgraded:token'])).toBe('hunter2')
+  await engine.docker(['volume', 'rm', 'upgraded'])
+  expect(await run('uninstall', { PURGE: '1' })).toMatchObject({ code: 0 })
 })
 
 test('uninstall of what is not installed says so and is no error', async () => {
