@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: 'main',
-          include: ['test/{unit,store,copies,http,cli,daemon}/**/*.test.ts'],
+          include: ['test/{unit,store,copies,http,cli,daemon,rows}/**/*.test.ts'],
           testTimeout: 30_000
         }
       },

@@ -1,0 +1,45 @@
+import { dirname } from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
+import { useCli } from '../cli/use-cli.ts'
+import { temporaryDirectory } from '../temporary.ts'
+import { cliRows } from './cli-rows.ts'
+import { restRows } from './rest-rows.ts'
+import { replay } from './transcript.ts'
+
+const { run, daemon, program } = useCli()
+
+/** The programs of a transcript: ours under its name, the Node that it asks for, and the system's. */
+const environment = (): NodeJS.ProcessEnv => ({
+  PATH: [dirname(program()), dirname(process.execPath), process.env['PATH']].join(':'),
+  LANG: 'C.UTF-8',
+  SECRETBOX_SOCKET: daemon().adminSocket,
+  SOCKET: daemon().adminSocket,
+  DATA: `${daemon().directory}/data`
+})
+
+beforeEach(async () => {
+  const boxes = (await run(['list', '--boxes'])).stdout.split('\n').filter(Boolean)
+  if (boxes.length > 0) await run(['destroy', '--', ...boxes])
+})
+
+test.each([...cliRows, ...restRows])('row $row: $rule', async ({ transcript }) => {
+  const { written, came } = await replay(transcript, { cwd: temporaryDirectory(), env: environment() })
+  expect(came).toEqual(written)
+})
+
+test('a transcript that tells otherwise fails', async () => {
+  const surroundings = { cwd: temporaryDirectory(), env: environment() }
+  const { written, came } = await replay(
+    `
+      $ echo one; echo two >&2; exit 3
+      one
+      ! t…o
+      [3]
+      $ echo said
+      silent
+    `,
+    surroundings
+  )
+  expect(written).toHaveLength(6)
+  expect(came).toEqual([...written.slice(0, 5), 'said'])
+})
