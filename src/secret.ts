@@ -52,13 +52,3 @@ export function releaseBytes(bytes: Uint8Array): void {
   if (bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength)
     bytes.buffer.transfer(0)
 }
-
-/** Runs `use` with a fresh zeroed buffer of `length` bytes and zeroes it afterwards, whatever happens. */
-export function withSecretBytes<T>(length: number, use: (bytes: Buffer) => T): T {
-  const bytes = Buffer.alloc(length)
-  try {
-    return use(bytes)
-  } finally {
-    bytes.fill(0)
-  }
-}

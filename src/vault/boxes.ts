@@ -26,6 +26,8 @@ export interface Box {
   readonly versions: readonly VersionInfo[]
   /** The newest version. */
   readonly newest: VersionInfo
+  /** The last version that a rollback made, 0 for none. All after it took what they did not change from the one before. */
+  readonly rolledBack: number
   /** The record's revision, expected by the next change. */
   readonly revision: number
 }
@@ -34,7 +36,9 @@ interface BoxFields {
   readonly name: string
   readonly id: string
   readonly created: string
-  readonly versions: VersionInfo[]
+  readonly versions: readonly VersionInfo[]
+  /** Absent in records of boxes that were never rolled back. */
+  readonly rolledBack?: number
 }
 
 const prefix = 'box/'
@@ -70,13 +74,14 @@ export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Ch
     id: randomBytes(16).toString('hex'),
     created: new Date().toISOString(),
     key: new Secret(randomBytes(keyBytes)),
-    versions: []
+    versions: [],
+    rolledBack: 0
   }
-  return addVersion(keyring, { ...draft, revision: null }, new Map(), { keep: 1, pinned: new Set() })
+  return addVersion(keyring, { ...draft, revision: null }, new Map(), 'edits', { keep: 1, pinned: new Set() })
 }
 
 /** A box before a version is added to it; `revision` null for one that is not stored yet. */
-type BoxDraft = Pick<Box, 'name' | 'id' | 'created' | 'key' | 'versions'> & {
+type BoxDraft = Pick<Box, 'name' | 'id' | 'created' | 'key' | 'versions' | 'rolledBack'> & {
   readonly revision: number | null
 }
 
@@ -88,6 +93,7 @@ export function addVersion(
   keyring: Keyring,
   box: BoxDraft,
   tree: Manifest,
+  by: 'edits' | 'rollback',
   retention: { keep: number; pinned: ReadonlySet<number> }
 ): { box: Box; changes: Change[]; dropped: number[] } {
   const newest: VersionInfo = {
@@ -103,16 +109,21 @@ export function addVersion(
     .map(({ version }) => version)
   const kept = versions.filter(({ version }) => !dropped.includes(version))
 
+  const rolledBack = by === 'rollback' ? newest.version : box.rolledBack
   const plaintext = encodeManifest(tree)
   const manifest = manifestKey(box.id, newest.version)
   const sealed = keyring.sealForBox(box.key, null, manifest, plaintext)
   plaintext.fill(0)
   const key = boxKey(keyring, box.name)
   return {
-    box: { ...box, versions: kept, newest, revision: (box.revision ?? 0) + 1 },
+    box: { ...box, versions: kept, newest, rolledBack, revision: (box.revision ?? 0) + 1 },
     dropped,
     changes: [
-      { put: key, value: sealBox(keyring, key, box, kept), expect: box.revision },
+      {
+        put: key,
+        value: sealBox(keyring, key, { ...box, versions: kept, rolledBack }),
+        expect: box.revision
+      },
       { put: manifest, value: sealed, expect: null },
       ...dropped.map(version => ({ remove: manifestKey(box.id, version) }))
     ]
@@ -150,8 +161,9 @@ export async function readManifest(
 }
 
 // Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
-function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft, versions: VersionInfo[]): Buffer {
-  const fields: BoxFields = { name: box.name, id: box.id, created: box.created, versions }
+function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
+  const { name, id, created, versions, rolledBack } = box
+  const fields: BoxFields = { name, id, created, versions, ...(rolledBack === 0 ? {} : { rolledBack }) }
   const json = Buffer.from(JSON.stringify(fields))
   const plaintext = Buffer.alloc(padmeLength(keyBytes + 4 + json.length))
   plaintext.set(box.key.bytes())
@@ -171,7 +183,8 @@ function openBox(keyring: Keyring, recordKey: string, sealed: Buffer, revision: 
   const fields = JSON.parse(plaintext.toString('utf8', keyBytes + 4, end)) as BoxFields
   const newest = fields.versions.at(-1)
   if (newest === undefined) throw new SecretboxError('damaged', `box ${quote(fields.name)} has no version`)
-  return { ...fields, name: fields.name as BoxName, key: new Secret(key), newest, revision }
+  const { name, rolledBack = 0 } = fields
+  return { ...fields, name: name as BoxName, key: new Secret(key), newest, rolledBack, revision }
 }
 
 function boxKey(keyring: Keyring, name: BoxName): string {

@@ -8,7 +8,7 @@ import { getBox, readManifest, type Box } from './boxes.ts'
 import type { Permit } from './gate.ts'
 import { blobsOf, checkLimits, tooManyEntries, wipeManifest, type Manifest } from './manifest.ts'
 import type { BoxName, FilePath } from './names.ts'
-import { bytesOf, editInPlace, type Edit, type Entry } from './tree.ts'
+import { bytesOf, editTree, type Edit, type Entry } from './tree.ts'
 import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
 
 /** One thing to do to a box, as it arrives. A `link` takes the contents of a file that came before it in the same change. */
@@ -152,7 +152,7 @@ async function attempt(
     }
     checkLimits(tree, parts.limits, bytesOf(tree))
     FAULT: await reach('change.staged')
-    const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
+    const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {
       answer: { version, applied, errors },
       subject: { version, count: applied },
@@ -178,7 +178,7 @@ async function applyAll(
     if (index % editsPerTurn === editsPerTurn - 1) await setImmediate()
     try {
       if (one.edit === null) throw one.error
-      editInPlace(tree, one.edit.op === 'put' ? { ...one.edit, ifAbsent } : one.edit)
+      editTree(tree, one.edit.op === 'put' ? { ...one.edit, ifAbsent } : one.edit)
     } catch (error) {
       if (!partial || !(error instanceof SecretboxError)) throw error
       errors.push({ path: one.path, error })

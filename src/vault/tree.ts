@@ -69,17 +69,11 @@ export type Edit<Inline> =
   | { readonly op: 'remove'; readonly path: FilePath; readonly recursive: boolean }
 
 /**
- * The tree after one edit. Symlinks among the parents are followed inside the box, missing parents are made.
- * Throws `invalid` (root, a parent that is a file, file against directory), `exists` or `not_found` (remove).
+ * Does one edit in place; one that fails leaves the tree as it was. Symlinks among the parents are followed inside the
+ * box, missing parents are made. Throws `invalid` (root, a parent that is a file, file against directory), `exists` or
+ * `not_found` (remove).
  */
-export function editTree<I>(tree: Tree<I>, edit: Edit<I>): Tree<I> {
-  const next = new Map(tree)
-  editInPlace(next, edit)
-  return next
-}
-
-/** As `editTree`, for a tree that nobody else sees yet; a failed edit leaves it as it was. */
-export function editInPlace<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>): void {
+export function editTree<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>): void {
   if (edit.op === 'put') putEntry(tree, edit.path, edit.entry, edit.ifAbsent ?? false)
   else removeEntry(tree, edit.path, edit.recursive)
 }

@@ -146,7 +146,7 @@ export function createVault(parts: VaultParts): Vault {
             checkVersion(box, ifVersion)
             const tree = await readManifest(store, permit.keyring, box, to)
             try {
-              const { version, changes } = await nextVersion(parts, permit.keyring, box, tree)
+              const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'rollback')
               return { answer: { version, applied: tree.size, errors: [] }, subject: { version }, changes }
             } finally {
               wipeManifest(tree)

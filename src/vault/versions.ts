@@ -27,29 +27,46 @@ export async function nextVersion(
   parts: Pick<VaultParts, 'store' | 'limits' | 'pinnedVersions'>,
   keyring: Keyring,
   box: Box,
-  tree: Manifest
+  tree: Manifest,
+  by: 'edits' | 'rollback'
 ): Promise<{ version: number; changes: Change[] }> {
   const pinned = await parts.pinnedVersions(box.name)
-  const next = addVersion(keyring, box, tree, { keep: parts.limits.maxVersions, pinned })
+  const next = addVersion(keyring, box, tree, by, { keep: parts.limits.maxVersions, pinned })
   const orphans = new Set<string>()
   for (const version of next.dropped) {
-    const old = await readManifest(parts.store, keyring, box, version)
-    for (const blob of blobsOf(old)) orphans.add(blob)
-    wipeManifest(old)
+    for (const blob of await blobsIn(parts.store, keyring, box, version)) orphans.add(blob)
   }
-  if (orphans.size > 0) {
-    for (const blob of blobsOf(tree)) orphans.delete(blob)
-    for (const { version } of box.versions) {
-      if (next.dropped.includes(version)) continue
-      const kept = await readManifest(parts.store, keyring, box, version)
-      for (const blob of blobsOf(kept)) orphans.delete(blob)
-      wipeManifest(kept)
-    }
+  for (const blob of blobsOf(tree)) orphans.delete(blob)
+  for (const version of sharers(next.box, next.dropped)) {
+    if (orphans.size === 0) break
+    for (const blob of await blobsIn(parts.store, keyring, box, version)) orphans.delete(blob)
   }
   return {
     version: next.box.newest.version,
     changes: [...next.changes, ...[...orphans].map(blob => removeBlob(box.id, blob))]
   }
+}
+
+/**
+ * The versions, beside the newest, that must be asked whether they have blobs of dropped ones too. Edits take nothing
+ * from versions further back than the last: so what the first kept version after the dropped ones lacks, all later
+ * ones lack, unless a rollback brought it back.
+ */
+function sharers(box: Box, dropped: readonly number[]): number[] {
+  const kept = box.versions.map(({ version }) => version).filter(version => version !== box.newest.version)
+  const first = kept.find(version => version > Math.max(...dropped)) ?? box.newest.version
+  return box.rolledBack > first ? kept : kept.filter(version => version <= first)
+}
+
+async function blobsIn(
+  store: Store,
+  keyring: Keyring,
+  box: Box,
+  version: number
+): Promise<ReadonlySet<string>> {
+  const tree = await readManifest(store, keyring, box, version)
+  wipeManifest(tree)
+  return blobsOf(tree)
 }
 
 /** Throws `precondition` that names both versions when the caller expected another newest version. */

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { format, inspect } from 'node:util'
 import pino from 'pino'
 import { expect, test } from 'vitest'
-import { releaseBytes, Secret, withSecretBytes } from '../../src/secret.ts'
+import { releaseBytes, Secret } from '../../src/secret.ts'
 
 const text = 'correct horse battery staple'
 const printed = `[secret, ${text.length} bytes]`
@@ -49,24 +49,6 @@ test('wiping a secret overwrites its buffer, and twice is harmless', () => {
   expect(bytes.every(byte => byte === 0)).toBe(true)
   expect(one.length).toBe(0)
   expect(String(one)).toBe('[secret, 0 bytes]')
-})
-
-test('borrowed secret bytes are zeroed when the work is done and when it fails', () => {
-  let seen: Buffer = Buffer.alloc(0)
-  const fill = (bytes: Buffer): void => {
-    expect(bytes.length).toBe(8)
-    bytes.fill(7)
-    seen = bytes
-  }
-  withSecretBytes(8, fill)
-  expect([...seen]).toEqual(Array(8).fill(0))
-  const failing = (): void =>
-    withSecretBytes(8, bytes => {
-      fill(bytes)
-      throw new Error('midway')
-    })
-  expect(failing).toThrow('midway')
-  expect([...seen]).toEqual(Array(8).fill(0))
 })
 
 test('released bytes are zeroed, and nothing beside them', () => {
