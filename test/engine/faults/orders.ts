@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { untilIn, type FaultPoint } from '../../../src/fault-points.ts'
@@ -24,7 +24,11 @@ const reachedWithinMs = 30_000
 export async function ordersIn(directory: string): Promise<Orders> {
   await mkdir(directory, { recursive: true })
   return {
-    give: (point, order) => writeFile(join(directory, point), order),
+    async give(point, order) {
+      // Whole or not at all: a daemon that comes by would read an empty order, and wait.
+      await writeFile(join(directory, `${point}.new`), order)
+      await rename(join(directory, `${point}.new`), join(directory, point))
+    },
 
     async reached(point, until = new Promise(() => undefined)) {
       const wasReached = (): boolean => existsSync(join(directory, `${point}.reached`))
