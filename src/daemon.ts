@@ -11,6 +11,7 @@ import { describeStatus, describeVolumes } from './http/status.ts'
 import { volumeDriver } from './http/volume-driver.ts'
 import { createEnvelope } from './seal/envelope.ts'
 import { initialiseVault, readStoreId } from './seal/keyslots.ts'
+import { lockedMemory } from './seal/locked-memory.ts'
 import { loadSodium } from './seal/sodium.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
@@ -48,7 +49,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     envelope,
     store,
     keyDirectory: config.keyDir,
-    allocate: (length: number) => syscalls.lockedBytes(length)
+    allocate: (length: number) => lockedMemory(bytes => syscalls.lockedBytes(bytes), length)
   }
   const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
   FAULT: await reach('start.opened')

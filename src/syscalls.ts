@@ -72,6 +72,7 @@ export function loadSyscalls(): Syscalls {
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
   const mmap = libc.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)')
+  const munmap = libc.func('int munmap(intptr_t, size_t)')
   const mlock = libc.func('int mlock(intptr_t, size_t)')
   const madvise = libc.func('int madvise(intptr_t, size_t, int)')
 
@@ -126,8 +127,13 @@ export function loadSyscalls(): Syscalls {
       const size = Math.ceil(length / pageBytes) * pageBytes
       const address = mmap(0, size, protReadWrite, mapPrivateAnonymous, -1, 0) as number | bigint
       check('mmap', Number(address))
-      check('mlock', mlock(address, size) as number)
-      check('madvise', madvise(address, size, madviseDontDump) as number)
+      try {
+        check('mlock', mlock(address, size) as number)
+        check('madvise', madvise(address, size, madviseDontDump) as number)
+      } catch (error) {
+        munmap(address, size)
+        throw error
+      }
       return new Uint8Array(koffi.view(BigInt(address), size), 0, length)
     }
   }

@@ -35,15 +35,16 @@ export function createKeyring(parts: {
   const { sodium, envelope, storeId } = parts
   const derive = (key: Secret, purpose: string): Secret =>
     new Secret(sodium.keyedHash(key.bytes(), Buffer.from(`secretbox/1 ${purpose}`), keyBytes))
-  const keep = (purpose: string): Secret => {
+  const memory = parts.allocate(2 * keyBytes)
+  const keep = (purpose: string, place: number): Secret => {
     const derived = derive(parts.rootKey, purpose)
-    const kept = parts.allocate(keyBytes)
+    const kept = memory.subarray(place * keyBytes, (place + 1) * keyBytes)
     kept.set(derived.bytes())
     derived.wipe()
     return new Secret(kept)
   }
-  const nameKey = keep('names')
-  const recordKey = keep('records')
+  const nameKey = keep('names', 0)
+  const recordKey = keep('records', 1)
 
   const bind = (key: string): Buffer => Buffer.from(`${storeId} ${key}`)
   const withKeyOf = <T>(boxKey: Secret, blob: string | null, use: (key: Uint8Array) => T): T => {

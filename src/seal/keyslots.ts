@@ -26,7 +26,7 @@ export interface KeyslotParts {
   readonly envelope: Envelope
   readonly store: Store
   readonly keyDirectory: string
-  /** Where long-lived keys are kept: zeroed memory that is not swapped. */
+  /** Where long-lived keys are kept: zeroed memory that is not swapped. Throws `unavailable` when there is none. */
   readonly allocate: (length: number) => Uint8Array
 }
 
