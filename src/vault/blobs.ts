@@ -8,10 +8,13 @@ import type { Content } from './tree.ts'
 
 /** Plaintext bytes of one chunk of a blob; the last may be shorter. Also what a reader or writer holds at a time. */
 export const chunkBytes = 1 << 20
-/** Files up to this size live in the manifest, as long as those of one change stay below `inlineTotalBytes`. */
-export const inlineFileBytes = 16 << 10
-/** The most inline bytes of one change; beyond it even small files become blobs, so that manifests stay small. */
-export const inlineTotalBytes = 256 << 10
+/** Files up to this size live in the manifest, as long as there is room for them. */
+const inlineFileBytes = 16 << 10
+/**
+ * The inline bytes of a manifest that nothing is added to any more; beyond it even small files become blobs: each
+ * version has a manifest of its own, and each change writes one.
+ */
+const inlineTotalBytes = 256 << 10
 
 type Put = Extract<Change, { put: string }>
 
@@ -28,11 +31,19 @@ export interface Staging {
   discard(): Promise<void>
 }
 
-/** Staging for one change of `box`. `maxBytes` bounds what the change may bring in. */
-export function createStaging(store: Store, keyring: Keyring, box: Box, maxBytes: number): Staging {
+/**
+ * Staging for one change of `box`, whose newest manifest holds `inlineBytes` already. `maxBytes` bounds what the change
+ * may bring in.
+ */
+export function createStaging(
+  store: Store,
+  keyring: Keyring,
+  box: Box,
+  { inlineBytes, maxBytes }: { inlineBytes: number; maxBytes: number }
+): Staging {
   const blobs: string[] = []
   const buffer = Buffer.allocUnsafeSlow(chunkBytes)
-  let inlineLeft = inlineTotalBytes
+  let inlineLeft = inlineTotalBytes - inlineBytes
   let bytesLeft = maxBytes
   /** Sealed, but not stored yet: a commit takes as many as fill a chunk, so that a thousand small files do not cost one each. */
   let waiting: Put[] = []

@@ -3,6 +3,7 @@ import { quote, SecretboxError } from '../errors.ts'
 import { keyBytes, type Keyring } from '../seal/keyring.ts'
 import { Secret } from '../secret.ts'
 import type { Change, Store } from '../store/store.ts'
+import { Overtaken } from './attempts.ts'
 import { decodeManifest, encodeManifest, padmeLength, type Manifest } from './manifest.ts'
 import type { BoxName } from './names.ts'
 import { bytesOf } from './tree.ts'
@@ -142,7 +143,10 @@ export function removeBox(keyring: Keyring, box: Box): Change[] {
   ]
 }
 
-/** The tree of one version; the caller wipes it. Throws `not_found` that lists the versions there are. */
+/**
+ * The tree of one version; the caller wipes it. Throws `not_found` that lists the versions there are, `Overtaken` when
+ * it left since the box was read, `damaged`.
+ */
 export async function readManifest(
   store: Store,
   keyring: Keyring,
@@ -150,12 +154,18 @@ export async function readManifest(
   version: number
 ): Promise<Manifest> {
   const key = manifestKey(box.id, version)
-  const record = box.versions.some(info => info.version === version) ? await store.get(key) : null
-  if (record === null) {
+  if (!box.versions.some(info => info.version === version)) {
     const [oldest, newest] = [box.versions[0]?.version ?? 1, box.newest.version]
     throw new SecretboxError('not_found', `box ${quote(box.name)} has no version ${version}`, {
       hint: `it has versions ${oldest} to ${newest}`
     })
+  }
+  const record = await store.get(key)
+  if (record === null) {
+    const now = await findBox(store, keyring, box.name)
+    now?.key.wipe()
+    if (now?.id !== box.id || now.revision !== box.revision) throw new Overtaken()
+    throw new SecretboxError('damaged', `version ${version} of box ${quote(box.name)} is not in the store`)
   }
   return decodeManifest(keyring.openForBox(box.key, null, key, record.value))
 }

@@ -2,11 +2,18 @@ import { setImmediate } from 'node:timers/promises'
 import { quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
 import type { Secret } from '../secret.ts'
-import { commitAttempt, type Attempt } from './attempts.ts'
+import { attempt, commitAttempt, type Attempt } from './attempts.ts'
 import { createStaging, type Staging } from './blobs.ts'
 import { getBox, readManifest, type Box } from './boxes.ts'
 import type { Permit } from './gate.ts'
-import { blobsOf, checkLimits, tooManyEntries, wipeManifest, type Manifest } from './manifest.ts'
+import {
+  blobsOf,
+  checkLimits,
+  inlineBytesOf,
+  tooManyEntries,
+  wipeManifest,
+  type Manifest
+} from './manifest.ts'
 import type { BoxName, FilePath } from './names.ts'
 import { bytesOf, editTree, type Edit, type Entry } from './tree.ts'
 import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
@@ -55,8 +62,11 @@ export async function changeBox(
   name: BoxName,
   request: ChangeRequest
 ): Promise<ChangeResult> {
-  const box = await getBox(parts.store, permit.keyring, name)
-  const staging = createStaging(parts.store, permit.keyring, box, parts.limits.maxBoxBytes)
+  const { box, inlineBytes } = await attempt(() => begin(parts, permit, name))
+  const staging = createStaging(parts.store, permit.keyring, box, {
+    inlineBytes,
+    maxBytes: parts.limits.maxBoxBytes
+  })
   const staged: StagedEdit[] = []
   try {
     checkVersion(box, request.ifVersion)
@@ -64,7 +74,7 @@ export async function changeBox(
       if (staged.length === parts.limits.maxBoxEntries) throw tooManyEntries(parts.limits)
       staged.push(await stage(staging, staged, edit))
     }
-    const result = await commitAttempt(permit, () => attempt(parts, permit, box, staging, staged, request))
+    const result = await commitAttempt(permit, () => prepare(parts, permit, box, staging, staged, request))
     FAULT: await reach('change.committed')
     if (result.applied === 0) await staging.discard()
     return result
@@ -75,6 +85,23 @@ export async function changeBox(
   } finally {
     box.key.wipe()
     for (const { edit } of staged) if (edit?.op === 'put') wipeInline(edit.entry)
+  }
+}
+
+/** The box that a change begins with, whose key the caller wipes, and how much its newest manifest holds inline. */
+async function begin(
+  parts: VaultParts,
+  permit: Permit,
+  name: BoxName
+): Promise<{ box: Box; inlineBytes: number }> {
+  const box = await getBox(parts.store, permit.keyring, name)
+  try {
+    const tree = await readManifest(parts.store, permit.keyring, box, box.newest.version)
+    wipeManifest(tree)
+    return { box, inlineBytes: inlineBytesOf(tree) }
+  } catch (error) {
+    box.key.wipe()
+    throw error
   }
 }
 
@@ -126,7 +153,7 @@ function put(path: FilePath, entry: Entry<Secret>): StagedEdit {
   return { path, edit: { op: 'put', path, entry } }
 }
 
-async function attempt(
+async function prepare(
   parts: VaultParts,
   permit: Permit,
   begun: Box,

@@ -80,6 +80,15 @@ export function blobsOf(tree: Manifest): Set<string> {
   return blobs
 }
 
+/** How many bytes of contents are in the manifest itself. */
+export function inlineBytesOf(tree: Manifest): number {
+  let bytes = 0
+  for (const entry of tree.values()) {
+    if (entry.type === 'file' && 'inline' in entry.content) bytes += entry.size
+  }
+  return bytes
+}
+
 /** Throws `too_large` when a tree exceeds what a box may hold. */
 export function checkLimits(
   tree: Manifest,

@@ -1,8 +1,8 @@
 import { SecretboxError, quote } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { Change } from '../store/store.ts'
-import { commitAttempt } from './attempts.ts'
+import type { Change, Store } from '../store/store.ts'
+import { attempt, commitAttempt } from './attempts.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
 import {
@@ -86,8 +86,11 @@ export function createVault(parts: VaultParts): Vault {
     subject: Subject
   ): Promise<OpenedVersion> =>
     gate.run(caller, action, { box: name, ...subject }, async permit => {
-      const box = await getBox(store, permit.keyring, name)
-      return recorded(permit, await openVersion(parts, permit.keyring, box, version), [])
+      const opened = await attempt(async () => {
+        const box = await getBox(store, permit.keyring, name)
+        return openVersion(store, permit.keyring, box, version)
+      })
+      return recorded(permit, opened, [])
     })
 
   return {
@@ -165,13 +168,13 @@ export function createVault(parts: VaultParts): Vault {
 
     openForMount: (caller, name, version, { subject, optional, label }) =>
       gate.run(caller, 'box.mount', { box: name, ...subject }, async permit => {
-        const box = await (optional ? findBox : getBox)(store, permit.keyring, name)
-        if (box === null) {
-          await permit.commit({}, label(null))
-          return null
-        }
-        const opened = await openVersion(parts, permit.keyring, box, version)
-        return recorded(permit, opened, label(opened.info))
+        const opened = await attempt(async () => {
+          const box = await (optional ? findBox : getBox)(store, permit.keyring, name)
+          return box && openVersion(store, permit.keyring, box, version)
+        })
+        if (opened !== null) return recorded(permit, opened, label(opened.info))
+        await permit.commit({}, label(null))
+        return null
       })
   }
 }
@@ -193,14 +196,14 @@ async function recorded(
 
 /** Opens one version of a box; takes the box's key over and wipes it with the rest. */
 async function openVersion(
-  parts: Pick<VaultParts, 'store'>,
+  store: Store,
   keyring: Keyring,
   box: Box,
   version: number | null
 ): Promise<OpenedVersion> {
   try {
     const info = version === null ? box.newest : box.versions.find(known => known.version === version)
-    const tree = await readManifest(parts.store, keyring, box, version ?? box.newest.version)
+    const tree = await readManifest(store, keyring, box, version ?? box.newest.version)
     return {
       box: summaryOf(box),
       info: info ?? box.newest,
@@ -208,7 +211,7 @@ async function openVersion(
       read: entry =>
         'inline' in entry.content
           ? entry.content.inline
-          : readBlob(parts.store, keyring, box, entry.content.blob, entry.size),
+          : readBlob(store, keyring, box, entry.content.blob, entry.size),
       wipe() {
         wipeManifest(tree)
         box.key.wipe()

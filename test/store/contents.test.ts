@@ -11,6 +11,7 @@ import {
   contentsOf,
   openVault,
   putting,
+  removing,
   root,
   sent,
   type OpenVault,
@@ -51,15 +52,19 @@ describe('contents', () => {
     }
   )
 
-  test('lie in the manifest while they are small, and few in one change', async () => {
+  test('lie in the manifest while they are small and there is room', async () => {
     const opened = await open()
     await opened.vault.create(root, db)
     await change(opened, db, ...Array.from({ length: 16 }, (_, i) => putting(`f${i}`, randomBytes(16_384))))
     expect(await opened.store.count('blob/')).toBe(0)
-    await change(opened, db, ...Array.from({ length: 18 }, (_, i) => putting(`g${i}`, randomBytes(16_384))))
+    await change(opened, db, putting('g', randomBytes(100)))
+    expect(await opened.store.count('blob/')).toBe(1)
+    await change(opened, db, removing('f0'))
+    await change(opened, db, putting('h', randomBytes(16_384)))
+    expect(await opened.store.count('blob/')).toBe(1)
+    await change(opened, db, removing('f1'))
+    await change(opened, db, putting('i', randomBytes(16_385)))
     expect(await opened.store.count('blob/')).toBe(2)
-    await change(opened, db, putting('h', randomBytes(16_385)))
-    expect(await opened.store.count('blob/')).toBe(3)
   })
 
   test('that a change does not keep leave no record', async () => {

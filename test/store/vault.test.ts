@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { SecretboxError } from '../../src/errors.ts'
+import type { Store } from '../../src/store/store.ts'
 import type { ChangeResult, IncomingEdit } from '../../src/vault/change.ts'
 import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
 import {
@@ -422,6 +423,78 @@ describe('versions', () => {
     expect(await numbers()).toEqual([6, 7])
     // What version 2 alone referred to is gone.
     expect(await opened.store.count('blob/')).toBe(1)
+  })
+
+  test('can be read and changed while others drop them', async () => {
+    const nothing = (): Promise<void> => Promise.resolve()
+    let overtake = nothing
+    const opened = await open({
+      limits: { maxVersions: 1 },
+      wrap: store => ({
+        ...store,
+        async get(key) {
+          if (key.startsWith('manifest/')) await overtake()
+          return store.get(key)
+        }
+      })
+    })
+    await opened.vault.create(root, db)
+    const once = (path: string): void => {
+      overtake = async () => {
+        overtake = nothing
+        await change(opened, db, putting(path, path))
+      }
+    }
+    once('a')
+    expect(await treeOf(opened, db)).toEqual({ a: 'a' })
+    once('b')
+    await change(opened, db, putting('c', 'c'))
+    once('d')
+    const { newest } = await opened.vault.inspect(root, db)
+    await expect(opened.vault.rollback(root, db, newest.version, null)).rejects.toMatchObject({
+      code: 'not_found',
+      message: `box "db" has no version ${newest.version}`
+    })
+    expect(await treeOf(opened, db)).toEqual({ a: 'a', b: 'b', c: 'c', d: 'd' })
+  })
+
+  test('of a box that is destroyed while it is opened are not found, and one that is missing is damage', async () => {
+    const nothing = (): Promise<void> => Promise.resolve()
+    let strike: (store: Store, key: string) => Promise<void> = nothing
+    const opened = await open({
+      wrap: store => ({
+        ...store,
+        async get(key) {
+          if (key.startsWith('manifest/')) await strike(store, key)
+          return store.get(key)
+        }
+      })
+    })
+    await opened.vault.create(root, db)
+    strike = async () => {
+      strike = nothing
+      await opened.vault.destroy(root, db, null)
+    }
+    await expect(opened.vault.look(root, db, null)).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'no such box "db"'
+    })
+    await opened.vault.create(root, db)
+    strike = (store, key) => store.commit([{ remove: key }])
+    await expect(opened.vault.look(root, db, null)).rejects.toMatchObject({
+      code: 'damaged',
+      message: 'version 1 of box "db" is not in the store'
+    })
+  })
+
+  test('do not grow with the small files that were added one by one', async () => {
+    const opened = await open({ limits: { maxVersions: 1 } })
+    await opened.vault.create(root, db)
+    for (let i = 0; i < 20; i++) await change(opened, db, putting(`f${i}`, randomBytes(16_000)))
+    let manifestBytes = 0
+    for await (const { value } of opened.store.list('manifest/')) manifestBytes += value.length
+    expect(manifestBytes).toBeLessThan(300_000)
+    expect(await opened.store.count('blob/')).toBe(4)
   })
 
   test('are kept one at the least, and a rollback to the one that leaves keeps its contents', async () => {
