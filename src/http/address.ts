@@ -11,9 +11,9 @@ export type Address =
       /** `/vault/box/` or `/vault/box` itself. */ readonly isBox: boolean
     }
 
-/** Reads `/<box>/<path>` with percent-encoded components. Throws `invalid`. */
+/** Reads `/<box>/<path>` with percent-encoded components, which Express has decoded once already. Throws `invalid`. */
 export function parseAddress(urlPath: string): Address {
-  const components = urlPath.split('/').slice(1).map(decodeComponent)
+  const components = urlPath.split('/').slice(1).map(decodeURIComponent)
   const [box = '', ...rest] = components
   if (box === '' && rest.length === 0) return { box: null }
   const written = rest.join('/')
@@ -72,14 +72,6 @@ export function flagIn(name: string, value: unknown): boolean {
   if (value === undefined || value === '0' || value === 'false') return false
   if (value === '' || value === '1' || value === 'true') return true
   throw new SecretboxError('invalid', `bad ${name} ${quote(textOf(value))}: it must be 1 or 0`)
-}
-
-function decodeComponent(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw new SecretboxError('invalid', `bad URL: ${quote(text)} is not percent-encoded UTF-8`)
-  }
 }
 
 /** A query parameter as messages show it; a repeated one is a list. */

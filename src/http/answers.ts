@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { SecretboxError, type ErrorCode } from '../errors.ts'
+import { quote, SecretboxError, type ErrorCode } from '../errors.ts'
 
 /** The HTTP status of each error code. */
 export const statusOf: Readonly<Record<ErrorCode, number>> = {
@@ -74,6 +74,10 @@ function isHttpError(error: unknown): error is HttpError {
 function requestError({ status, type, limit, message }: HttpError): SecretboxError {
   if (status === 413) {
     return new SecretboxError('too_large', `bad request: the body may have at most ${limit ?? 0} bytes`)
+  }
+  const [, component] = /^Failed to decode param '(.*)'$/.exec(message) ?? []
+  if (component !== undefined) {
+    return new SecretboxError('invalid', `bad URL: ${quote(component)} is not percent-encoded UTF-8`)
   }
   return new SecretboxError(
     'invalid',

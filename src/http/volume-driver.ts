@@ -64,11 +64,16 @@ type Call = (
 export function volumeDriver(parts: VolumeDriverParts): Express {
   const { volumes, log } = parts
 
-  const describe = async (volume: Volume): Promise<Record<string, unknown>> => ({
-    Name: volume.name,
-    CreatedAt: volume.created,
-    Status: await statusOf(parts, volume)
-  })
+  /** Whatever is wrong but that there is no such volume is told as its status: to the Engine an error says just that. */
+  const describe = async (name: Volume['name']): Promise<Record<string, unknown>> => {
+    try {
+      const volume = await volumes.get(name)
+      return { Name: name, CreatedAt: volume.created, Status: await statusOf(parts, volume) }
+    } catch (error) {
+      if (isSecretboxError(error, 'not_found')) throw error
+      return { Name: name, Status: { Error: publicError(error, log).message } }
+    }
+  }
 
   const readBody = (request: Request, route: string): unknown => {
     // It is a call whose reply the Engine did not get, sent again without its body (Engine fact).
@@ -90,13 +95,16 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     },
     // Neither Get nor List names a Mountpoint: the one that counts is in Mount's reply (Engine fact).
     'VolumeDriver.Get': async body => ({
-      Volume: await describe(await volumes.get(parseVolumeName(parse(Name, body).Name)))
+      Volume: await describe(parseVolumeName(parse(Name, body).Name))
     }),
     'VolumeDriver.List': async () => ({
-      Volumes: (await volumes.list()).map(({ name, created }) => ({ Name: name, CreatedAt: created }))
+      Volumes: (await volumes.list()).map(({ name, created }) => ({
+        Name: name,
+        ...(created === null ? {} : { CreatedAt: created })
+      }))
     }),
     'VolumeDriver.Path': async body => {
-      await volumes.get(parseVolumeName(parse(Name, body).Name))
+      await describe(parseVolumeName(parse(Name, body).Name))
       return { Mountpoint: '' }
     },
     'VolumeDriver.Mount': async (body, { asker, lost }) => {
@@ -190,10 +198,7 @@ async function statusOf(
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {
   const { box, version, path, uid, gid, mode, rw, optional, ephemeral } = options
-  const copies = await parts.labelsOf(name).catch((error: unknown) => {
-    if (!isSecretboxError(error)) throw error
-    return []
-  })
+  const copies = await parts.labelsOf(name)
   const reason = parts.sealing.reason()
   return {
     Box: box,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { quote, SecretboxError } from '../errors.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Change, Store, StoredRecord } from '../store/store.ts'
 import type { BoxName, MountId, VolumeName } from '../vault/names.ts'
 import type { VolumeOptions } from './options.ts'
 
@@ -61,7 +61,7 @@ const labelPrefix = 'copy/'
 /** The volume, or null. Throws `damaged` when its record is not one. */
 export async function findVolume(store: Store, name: VolumeName): Promise<Volume | null> {
   const record = await store.get(volumeKey(name))
-  return record === null ? null : parseRecord(VolumeRecord, record.key, record.value, isVolume)
+  return record === null ? null : parseVolume(record)
 }
 
 /** As `findVolume`, throwing `not_found`. */
@@ -71,23 +71,36 @@ export async function getVolume(store: Store, name: VolumeName): Promise<Volume>
   return volume
 }
 
-/** Every volume. */
+/** Every volume. Throws `damaged` when a record is not one: whoever asks for all must not overlook what it says. */
 export async function* allVolumes(store: Store): AsyncGenerator<Volume> {
+  for await (const record of store.list(volumePrefix)) yield parseVolume(record)
+}
+
+/** What can be told of every volume, even of one whose record is damaged. */
+export async function* volumeNames(
+  store: Store
+): AsyncGenerator<{ name: VolumeName; created: string | null }> {
   for await (const { key, value } of store.list(volumePrefix)) {
-    yield parseRecord(VolumeRecord, key, value, isVolume)
+    const parsed = VolumeRecord.safeParse(jsonOf(value))
+    // The brand holds because keys are made of checked names.
+    const name = decodeURIComponent(key.slice(volumePrefix.length)) as VolumeName
+    yield { name, created: parsed.success ? parsed.data.created : null }
   }
 }
 
-/** The labels of one volume's copies, or of all copies. */
+/** The labels of one volume's copies, or of all copies; a damaged one is none. */
 export async function* labelsOf(store: Store, volume: VolumeName | null): AsyncGenerator<CopyLabel> {
   const prefix = volume === null ? labelPrefix : `${labelPrefix}${encodeURIComponent(volume)}/`
-  for await (const { key, value } of store.list(prefix)) yield parseRecord(LabelRecord, key, value, isLabel)
+  for await (const { value } of store.list(prefix)) {
+    const label = parseLabel(value)
+    if (label !== null) yield label
+  }
 }
 
-/** The label of one copy, or null. */
+/** The label of one copy, or null when there is none, or a damaged one. */
 export async function findLabel(store: Store, volume: VolumeName, mount: MountId): Promise<CopyLabel | null> {
   const record = await store.get(labelKey(volume, mount))
-  return record === null ? null : parseRecord(LabelRecord, record.key, record.value, isLabel)
+  return record === null ? null : parseLabel(record.value)
 }
 
 /** The change that makes a volume. */
@@ -123,22 +136,24 @@ function jsonBytes(value: Volume | CopyLabel): Buffer {
 }
 
 // These records are not sealed, so they are checked when they are read. The brands hold because only checked names are stored.
-function isVolume(value: z.infer<typeof VolumeRecord>): Volume {
-  return value as unknown as Volume
+function parseVolume({ key, value }: StoredRecord): Volume {
+  const parsed = VolumeRecord.safeParse(jsonOf(value))
+  if (parsed.success) return parsed.data as unknown as Volume
+  const name = decodeURIComponent(key.slice(volumePrefix.length))
+  throw new SecretboxError('damaged', `the record of volume ${quote(name)} is not what this release writes`, {
+    hint: 'remove the volume and create it again, or use the release that made it'
+  })
 }
 
-function isLabel(value: z.infer<typeof LabelRecord>): CopyLabel {
-  return value as unknown as CopyLabel
+function parseLabel(value: Buffer): CopyLabel | null {
+  const parsed = LabelRecord.safeParse(jsonOf(value))
+  return parsed.success ? (parsed.data as unknown as CopyLabel) : null
 }
 
-function parseRecord<R, T>(schema: z.ZodType<R>, key: string, value: Buffer, brand: (record: R) => T): T {
-  let json: unknown
+function jsonOf(value: Buffer): unknown {
   try {
-    json = JSON.parse(value.toString())
+    return JSON.parse(value.toString())
   } catch {
-    throw new SecretboxError('damaged', `record ${quote(key)} is not JSON`)
+    return null
   }
-  const parsed = schema.safeParse(json)
-  if (!parsed.success) throw new SecretboxError('damaged', `record ${quote(key)} is not what was written`)
-  return brand(parsed.data)
 }

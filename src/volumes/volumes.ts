@@ -3,7 +3,7 @@ import type { Caller } from '../vault/authority.ts'
 import type { BoxName, VolumeName } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import { createMounts, type Mounts, type MountsParts } from './mounts.ts'
-import { parseVolumeOptions, sameOptions } from './options.ts'
+import { parseVolumeOptions, sameOptions, type VolumeOptions } from './options.ts'
 import {
   allVolumes,
   findVolume,
@@ -11,6 +11,7 @@ import {
   labelsOf,
   putVolume,
   removeVolume,
+  volumeNames,
   type Volume
 } from './volume-records.ts'
 
@@ -20,9 +21,9 @@ export interface Volumes extends Mounts {
   create(caller: Caller, name: VolumeName, options: Readonly<Record<string, string>>): Promise<void>
   /** An ephemeral box goes with the last volume that shows it. Throws `not_found`, `in_use` while a container holds a copy, `sealed`. */
   remove(caller: Caller, name: VolumeName): Promise<void>
-  /** Answers in every state of vault and box (Engine fact: an error of Get reads as "no such volume"). Throws `not_found`. */
+  /** Answers in every state of vault and box. Throws `not_found`, `damaged` when the volume's own record is not one. */
   get(name: VolumeName): Promise<Volume>
-  list(): Promise<Volume[]>
+  list(): Promise<{ name: VolumeName; created: string | null }[]>
 }
 
 /** The volumes over a store, and their copies. */
@@ -38,6 +39,16 @@ export function createVolumes(parts: MountsParts): Volumes {
       await vault.destroy({ kind: 'daemon' }, box, null)
     } catch (error) {
       if (!isSecretboxError(error, 'not_found')) throw error
+    }
+  }
+
+  /** Null for a volume whose record is damaged: it can be removed all the same. */
+  const optionsOf = async (name: VolumeName): Promise<VolumeOptions | null> => {
+    try {
+      return (await getVolume(store, name)).options
+    } catch (error) {
+      if (!isSecretboxError(error, 'damaged')) throw error
+      return null
     }
   }
 
@@ -61,18 +72,18 @@ export function createVolumes(parts: MountsParts): Volumes {
 
     remove: (caller, name) =>
       gate.run(caller, 'volume.remove', { volume: name }, async permit => {
-        const { options } = await getVolume(store, name)
+        const options = await optionsOf(name)
         for await (const { mount } of labelsOf(store, name)) {
           if ((await holders.of(mount)).length > 0)
             throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
         }
-        if (options.ephemeral) await destroyWithLastVolume(name, options.box)
+        if (options?.ephemeral === true) await destroyWithLastVolume(name, options.box)
         await permit.commit({}, [removeVolume(name)])
       }),
 
     get: name => getVolume(store, name),
 
-    list: () => Array.fromAsync(allVolumes(store))
+    list: () => Array.fromAsync(volumeNames(store))
   }
 }
 

@@ -337,7 +337,7 @@ describe.skipIf(cannotMount)('on a disk that is full (takes root)', () => {
   })
 })
 
-test('a label that is damaged does not keep a volume from being told of', async () => {
+test('a label that is damaged keeps no volume from being told of, mounted, let go of and removed', async () => {
   const daemon = await start()
   const driver = async (method: string, body: unknown): Promise<unknown> => {
     const call = { method: 'POST', url: `/VolumeDriver.${method}`, body: JSON.stringify(body) }
@@ -349,11 +349,18 @@ test('a label that is damaged does not keep a volume from being told of', async 
   const store = await openSqliteStore(join(daemon.directory, 'data/store.db'), { create: false })
   await store.commit([{ put: 'copy/db/x', value: Buffer.from('garbage') }])
   await store.close()
-  await start({}, daemon.directory)
+  const again = await start({}, daemon.directory)
   expect(await driver('Get', { Name: 'db' })).toMatchObject({
     Volume: { Name: 'db', Status: { Copies: [] } }
   })
   expect(await driver('List', {})).toMatchObject({ Volumes: [{ Name: 'db' }] })
+  expect(JSON.parse((await ok(again, 'POST', '/reconcile?apply=1')).toString())).toEqual({ actions: [] })
+  expect(await driver('Unmount', { Name: 'db', ID: 'x' })).toEqual({})
+  if (!cannotMount) {
+    expect(await driver('Mount', { Name: 'db', ID: 'x' })).toHaveProperty('Mountpoint')
+    expect(await driver('Unmount', { Name: 'db', ID: 'x' })).toEqual({})
+  }
+  expect(await driver('Remove', { Name: 'db' })).toEqual({})
 })
 
 test('what a daemon makes is for root alone, and an existing directory keeps its mode', async () => {

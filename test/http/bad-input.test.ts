@@ -1,0 +1,236 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { removeHome, startDaemon, unmountBelow, type Daemon } from '../daemon-process.ts'
+import { cannotMount, smallDisk } from '../tmpfs.ts'
+import { ask, type Request } from './ask.ts'
+
+/* What has no better place of its own. Names, bodies, options and the protocol: admin, bodies and volume-driver tests. */
+
+type Json = Record<string, unknown>
+
+async function admin(
+  daemon: Daemon,
+  method: string,
+  url: string,
+  more: Partial<Request> = {}
+): Promise<Json> {
+  const { status, body } = await ask(daemon.adminSocket, { method, url, ...more })
+  return { status, ...(JSON.parse(body.toString()) as Json) }
+}
+
+async function driver(daemon: Daemon, call: string, body: unknown): Promise<Json> {
+  const request = { method: 'POST', url: `/VolumeDriver.${call}`, body: JSON.stringify(body) }
+  return JSON.parse((await ask(daemon.pluginSocket, request)).body.toString()) as Json
+}
+
+describe('a request that asks for what there is not', () => {
+  let daemon: Daemon
+  beforeAll(async () => {
+    daemon = await startDaemon()
+    await admin(daemon, 'PUT', '/vault/db/')
+  })
+  afterAll(() => daemon.stop())
+
+  const number = 'it must be a number from 1 on'
+  const cases: [method: string, url: string, more: Partial<Request>, message: string, hint?: string][] = [
+    ['GET', '/vault/%ff/', {}, 'bad URL: "%ff" is not percent-encoded UTF-8'],
+    ['GET', '/vault/db/a%', {}, 'bad URL: "a%" is not percent-encoded UTF-8'],
+    ['GET', '/versions/db/file', {}, 'name a box: /versions/<box>/'],
+    ['GET', '/vault/db/?version=-1', {}, `bad version "-1": ${number}`],
+    ['GET', '/vault/db/?version=1e3', {}, `bad version "1e3": ${number}`],
+    ['GET', '/vault/db/?version=1&version=2', {}, `bad version "[\\"1\\",\\"2\\"]": ${number}`],
+    ['GET', '/audit?limit=all', {}, `bad limit "all": ${number}`],
+    ['GET', '/audit?limit=0', {}, `bad limit "0": ${number}`],
+    ['POST', '/reconcile?apply=maybe', {}, 'bad apply "maybe": it must be 1 or 0'],
+    [
+      'PUT',
+      '/vault/db/f',
+      { headers: { 'If-None-Match': '"1"' }, body: 'x' },
+      'bad If-None-Match "\\"1\\"": only * is understood'
+    ],
+    [
+      'PUT',
+      '/vault/db/f',
+      { headers: { 'If-Match': '"one"' }, body: 'x' },
+      'bad If-Match "\\"one\\"": it must be a version in quotes, as "3"'
+    ],
+    [
+      'PUT',
+      '/vault/other/',
+      { body: 'x' },
+      'the request takes no body',
+      'to put a tree into a box, send Content-Type: application/x-tar'
+    ],
+    [
+      'PUT',
+      '/vault/db/d?type=directory',
+      { body: 'x' },
+      'the request takes no body',
+      'to put a tree into a box, send Content-Type: application/x-tar'
+    ],
+    ['PUT', '/vault/db/l?type=symlink', { body: 'x'.repeat(8193) }, 'the body may have at most 8192 bytes'],
+    ['PUT', '/vault/', {}, 'cannot PUT "/vault/": it takes GET, HEAD'],
+    ['POST', '/vault/db/', {}, 'cannot POST "/vault/db/": it takes GET, HEAD, PUT, PATCH, DELETE'],
+    [
+      'PUT',
+      '/vault/db/',
+      { headers: { 'Content-Type': 'application/x-tar' }, body: 'x'.repeat(600) },
+      'bad tar archive: Invalid tar header. Maybe the tar is corrupted or it needs to be gunzipped?'
+    ]
+  ]
+
+  test.each(cases)('is told so: %s %s', async (method, url, more, message, hint) => {
+    expect(await admin(daemon, method, url, more)).toEqual({
+      status: 400,
+      code: 'invalid',
+      message,
+      ...(hint === undefined ? {} : { hint })
+    })
+    expect(await admin(daemon, 'GET', '/vault/db/')).toMatchObject({ version: 1, files: [] })
+  })
+})
+
+describe('a volume whose record cannot be read, as a newer release may have written it', () => {
+  let daemon: Daemon
+  beforeAll(async () => {
+    const first = await startDaemon()
+    for (const box of ['db', 'web']) {
+      await admin(first, 'PUT', `/vault/${box}/`)
+      expect(await driver(first, 'Create', { Name: box })).toEqual({})
+    }
+    await first.kill('SIGTERM')
+    const store = await openSqliteStore(join(first.directory, 'data/store.db'), { create: false })
+    const record = JSON.parse((await store.get('volume/db'))?.value.toString() ?? '') as { options: Json }
+    record.options['colour'] = 'red'
+    await store.commit([
+      { put: 'volume/db', value: Buffer.from(JSON.stringify(record)) },
+      { put: 'volume/%C3%BC', value: Buffer.from('garbage') }
+    ])
+    await store.close()
+    daemon = await startDaemon({}, first.directory)
+  })
+  afterAll(() => daemon.stop())
+
+  const hint = 'remove the volume and create it again, or use the release that made it'
+  const damaged = (name: string): string => `the record of volume "${name}" is not what this release writes`
+
+  test('is told of all the same, and so are the others', async () => {
+    for (const Name of ['db', 'ü']) {
+      expect(await driver(daemon, 'Get', { Name })).toEqual({
+        Volume: { Name, Status: { Error: damaged(Name) } }
+      })
+      expect(await driver(daemon, 'Path', { Name })).toEqual({ Mountpoint: '' })
+    }
+    const CreatedAt = expect.any(String) as string
+    expect(await driver(daemon, 'List', {})).toEqual({
+      Volumes: [{ Name: 'ü' }, { Name: 'db' }, { Name: 'web', CreatedAt }]
+    })
+    expect(await driver(daemon, 'Get', { Name: 'web' })).toMatchObject({ Volume: { Name: 'web', CreatedAt } })
+  })
+
+  test('cannot be mounted, nor a box be changed whose versions it may ask for, and the message says what to do', async () => {
+    expect(await driver(daemon, 'Mount', { Name: 'db', ID: 'x' })).toEqual({
+      Err: `${damaged('db')} (${hint})`
+    })
+    expect(existsSync(join(daemon.directory, 'copies/x'))).toBe(false)
+    expect(await driver(daemon, 'Unmount', { Name: 'db', ID: 'x' })).toEqual({})
+    expect(await admin(daemon, 'PUT', '/vault/web/f', { body: 'x' })).toEqual({
+      status: 500,
+      code: 'damaged',
+      message: damaged('ü'),
+      hint
+    })
+  })
+
+  test('can be removed, and then all is well', async () => {
+    for (const Name of ['db', 'ü']) expect(await driver(daemon, 'Remove', { Name })).toEqual({})
+    expect(await driver(daemon, 'Get', { Name: 'db' })).toEqual({ Err: 'no such volume "db"' })
+    expect(await admin(daemon, 'PUT', '/vault/web/f', { body: 'x' })).toMatchObject({ version: 2 })
+    expect(await driver(daemon, 'Create', { Name: 'db' })).toEqual({})
+  })
+})
+
+describe.skipIf(cannotMount)('copies (takes root)', () => {
+  async function withVolume(directory?: string): Promise<Daemon> {
+    const daemon = await startDaemon({}, directory)
+    onTestFinished(async () => {
+      await daemon.kill('SIGKILL')
+      await (directory === undefined ? removeHome(daemon.directory) : unmountBelow(directory))
+    })
+    await admin(daemon, 'PUT', '/vault/db/')
+    await admin(daemon, 'PUT', '/vault/db/pw', { body: 'hunter2' })
+    expect(await driver(daemon, 'Create', { Name: 'db' })).toEqual({})
+    return daemon
+  }
+
+  test('of a volume that is to be removed must not be in use, and the message names the volume', async () => {
+    const daemon = await withVolume()
+    expect(await driver(daemon, 'Mount', { Name: 'db', ID: 'a' })).toHaveProperty('Mountpoint')
+    // A mount namespace of its own, as a container's, with the copy at another place in it.
+    const place = join(daemon.directory, 'place')
+    const script = `mkdir ${place} && mount --bind ${daemon.directory}/copies/a ${place} && echo && exec sleep 999`
+    const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script])
+    await once(holder.stdout, 'data')
+    expect(await driver(daemon, 'Remove', { Name: 'db' })).toEqual({
+      Err: 'volume "db" is in use by a container'
+    })
+    expect(await driver(daemon, 'Get', { Name: 'db' })).toHaveProperty('Volume')
+    holder.kill('SIGKILL')
+    await once(holder, 'close')
+    expect(await driver(daemon, 'Unmount', { Name: 'db', ID: 'a' })).toEqual({})
+    expect(await driver(daemon, 'Remove', { Name: 'db' })).toEqual({})
+  })
+
+  test('on a disk without a byte left are kept and wiped, but none is made; volumes are told of; nothing is lost', async () => {
+    const disk = smallDisk(8 << 20)
+    const daemon = await withVolume(disk.directory)
+    const copies = join(daemon.directory, 'copies')
+    expect(await driver(daemon, 'Mount', { Name: 'db', ID: 'running' })).toHaveProperty('Mountpoint')
+    const filler = join(disk.directory, 'filler')
+    expect(() => {
+      for (;;) writeFileSync(filler, Buffer.alloc(4096), { flag: 'a' })
+    }).toThrow('ENOSPC')
+
+    const full = {
+      code: 'full',
+      message: `cannot write store "${disk.directory}/data/store.db": the disk is full`,
+      hint: 'free room on the disk that holds the data directory; nothing was changed'
+    }
+    // The write-ahead log may have room for some changes.
+    let put: Json
+    let version = 1
+    do {
+      version++
+      put = await admin(daemon, 'PUT', '/vault/db/more', { body: `${version}` })
+    } while (put['status'] === 200)
+    expect(put).toEqual({ status: 507, ...full })
+    let mount: Json
+    let made = 0
+    do mount = await driver(daemon, 'Mount', { Name: 'db', ID: `more-${made++}` })
+    while ('Mountpoint' in mount)
+    expect(mount).toEqual({ Err: `cannot mount volume "db": ${full.message} (${full.hint})` })
+    expect(existsSync(join(copies, `more-${made - 1}`))).toBe(false)
+    expect(await admin(daemon, 'PUT', '/vault/new/')).toEqual({ status: 507, ...full })
+
+    expect(await driver(daemon, 'Get', { Name: 'db' })).toMatchObject({
+      Volume: { Name: 'db', Status: { Box: 'db' } }
+    })
+    expect(await driver(daemon, 'List', {})).toMatchObject({ Volumes: [{ Name: 'db' }] })
+    expect(await admin(daemon, 'GET', '/status')).toMatchObject({ status: 200, sealed: false })
+    expect(readFileSync(join(copies, 'running/pw'), 'utf8')).toBe('hunter2')
+    for (const id of readdirSync(copies))
+      expect(await driver(daemon, 'Unmount', { Name: 'db', ID: id }), id).toEqual({})
+    expect(readdirSync(copies)).toEqual([])
+
+    rmSync(filler)
+    expect(await admin(daemon, 'GET', '/vault/db/')).toMatchObject({ version })
+    const read = await ask(daemon.adminSocket, { method: 'GET', url: '/vault/db/pw' })
+    expect(read.body.toString()).toBe('hunter2')
+    expect(await driver(daemon, 'Mount', { Name: 'db', ID: 'again' })).toHaveProperty('Mountpoint')
+    expect(await driver(daemon, 'Unmount', { Name: 'db', ID: 'again' })).toEqual({})
+  })
+})
