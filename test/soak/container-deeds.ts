@@ -1,0 +1,257 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { askJson } from '../engine/faults/admin.ts'
+import type { Files } from '../engine/faults/boxes.ts'
+import { eventually } from '../engine/faults/eventually.ts'
+import { testImage } from '../engine/image.ts'
+import { freeName, type Deed, type Kind, type Site } from './deed.ts'
+import { filesBelow, isSame, lookOut, pidOf } from './look-out.ts'
+import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
+
+const mostContainers = 12
+/** As long as a plugin may take that starts anew because the Engine does not see its mounts. */
+const startWithinMs = 20_000
+
+const create: Kind = {
+  name: 'create',
+  weight: 10,
+  plan({ rig, model, random, reports }) {
+    const name = freeName(model.containers, 'container', mostContainers)
+    const volumes = [...new Set([random.oneOf(model.volumes.keys()), random.oneOf(model.volumes.keys())])]
+    const used = volumes.filter(volume => volume !== undefined)
+    if (name === null || used.length === 0) return null
+    const report = join(reports, `${name}-${random.below(2 ** 32)}`)
+    const mounts = used.flatMap((volume, index) => [
+      '--mount',
+      `type=volume,volume-driver=secretbox,src=${volume},dst=/copies/${index}`
+    ])
+    return {
+      what: `create ${name} with ${used.join(' and ')}`,
+      alone: [`container ${name}`],
+      shared: used.map(volume => `volume ${volume}`),
+      refusal: null,
+      async act() {
+        await mkdir(report)
+        await writeFile(join(report, 'look-out'), lookOut)
+        await rig.engine.docker([
+          ...['create', '--name', name, '--network', 'none', '--stop-signal', 'KILL'],
+          ...[
+            '--mount',
+            `type=bind,src=${report},dst=/report`,
+            ...mounts,
+            testImage,
+            'sh',
+            '/report/look-out'
+          ]
+        ])
+      },
+      happened: async () => (await rig.engine.tryDocker(['container', 'inspect', name])).code === 0,
+      note() {
+        model.containers.set(name, { name, report, volumes: used, starts: 0, running: null })
+        return null
+      }
+    }
+  }
+}
+
+/** What a deed touches that makes copies for a container. */
+function touched({ model }: Site, container: Container): Pick<Deed, 'alone' | 'shared'> {
+  const { name, volumes } = container
+  const boxes = volumes.map(volume => model.volumes.get(volume)?.box ?? '')
+  // Nor may the version come that is missing.
+  const changes = shownTo(model, container) === null ? boxes.map(box => `change of ${box}`) : []
+  return {
+    alone: [`container ${name}`, ...changes],
+    shared: [...volumes.map(volume => `volume ${volume}`), ...boxes.map(box => `box ${box}`)]
+  }
+}
+
+/** Each version that a copy may show that is made now, while its box may change. */
+function mayShow(site: Site, container: Container): () => Files[][] {
+  const before = shownTo(site.model, container) ?? []
+  return () =>
+    (shownTo(site.model, container) ?? []).map((after, index) => {
+      const first = before[index]
+      return first === undefined || first === after ? [after] : [first, after]
+    })
+}
+
+const start: Kind = {
+  name: 'start',
+  weight: 32,
+  plan(site) {
+    const { rig, model, random } = site
+    const container = random.oneOf([...model.containers.values()].filter(({ running }) => running === null))
+    if (container === undefined) return null
+    const shown = mayShow(site, container)
+    return {
+      what: `start ${container.name}`,
+      ...touched(site, container),
+      refusal: shownTo(model, container) === null ? /VolumeDriver\.Mount: cannot mount volume/ : null,
+      async act() {
+        await writeFile(join(container.report, 'start'), String(container.starts + 1))
+        const failure = await eventually(async () => {
+          const { code, stderr } = await rig.engine.tryDocker(['start', container.name])
+          return code === 0 ? '' : stderr.includes('the Engine does not see what is mounted') ? null : stderr
+        }, startWithinMs)
+        if (failure !== '') throw new Error(failure ?? 'the Engine does not see what the plugin mounts')
+      },
+      happened: async () => (await pidOf(container)) !== null,
+      note() {
+        container.starts++
+        container.running = { shown: shown(), orphaned: false }
+        return null
+      }
+    }
+  }
+}
+
+/** A running container ends. */
+function ending(site: Site, what: string, act: (container: Container) => Promise<unknown>): Deed | null {
+  const container = site.random.oneOf(runningIn(site.model))
+  if (container === undefined) return null
+  return {
+    what: `${what} ${container.name}`,
+    alone: [`container ${container.name}`],
+    shared: container.volumes.map(volume => `volume ${volume}`),
+    refusal: null,
+    act: () => act(container),
+    happened: async () => (await pidOf(container)) === null,
+    note() {
+      noteEnd(container)
+      return null
+    }
+  }
+}
+
+const stop: Kind = {
+  name: 'stop',
+  weight: 5,
+  plan: site => ending(site, 'stop', ({ name }) => site.rig.engine.docker(['stop', name]))
+}
+
+const kill: Kind = {
+  name: 'kill',
+  weight: 4,
+  plan: site => ending(site, 'kill', ({ name }) => site.rig.engine.docker(['kill', name]))
+}
+
+/** Its process ends and nobody told the Engine that it would. */
+const crash: Kind = {
+  name: 'crash',
+  weight: 4,
+  plan: site =>
+    ending(site, 'crash', async container => {
+      const pid = await pidOf(container)
+      if (pid === null) throw new Error('it does not run')
+      process.kill(pid, 'SIGKILL')
+      // Until the Engine knows; it would otherwise take it for running when it is to start it.
+      await site.rig.engine.docker(['wait', container.name])
+    })
+}
+
+const destroy: Kind = {
+  name: 'rm',
+  weight: 3,
+  plan({ rig, model, random }) {
+    const container = random.oneOf(model.containers.values())
+    if (container === undefined) return null
+    const { name } = container
+    return {
+      what: `rm ${name}${container.running === null ? '' : ', which runs'}`,
+      alone: [`container ${name}`, ...container.volumes.map(volume => `volume ${volume}`)],
+      shared: [],
+      refusal: null,
+      act: () => rig.engine.docker(['rm', '--force', name]),
+      happened: async () => (await rig.engine.tryDocker(['container', 'inspect', name])).code !== 0,
+      note() {
+        model.containers.delete(name)
+        return null
+      }
+    }
+  }
+}
+
+/** `docker cp` of a whole copy, which the Engine mounts once more for that. */
+const copyOut: Kind = {
+  name: 'cp',
+  weight: 14,
+  plan(site) {
+    const { rig, model, random, reports } = site
+    const container = random.oneOf(model.containers.values())
+    if (container === undefined) return null
+    const target = join(reports, `copied-${random.below(2 ** 32)}`)
+    const made = mayShow(site, container)
+    const isServed = shownTo(model, container) !== null
+    const { running } = container
+    const copied = new Map<string, Buffer>()
+    return {
+      what: `cp from ${container.name}, which ${running === null ? 'is stopped' : 'runs'}`,
+      ...touched(site, container),
+      refusal:
+        running === null && !isServed
+          ? /VolumeDriver\.Mount: cannot mount volume/
+          : running?.orphaned === true
+            ? 'any'
+            : null,
+      async act() {
+        try {
+          await rig.engine.docker(['cp', `${container.name}:/copies/0/.`, target])
+          for (const [path, contents] of await filesBelow(target)) copied.set(path, contents)
+        } finally {
+          await rm(target, { recursive: true, force: true })
+        }
+      },
+      happened: () => Promise.resolve(false),
+      note() {
+        const may = (running === null ? made() : running.shown)[0] ?? []
+        return may.some(files => isSame(files, copied))
+          ? null
+          : 'docker cp gave other files than the copy has'
+      }
+    }
+  }
+}
+
+const copyIn: Kind = {
+  name: 'cp in',
+  weight: 3,
+  plan(site) {
+    const deed = copyOut.plan(site)
+    const container = deed?.alone[0]?.replace('container ', '')
+    if (deed === null || container === undefined) return null
+    return {
+      ...deed,
+      what: deed.what.replace('cp from', 'cp into'),
+      act: () => site.rig.engine.docker(['cp', process.execPath, `${container}:/tmp/`]),
+      note: () => null
+    }
+  }
+}
+
+const reconcile: Kind = {
+  name: 'reconcile',
+  weight: 3,
+  plan: ({ rig }) => ({
+    what: 'reconcile',
+    alone: [],
+    shared: [],
+    refusal: null,
+    act: () => askJson(rig.adminSocket, 'POST', '/reconcile?apply=1'),
+    happened: () => Promise.resolve(false),
+    note: () => null
+  })
+}
+
+/** What is done to containers. */
+export const containerKinds: readonly Kind[] = [
+  create,
+  start,
+  stop,
+  kill,
+  crash,
+  destroy,
+  copyOut,
+  copyIn,
+  reconcile
+]

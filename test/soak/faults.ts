@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FaultPoint } from '../../src/fault-points.ts'
+import { mountPoints, unmountPoints } from '../engine/faults/moments.ts'
+import type { Order } from '../engine/faults/orders.ts'
+import type { Site } from './deed.ts'
+import { runningIn } from './model.ts'
+
+/** Something that goes wrong while deeds are done. */
+export interface Fault {
+  readonly weight: number
+  /** What it is, now chosen in all detail, and how to let it happen. */
+  plan(site: Site): Strike
+}
+
+export interface Strike {
+  /** For people. */
+  readonly what: string
+  /** Resolves when it has happened and what it took away is there again, or coming. */
+  happen(): Promise<void>
+  /** Takes copies of running containers out of the host's sight. */
+  readonly orphans?: true
+}
+
+const points: readonly FaultPoint[] = [
+  ...mountPoints,
+  'mount.shared',
+  ...unmountPoints,
+  'reconcile.judged',
+  'change.staged',
+  'change.committed'
+]
+/** Longer than most deeds take, so that any moment of one may be hit. */
+const longestWaitMs = 1500
+
+const killed: Fault = {
+  weight: 8,
+  plan({ rig, random }) {
+    const afterMs = random.below(longestWaitMs)
+    return {
+      what: `plugin killed after ${afterMs} ms`,
+      async happen() {
+        await delay(afterMs)
+        await rig.killPlugin()
+      }
+    }
+  }
+}
+
+/** Nothing happens when nothing comes to that point. */
+const ordered = (order: Order, words: string, weight: number): Fault => ({
+  weight,
+  plan({ rig, random }) {
+    const point = random.oneOf(points) ?? 'mount.begun'
+    return { what: `${words} at ${point}`, happen: () => rig.orders.give(point, order) }
+  }
+})
+
+const disabled: Fault = {
+  weight: 4,
+  plan({ rig, random }) {
+    const afterMs = random.below(longestWaitMs)
+    return {
+      what: `plugin disabled by force after ${afterMs} ms, and enabled`,
+      orphans: true,
+      async happen() {
+        await delay(afterMs)
+        await rig.disablePlugin()
+        await rig.enablePlugin()
+      }
+    }
+  }
+}
+
+const engineKilled: Fault = {
+  weight: 2,
+  plan({ rig, random }) {
+    const afterMs = random.below(longestWaitMs)
+    return {
+      what: `dockerd killed after ${afterMs} ms, and started`,
+      async happen() {
+        await delay(afterMs)
+        await rig.engine.killDockerd()
+        await rig.engine.startDockerd()
+      }
+    }
+  }
+}
+
+/** All of them. The Engine has live-restore, so containers outlive each. */
+export const faults: readonly Fault[] = [
+  killed,
+  ordered('kill', 'plugin crashes', 8),
+  ordered('throw', 'call fails', 4),
+  disabled,
+  engineKilled
+]
+
+/** Notes that the copies of all containers that run now may be out of the host's sight. */
+export function noteOrphans({ model }: Site): void {
+  for (const { running } of runningIn(model)) running.orphaned = true
+}

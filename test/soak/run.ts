@@ -1,0 +1,47 @@
+import { randomInt } from 'node:crypto'
+import { copyFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startRig } from '../engine/faults/rig.ts'
+import { soak, type Soaked } from './soak.ts'
+
+/*
+ * run.ts: does at random what operators and containers do, lets the plugin and dockerd die in between, and asks
+ * after each step the kernel, the containers and the vault whether all is as a model has it. Takes MINUTES (10).
+ * Ends at the first violation, with exit code 1; the same SEED chooses the same steps.
+ */
+const minutes = numberIn('MINUTES', 10)
+const seed = numberIn('SEED', randomInt(1, 2 ** 31))
+
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interruption.abort())
+
+console.log(`soaking for ${minutes} minutes with SEED=${seed}`)
+const rig = await startRig({ liveRestore: true })
+try {
+  const soaked = await soak(rig, seed, minutes * 60_000, interruption.signal)
+  tell(soaked)
+  if (soaked.violations.length > 0) {
+    process.exitCode = 1
+    const log = join(tmpdir(), `secretbox-soak-${seed}.log`)
+    await copyFile(rig.engine.log, log)
+    console.log(`the log of the Engine and the plugin is ${log}`)
+  } else if (interruption.signal.aborted) process.exitCode = 130
+} finally {
+  await rig.end()
+}
+
+function tell({ steps, operations, faults, violations, before, after }: Soaked): void {
+  console.log(`\n${steps} steps, ${operations} operations, ${faults} faults, ${violations.length} violations`)
+  const words = ({ residentMiB, descriptors }: typeof before): string =>
+    `${residentMiB.toFixed(0)} MiB and ${descriptors} descriptors`
+  console.log(`the plugin took ${words(before)} before, and takes ${words(after)} now that all is over`)
+  for (const violation of violations) console.log(`violation in step ${steps}, SEED=${seed}: ${violation}`)
+}
+
+function numberIn(name: string, otherwise: number): number {
+  const given = process.env[name] ?? ''
+  if (given === '') return otherwise
+  if (!(Number(given) > 0)) throw new Error(`bad ${name} "${given}": it must be a number above 0`)
+  return Number(given)
+}
