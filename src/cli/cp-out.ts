@@ -6,6 +6,8 @@ import type { Cli } from './cli.ts'
 import { reasonOf, UsageError } from './failure.ts'
 import { startProgress } from './progress.ts'
 import { sendOut } from './send-out.ts'
+import { entriesOf } from './tar-in.ts'
+import { packed, packEntry } from './tar-pack.ts'
 import { cannotWrite, writeFiles } from './tar-to-files.ts'
 
 /** How to copy out: `contents` of a directory instead of itself; a version, or undefined for the newest. */
@@ -25,9 +27,7 @@ export async function copyOut(
   { contents, version }: CopyOut
 ): Promise<void> {
   const what = addressText(box, path)
-  const found = await cli.api.kindAt(box, path, version)
-  if (found === null)
-    throw new SecretboxError('not_found', `cannot copy ${quote(what)}: no such file in the box`)
+  const found = await find(cli, { box, path }, version)
   const present = await kindOf(to)
   if (found.kind === 'directory' && present === 'file') throw cannotWrite(to, 'it is not a directory')
   if (found.kind === 'file' && present === null && to.endsWith('/'))
@@ -45,6 +45,17 @@ export async function copyOut(
   }
 }
 
+async function find(
+  cli: Cli,
+  { box, path }: Place,
+  version: number | undefined
+): Promise<{ kind: 'file' | 'directory'; version: number }> {
+  const found = await cli.api.kindAt(box, path, version)
+  if (found !== null) return found
+  const what = addressText(box, path)
+  throw new SecretboxError('not_found', `cannot copy ${quote(what)}: no such file in the box`)
+}
+
 // The root of a box has no mode, and where a path leads through symlinks it is not looked for: better too narrow.
 async function modeOf(cli: Cli, { box, path }: Place, version: number): Promise<number> {
   const entry = (await cli.api.box(box, version)).files.find(each => each.path === path)
@@ -60,9 +71,30 @@ async function kindOf(path: string): Promise<'file' | 'directory' | null> {
   }
 }
 
-/** Writes a file, or what is in a directory of a box, to stdout as a tar archive. */
-export async function copyTarOut(cli: Cli, { box, path }: Place, version: number | undefined): Promise<void> {
+/**
+ * Writes a file or directory of a box to stdout as a tar archive, under its own name; of a box's root, and with
+ * `contents`, only what is in it.
+ */
+export async function copyTarOut(cli: Cli, place: Place, { contents, version }: CopyOut): Promise<void> {
   if (cli.stdout.isTTY === true) throw new UsageError('a tar archive is not written to a terminal')
-  const { body } = await cli.api.read(box, path, { tree: true, version })
-  await sendOut(cli, `copying ${quote(addressText(box, path))}`, body)
+  const { box, path } = place
+  const { kind, version: found } = await find(cli, place, version)
+  const { body } = await cli.api.read(box, path, { tree: true, version: found })
+  const isBare = contents || path === '' || kind === 'file'
+  const tar = isBare ? body : below(basename(path), await modeOf(cli, place, found), body)
+  await sendOut(cli, `copying ${quote(addressText(box, path))}`, tar)
+}
+
+/** A tar with a directory around what is in another one. */
+function below(directory: string, mode: number, tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  return packed(async outer => {
+    await packEntry(outer, { name: `${directory}/`, type: 'directory', mode }, 0, [])
+    for await (const entry of entriesOf(tar)) {
+      if (outer.destroyed) return
+      const { name, size, ...header } = entry.header
+      const bytes = entry as AsyncIterable<Buffer>
+      await packEntry(outer, { ...header, name: `${directory}/${name}` }, size, bytes)
+      entry.resume()
+    }
+  })
 }

@@ -38,8 +38,9 @@ export function cp(cli: Cli): Command {
         else await copyIn(cli, from, target, to.endsWith('/'))
       }
       if (source !== null) {
-        if (to === '-') await copyTarOut(cli, source, version)
-        else await copyOut(cli, source, to, { contents: /(^|[:/])\.\/?$/.test(from), version })
+        const how = { contents: /(^|[:/])\.\/?$/.test(from), version }
+        if (to === '-') await copyTarOut(cli, source, how)
+        else await copyOut(cli, source, to, how)
       }
     })
 }

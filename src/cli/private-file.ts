@@ -2,8 +2,7 @@ import { constants } from 'node:fs'
 import { mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SecretboxError } from '../errors.ts'
-
-const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+import { endingSignals } from './ending-signals.ts'
 
 // statfs(2): the file systems that live in memory.
 const memoryFileSystems = new Set([0x0102_1994 /* tmpfs */, 0x8584_58f6 /* ramfs */])

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { chmod, lstat, mkdir, open, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
 import { parseFilePath } from '../vault/names.ts'
+import { beforeEnding } from './ending-signals.ts'
 import { reasonOf } from './failure.ts'
 import { entriesOf, type TarEntry } from './tar-in.ts'
 
 /**
  * Writes what a box gave as tar to the operator's files: a file as `target` itself, or with a `directoryMode` what is
  * in a directory, below `target`, which gets that mode if it has to be made. A file gets its name when it is whole;
- * before, nobody else may read it. Existing files are replaced, existing directories merged, symlinks never followed.
+ * before, nobody else may read it, and a signal that ends this process takes it away. Existing files are replaced, existing directories merged, symlinks never followed.
  * What cannot be written goes to `refuse`.
  */
 export async function writeFiles(
@@ -63,12 +65,15 @@ async function makeDirectory(path: string, mode: number, { known, made }: Direct
 
 async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = join(dirname(path), `.secretbox-${randomBytes(8).toString('hex')}`)
+  const release = beforeEnding(() => rmSync(temporary, { force: true }))
   try {
     await make(temporary)
     await rename(temporary, path)
   } catch (error) {
     await unlink(temporary).catch(() => undefined)
     throw error
+  } finally {
+    release()
   }
 }
 

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { watch } from 'node:fs'
 import {
   chmod,
   lstat,
@@ -167,10 +170,67 @@ test('"-" is a tar archive on stdin and stdout', async () => {
     'in/here/tree/sub/file',
     'in/here/tree/two\nlines'
   ])
-  const tar = await run(['cp', 'box:in/here', '-'])
+  const tar = await run(['cp', 'box:in/here/.', '-'])
   const listed = await runProgram('tar', ['-tv', '--quoting-style=escape'], { input: tar.bytes })
   expect(listed.stdout).toMatch(/^-rwsr-x--- .* tree\/sub\/file$/m)
   expect(listed.stdout).toMatch(/^l.* tree\/link -> ..\/up$/m)
+})
+
+test.each([
+  ['box:tree', ['tree/', 'tree/link', 'tree/sub/', 'tree/sub/file', 'tree/two\\nlines']],
+  ['box:tree/sub', ['sub/', 'sub/file']],
+  ['box:tree/sub/.', ['file']],
+  ['box:tree/sub/file', ['file']],
+  ['box:tree/.', ['link', 'sub/', 'sub/file', 'two\\nlines']],
+  ['box:', ['tree/', 'tree/link', 'tree/sub/', 'tree/sub/file', 'tree/two\\nlines']]
+])(
+  'cp %s - has the names that docker cp gives them, and goes in again as it came out',
+  async (from, names) => {
+    await run(['cp', 'tree', 'box:'], { cwd })
+    const tar = await run(['cp', from, '-'])
+    expect(tar).toMatchObject({ code: 0, stderr: '' })
+    const listed = await runProgram('tar', ['-t', '--quoting-style=escape'], { input: tar.bytes })
+    expect(listed.stdout.trim().split('\n').sort()).toEqual(names)
+    await run(['create', 'again'])
+    expect(await run(['cp', '-', 'again:'], { input: tar.bytes })).toMatchObject(done())
+    const format = '{{.Mode}} {{.Path}} {{.Target}}'
+    const came = (await run(['list', '-f', format, '-r', 'sub|file|link', 'again'])).stdout
+    expect(came).toMatch(/^4750 .*file $|^ .*link \.\.\/up$/m)
+    if (names.includes('sub/')) expect(came).toMatch(/^0500 sub $/m)
+    await run(['destroy', 'again'])
+  }
+)
+
+test('cp - of what is not there is an error', async () => {
+  expect(await run(['cp', 'box:none', '-'])).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: 'error: cannot copy "box:none": no such file in the box\n'
+  })
+})
+
+test('a cp that is told to end leaves nothing half-written', async () => {
+  await run(['put', 'box', 'large'], { input: Buffer.alloc(64 << 20) })
+  const out = join(cwd, 'out')
+  await mkdir(out)
+  const watcher = watch(out)
+  const changed = once(watcher, 'change')
+  const child = spawn(process.execPath, [program(), 'cp', 'box:large', out], {
+    env: { SECRETBOX_SOCKET: daemon().adminSocket },
+    stdio: 'ignore'
+  })
+  const ended = once(child, 'exit')
+  expect(await changed).toEqual(['rename', expect.stringMatching(/^\.secretbox-/)])
+  watcher.close()
+  // No byte comes any more: the copy is in the middle for as long as it takes.
+  process.kill(daemon().pid, 'SIGSTOP')
+  try {
+    child.kill('SIGINT')
+    expect(await ended).toEqual([null, 'SIGINT'])
+  } finally {
+    process.kill(daemon().pid, 'SIGCONT')
+  }
+  expect(await readdir(out)).toEqual([])
 })
 
 test('names in an archive do not lead out of the directory', async () => {

@@ -139,6 +139,11 @@ export const restRows: readonly Row[] = [
       empty/
       file
       link
+      $ docker-vault cp db:tree - | tar -t | sort
+      tree/
+      tree/empty/
+      tree/file
+      tree/link
     `
   }
 ]
