@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { watch } from 'node:fs'
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -89,6 +90,30 @@ test('a signal ends docker, and nothing is left then either', async () => {
   expect(await ended).toEqual([5, null])
   await expect(readdir(join(file.toString().trim(), '..'))).rejects.toThrow('ENOENT')
   expect(await readdir(where)).toEqual(['Dockerfile'])
+})
+
+test.each([
+  ['the context', ['-']],
+  ['the Dockerfile', ['-f', '-', '.']]
+])('a signal ends the waiting for %s on standard input, and docker is not called', async (_, words) => {
+  const where = await context({})
+  const { env, calls } = await standIns(oldDocker('exit 0'))
+  const watcher = watch(where)
+  const changed = once(watcher, 'change')
+  const child = spawn(process.execPath, [program(), 'build', '--inject', 'npm', ...words], {
+    env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket, TMPDIR: where },
+    stdio: ['pipe', 'ignore', 'pipe']
+  })
+  let stderr = ''
+  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
+  const ended = once(child, 'close')
+  expect(await changed).toEqual(['rename', like(/^secretbox-build-/)])
+  watcher.close()
+  child.kill('SIGINT')
+  expect(await ended).toEqual([null, 'SIGINT'])
+  expect(stderr).toBe('')
+  expect(await readdir(where)).toEqual([])
+  expect((await calls()).filter(([word]) => word === 'build')).toEqual([])
 })
 
 test('an empty box and empty directories are empty directories, a symlink is the file that it leads to', async () => {

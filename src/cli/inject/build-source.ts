@@ -1,7 +1,8 @@
 import { createWriteStream, existsSync, statSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { isUtf8 } from 'node:buffer'
 import { quote, SecretboxError } from '../../errors.ts'
@@ -23,31 +24,40 @@ export interface Delivery {
   readonly input: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null
 }
 
+/** What is needed to get at a Dockerfile. */
+interface Means {
+  readonly stdin: Readable
+  /** For files on the way. */
+  readonly directory: string
+  /** Ends the waiting for what comes from elsewhere. */
+  readonly interrupted: AbortSignal
+}
+
 /**
  * Finds the Dockerfile as `docker build -f FILE CONTEXT` does, with everything that comes by our standard input.
- * What is at an HTTP URL is fetched here instead of by the builder. `directory` is for files on the way. Null for a context that only the builder
- * can get, with the Dockerfile in it. Throws `invalid`, `not_found`, `UsageError`.
+ * What is at an HTTP URL is fetched here instead of by the builder. Null for a context that only the builder can get,
+ * with the Dockerfile in it. Throws `invalid`, `not_found`, `UsageError`, and the abortion of `interrupted`.
  */
 export async function openSource(
-  stdin: Readable,
-  directory: string,
+  means: Means,
   file: string | null,
   context: string
 ): Promise<BuildSource | null> {
+  const { stdin, directory, interrupted } = means
   if (context === '-') {
     if (file === '-') throw new UsageError('standard input cannot be both the context and the Dockerfile')
-    return fromStream(stdin, directory, file)
+    return fromStream(stdin, means, file)
   }
   const isLocal = statSync(context, { throwIfNoEntry: false })?.isDirectory() === true
   if (file === '-') {
-    const text = await readText(stdin, 'standard input')
+    const text = textOf(await buffer(addAbortSignal(interrupted, stdin)), 'standard input')
     return isLocal
       ? toFile(text, 'Dockerfile', directory, null, context)
       : toInput(text, ['-f', '-', context])
   }
   if (isLocal) return fromDirectory(directory, file, context)
   if (!isUrl(context)) throw new UsageError(`cannot build ${quote(context)}: there is no such directory`)
-  return isGit(context) ? null : fromStream(await fetched(context), directory, file)
+  return isGit(context) ? null : fromStream(await fetched(context, interrupted), means, file)
 }
 
 async function fromDirectory(directory: string, file: string | null, context: string): Promise<BuildSource> {
@@ -61,9 +71,13 @@ async function fromDirectory(directory: string, file: string | null, context: st
   return { ...source, deliver: async text => (text === source.text ? asGiven : source.deliver(text)) }
 }
 
-async function fromStream(stream: Readable, directory: string, file: string | null): Promise<BuildSource> {
+async function fromStream(
+  stream: Readable,
+  { directory, interrupted: signal }: Means,
+  file: string | null
+): Promise<BuildSource> {
   const spool = join(directory, 'context')
-  await pipeline(stream, createWriteStream(spool, { mode: 0o600 }))
+  await pipeline(stream, createWriteStream(spool, { mode: 0o600 }), { signal })
   const kind = await contextKind(spool)
   if (kind === 'text') {
     if (file !== null)
@@ -117,19 +131,13 @@ function toInput(text: string, args: readonly string[]): BuildSource {
   }
 }
 
-async function readText(stream: Readable, name: string): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
-  return textOf(Buffer.concat(chunks), name)
-}
-
 function textOf(bytes: Buffer, name: string): string {
   if (!isUtf8(bytes)) throw new SecretboxError('invalid', `cannot read ${quote(name)}: it is not valid UTF-8`)
   return bytes.toString()
 }
 
-async function fetched(url: string): Promise<Readable> {
-  const answer = await fetch(url).catch((error: unknown) => {
+async function fetched(url: string, interrupted: AbortSignal): Promise<Readable> {
+  const answer = await fetch(url, { signal: interrupted }).catch((error: unknown) => {
     const cause = error instanceof Error ? (error.cause ?? error) : error
     throw new SecretboxError('unavailable', `cannot fetch ${quote(url)}: ${reasonOf(cause)}`)
   })

@@ -10,7 +10,7 @@ import { withPrivateDirectory } from '../private-file.ts'
 import { noBoxes, readyBoxes, type BuildBoxes } from './build-boxes.ts'
 import { buildFlags } from './build-flags.ts'
 import { labelFlags } from './build-labels.ts'
-import { openSource } from './build-source.ts'
+import { openSource, type BuildSource } from './build-source.ts'
 import { findBuilder, type Builder } from './builder.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { dockerOf, endingAsDocker, type Conditions } from './docker.ts'
@@ -60,7 +60,13 @@ async function buildWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
   await endingAsDocker(cli, guard =>
     withSourceDirectory(directory =>
       withBoxes(cli, injections, async boxes => {
-        const { labels, args, input } = await prepare(cli, line, context, directory, boxes, injections)
+        const file = lastValue(line, 'file')
+        const means = { stdin: cli.stdin, directory, interrupted: guard.interrupted }
+        const source = await openSource(means, file, context)
+        const { labels, args, input } =
+          source === null
+            ? asGiven(file, context, injections)
+            : await changed(cli, line, source, boxes, injections)
         const rest = [...labels, ...wordsWithout(line, ['inject', 'file']), ...args]
         const missed = guard.missed()
         if (missed !== null) return { code: null, signal: missed }
@@ -71,20 +77,24 @@ async function buildWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
 }
 
 /** docker's arguments about labels, Dockerfile and context, and its input. */
-async function prepare(
+interface Prepared {
+  readonly labels: readonly string[]
+  readonly args: readonly string[]
+  readonly input: Pick<Conditions, 'input'>
+}
+
+function asGiven(file: string | null, context: string, injections: readonly Injection[]): Prepared {
+  if (injections.length > 0) throw onlyTheBuilderCanRead(context)
+  return { labels: [], args: [...(file === null ? [] : ['-f', file]), context], input: {} }
+}
+
+async function changed(
   cli: Cli,
   line: CommandLine,
-  context: string,
-  directory: string,
+  source: BuildSource,
   { runFlags }: BuildBoxes,
   injections: readonly Injection[]
-): Promise<{ labels: readonly string[]; args: readonly string[]; input: Pick<Conditions, 'input'> }> {
-  const file = lastValue(line, 'file')
-  const source = await openSource(cli.stdin, directory, file, context)
-  if (source === null) {
-    if (injections.length > 0) throw onlyTheBuilderCanRead(context)
-    return { labels: [], args: [...(file === null ? [] : ['-f', file]), context], input: {} }
-  }
+): Promise<Prepared> {
   // Reading Dockerfiles takes a library that no other command has to wait for.
   const { rewriteDockerfile } = await import('./dockerfile.ts')
   const target = lastValue(line, 'target')

@@ -108,6 +108,11 @@ export async function endingAsDocker(cli: Cli, work: (guard: SignalGuard) => Pro
   let ending: Ending
   try {
     ending = await work(guard)
+  } catch (error) {
+    const signal = guard.missed()
+    if (signal === null) throw error
+    // Whatever it was that failed: the user had it stopped.
+    ending = { code: null, signal }
   } finally {
     guard.end()
   }

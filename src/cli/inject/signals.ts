@@ -9,6 +9,8 @@ const fromTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGHUP', 'SIGINT', '
 export interface SignalGuard {
   /** The first signal that came while there was no child to hand it to. */
   readonly missed: () => NodeJS.Signals | null
+  /** Aborted by that signal: what we wait for ourselves need not come any more. */
+  readonly interrupted: AbortSignal
   /** Hands signals on to the child while it runs, but for those that it gets from the terminal. Null: there is none any more. */
   handTo(child: ChildProcess | null): void
   /** Hands on a signal that reached us by another way. */
@@ -21,9 +23,13 @@ export interface SignalGuard {
 export function guardSignals(atTerminal: boolean): SignalGuard {
   let child: ChildProcess | null = null
   let missed: NodeJS.Signals | null = null
+  const interruption = new AbortController()
   const receive = (signal: NodeJS.Signals) => {
-    if (child === null) missed ??= signal
-    else child.kill(signal)
+    if (child !== null) child.kill(signal)
+    else {
+      missed ??= signal
+      interruption.abort()
+    }
   }
   const act = (signal: NodeJS.Signals) => {
     if (child === null || !atTerminal || !fromTerminal.has(signal)) receive(signal)
@@ -31,6 +37,7 @@ export function guardSignals(atTerminal: boolean): SignalGuard {
   for (const signal of caught) process.on(signal, act)
   return {
     missed: () => missed,
+    interrupted: interruption.signal,
     handTo(started) {
       child = started
     },
