@@ -6,21 +6,26 @@ const keys = {
   interrupt: 0x03,
   endOfInput: 0x04,
   backspace: 0x08,
+  tab: 0x09,
   newLine: 0x0a,
   enter: 0x0d,
   eraseLine: 0x15,
+  quit: 0x1c,
+  space: 0x20,
   delete: 0x7f
 }
 
 /**
  * Asks for a line at a terminal that does not show what is typed. The caller owns the bytes and overwrites
- * them. Throws `invalid` when the user breaks off, types nothing or more than 64 KiB.
+ * them. Throws `invalid` when the user breaks off, types nothing, more than 64 KiB, or what is no line of text.
  */
 export function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
   const line = Buffer.alloc(maxLineBytes)
   let length = 0
+  let finished = false
   return new Promise<Buffer>((resolve, reject) => {
-    const finish = (failure?: string) => {
+    const finish = (failure?: string, hint?: string) => {
+      finished = true
       terminal.off('data', take).off('end', end)
       terminal.setRawMode?.(false)
       terminal.pause()
@@ -30,25 +35,26 @@ export function askSecret(terminal: Input, stderr: Output, question: string): Pr
       if (failure === undefined) resolve(secret)
       else {
         secret.fill(0)
-        reject(new SecretboxError('invalid', failure))
+        reject(new SecretboxError('invalid', failure, hint === undefined ? {} : { hint }))
       }
     }
     const end = () => finish(length === 0 ? nothingTyped : undefined)
-    // True when the byte ends the line.
-    const takeByte = (byte: number): boolean => {
-      if (byte === keys.enter || byte === keys.newLine || byte === keys.endOfInput) end()
-      else if (byte === keys.interrupt) finish('interrupted: nothing was stored')
+    // True when the byte ends the asking; `rest` was typed behind it already.
+    const takeByte = (byte: number, rest: Buffer): boolean => {
+      if (endsLine(byte)) {
+        if (rest.every(endsLine)) end()
+        else finish('more than one line came at once, so nothing was stored', pipeHint)
+      } else if (byte === keys.interrupt || byte === keys.quit) finish('interrupted: nothing was stored')
+      else if (byte === keys.backspace || byte === keys.delete) length = eraseCharacter(line, length)
+      else if (byte === keys.eraseLine) length = 0
+      else if (byte < keys.space && byte !== keys.tab)
+        finish('a control character was typed, so nothing was stored', pipeHint)
       else if (length === maxLineBytes) finish('what was typed is longer than 64 KiB')
-      else {
-        if (byte === keys.backspace || byte === keys.delete) length = eraseCharacter(line, length)
-        else if (byte === keys.eraseLine) length = 0
-        else line[length++] = byte
-        return false
-      }
-      return true
+      else line[length++] = byte
+      return finished
     }
     const take = (typed: Buffer) => {
-      typed.some(takeByte)
+      typed.some((byte, at) => takeByte(byte, typed.subarray(at + 1)))
       typed.fill(0)
     }
     // The question comes last: whoever sees it can type, and nothing typed shows.
@@ -59,6 +65,11 @@ export function askSecret(terminal: Input, stderr: Output, question: string): Pr
 }
 
 const nothingTyped = 'nothing was typed, so nothing was stored'
+const pipeHint = 'what is more than a line of text comes from a file or a pipe'
+
+function endsLine(byte: number): boolean {
+  return byte === keys.enter || byte === keys.newLine || byte === keys.endOfInput
+}
 
 // UTF-8: a character ends at the first byte that does not continue one.
 function eraseCharacter(line: Buffer, length: number): number {

@@ -56,6 +56,29 @@ test('put stores nothing when nothing is typed, or when it is interrupted', asyn
   expect(await run(['read', 'box:nothing'])).toMatchObject({ code: 1 })
 })
 
+test.each([
+  ['two lines at once', 'one\rtwo\r', 'more than one line came at once'],
+  ['an arrow key', 'one\u001b[D', 'a control character was typed'],
+  ['Ctrl-Z', 'one\u001a', 'a control character was typed']
+])('put does not take %s for a secret', async (_, keys, message) => {
+  const terminal = start('put box nothing')
+  await terminal.type('(not shown): ', keys)
+  expect(await terminal.ended).toEqual({
+    code: 1,
+    screen:
+      `Secret for "box:nothing" (not shown): \nerror: ${message}, so nothing was stored\n` +
+      'hint: what is more than a line of text comes from a file or a pipe\n'
+  })
+  expect(await run(['read', 'box:nothing'])).toMatchObject({ code: 1 })
+})
+
+test('put takes a pasted line with its end, whatever kind of end it has', async () => {
+  const terminal = start('put box pasted')
+  await terminal.type('(not shown): ', 'with\ttab\r\n')
+  expect(await terminal.ended).toMatchObject({ code: 0 })
+  expect(await run(['read', 'box:pasted'])).toMatchObject(done('with\ttab'))
+})
+
 test('a transfer that takes long says how far it is', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'terminal-'))
   const fifo = join(directory, 'fifo')
