@@ -23,9 +23,14 @@ import { createSealing } from './vault/sealing.ts'
 import { createVault } from './vault/vault.ts'
 import { createAttach } from './volumes/attach.ts'
 import { openCopies } from './volumes/copies.ts'
+import { createFailedStarts } from './volumes/failed-starts.ts'
 import { createHolders } from './volumes/holders.ts'
+import { createLocks } from './volumes/locks.ts'
+import { createMounts } from './volumes/mounts.ts'
 import { createPropagation } from './volumes/propagation.ts'
 import { createReconcile } from './volumes/reconcile.ts'
+import { createRelease } from './volumes/release.ts'
+import { createUses } from './volumes/uses.ts'
 import { allVolumes, labelsOf } from './volumes/volume-records.ts'
 import { createVolumes } from './volumes/volumes.ts'
 import { watchCopies } from './volumes/watch.ts'
@@ -69,30 +74,34 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   const copies = openCopies(config.copiesDir, syscalls)
   const holders = createHolders()
   const engine = connectEngine(config.dockerSocket)
-  const volumes = createVolumes({
+  const volumes = createVolumes({ store, gate, vault, holders })
+  const uses = createUses()
+  const locks = createLocks()
+  const release = createRelease({ store, gate, copies, holders, uses, log })
+  const mounts = createMounts({
     store,
-    gate,
     vault,
     copies,
     holders,
+    uses,
+    locks,
+    release,
     isSeenBy: createPropagation(config.copiesDir),
     onUnseen() {
       log.error('copies do not reach the Engine: this process ends, so that the Engine starts it anew')
       process.kill(process.pid, 'SIGTERM')
-    },
-    log
+    }
   })
   const reconcile = createReconcile({
-    store,
-    gate,
-    copies,
-    holders,
-    volumes,
-    engine,
-    log,
+    ...{ store, gate, copies, holders, uses, locks, release, engine, log },
     graceMs: config.graceMs
   })
-  const attach = createAttach({ store, gate, holders, copies, locks: volumes.locks, engine, log })
+  const attach = createAttach({ store, gate, holders, copies, locks, engine, log })
+  const failedStarts = createFailedStarts({
+    engine,
+    volumes: async () => (await volumes.list()).map(({ name }) => name),
+    log
+  })
 
   const driver = await serveUnixSocket(
     config.pluginSocket,
@@ -100,6 +109,8 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     { syscalls, log },
     volumeDriver({
       volumes,
+      mounts,
+      uses,
       vault,
       sealing,
       syscalls,
@@ -117,7 +128,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
       log,
       status: describeStatus({ config, store, storeId, gate, sealing, copies, engine }),
       volumes: describeVolumes({ store, gate, holders, copies, engine }),
-      reconcile,
+      reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
       audit: (caller, limit) =>
         gate.run(caller, 'audit.read', {}, async permit => {
           await permit.commit({}, [])
@@ -129,7 +140,10 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   FAULT: await reach('start.listening')
   const ending = new AbortController()
   const watch = watchCopies(
-    { engine, reconcile, attach, volumes, copies, sealing, log, startFailed: config.startFailed },
+    {
+      ...{ engine, reconcile, attach, uses, copies, sealing, log },
+      failedStarts: config.startFailed ? failedStarts : null
+    },
     ending.signal
   )
   log.info({ store: storeId, memory: copies.memory }, 'serving')

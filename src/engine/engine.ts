@@ -1,5 +1,4 @@
 import Dockerode from 'dockerode'
-import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 
@@ -10,18 +9,19 @@ export interface Container {
   readonly image: string | null
   /** `created`, `running`, `paused`, `restarting`, `exited`, … */
   readonly state: string
-  readonly labels: Readonly<Record<string, string>>
   /** The names of the volumes it mounts, of any driver. */
   readonly volumes: readonly string[]
 }
 
 /** Why the Engine did not start a container, and whether it would again. */
 export interface LastStart {
-  readonly running: boolean
-  /** `no`, `always`, `unless-stopped`, `on-failure`. */
-  readonly restartPolicy: string
+  readonly isRunning: boolean
+  /** It is to be started again without anybody's asking. */
+  readonly hasRestartPolicy: boolean
   /** The Engine's own message about the last start; empty when it went well. */
   readonly error: string
+  /** The volumes it mounts, by name, and the driver of each as the Engine calls it (`secretbox:latest`). */
+  readonly drivers: ReadonlyMap<string, string>
 }
 
 /** Something that happened to a container. */
@@ -35,8 +35,6 @@ export interface ContainerEvent {
  * an Engine that hangs does after `answerWithinMs`.
  */
 export interface Engine {
-  /** Is there a socket at all. */
-  isThere(): boolean
   /** All containers, or those that mount a volume. Safe to call from inside Mount. */
   containers(volume?: string): Promise<Container[]>
   /**
@@ -46,20 +44,21 @@ export interface Engine {
   isLocked(containerId: string, timeoutMs: number): Promise<boolean>
   /** Never to be called from inside Mount, where it would wait for the Mount itself. Throws while the container is locked. */
   lastStart(containerId: string): Promise<LastStart>
-  start(containerId: string): Promise<void>
+  /** True when it runs; false when the Engine refuses and always will. Throws when another try may succeed. */
+  start(containerId: string): Promise<boolean>
   /** Follows starts and ends of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
   follow(onEvent: (event: ContainerEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
 }
 
 const answerWithinMs = 5000
+/** What the Engine answers to the start of a container that runs. */
+const alreadyStarted = 304
 
 /** The Engine behind a Unix socket. */
 export function connectEngine(socketPath: string): Engine {
   const docker = new Dockerode({ socketPath })
 
   return {
-    isThere: () => existsSync(socketPath),
-
     async containers(volume) {
       const filters = volume === undefined ? {} : { filters: { volume: [volume] } }
       const listed = await docker.listContainers({ all: true, ...filters, ...inTime() })
@@ -68,7 +67,6 @@ export function connectEngine(socketPath: string): Engine {
         name: container.Names[0]?.replace(/^\//, '') ?? null,
         image: container.Image,
         state: container.State,
-        labels: container.Labels,
         volumes: container.Mounts.flatMap(mount =>
           mount.Type === 'volume' && mount.Name ? [mount.Name] : []
         )
@@ -82,22 +80,31 @@ export function connectEngine(socketPath: string): Engine {
         return false
       } catch (error) {
         if (abort.aborted) return true
-        if (isNotFound(error)) return false
+        if (statusOf(error) === 404) return false
         throw error
       }
     },
 
     async lastStart(containerId) {
-      const { State, HostConfig } = await docker.getContainer(containerId).inspect(inTime())
+      const { State, HostConfig, Mounts } = await docker.getContainer(containerId).inspect(inTime())
       return {
-        running: State.Running,
-        restartPolicy: HostConfig.RestartPolicy?.Name ?? 'no',
-        error: State.Error
+        isRunning: State.Running,
+        hasRestartPolicy: !['', 'no'].includes(HostConfig.RestartPolicy?.Name ?? ''),
+        error: State.Error,
+        drivers: new Map(Mounts.flatMap(({ Name, Driver }) => (Name && Driver ? [[Name, Driver]] : [])))
       }
     },
 
     async start(containerId) {
-      await docker.getContainer(containerId).start()
+      try {
+        await docker.getContainer(containerId).start()
+        return true
+      } catch (error) {
+        const status = statusOf(error)
+        if (status === alreadyStarted) return true
+        if (status !== null && status < 500) return false
+        throw error
+      }
     },
 
     async follow(onEvent, onOpen, signal) {
@@ -134,6 +141,8 @@ function parseEvent(line: string): ContainerEvent | null {
   }
 }
 
-function isNotFound(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 404
+/** The HTTP status of the Engine's answer; null when it gave none. */
+function statusOf(error: unknown): number | null {
+  const isAnswer = typeof error === 'object' && error !== null && 'statusCode' in error
+  return isAnswer && typeof error.statusCode === 'number' ? error.statusCode : null
 }

@@ -17,7 +17,7 @@ export interface AdminParts {
   readonly vault: Vault
   readonly status: (caller: Caller) => Promise<Record<string, unknown>>
   readonly volumes: (caller: Caller) => Promise<Record<string, unknown>[]>
-  readonly reconcile: (caller: Caller, apply: boolean) => Promise<Finding[]>
+  readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
   readonly audit: (caller: Caller, limit: number) => Promise<AuditEntry[]>
   readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger

@@ -7,7 +7,7 @@ import type { Sealing } from '../vault/sealing.ts'
 import { containerOf, containersById } from '../volumes/attach.ts'
 import type { Copies } from '../volumes/copies.ts'
 import type { Holders } from '../volumes/holders.ts'
-import { allVolumes, labelsOf, type CopyLabel } from '../volumes/volume-records.ts'
+import { labelsOf, volumeRows, type CopyLabel } from '../volumes/volume-records.ts'
 
 /** How the daemon is: for `docker vault status`. It answers while the vault is sealed, but only to root. */
 export function describeStatus(parts: {
@@ -60,7 +60,9 @@ export function describeVolumes(parts: {
       copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
     }
     const described: Record<string, unknown>[] = []
-    for await (const volume of allVolumes(parts.store)) {
+    for await (const { volume } of volumeRows(parts.store)) {
+      // There is nothing to tell of one whose record is damaged.
+      if (volume === null) continue
       const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
       described.push({
         ...volume,

@@ -8,8 +8,10 @@ import { parseMountId, parseVolumeName } from '../vault/names.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import type { Vault } from '../vault/vault.ts'
 import { askerWith, type Asker } from '../volumes/asker.ts'
+import type { Mounts } from '../volumes/mounts.ts'
+import type { Uses } from '../volumes/uses.ts'
 import type { CopyLabel, Volume } from '../volumes/volume-records.ts'
-import type { Volumes } from '../volumes/volumes.ts'
+import type { KnownVolume, Volumes } from '../volumes/volumes.ts'
 import { publicError } from './answers.ts'
 import { descriptorOf } from './connection.ts'
 import { getSecret, SecretRequest } from './secret-provider.ts'
@@ -17,6 +19,8 @@ import { getSecret, SecretRequest } from './secret-provider.ts'
 /** What the driver answers from. */
 export interface VolumeDriverParts {
   readonly volumes: Volumes
+  readonly mounts: Mounts
+  readonly uses: Pick<Uses, 'doubtAll'>
   readonly labelsOf: (volume: Volume['name']) => Promise<CopyLabel[]>
   readonly vault: Pick<Vault, 'serve'>
   readonly sealing: Sealing
@@ -62,22 +66,20 @@ type Call = (
  * that is refused and changes nothing.
  */
 export function volumeDriver(parts: VolumeDriverParts): Express {
-  const { volumes, log } = parts
+  const { volumes, mounts, log } = parts
 
-  /** Whatever is wrong but that there is no such volume is told as its status: to the Engine an error says just that. */
-  const describe = async (name: Volume['name']): Promise<Record<string, unknown>> => {
-    try {
-      const volume = await volumes.get(name)
-      return { Name: name, CreatedAt: volume.created, Status: await statusOf(parts, volume) }
-    } catch (error) {
-      if (isSecretboxError(error, 'not_found')) throw error
-      return { Name: name, Status: { Error: publicError(error, log).message } }
+  const describe = async ({ name, volume, trouble }: KnownVolume): Promise<Record<string, unknown>> => ({
+    Name: name,
+    ...(volume === null ? {} : { CreatedAt: volume.created }),
+    Status: {
+      ...(trouble === null ? {} : { Error: trouble }),
+      ...(volume === null ? {} : await statusOf(parts, volume))
     }
-  }
+  })
 
   const readBody = (request: Request, route: string): unknown => {
     // It is a call whose reply the Engine did not get, sent again without its body (Engine fact).
-    if (isEmpty(request.body) && !takesNothing.has(route)) volumes.mistrust()
+    if (isEmpty(request.body) && !takesNothing.has(route)) parts.uses.doubtAll()
     return readJson(request, route)
   }
 
@@ -95,29 +97,29 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     },
     // Neither Get nor List names a Mountpoint: the one that counts is in Mount's reply (Engine fact).
     'VolumeDriver.Get': async body => ({
-      Volume: await describe(parseVolumeName(parse(Name, body).Name))
+      Volume: await describe(await volumes.get(parseVolumeName(parse(Name, body).Name)))
     }),
     'VolumeDriver.List': async () => ({
-      Volumes: (await volumes.list()).map(({ name, created }) => ({
+      Volumes: (await volumes.list()).map(({ name, volume }) => ({
         Name: name,
-        ...(created === null ? {} : { CreatedAt: created })
+        ...(volume === null ? {} : { CreatedAt: volume.created })
       }))
     }),
     'VolumeDriver.Path': async body => {
-      await describe(parseVolumeName(parse(Name, body).Name))
+      await volumes.get(parseVolumeName(parse(Name, body).Name))
       return { Mountpoint: '' }
     },
     'VolumeDriver.Mount': async (body, { asker, lost }) => {
       const use = parse(Use, body)
       const [name, id] = [parseVolumeName(use.Name), parseMountId(use.ID)]
-      const path = await volumes.mount(engine, name, id, asker())
+      const path = await mounts.mount(engine, name, id, asker())
       // The Engine gave up meanwhile and will not send an Unmount (Engine fact).
-      if (lost()) await volumes.giveBack(engine, name, id)
+      if (lost()) await mounts.unmount(engine, name, id)
       return { Mountpoint: path }
     },
     'VolumeDriver.Unmount': async body => {
       const use = parse(Use, body)
-      await volumes.unmount(engine, parseVolumeName(use.Name), parseMountId(use.ID))
+      await mounts.unmount(engine, parseVolumeName(use.Name), parseMountId(use.ID))
       return {}
     },
     'SecretProvider.GetSecret': body => getSecret(parts.vault, parse(SecretRequest, body))
@@ -198,7 +200,10 @@ async function statusOf(
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {
   const { box, version, path, uid, gid, mode, rw, optional, ephemeral } = options
-  const copies = await parts.labelsOf(name)
+  const copies = await parts.labelsOf(name).catch((error: unknown) => {
+    if (!isSecretboxError(error)) throw error
+    return []
+  })
   const reason = parts.sealing.reason()
   return {
     Box: box,

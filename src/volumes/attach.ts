@@ -1,12 +1,13 @@
 import type { Logger } from 'pino'
 import type { Container, Engine } from '../engine/engine.ts'
+import { isSecretboxError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/gate.ts'
 import type { Copies } from './copies.ts'
 import { sharingRuns } from './fresh.ts'
 import type { Holder, Holders } from './holders.ts'
 import type { Locks } from './locks.ts'
-import { findLabel, labelsOf, putLabel, type ContainerLabel, type CopyLabel } from './volume-records.ts'
+import { findLabelRow, labelsOf, putLabel, type ContainerLabel, type CopyLabel } from './volume-records.ts'
 
 export interface AttachParts {
   readonly store: Store
@@ -29,7 +30,7 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
     const { mount, volume, box } = seen
     try {
       // Wiped, or wiped and made anew, while the container was looked for.
-      const label = await findLabel(store, volume, mount)
+      const label = (await findLabelRow(store, volume, mount))?.label
       if (label?.created !== seen.created) return
       const { version } = label
       const { id, name, image } = container
@@ -43,19 +44,23 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
         permit.commit(held, [putLabel({ ...label, container })])
       )
     } catch (err) {
-      log.warn({ err, mount, volume }, 'cannot record which container holds a copy')
+      // A sealed vault is tried again and again.
+      const level = isSecretboxError(err, 'sealed') ? 'debug' : 'warn'
+      log[level]({ err, mount, volume }, 'cannot record which container holds a copy')
     }
   }
 
   return sharingRuns(async () => {
     const waiting: CopyLabel[] = []
-    for await (const label of labelsOf(store, null)) if (label.container === null) waiting.push(label)
+    for await (const label of labelsOf(store, null)) if (!label.container?.name) waiting.push(label)
     if (waiting.length === 0) return
     const held = await parts.holders.all()
     const known = await containersById(parts.engine)
     for (const label of waiting) {
       const container = containerOf(parts.copies.deviceOf(label.mount), held.get(label.mount), known)
-      if (container !== null) await parts.locks.run(label.mount, () => attachOne(label, container))
+      // The Engine may not have said the name when the container was found, and may say it now.
+      const isNews = container !== null && (label.container === null || container.name !== null)
+      if (isNews) await parts.locks.run(label.mount, () => attachOne(label, container))
     }
   })
 }

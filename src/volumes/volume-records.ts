@@ -58,49 +58,72 @@ const LabelRecord = z.strictObject({
 const volumePrefix = 'volume/'
 const labelPrefix = 'copy/'
 
-/** The volume, or null. Throws `damaged` when its record is not one. */
-export async function findVolume(store: Store, name: VolumeName): Promise<Volume | null> {
-  const record = await store.get(volumeKey(name))
-  return record === null ? null : parseVolume(record)
+/** A volume's record; `volume` is null when it is damaged. */
+export interface VolumeRow {
+  readonly name: VolumeName
+  readonly volume: Volume | null
 }
 
-/** As `findVolume`, throwing `not_found`. */
+/** A label's record; `label` is null when it is damaged. */
+export interface LabelRow {
+  readonly volume: VolumeName
+  readonly mount: MountId
+  readonly label: CopyLabel | null
+}
+
+/** What is wrong with a volume whose record is damaged. */
+export function unreadable(name: VolumeName): SecretboxError {
+  return new SecretboxError(
+    'damaged',
+    `the record of volume ${quote(name)} is not what this release writes`,
+    {
+      hint: 'remove the volume and create it again, or use the release that made it'
+    }
+  )
+}
+
+/** The record of a volume, or null when there is none. */
+export async function findVolumeRow(store: Store, name: VolumeName): Promise<VolumeRow | null> {
+  const record = await store.get(volumeKey(name))
+  return record === null ? null : volumeRow(record)
+}
+
+/** The volume. Throws `not_found`, or `damaged` when its record is not one. */
 export async function getVolume(store: Store, name: VolumeName): Promise<Volume> {
-  const volume = await findVolume(store, name)
-  if (volume === null) throw new SecretboxError('not_found', `no such volume ${quote(name)}`)
-  return volume
+  const row = await findVolumeRow(store, name)
+  if (row === null) throw new SecretboxError('not_found', `no such volume ${quote(name)}`)
+  return readable(row)
+}
+
+/** Every record of a volume. */
+export async function* volumeRows(store: Store): AsyncGenerator<VolumeRow> {
+  for await (const record of store.list(volumePrefix)) yield volumeRow(record)
 }
 
 /** Every volume. Throws `damaged` when a record is not one: whoever asks for all must not overlook what it says. */
 export async function* allVolumes(store: Store): AsyncGenerator<Volume> {
-  for await (const record of store.list(volumePrefix)) yield parseVolume(record)
+  for await (const row of volumeRows(store)) yield readable(row)
 }
 
-/** What can be told of every volume, even of one whose record is damaged. */
-export async function* volumeNames(
-  store: Store
-): AsyncGenerator<{ name: VolumeName; created: string | null }> {
-  for await (const { key, value } of store.list(volumePrefix)) {
-    const parsed = VolumeRecord.safeParse(jsonOf(value))
-    // The brand holds because keys are made of checked names.
-    const name = decodeURIComponent(key.slice(volumePrefix.length)) as VolumeName
-    yield { name, created: parsed.success ? parsed.data.created : null }
-  }
-}
-
-/** The labels of one volume's copies, or of all copies; a damaged one is none. */
-export async function* labelsOf(store: Store, volume: VolumeName | null): AsyncGenerator<CopyLabel> {
+/** The records of labels of one volume's copies, or of all copies. */
+export async function* labelRows(store: Store, volume: VolumeName | null): AsyncGenerator<LabelRow> {
   const prefix = volume === null ? labelPrefix : `${labelPrefix}${encodeURIComponent(volume)}/`
-  for await (const { value } of store.list(prefix)) {
-    const label = parseLabel(value)
-    if (label !== null) yield label
-  }
+  for await (const record of store.list(prefix)) yield labelRow(record)
 }
 
-/** The label of one copy, or null when there is none, or a damaged one. */
-export async function findLabel(store: Store, volume: VolumeName, mount: MountId): Promise<CopyLabel | null> {
+/** The labels of one volume's copies, or of all copies, without those that are damaged: these tell nothing. */
+export async function* labelsOf(store: Store, volume: VolumeName | null): AsyncGenerator<CopyLabel> {
+  for await (const { label } of labelRows(store, volume)) if (label !== null) yield label
+}
+
+/** The record of one copy's label, or null when there is none. */
+export async function findLabelRow(
+  store: Store,
+  volume: VolumeName,
+  mount: MountId
+): Promise<LabelRow | null> {
   const record = await store.get(labelKey(volume, mount))
-  return record === null ? null : parseLabel(record.value)
+  return record === null ? null : labelRow(record)
 }
 
 /** The change that makes a volume. */
@@ -135,24 +158,32 @@ function jsonBytes(value: Volume | CopyLabel): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 
-// These records are not sealed, so they are checked when they are read. The brands hold because only checked names are stored.
-function parseVolume({ key, value }: StoredRecord): Volume {
-  const parsed = VolumeRecord.safeParse(jsonOf(value))
-  if (parsed.success) return parsed.data as unknown as Volume
-  const name = decodeURIComponent(key.slice(volumePrefix.length))
-  throw new SecretboxError('damaged', `the record of volume ${quote(name)} is not what this release writes`, {
-    hint: 'remove the volume and create it again, or use the release that made it'
-  })
+// These records are not sealed, so they are checked when they are read. The brands hold because only checked names are
+// stored: the names in keys, too.
+
+function volumeRow({ key, value }: StoredRecord): VolumeRow {
+  const name = decodeURIComponent(key.slice(volumePrefix.length)) as VolumeName
+  return { name, volume: parsed(VolumeRecord, value) as Volume | null }
 }
 
-function parseLabel(value: Buffer): CopyLabel | null {
-  const parsed = LabelRecord.safeParse(jsonOf(value))
-  return parsed.success ? (parsed.data as unknown as CopyLabel) : null
+function labelRow({ key, value }: StoredRecord): LabelRow {
+  const [volume = '', mount = ''] = key.slice(labelPrefix.length).split('/')
+  return {
+    volume: decodeURIComponent(volume) as VolumeName,
+    mount: mount as MountId,
+    label: parsed(LabelRecord, value) as CopyLabel | null
+  }
 }
 
-function jsonOf(value: Buffer): unknown {
+function readable(row: VolumeRow): Volume {
+  if (row.volume === null) throw unreadable(row.name)
+  return row.volume
+}
+
+/** What a record says, or null when it is damaged. */
+function parsed<R>(schema: z.ZodType<R>, value: Buffer): R | null {
   try {
-    return JSON.parse(value.toString())
+    return schema.parse(JSON.parse(value.toString()))
   } catch {
     return null
   }

@@ -1,34 +1,63 @@
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import type { Caller } from '../vault/authority.ts'
+import type { Store } from '../store/store.ts'
+import type { Gate } from '../vault/gate.ts'
 import type { BoxName, VolumeName } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
-import { createMounts, type Mounts, type MountsParts } from './mounts.ts'
-import { parseVolumeOptions, sameOptions, type VolumeOptions } from './options.ts'
+import type { Holders } from './holders.ts'
+import { parseVolumeOptions, sameOptions } from './options.ts'
 import {
   allVolumes,
-  findVolume,
-  getVolume,
-  labelsOf,
+  findVolumeRow,
+  labelRows,
   putVolume,
   removeVolume,
-  volumeNames,
-  type Volume
+  unreadable,
+  volumeRows,
+  type Volume,
+  type VolumeRow
 } from './volume-records.ts'
 
-/** What the VolumeDriver calls mean. */
-export interface Volumes extends Mounts {
+/** A volume that exists, as far as it can be told of. */
+export interface KnownVolume {
+  readonly name: VolumeName
+  /** Null when its record is damaged. */
+  readonly volume: Volume | null
+  /** Why less can be said than is so; null when that is not the case. */
+  readonly trouble: string | null
+}
+
+/** What the VolumeDriver calls about volumes mean. */
+export interface Volumes {
   /** Throws `invalid` (name, options), `not_found` (box, unless optional), `exists` (same name, other options), `sealed`. */
   create(caller: Caller, name: VolumeName, options: Readonly<Record<string, string>>): Promise<void>
   /** An ephemeral box goes with the last volume that shows it. Throws `not_found`, `in_use` while a container holds a copy, `sealed`. */
   remove(caller: Caller, name: VolumeName): Promise<void>
-  /** Answers in every state of vault and box. Throws `not_found`, `damaged` when the volume's own record is not one. */
-  get(name: VolumeName): Promise<Volume>
-  list(): Promise<{ name: VolumeName; created: string | null }[]>
+  /**
+   * Answers in every state of vault, box and store (Engine fact: an error of Get reads as "no such volume"). Throws
+   * `not_found`, and what the store throws about a volume that it never told of since this process began.
+   */
+  get(name: VolumeName): Promise<KnownVolume>
+  list(): Promise<KnownVolume[]>
 }
 
-/** The volumes over a store, and their copies. */
-export function createVolumes(parts: MountsParts): Volumes {
-  const { store, gate, vault, holders } = parts
+export interface VolumesParts {
+  readonly store: Store
+  readonly gate: Gate
+  readonly vault: Vault
+  readonly holders: Holders
+}
+
+/** The volumes over a store. */
+export function createVolumes({ store, gate, vault, holders }: VolumesParts): Volumes {
+  /** What the store told last of each volume, for when it tells nothing any more. */
+  const told = new Map<VolumeName, KnownVolume>()
+
+  const tell = ({ name, volume }: VolumeRow): KnownVolume => {
+    const known = { name, volume, trouble: volume === null ? unreadable(name).message : null }
+    told.set(name, known)
+    return known
+  }
 
   /** Before the volume's own end: if that fails, the Engine asks again, and the box is not forgotten. */
   const destroyWithLastVolume = async (volume: VolumeName, box: BoxName): Promise<void> => {
@@ -42,25 +71,13 @@ export function createVolumes(parts: MountsParts): Volumes {
     }
   }
 
-  /** Null for a volume whose record is damaged: it can be removed all the same. */
-  const optionsOf = async (name: VolumeName): Promise<VolumeOptions | null> => {
-    try {
-      return (await getVolume(store, name)).options
-    } catch (error) {
-      if (!isSecretboxError(error, 'damaged')) throw error
-      return null
-    }
-  }
-
   return {
-    ...createMounts(parts),
-
     async create(caller, name, given) {
       const options = parseVolumeOptions(name, given)
       await gate.run(caller, 'volume.create', { volume: name, box: options.box }, async permit => {
-        const present = await findVolume(store, name)
+        const present = await findVolumeRow(store, name)
         if (present !== null) {
-          if (sameOptions(present.options, options)) return
+          if (present.volume !== null && sameOptions(present.volume.options, options)) return
           throw new SecretboxError('exists', `volume ${quote(name)} exists already with other options`, {
             hint: 'remove it first, or use another name'
           })
@@ -70,21 +87,45 @@ export function createVolumes(parts: MountsParts): Volumes {
       })
     },
 
-    remove: (caller, name) =>
-      gate.run(caller, 'volume.remove', { volume: name }, async permit => {
-        const options = await optionsOf(name)
-        for await (const { mount } of labelsOf(store, name)) {
+    async remove(caller, name) {
+      await gate.run(caller, 'volume.remove', { volume: name }, async permit => {
+        const row = await findVolumeRow(store, name)
+        if (row === null) throw noSuchVolume(name)
+        for await (const { mount } of labelRows(store, name)) {
           if ((await holders.of(mount)).length > 0)
             throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
         }
-        if (options?.ephemeral === true) await destroyWithLastVolume(name, options.box)
+        if (row.volume?.options.ephemeral === true) await destroyWithLastVolume(name, row.volume.options.box)
         await permit.commit({}, [removeVolume(name)])
-      }),
+      })
+      told.delete(name)
+    },
 
-    get: name => getVolume(store, name),
+    async get(name) {
+      try {
+        const row = await findVolumeRow(store, name)
+        if (row !== null) return tell(row)
+      } catch (error) {
+        const known = told.get(name)
+        if (known === undefined || !isSecretboxError(error)) throw error
+        return { ...known, trouble: error.message }
+      }
+      throw noSuchVolume(name)
+    },
 
-    list: () => Array.fromAsync(volumeNames(store))
+    async list() {
+      try {
+        return (await Array.fromAsync(volumeRows(store))).map(tell)
+      } catch (error) {
+        if (!isSecretboxError(error)) throw error
+        return [...told.values()].map(known => ({ ...known, trouble: error.message }))
+      }
+    }
   }
+}
+
+function noSuchVolume(name: VolumeName): SecretboxError {
+  return new SecretboxError('not_found', `no such volume ${quote(name)}`)
 }
 
 async function requireBox(

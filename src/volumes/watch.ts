@@ -3,21 +3,21 @@ import type { Logger } from 'pino'
 import type { Engine } from '../engine/engine.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import type { Copies } from './copies.ts'
+import type { FailedStarts } from './failed-starts.ts'
 import { sharingRuns } from './fresh.ts'
-import { isHeld, type Reconcile } from './reconcile.ts'
-import { startFailedContainers } from './restart.ts'
-import type { Volumes } from './volumes.ts'
+import type { Reconcile } from './reconcile.ts'
+import type { Uses } from './uses.ts'
 
 export interface WatchParts {
   readonly engine: Engine
   readonly reconcile: Reconcile
   readonly attach: () => Promise<void>
-  readonly volumes: Volumes
+  readonly uses: Uses
   readonly copies: Copies
   readonly sealing: Sealing
+  /** Null when such containers are to be left alone. */
+  readonly failedStarts: FailedStarts | null
   readonly log: Logger
-  /** Start containers whose volume could not be mounted, once it can. */
-  readonly startFailed: boolean
 }
 
 /** How often copies are looked at while something is in doubt: twice within the 5 s that a lost Unmount may take. */
@@ -27,40 +27,26 @@ const reopenAfterMs = 1000
 
 /**
  * Keeps copies and containers in step for as long as the daemon runs: once at start, whenever the Engine's event
- * stream opens or breaks, and every two seconds while a doubt remains (no event stream, a container that just started
- * or ended, a copy that was let go of but is held, a sealed vault). Resolves when `signal` aborts.
+ * stream opens or breaks, and every two seconds while something is in doubt (see `isWorthALook`). Resolves when
+ * `signal` aborts.
  */
 export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promise<void> {
-  const { engine, log, volumes } = parts
+  const { engine, uses, failedStarts, log } = parts
   let streamIsOpen = false
   let inDoubt = true
   let lastPassMs = 0
   const isEnding = (): boolean => signal.aborted
-  /** Until it was seen, unsealed and with an Engine that answers, that no container waits for us. */
-  let startsPending = parts.startFailed
-
-  const startFailed = async (): Promise<void> => {
-    try {
-      await startFailedContainers({ engine, volumes, log })
-    } catch (err) {
-      startsPending = true
-      log.warn({ err }, 'cannot start the containers whose volumes could not be mounted before')
-    }
-  }
 
   const pass = sharingRuns(async () => {
     inDoubt = false
     lastPassMs = performance.now()
     try {
-      const findings = await parts.reconcile({ kind: 'daemon' }, true)
-      if (findings.some(finding => finding.action === 'keep' && !isHeld(finding))) inDoubt = true
+      const { isSettled } = await parts.reconcile({ kind: 'daemon' }, true)
+      if (!isSettled) inDoubt = true
       await parts.attach()
-      if (await isSealed(parts.sealing)) startsPending = parts.startFailed
-      else if (startsPending && streamIsOpen) {
-        startsPending = false
-        // Not awaited: a start takes as long as it takes, and reconciling must go on meanwhile.
-        void startFailed()
-      }
+      if (await isSealed(parts.sealing)) failedStarts?.expect()
+      // Not awaited: a start takes as long as it takes, and reconciling must go on meanwhile.
+      else if (streamIsOpen && failedStarts?.areExpected() === true) void failedStarts.makeUp()
     } catch (err) {
       inDoubt = true
       log.error({ err }, 'cannot reconcile')
@@ -87,6 +73,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
           },
           () => {
             streamIsOpen = true
+            failedStarts?.expect()
             void pass()
           },
           signal
@@ -99,11 +86,12 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     }
   }
 
+  /** Something ended or was left undone, a call was lost, a copy is new, nobody tells of events, or the key may have come. */
   const isWorthALook = async (): Promise<boolean> => {
-    if (inDoubt || parts.sealing.isSealed() || volumes.leaving.size > 0) return true
-    if ([...volumes.uses.values()].some(({ since }) => since > lastPassMs)) return true
+    if (inDoubt || uses.callForALook(lastPassMs) || parts.sealing.isSealed()) return true
+    if (streamIsOpen) return failedStarts?.areExpected() === true
     try {
-      return !streamIsOpen && (await parts.copies.list()).length > 0
+      return (await parts.copies.list()).length > 0
     } catch {
       // The pass meets the same trouble, and logs it.
       return true

@@ -4,7 +4,7 @@ import { containerOf } from '../../src/volumes/attach.ts'
 
 const [ours, forged] = ['a'.repeat(64), 'f'.repeat(64)]
 const known = new Map<string, Container>([
-  [ours, { id: ours, name: 'web', image: 'nginx', state: 'running', labels: {}, volumes: [] }]
+  [ours, { id: ours, name: 'web', image: 'nginx', state: 'running', volumes: [] }]
 ])
 const holders = [
   { pid: 1, device: '0:99', containerId: forged },

@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { temporaryDirectory } from '../temporary.ts'
+
+/** A container as the stand-in tells of it. Change it, and the next answer is different. */
+export interface StandInContainer {
+  name: string
+  image: string
+  state: string
+  /** Names of volumes, all of the driver secretbox. */
+  volumes: string[]
+  restartPolicy: string
+  /** What the Engine noted about its last start. */
+  error: string
+  /** The status with which a start is answered, after which the container runs if it is 204. */
+  onStart: () => number
+}
+
+/** Something that speaks the Engine's API as far as the daemon asks it. */
+export interface StandInEngine {
+  readonly socket: string
+  readonly containers: Map<string, StandInContainer>
+  /** The names of containers that were to be started, in order. */
+  readonly starts: string[]
+  /** Ends the event streams, as an Engine does that ends; how many there were. */
+  breakStreams(): number
+  /** Resolves when the daemon follows events. */
+  followed(): Promise<void>
+  tell(action: 'start' | 'die', id: string): void
+}
+
+/** Adds a container that does not run, of the volume with the same name; `changes` make it another. */
+export function addContainer(
+  { containers }: StandInEngine,
+  name: string,
+  changes: Partial<StandInContainer> = {}
+): string {
+  const id = Buffer.from(name).toString('hex').padEnd(64, '0')
+  const usual = {
+    name,
+    image: 'busybox',
+    state: 'exited',
+    volumes: [name],
+    restartPolicy: 'always',
+    error: ''
+  }
+  containers.set(id, { ...usual, onStart: () => 204, ...changes })
+  return id
+}
+
+/** Serves until the test ends. `place`: where its socket is to be. */
+export async function standInEngine(
+  place = join(temporaryDirectory(), 'docker.sock')
+): Promise<StandInEngine> {
+  const containers: StandInEngine['containers'] = new Map()
+  const starts: string[] = []
+  const streams = new Set<ServerResponse>()
+  let onFollowed: () => void = () => undefined
+
+  const answerTo = (method: string, path: string, response: ServerResponse): void => {
+    const send = (status: number, body?: unknown): void => {
+      response.writeHead(status, { 'Content-Type': 'application/json' })
+      response.end(body === undefined ? undefined : JSON.stringify(body))
+    }
+    if (path === '/events') {
+      streams.add(response.writeHead(200))
+      response.flushHeaders()
+      response.once('close', () => streams.delete(response))
+      onFollowed()
+      return
+    }
+    if (path === '/containers/json') {
+      send(
+        200,
+        [...containers].map(([id, one]) => listed(id, one))
+      )
+      return
+    }
+    const [, , id = '', action] = path.split('/')
+    const container = containers.get(id)
+    if (container === undefined) send(404, { message: `No such container: ${id}` })
+    else if (method === 'GET') send(200, inspected(id, container))
+    else if (action === 'start') {
+      starts.push(container.name)
+      const status = container.onStart()
+      if (status === 204) Object.assign(container, { state: 'running', error: '' })
+      send(status, status === 204 ? undefined : { message: 'not now' })
+    }
+  }
+
+  const server: Server = createServer(({ method = '', url = '' }, response) =>
+    answerTo(method, url.split('?')[0] ?? '', response)
+  )
+  rmSync(place, { force: true })
+  server.listen(place)
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return {
+    socket: place,
+    containers,
+    starts,
+    breakStreams() {
+      const open = [...streams]
+      streams.clear()
+      for (const stream of open) stream.destroy()
+      return open.length
+    },
+    followed: () =>
+      new Promise(resolve => {
+        onFollowed = resolve
+        if (streams.size > 0) resolve()
+      }),
+    tell(action, id) {
+      for (const stream of streams)
+        stream.write(`${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id } })}\n`)
+    }
+  }
+}
+
+function listed(id: string, { name, image, state, volumes }: StandInContainer): object {
+  return { Id: id, Names: [`/${name}`], Image: image, State: state, Labels: {}, Mounts: volumes.map(mountOf) }
+}
+
+function inspected(id: string, { state, error, restartPolicy, volumes }: StandInContainer): object {
+  return {
+    Id: id,
+    State: { Running: state === 'running', Error: error },
+    HostConfig: { RestartPolicy: { Name: restartPolicy } },
+    Mounts: volumes.map(mountOf)
+  }
+}
+
+function mountOf(name: string): object {
+  return { Type: 'volume', Name: name, Driver: 'secretbox:latest', Destination: '/secrets' }
+}
