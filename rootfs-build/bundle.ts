@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 
 /** Where the bundler starts from; paths in the bundle are relative to it, so they do not depend on the checkout's place. */
-export const projectRoot = new URL('..', import.meta.url).pathname
+export const projectRoot = join(import.meta.dirname, '..')
 
 /**
  * Parts of dockerode that only serve ssh:// hosts, BuildKit sessions and build contexts. Nothing here uses

@@ -168,7 +168,17 @@ function makePrivate(directory: string): void {
     mkdirSync(dirname(directory), { recursive: true, mode: 0o700 })
     const isThere = statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false
     if (!isThere) mkdirSync(directory, { mode: 0o700 })
-    const { mode } = statSync(directory)
+    const { mode, uid } = statSync(directory)
+    const own = process.geteuid?.() ?? uid
+    if (uid !== own) {
+      throw new SecretboxError(
+        'denied',
+        `cannot use directory ${quote(directory)}: it belongs to uid ${uid}`,
+        {
+          hint: `chown ${own} ${directory}`
+        }
+      )
+    }
     if ((mode & 0o022) !== 0) {
       const octal = (mode & 0o7777).toString(8).padStart(4, '0')
       throw new SecretboxError(

@@ -82,7 +82,13 @@ function openDatabase(path: string): DatabaseSync {
 }
 
 function refuseOpenToOthers(path: string): void {
-  const { mode } = statSync(path)
+  const { mode, uid } = statSync(path)
+  const own = process.geteuid?.() ?? uid
+  if (uid !== own) {
+    throw new SecretboxError('denied', `cannot open store ${quote(path)}: uid ${uid} may use it`, {
+      hint: `chown ${own} ${path}`
+    })
+  }
   if ((mode & 0o077) === 0) return
   const octal = (mode & 0o777).toString(8).padStart(4, '0')
   throw new SecretboxError('denied', `cannot open store ${quote(path)}: others may use it (mode ${octal})`, {

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { buildPlugin } from '../../rootfs-build/plugin.ts'
 import { digestTree } from '../../rootfs-build/tree.ts'
+import { runCommand } from './command.ts'
 
 let work: string
 
@@ -23,6 +26,20 @@ test('two builds of the same sources are the same byte for byte, modes and times
     process.umask(previousMask)
   }
   expect(await digestTree(join(work, 'second'))).toBe(await digestTree(join(work, 'first')))
+})
+
+test('a build of a checkout elsewhere, with a space in its path, is the same too', async () => {
+  const [place, outDir] = [join(work, 'another place'), join(work, 'third')]
+  await mkdir(place)
+  const script = `mount --bind "$1" "$2" && cd / && exec "$3" --input-type=module --eval "$4"`
+  const build = `
+    const { buildPlugin } = await import(${JSON.stringify(pathToFileURL(join(place, 'rootfs-build/plugin.ts')))})
+    await buildPlugin(${JSON.stringify(outDir)})`
+  const args = [projectRoot, place, process.execPath, build]
+  await runCommand('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', ...args], {
+    env: { ...process.env, TZ: 'Asia/Tokyo' }
+  })
+  expect(await digestTree(outDir)).toBe(await digestTree(join(work, 'first')))
 })
 
 test('the rootfs holds one program, no shell, and nothing that is not needed', async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { NotStarted, startDaemon } from '../daemon-process.ts'
@@ -16,6 +16,19 @@ test.each(['data', 'key'])('a %s directory that others can write to is refused',
   await expect(started).rejects.toThrow(`chmod go-w ${directory}`)
 })
 
+test.skipIf(process.getuid?.() !== 0).each(['data', 'key'])(
+  'a %s directory of another user is refused (giving it away takes root)',
+  async name => {
+    const home = temporaryDirectory()
+    const directory = join(home, name)
+    mkdirSync(directory, { mode: 0o700 })
+    chownSync(directory, 65_534, 65_534)
+    const started = startDaemon({}, home)
+    await expect(started).rejects.toThrow(`cannot use directory \\"${directory}\\": it belongs to uid 65534`)
+    await expect(started).rejects.toThrow(`chown 0 ${directory}`)
+  }
+)
+
 test('a store that others may use is refused, and opens when it is private again', async () => {
   const home = temporaryDirectory()
   const first = await startDaemon({}, home)
@@ -26,5 +39,12 @@ test('a store that others may use is refused, and opens when it is private again
   await expect(started).rejects.toThrow('others may use it (mode 0644)')
   await expect(started).rejects.toThrow(`chmod 0600 ${store}`)
   chmodSync(store, 0o600)
+  if (process.getuid?.() === 0) {
+    chownSync(store, 65_534, 65_534)
+    const others = startDaemon({}, home)
+    await expect(others).rejects.toThrow(`cannot open store \\"${store}\\": uid 65534 may use it`)
+    await expect(others).rejects.toThrow(`chown 0 ${store}`)
+    chownSync(store, 0, 0)
+  }
   await (await startDaemon({}, home)).stop()
 })
