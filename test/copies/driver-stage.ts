@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino from 'pino'
+import { onTestFinished } from 'vitest'
+import type { Engine } from '../../src/engine/engine.ts'
+import { UmountFlag, type Syscalls } from '../../src/syscalls.ts'
+import type { Caller } from '../../src/vault/authority.ts'
+import { parseBoxName, parseVolumeName, type MountId } from '../../src/vault/names.ts'
+import type { Copies } from '../../src/volumes/copies.ts'
+import { createHolders } from '../../src/volumes/holders.ts'
+import { createLocks } from '../../src/volumes/locks.ts'
+import { createMounts } from '../../src/volumes/mounts.ts'
+import { createReconcile, type Finding, type Reconciled } from '../../src/volumes/reconcile.ts'
+import { createRelease } from '../../src/volumes/release.ts'
+import { createUses, type Uses } from '../../src/volumes/uses.ts'
+import { labelRows } from '../../src/volumes/volume-records.ts'
+import { createVolumes, type Volumes } from '../../src/volumes/volumes.ts'
+import { change, openVault, putting, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
+import { newPlace, syscalls } from './place.ts'
+
+const engineCaller: Caller = { kind: 'engine' }
+
+/** The parts of a daemon that mount and reconcile, without its sockets and without anything that runs by itself. */
+export interface DriverStage {
+  readonly directory: string
+  readonly opened: OpenVault
+  readonly copies: Copies
+  readonly volumes: Volumes
+  readonly uses: Uses
+  /** Makes a box with a file `password`, or a new version of it, and the volume of that name. */
+  makeVolume(name: string, password: string, options?: Readonly<Record<string, string>>): Promise<void>
+  /** As the Engine calls it; gives the copy's path. */
+  mount(volume: string, id: MountId): Promise<string>
+  unmount(volume: string, id: MountId): Promise<void>
+  /** Reconciles and does what it found; `forget` is as a start of the daemon, which has heard of nothing. */
+  reconcile(): Promise<Reconciled>
+  /** Says what it would do. */
+  look(): Promise<readonly Finding[]>
+  /** The mount IDs of all labels. */
+  labels(): Promise<string[]>
+}
+
+export interface StageSettings extends VaultSettings {
+  readonly engine?: Engine
+  readonly graceMs?: number
+  readonly calls?: Syscalls
+}
+
+/** An Engine that answers nothing, as when there is no socket. */
+export function silentEngine(): Engine {
+  const silent = (): Promise<never> => Promise.reject(new Error('nobody answers'))
+  return { containers: silent, isLocked: silent, lastStart: silent, start: silent, follow: silent }
+}
+
+/** An Engine with containers of these states, all of one volume; those whose name begins with `locked` are just starting. */
+export function engineWith(states: Readonly<Record<string, string>>): Engine {
+  const containers = Object.entries(states).map(([id, state]) => ({
+    ...{ id, state, name: id, image: 'busybox' },
+    volumes: ['db']
+  }))
+  return {
+    ...silentEngine(),
+    containers: () => Promise.resolve(containers),
+    isLocked: id => Promise.resolve(id.startsWith('locked'))
+  }
+}
+
+/** Builds them; they go with all that they mounted when the running test ends. */
+export async function openDriverStage(settings: StageSettings = {}): Promise<DriverStage> {
+  const { engine = silentEngine(), graceMs = 0, calls = syscalls, ...vaultSettings } = settings
+  const directory = mkdtempSync(join(tmpdir(), 'secretbox-stage-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const place = newPlace(calls)
+  const opened = await openVault(directory, vaultSettings)
+  onTestFinished(() => opened.close())
+  const { store, gate, vault } = opened
+  const [holders, uses, locks] = [createHolders(), createUses(), createLocks()]
+  const log = pino({ level: 'silent' })
+  const parts = { store, gate, vault, copies: place.copies, holders, uses, locks, engine, log, graceMs }
+  const release = createRelease(parts)
+  const mounts = createMounts({ ...parts, release, isSeenBy: () => true, onUnseen: () => undefined })
+  const reconcile = createReconcile({ ...parts, release })
+  const volumes = createVolumes(parts)
+  return {
+    ...{ directory: place.directory, opened, copies: place.copies, volumes, uses },
+    async makeVolume(name, password, options = {}) {
+      const box = parseBoxName(name)
+      await vault.create(root, box).catch(() => undefined)
+      await change(opened, box, putting('password', password))
+      await volumes.create(engineCaller, parseVolumeName(name), options)
+    },
+    mount: (volume, id) => mounts.mount(engineCaller, parseVolumeName(volume), id),
+    unmount: (volume, id) => mounts.unmount(engineCaller, parseVolumeName(volume), id),
+    reconcile: () => reconcile({ kind: 'daemon' }, true),
+    look: async () => (await reconcile(root, false)).findings,
+    labels: async () => (await Array.fromAsync(labelRows(store, null))).map(({ mount }) => mount)
+  }
+}
+
+/** Takes a copy out of the daemon's reach, as the Engine does that ends a plugin by force. */
+export function takeAway(copy: string): void {
+  syscalls.umount(copy, UmountFlag.detach)
+}
