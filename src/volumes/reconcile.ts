@@ -62,19 +62,22 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   const { store, copies, holders, uses, engine, log } = parts
   const beginPass = createReprieves(engine, parts.graceMs)
 
-  /** Every mount ID that has a directory or a label. */
-  const knownCopies = async (): Promise<KnownCopy[]> => {
+  /** Every mount ID that has a directory or a label; `isAll` is false when labels cannot be read. */
+  const knownCopies = async (): Promise<{ known: KnownCopy[]; isAll: boolean }> => {
     const rows = new Map<MountId, LabelRow>()
+    let isAll = true
     try {
       for await (const row of labelRows(store, null)) rows.set(row.mount, row)
     } catch (err) {
       // The kernel's word is enough to wipe what nobody holds.
       log.error({ err }, 'cannot read the labels of copies')
+      isAll = false
     }
-    return [...new Set([...(await copies.list()), ...rows.keys()])].map(id => {
+    const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(id => {
       const [row, use] = [rows.get(id), uses.of(id)]
       return { id, volume: row?.volume ?? use?.volume ?? null, use, label: row?.label ?? null }
     })
+    return { known, isAll }
   }
 
   const isHeldHere = (id: MountId, held: readonly Holder[] | undefined): boolean => {
@@ -127,13 +130,12 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     const { mount, volume, action, reason } = finding
     if (action === 'keep') return true
     try {
-      await parts.locks.run(mount, async () => {
+      return await parts.locks.run(mount, () => {
         // The Engine said something about it while it was judged: then the judgement is about the past.
-        if (uses.of(mount) !== copy.use) return
+        if (uses.of(mount) !== copy.use) return Promise.resolve(true)
         log.info({ mount, volume, action }, reason)
-        await parts.release(caller, volume, mount)
+        return parts.release(caller, volume, mount)
       })
-      return true
     } catch (err) {
       log.error({ err, mount, volume }, 'cannot reconcile a copy')
       // What is in our directory and not ours will be so the next time.
@@ -144,13 +146,17 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   return async (caller, apply) => {
     // The daemon's own passes are so many that only what they do is recorded.
     if (caller.kind === 'user') await parts.gate.allow(caller, 'reconcile')
-    const judgements = await judge(await knownCopies())
+    const { known, isAll } = await knownCopies()
+    const judgements = await judge(known)
     FAULT: await reach('reconcile.judged')
     await trustHolders(judgements)
     // All at once, so that those who ask the kernel once more share its answer.
     const done = apply ? await Promise.all(judgements.map(each => carryOut(caller, each))) : []
     const waits = judgements.some(({ held, finding }) => finding.action === 'keep' && held.length === 0)
-    return { findings: judgements.map(({ finding }) => finding), isSettled: !waits && !done.includes(false) }
+    return {
+      findings: judgements.map(({ finding }) => finding),
+      isSettled: isAll && !waits && !done.includes(false)
+    }
   }
 }
 

@@ -9,15 +9,13 @@ import type { Holders } from './holders.ts'
 import type { Uses } from './uses.ts'
 import { findLabelRow, removeLabel } from './volume-records.ts'
 
-/** What became of a copy: it is gone, or something holds it here, or where it cannot be reached any more. */
-export type Released = 'gone' | 'held' | 'held out of reach'
-
 /**
  * Wipes a copy and forgets its label, unless the kernel says that something holds it. The caller holds the copy's lock
- * and knows that no container is about to hold it; `volume` null: not even a label says whose it is. Throws only when
- * the copy is still there.
+ * and knows that no container is about to hold it; `volume` null: not even a label says whose it is. True when
+ * nothing is left; false when it is held, here or where it cannot be reached, or its label cannot be removed. Throws
+ * only when the copy is there and cannot be unmounted.
  */
-export type Release = (caller: Caller, volume: VolumeName | null, id: MountId) => Promise<Released>
+export type Release = (caller: Caller, volume: VolumeName | null, id: MountId) => Promise<boolean>
 
 export interface ReleaseParts {
   readonly store: Store
@@ -38,16 +36,18 @@ export function createRelease({ store, gate, copies, holders, uses, log }: Relea
     }
   }
 
-  const forgetLabel = async (caller: Caller, volume: VolumeName, id: MountId): Promise<void> => {
+  const forgetLabel = async (caller: Caller, volume: VolumeName, id: MountId): Promise<boolean> => {
     const change = removeLabel(volume, id)
     try {
       await gate.run(caller, 'copy.wipe', { volume, mount: id }, permit => permit.commit({}, [change]))
+      return true
     } catch (err) {
       // The copy is gone; that this cannot be recorded must not keep the container's stop from succeeding.
       log.warn({ err, volume, mount: id }, 'cannot record that a copy was wiped')
-      await store.commit([change]).catch((cause: unknown) => {
-        log.warn({ err: cause, volume, mount: id }, 'cannot remove the label of a copy')
-      })
+      return store.commit([change]).then(
+        () => true,
+        () => false
+      )
     }
   }
 
@@ -68,17 +68,17 @@ export function createRelease({ store, gate, copies, holders, uses, log }: Relea
     const held = device === null && labelled === null ? [] : await holders.of(id)
     if (device !== null && held.some(holder => holder.device === device)) {
       log.info({ volume, mount: id }, 'copy is still held and stays')
-      return 'held'
+      return false
     }
     FAULT: await reach('unmount.judged')
     await wipe(id)
     FAULT: await reach('unmount.wiped')
     if (held.length > 0) {
       log.info({ volume, mount: id }, 'copy is still held where it cannot be reached')
-      return 'held out of reach'
+      return false
     }
+    if (labelled !== null && !(await forgetLabel(caller, labelled, id))) return false
     uses.forget(id)
-    if (labelled !== null) await forgetLabel(caller, labelled, id)
-    return 'gone'
+    return true
   }
 }
