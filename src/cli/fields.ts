@@ -15,6 +15,15 @@ export function ageField(heading: string): Field {
 /** How much of an ID docker shows. */
 export const shortIdLength = 12
 
+/** The name of a volume; tables show of an anonymous one, which is an ID, as much as of an ID. */
+export function volumeField(short: boolean): Field {
+  const isAnonymous = (name: string) => /^[0-9a-f]{64}$/.test(name)
+  return {
+    heading: 'VOLUME',
+    show: (name: string) => (short && isAnonymous(name) ? name.slice(0, shortIdLength) : name)
+  }
+}
+
 /** The Engine's ID of something, which tables show in short unless they are told not to; `-` where there is none. */
 export function idField(heading: string, short: boolean): Field {
   return { heading, show: (id: string | null) => (short ? id?.slice(0, shortIdLength) : id) ?? '-' }

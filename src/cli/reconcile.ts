@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { idField } from './fields.ts'
+import { idField, volumeField } from './fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 
 const fields: Fields = {
   Mount: idField('MOUNT', true),
-  Volume: { heading: 'VOLUME' },
+  Volume: volumeField(true),
   Action: { heading: 'ACTION' },
   Reason: { heading: 'REASON' }
 }
@@ -29,7 +29,7 @@ export function reconcile(cli: Cli): Command {
         const print = printerFor(
           cli,
           format ?? 'table',
-          trunc ? fields : { ...fields, Mount: idField('MOUNT', false) },
+          trunc ? fields : { ...fields, Mount: idField('MOUNT', false), Volume: volumeField(false) },
           Object.keys(fields)
         )
         const findings = await cli.api.reconcile(apply)

@@ -3,7 +3,7 @@ import { parseBoxName } from '../vault/names.ts'
 import type { VolumeUse } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { ageField, idField, shortIdLength } from './fields.ts'
+import { ageField, idField, shortIdLength, volumeField } from './fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 
 const orDash = (value: string | number | null): string => String(value ?? '-')
@@ -12,12 +12,17 @@ const fields: Fields = {
   Box: { heading: 'BOX' },
   Version: { heading: 'VERSION', show: orDash },
   Newest: { heading: 'NEWEST', show: orDash },
-  Behind: { heading: 'BEHIND', show: (behind: boolean) => (behind ? 'yes' : '') },
+  // To restart a container whose volume says which version it shows is of no use.
+  Behind: {
+    heading: 'BEHIND',
+    show: (behind: boolean, { Pinned }) => (!behind ? '' : Pinned ? 'pinned' : 'yes')
+  },
+  Pinned: { heading: 'PINNED', show: (pinned: boolean) => (pinned ? 'yes' : '') },
   ContainerID: idField('CONTAINER ID', true),
   Container: { heading: 'CONTAINER', show: orDash },
   Image: { heading: 'IMAGE', show: orDash },
   State: { heading: 'STATE' },
-  Volume: { heading: 'VOLUME' },
+  Volume: volumeField(true),
   Mount: idField('MOUNT', true),
   Since: ageField('SINCE')
 }
@@ -35,18 +40,24 @@ export function usedBy(cli: Cli): Command {
     cli,
     'used-by',
     'List the containers, running and stopped, that use boxes; of all boxes if none is named. A running container ' +
-      'keeps the version it started with: it is behind when there is a newer one. A stopped one has none.',
+      'keeps the version it started with: it is behind when there is a newer one, and pinned to it when its volume says ' +
+      'which version it shows. A stopped one has none.',
     ['$ used-by db', "$ used-by --format '{{.Container}} {{.Version}} {{.Behind}}' db"]
   )
     .summary('List the containers that use boxes')
     .argument('[box...]', 'names of boxes')
     .option(...listFormat)
     .option('-q, --quiet', 'print container IDs alone')
-    .option('--no-trunc', 'show container IDs in full')
+    .option('--no-trunc', 'show IDs and the names of anonymous volumes in full')
     .action(async (names: string[], { format, quiet, trunc }: UsedByOptions) => {
       const shown = trunc
         ? fields
-        : { ...fields, ContainerID: idField('CONTAINER ID', false), Mount: idField('MOUNT', false) }
+        : {
+            ...fields,
+            ContainerID: idField('CONTAINER ID', false),
+            Volume: volumeField(false),
+            Mount: idField('MOUNT', false)
+          }
       const print = printerFor(cli, format ?? 'table', shown, columns)
       const newest = new Map((await cli.api.boxes()).map(({ name, version }) => [name, version]))
       const rows = (await cli.api.volumes()).flatMap(volume => usesOf(volume, newest))
@@ -86,6 +97,7 @@ export interface UsedByRow extends Record<string, unknown> {
 /** One row for each copy of a volume's box, then one for each container that has none. `newest` knows the boxes' versions. */
 export function usesOf(volume: VolumeUse, newest: ReadonlyMap<string, number>): UsedByRow[] {
   const holders = new Set(volume.copies.map(({ container }) => container?.id))
+  const isPinned = volume.options.version !== null
   const states = new Map(volume.containers.map(({ id, state }) => [id, state]))
   const running = volume.copies.map(({ box, version, mount, created, container }): UsedByRow => {
     const latest = newest.get(box) ?? null
@@ -94,6 +106,7 @@ export function usesOf(volume: VolumeUse, newest: ReadonlyMap<string, number>): 
       Version: version,
       Newest: latest,
       Behind: version !== latest,
+      Pinned: isPinned,
       ContainerID: container?.id ?? null,
       Container: container?.name ?? null,
       Image: container?.image ?? null,
@@ -113,6 +126,7 @@ export function usesOf(volume: VolumeUse, newest: ReadonlyMap<string, number>): 
         Version: null,
         Newest: newest.get(box) ?? null,
         Behind: false,
+        Pinned: isPinned,
         ContainerID: id,
         Container: name,
         Image: image,

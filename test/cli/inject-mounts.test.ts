@@ -20,10 +20,10 @@ test.each([
 })
 
 test.each([
-  ['', 'bad box name "": it is empty'],
+  ['', 'bad flag "--inject ": bad box name "": it is empty'],
   [':pg', 'bad box name "": it is empty'],
   ['db:a/b', 'bad box name "a/b": it contains "/"'],
-  ['db:a:b', 'bad box name "a:b": it contains ":"'],
+  ['db:a:b', 'bad flag "--inject db:a:b": bad box name "a:b": it contains ":"'],
   ['db:..', 'bad box name "..": "." and ".." are not names'],
   ['db:/', 'bad flag "--inject db:/": a box cannot take the place of "/"'],
   ['db:/a/..', 'bad flag "--inject db:/a/..": a box cannot take the place of "/"']
@@ -44,7 +44,9 @@ test('a directory that is not there cannot be injected', () => {
   expect(() => parseDirectoryInjection('/nowhere:x')).toThrow(
     'cannot inject "/nowhere": there is no such directory'
   )
-  expect(() => parseDirectoryInjection('/etc/passwd')).toThrow('there is no such directory')
+  expect(() => parseDirectoryInjection('/etc/passwd')).toThrow(
+    'cannot inject "/etc/passwd": it is not a directory'
+  )
 })
 
 test('a mount value is read back as it was written, whatever is in it', () => {

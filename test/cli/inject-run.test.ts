@@ -117,6 +117,16 @@ test.each([
 test.each([
   [['run'], 'name the image', 'see: docker run --help'],
   [['run', '--inject'], 'flag "--inject" needs a value', null],
+  [
+    ['run', '--inject', 'db:etc/pg', 'web'],
+    'bad flag "--inject db:etc/pg": bad box name "etc/pg": it contains "/"',
+    'write it as --inject BOX, --inject BOX:ALIAS or --inject BOX:/PATH'
+  ],
+  [
+    ['run', '--inject-dir', '/', 'web'],
+    'bad flag "--inject-dir /": bad box name "": it is empty',
+    'write it as --inject-dir DIR, --inject-dir DIR:ALIAS or --inject-dir DIR:/PATH'
+  ],
   [['run', '--inject-dir', '/nowhere', 'web'], 'cannot inject "/nowhere": there is no such directory', null],
   [
     ['create-container', '--frob', 'web'],

@@ -53,6 +53,21 @@ test('used-by shows which version a copy has, and whether a newer one is there',
   expect(await run(['used-by', '-q'])).toMatchObject(done(''))
 })
 
+test('a pinned version is told from one that a restart would renew, and a long name is cut', async () => {
+  const anonymous = 'e'.repeat(64)
+  const pinned = { Name: anonymous, ID: 'd'.repeat(64) }
+  await drive('Create', { Name: anonymous, Opts: { box: 'box', version: '1' } })
+  await drive('Mount', pinned)
+  const format = 'table {{.Version}}\t{{.Newest}}\t{{.Behind}}\t{{.Volume}}'
+  const row = (volume: string): RegExp => new RegExp(`^1 {9}2 {8}pinned {3}${volume}$`, 'm')
+  expect((await run(['used-by', '-f', format, 'box'])).stdout).toMatch(row('e{12}'))
+  expect((await run(['used-by', '--no-trunc', '-f', format, 'box'])).stdout).toMatch(row('e{64}'))
+  expect((await run(['used-by', '-f', '{{.Behind}} {{.Pinned}} {{.Volume}}', 'box'])).stdout).toContain(
+    `true true ${anonymous}\n`
+  )
+  await drive('Unmount', pinned)
+})
+
 test('a destroyed box is still shown while it is in use; one that never was is an error', async () => {
   await run(['create', 'doomed'])
   await drive('Create', { Name: 'doomed' })

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { basename, posix, resolve } from 'node:path'
-import { quote } from '../../errors.ts'
+import { isSecretboxError, quote } from '../../errors.ts'
 import { parseBoxName, type BoxName } from '../../vault/names.ts'
 import { UsageError } from '../failure.ts'
 
@@ -23,27 +23,28 @@ export interface DirectoryInjection {
   readonly flag: string
 }
 
-/** Reads `--inject box[:alias|:/abs/path]`; a box's name has no colon. Throws `invalid`, `UsageError`. */
+/** Reads `--inject box[:alias|:/abs/path]`; a box's name has no colon. Throws `UsageError`. */
 export function parseInjection(value: string): Injection {
   const flag = `--inject ${value}`
   const [name, place] = splitAt(value, value.indexOf(':'))
-  const box = parseBoxName(name)
+  const box = parseName(name, flag)
   return { box, target: place === '' ? targetOf(box) : parsePlace(place, flag), flag }
 }
 
 /**
  * Reads `--inject-dir DIR[:alias|:/abs/path]`. The last colon counts, unless the whole of it names a directory.
- * Without an alias the directory's own name is it. Throws `invalid`; `UsageError` when there is no such directory.
+ * Without an alias the directory's own name is it. Throws `UsageError`.
  */
 export function parseDirectoryInjection(value: string): DirectoryInjection {
   const flag = `--inject-dir ${value}`
   const isWhole = isDirectory(value)
   const [directory, place] = isWhole ? [value, ''] : splitAt(value, lastColon(value))
   if (!isWhole && !isDirectory(directory)) {
-    throw new UsageError(`cannot inject ${quote(directory)}: there is no such directory`)
+    const reason = isThere(directory) ? 'it is not a directory' : 'there is no such directory'
+    throw new UsageError(`cannot inject ${quote(directory)}: ${reason}`)
   }
-  const alias = basename(resolve(directory))
-  return { directory, target: place === '' ? targetOf(parseBoxName(alias)) : parsePlace(place, flag), flag }
+  const target = parsePlace(place === '' ? basename(resolve(directory)) : place, flag)
+  return { directory, target, flag }
 }
 
 /** Where a box appears that nobody gave a path. */
@@ -52,10 +53,23 @@ export function targetOf(name: BoxName): string {
 }
 
 function parsePlace(place: string, flag: string): string {
-  if (!place.startsWith('/')) return targetOf(parseBoxName(place))
+  if (!place.startsWith('/')) return targetOf(parseName(place, flag))
   const target = normalTarget(place)
   if (target === '/') throw new UsageError(`bad flag ${quote(flag)}: a box cannot take the place of "/"`)
   return target
+}
+
+function parseName(name: string, flag: string): BoxName {
+  try {
+    return parseBoxName(name)
+  } catch (error) {
+    if (!isSecretboxError(error, 'invalid')) throw error
+    const form = flag.startsWith('--inject-dir') ? '--inject-dir DIR' : '--inject BOX'
+    throw new UsageError(
+      `bad flag ${quote(flag)}: ${error.message}`,
+      `write it as ${form}, ${form}:ALIAS or ${form}:/PATH`
+    )
+  }
 }
 
 /** A path in a container in the one way of writing it. */
@@ -72,6 +86,10 @@ function lastColon(value: string): number {
 
 function splitAt(text: string, index: number): [string, string] {
   return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 function isDirectory(path: string): boolean {
