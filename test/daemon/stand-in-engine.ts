@@ -30,6 +30,8 @@ export interface StandInEngine {
   /** Resolves when the daemon follows events. */
   followed(): Promise<void>
   tell(action: 'start' | 'die', id: string): void
+  /** Ends it, as the end of the test does. */
+  end(): Promise<void>
 }
 
 /** Adds a container that does not run, of the volume with the same name; `changes` make it another. */
@@ -97,11 +99,17 @@ export async function standInEngine(
   rmSync(place, { force: true })
   server.listen(place)
   await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
+  const end = async (): Promise<void> => {
+    const closed = once(server, 'close')
     server.close()
+    server.closeAllConnections()
+    await closed
+  }
+  onTestFinished(async () => {
+    if (server.listening) await end()
   })
   return {
+    end,
     socket: place,
     containers,
     starts,
