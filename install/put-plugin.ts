@@ -42,8 +42,8 @@ export function replacePlugin(old: InstalledPlugin, directory: string, settings:
     if (!(error instanceof Refusal)) throw error
     throw new Refusal(
       `the upgrade stopped half-way: the new plugin is there, with its settings, but disabled: ${error.message}`,
-      `${untouched}; ${error.hint}; when that is mended: docker plugin enable ${pluginName}; ` +
-        `to go back: make install in ${ofBefore}`
+      // Not "docker plugin enable": the Engine would say "id already in use" for a while.
+      `${untouched}; ${error.hint}; when that is mended: make install; to go back: the same in ${ofBefore}`
     )
   }
 }

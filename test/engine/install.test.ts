@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { startDaemon } from '../daemon-process.ts'
+import { smallDisk } from '../tmpfs.ts'
 import { runCommand, tryCommand, type Finished } from './command.ts'
 import { importTestImage } from './image.ts'
 import { builtCli, builtPlugin } from './plugin.ts'
@@ -258,7 +259,7 @@ test('an installation that cannot enable the plugin takes it out again, and the 
   const { code, stderr } = await run('install')
   expect(code).toBe(1)
   expect(stderr).toMatch(
-    /^error: cannot install the plugin: docker plugin enable failed: .+\nhint: the daemon's reason is in the Engine's log: .+ plugin=; it is out of the Engine again, so when that is mended: make install\n$/s
+    /^error: cannot install the plugin: docker plugin enable failed: .+dial unix .+\/secretbox\.sock: connect: no such file or directory\nhint: the daemon's reason is in the Engine's log: .+ plugin=; it is out of the Engine again, so when that is mended: make install\n$/s
   )
   expect(await readFile(engine.log, 'utf8')).toContain('others can write to it (mode 0777)')
   expect(await plugins()).toBe('')
@@ -283,8 +284,7 @@ test('an upgrade whose plugin cannot be enabled says what is there and how to go
   expect(hint).toBe(
     `boxes, key and volumes are untouched (${sources}); ` +
       "the daemon's reason is in the Engine's log: journalctl -u docker | grep plugin=; " +
-      'when that is mended: docker plugin enable secretbox; ' +
-      'to go back: make install in a checkout of the release that ran before\n'
+      'when that is mended: make install; to go back: the same in a checkout of the release that ran before\n'
   )
   await chmod(places.KEY_DIR, 0o700)
   // What one does to go back is the same as to go on: it finds the disabled plugin, and keeps its settings.
@@ -354,6 +354,31 @@ test('uninstall of what is not installed says so and is no error', async () => {
   const { code, stdout } = await run('uninstall')
   expect(code).toBe(0)
   expect(stdout).toContain('the plugin was not installed')
+})
+
+test('an installation that can put the plugin in place, but not "docker vault", says both', async () => {
+  const disk = smallDisk(1 << 20)
+  disk.remount({ readOnly: true })
+  const { code, stderr } = await run('install', { BIN_DIR: join(disk.directory, 'bin') })
+  expect(code).toBe(1)
+  expect(stderr).toBe(
+    'error: the plugin is installed and runs, but "docker vault" is not in place: ' +
+      `EROFS: read-only file system, mkdir '${disk.directory}/bin'\n` +
+      'hint: when that is mended, or with CLI_PLUGINS_DIR, BIN_DIR and so on elsewhere: make install\n'
+  )
+  expect(await plugins()).toBe('secretbox:latest\n')
+  expect(await run('uninstall', { PURGE: '1' })).toMatchObject({ code: 0 })
+})
+
+test('before anything is built an installation says what to build', async () => {
+  const checkout = join(engine.root, 'not-built')
+  for (const part of ['install', 'src'])
+    await cp(join(projectRoot, part), join(checkout, part), { recursive: true })
+  const script = join(checkout, 'install/install.ts')
+  expect(await tryCommand(process.execPath, [script], { env: { ...engine.env, ...places } })).toMatchObject({
+    code: 1,
+    stderr: 'error: build/plugin/config.json is missing\nhint: build it first: make plugin cli\n'
+  })
 })
 
 test('a missing Engine, one elsewhere, and a missing docker get clear errors', async () => {

@@ -1,7 +1,8 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runCommand, type CommandOptions } from './command.ts'
+import { clients } from './clients.ts'
+import { runCommand, tryCommand, type CommandOptions, type Finished } from './command.ts'
 import { importTestImage, testImage } from './image.ts'
 import { installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
@@ -134,4 +135,102 @@ test('a cold backup is restored, with boxes and volumes', async () => {
     docker vault status`)
   expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe('db\n')
   expect(await runScript(engine, mountArgument({ volume: 'db' }), 'cat /secrets/password')).toBe('hunter2')
+})
+
+/** What Docker says in cases that the README tells of, in its words; what `provoke` changes, `restore` puts right. */
+interface DockerSays {
+  readonly words: string
+  readonly provoke: () => Promise<Finished>
+  readonly restore?: () => Promise<unknown>
+}
+
+const enable = (): Promise<unknown> => engine.docker(['plugin', 'enable', 'secretbox'])
+const disable = (): Promise<unknown> => engine.docker(['plugin', 'disable', '--force', 'secretbox'])
+
+const dockerSays: readonly DockerSays[] = [
+  {
+    words: 'plugin secretbox:latest is in use',
+    provoke: () => engine.tryDocker(['plugin', 'disable', 'secretbox'])
+  },
+  {
+    words: 'cannot set on an active plugin',
+    provoke: () => engine.tryDocker(['plugin', 'set', 'secretbox', 'LOG_LEVEL=warn'])
+  },
+  {
+    words: 'plugin secretbox found but disabled',
+    async provoke() {
+      await disable()
+      return engine.tryDocker(['run', '--rm', ...mountArgument({ volume: 'db' }), testImage, 'true'])
+    },
+    restore: enable
+  },
+  {
+    words: 'error mounting "…" to rootfs at "/etc/secretbox"',
+    async provoke() {
+      await disable()
+      await engine.docker(['plugin', 'set', 'secretbox', 'key.source=/nowhere'])
+      return engine.tryDocker(['plugin', 'enable', 'secretbox'])
+    },
+    async restore() {
+      await engine.docker(['plugin', 'set', 'secretbox', `key.source=${engine.pluginKey}`])
+      await enable()
+    }
+  },
+  {
+    words: 'failed to chmod on …: read-only file system',
+    async provoke() {
+      const own = ['run', '--name', 'own', testImage, 'sh', '-c', 'mkdir /secrets && echo own > /secrets/own']
+      await engine.docker(own)
+      await engine.docker(['commit', 'own', 'own-files'])
+      const mount = mountArgument({ box: 'missing', optional: 'true' })
+      return engine.tryDocker(['create', ...mount, 'own-files'])
+    }
+  },
+  {
+    words: 'specifies driver secretbox, but a volume with the same name uses a different driver',
+    async provoke() {
+      const project = join(scratch, 'short')
+      await mkdir(project)
+      const service = `  one:\n    image: ${testImage}\n    network_mode: none\n    command: "true"\n    volumes: ["db:/x"]`
+      const file = `version: "2"\nservices:\n${service}\nvolumes:\n  db:\n    driver: secretbox\n    driver_opts: { box: db }\n`
+      await writeFile(join(project, 'docker-compose.yaml'), file)
+      const up = (): Promise<Finished> =>
+        tryCommand('docker-compose', ['--no-ansi', 'up'], { cwd: project, env: engine.env })
+      expect(await up()).toMatchObject({ code: 0 })
+      return up()
+    }
+  },
+  {
+    words: "driver 'local' already has volume '…'",
+    async provoke() {
+      await engine.docker(['volume', 'create', 'plain'])
+      return engine.tryDocker(['run', '--rm', ...mountArgument({ volume: 'plain' }), testImage, 'true'])
+    }
+  }
+]
+
+test.each(clients)('without the program among its plugins, %s says what the README tells', async client => {
+  const { stderr } = await tryCommand(client, ['vault', 'list'], {
+    env: { ...engine.env, DOCKER_CONFIG: scratch }
+  })
+  const said = stderr.split('\n')[0]?.replace(/^docker: |\.$/g, '') ?? ''
+  expect(['unknown command: docker vault', "'vault' is not a docker command"]).toContain(said)
+  expect(readme).toContain(`\`${said}\``)
+})
+
+test.each(dockerSays)('Docker says "$words" when the README tells', async ({ words, provoke, restore }) => {
+  const [, below = ''] = readme.split('\n### What Docker says\n')
+  const rows =
+    below
+      .split('\n### ')[0]
+      ?.split('\n')
+      .filter(line => line.startsWith('| `')) ?? []
+  expect(rows.some(row => row.split(' | ')[0]?.includes(words))).toBe(true)
+  const { code, stderr } = await provoke()
+  expect(code).not.toBe(0)
+  const [first = '', second = ''] = words.split('…')
+  const from = stderr.indexOf(first)
+  expect(from, stderr).not.toBe(-1)
+  expect(stderr.slice(from + first.length), stderr).toContain(second)
+  await restore?.()
 })
