@@ -4,7 +4,7 @@ import { copiesOf, type CopyMount } from '../engine/faults/kernel.ts'
 import { straysBeside } from '../engine/faults/strays.ts'
 import type { Site } from './deed.ts'
 import { pidOf, wrongIn } from './look-out.ts'
-import { runningIn, type Container } from './model.ts'
+import { runningIn, type Container, type Model } from './model.ts'
 import { newestOf, volumesOf } from './vault-deeds.ts'
 
 /** Within which a copy that nobody holds must be gone. */
@@ -16,7 +16,8 @@ const goneWithinMs = 5000
  */
 export async function wrongWithCopies(site: Site): Promise<string[]> {
   const wrong: string[] = []
-  for (const container of site.model.containers.values()) wrong.push(...(await wrongWith(container)))
+  for (const container of site.model.containers.values())
+    wrong.push(...(await wrongWith(site.model, container)))
   if (wrong.length > 0) return wrong
   const live = runningIn(site.model).map(container => ({ container, copies: () => copiesIn(container) }))
   let strays: string[] = []
@@ -27,12 +28,12 @@ export async function wrongWithCopies(site: Site): Promise<string[]> {
   return strays
 }
 
-async function wrongWith(container: Container): Promise<string[]> {
+async function wrongWith(model: Model, container: Container): Promise<string[]> {
   const pid = await pidOf(container)
   const { name, running } = container
   if (running === null) return pid === null ? [] : [`${name} runs, and should not`]
   if (pid === null) return [`${name} does not run, and should`]
-  const found = await Promise.all(running.shown.map((may, copy) => wrongIn(container, pid, copy, may)))
+  const found = await Promise.all(running.shown.map((may, copy) => wrongIn(container, pid, copy, may, model)))
   return found.filter(one => one !== null)
 }
 

@@ -5,7 +5,7 @@ import type { Files } from '../engine/faults/boxes.ts'
 import { eventually } from '../engine/faults/eventually.ts'
 import { testImage } from '../engine/image.ts'
 import { freeName, type Deed, type Kind, type Site } from './deed.ts'
-import { filesBelow, isSame, lookOut, pidOf } from './look-out.ts'
+import { filesBelow, lookOut, pidOf, wrongAmong } from './look-out.ts'
 import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
 
 const mostContainers = 12
@@ -99,7 +99,7 @@ const start: Kind = {
       happened: async () => (await pidOf(container)) !== null,
       note() {
         container.starts++
-        container.running = { shown: shown(), orphaned: false }
+        container.running = { shown: shown(), orphaned: false, miscounted: false }
         return null
       }
     }
@@ -191,7 +191,7 @@ const copyOut: Kind = {
       refusal:
         running === null && !isServed
           ? /VolumeDriver\.Mount: cannot mount volume/
-          : running?.orphaned === true
+          : running?.orphaned === true || running?.miscounted === true
             ? 'any'
             : null,
       async act() {
@@ -204,10 +204,14 @@ const copyOut: Kind = {
       },
       happened: () => Promise.resolve(false),
       note() {
-        const may = (running === null ? made() : running.shown)[0] ?? []
-        return may.some(files => isSame(files, copied))
-          ? null
-          : 'docker cp gave other files than the copy has'
+        const may = [
+          ...(running?.shown[0] ?? []),
+          ...(running === null || running.miscounted ? (made()[0] ?? []) : [])
+        ]
+        return wrongAmong(model, may, copied)
+      },
+      noteFailure() {
+        if (running !== null) running.miscounted = true
       }
     }
   }
@@ -223,6 +227,8 @@ const copyIn: Kind = {
     return {
       ...deed,
       what: deed.what.replace('cp from', 'cp into'),
+      // The client takes whatever is not found for the directory.
+      refusal: deed.refusal instanceof RegExp ? /cannot mount volume|no such directory/ : deed.refusal,
       act: () => site.rig.engine.docker(['cp', process.execPath, `${container}:/tmp/`]),
       note: () => null
     }

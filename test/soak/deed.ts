@@ -27,6 +27,8 @@ export interface Deed {
   happened(): Promise<boolean>
   /** Writes into the model that it came to pass; says what was wrong with what it gave, or null. */
   note(): string | null
+  /** Writes into the model what it means that it failed. */
+  noteFailure?(): void
 }
 
 /** A kind of deed that is done again and again. */

@@ -17,8 +17,8 @@ export interface Strike {
   readonly what: string
   /** Resolves when it has happened and what it took away is there again, or coming. */
   happen(): Promise<void>
-  /** Takes copies of running containers out of the host's sight. */
-  readonly orphans?: true
+  /** Writes into the model what it means for the containers that run. */
+  note?(): void
 }
 
 const points: readonly FaultPoint[] = [
@@ -57,15 +57,17 @@ const ordered = (order: Order, words: string, weight: number): Fault => ({
 
 const disabled: Fault = {
   weight: 4,
-  plan({ rig, random }) {
+  plan({ rig, model, random }) {
     const afterMs = random.below(longestWaitMs)
     return {
       what: `plugin disabled by force after ${afterMs} ms, and enabled`,
-      orphans: true,
       async happen() {
         await delay(afterMs)
         await rig.disablePlugin()
         await rig.enablePlugin()
+      },
+      note() {
+        for (const { running } of runningIn(model)) running.orphaned = true
       }
     }
   }
@@ -73,7 +75,7 @@ const disabled: Fault = {
 
 const engineKilled: Fault = {
   weight: 2,
-  plan({ rig, random }) {
+  plan({ rig, model, random }) {
     const afterMs = random.below(longestWaitMs)
     return {
       what: `dockerd killed after ${afterMs} ms, and started`,
@@ -81,6 +83,9 @@ const engineKilled: Fault = {
         await delay(afterMs)
         await rig.engine.killDockerd()
         await rig.engine.startDockerd()
+      },
+      note() {
+        for (const { running } of runningIn(model)) running.miscounted = true
       }
     }
   }
@@ -94,8 +99,3 @@ export const faults: readonly Fault[] = [
   disabled,
   engineKilled
 ]
-
-/** Notes that the copies of all containers that run now may be out of the host's sight. */
-export function noteOrphans({ model }: Site): void {
-  for (const { running } of runningIn(model)) running.orphaned = true
-}

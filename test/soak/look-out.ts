@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expectedLook, lookScript, type Files } from '../engine/faults/boxes.ts'
 import { containerThatBinds } from '../engine/faults/kernel.ts'
-import type { Container } from './model.ts'
+import type { Container, Model } from './model.ts'
 
 /**
  * The script that a container runs: looks at each of its copies, /copies/0 and so on, once a second, and adds a
@@ -39,13 +39,13 @@ export async function wrongIn(
   container: Container,
   pid: number,
   copy: number,
-  may: Files[]
+  may: Files[],
+  model: Model
 ): Promise<string | null> {
   const now = await filesBelow(join(`/proc/${pid}/root/copies`, String(copy)))
-  const shown = may.filter(files => isSame(files, now))
-  if (shown.length === 0)
-    return `${container.name} has other files in its copy ${copy}: ${difference(may, now)}`
-  may.splice(0, may.length, ...shown)
+  const wrong = wrongAmong(model, may, now)
+  if (wrong !== null) return `${container.name} has other files in its copy ${copy}: ${wrong}`
+  may.splice(0, may.length, ...may.filter(files => isSame(files, now)))
   const report = join(container.report, `${container.starts}-${copy}`)
   const seen = (await readFile(report, 'utf8').catch(() => '')).trimEnd()
   const wanted = may.map(files => expectedLook(files).replaceAll('\n', ' '))
@@ -70,15 +70,23 @@ export async function filesBelow(directory: string): Promise<Files> {
 }
 
 /** True when both have the same paths with the same contents. */
-export function isSame(one: Files, other: Files): boolean {
+function isSame(one: Files, other: Files): boolean {
   return (
     one.size === other.size &&
     [...one].every(([path, contents]) => other.get(path)?.equals(contents) === true)
   )
 }
 
-/** Names only, for contents are secrets. */
-function difference(may: readonly Files[], now: Files): string {
-  const wanted = may.map(files => [...files.keys()].sort().join(' ') || 'nothing')
-  return `there is ${[...now.keys()].sort().join(' ') || 'nothing'}, and should be ${wanted.join(', or ')}`
+/** What is wrong with files that must be one of the trees, or null. Names only, for contents are secrets. */
+export function wrongAmong(model: Model, may: readonly Files[], now: Files): string | null {
+  if (may.some(files => isSame(files, now))) return null
+  return `there is ${nameOf(model, now)}, and should be ${may.map(files => nameOf(model, files)).join(' or ')}`
+}
+
+/** The versions that hold just these files, or their paths. */
+function nameOf({ boxes }: Model, files: Files): string {
+  const versions = [...boxes].flatMap(([box, { versions: all }]) =>
+    [...all].filter(([, version]) => isSame(version, files)).map(([number]) => `${box} version ${number}`)
+  )
+  return versions.join(', ') || `${files.size} files (${[...files.keys()].sort().join(' ')})`
 }

@@ -35,6 +35,12 @@ export interface Running {
   shown: Files[][]
   /** Its copies were taken out of the host's sight, as `docker plugin disable -f` does. */
   orphaned: boolean
+  /**
+   * The Engine does not know any more how often it has mounted this container's volumes, for it was started anew
+   * or a `docker cp` failed. It takes the end of a `docker cp` for the last use, and gives the next one a copy of
+   * its own, under another mount ID.
+   */
+  miscounted: boolean
 }
 
 export function newModel(): Model {

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { copyFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRig } from '../engine/faults/rig.ts'
@@ -12,6 +12,8 @@ import { soak, type Soaked } from './soak.ts'
  */
 const minutes = numberIn('MINUTES', 10)
 const seed = numberIn('SEED', randomInt(1, 2 ** 31))
+/** How many of the last steps are printed when one has found a violation. */
+const toldSteps = 8
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interruption.abort())
@@ -23,15 +25,17 @@ try {
   tell(soaked)
   if (soaked.violations.length > 0) {
     process.exitCode = 1
-    const log = join(tmpdir(), `secretbox-soak-${seed}.log`)
-    await copyFile(rig.engine.log, log)
-    console.log(`the log of the Engine and the plugin is ${log}`)
+    const kept = await mkdtemp(join(tmpdir(), 'secretbox-soak-'))
+    await copyFile(rig.engine.log, join(kept, 'dockerd.log'))
+    await writeFile(join(kept, 'steps'), soaked.told.join('\n'))
+    console.log(`all steps, and the log of the Engine and the plugin, are in ${kept}`)
   } else if (interruption.signal.aborted) process.exitCode = 130
 } finally {
   await rig.end()
 }
 
-function tell({ steps, operations, faults, violations, before, after }: Soaked): void {
+function tell({ steps, told, operations, faults, violations, before, after }: Soaked): void {
+  if (violations.length > 0) console.log(['', ...told.slice(-toldSteps)].join('\n'))
   console.log(`\n${steps} steps, ${operations} operations, ${faults} faults, ${violations.length} violations`)
   const words = ({ residentMiB, descriptors }: typeof before): string =>
     `${residentMiB.toFixed(0)} MiB and ${descriptors} descriptors`

@@ -12,6 +12,8 @@ import { takeStep } from './step.ts'
 /** How a soak went. */
 export interface Soaked {
   readonly steps: number
+  /** What each step did, a line each. */
+  readonly told: readonly string[]
   readonly operations: number
   readonly faults: number
   /** What the last step found; a soak goes no further. */
@@ -22,8 +24,6 @@ export interface Soaked {
 }
 
 const rows = 30
-/** How many steps are told when one has found a violation. */
-const toldSteps = 8
 
 /** Takes steps until the time is over, `signal` aborts or a step finds a violation, and prints how it goes. */
 export async function soak(rig: Rig, seed: number, forMs: number, signal: AbortSignal): Promise<Soaked> {
@@ -46,7 +46,6 @@ export async function soak(rig: Rig, seed: number, forMs: number, signal: AbortS
     told.push(
       `step ${done.steps}: ${[...step.deeds, ...(step.fault === null ? [] : [step.fault])].join('; ')}`
     )
-    told.splice(0, told.length - toldSteps)
     violations = step.violations
     const elapsedMs = performance.now() - begun
     if (elapsedMs >= (forMs / rows) * done.rows) {
@@ -55,9 +54,8 @@ export async function soak(rig: Rig, seed: number, forMs: number, signal: AbortS
       console.log(lineOf({ elapsedMs, ...done, copies, ...(await taken()) }))
     }
   }
-  if (violations.length > 0) console.log(['', ...told].join('\n'))
-  else violations = await wrongAtTheEnd(site)
-  return { ...done, violations, before, after: await taken() }
+  if (violations.length === 0) violations = await wrongAtTheEnd(site)
+  return { ...done, told, violations, before, after: await taken() }
 }
 
 /** Ends all containers and looks what is left. */

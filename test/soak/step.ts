@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { wrongWithCopies, wrongWithVault } from './check.ts'
 import { containerKinds } from './container-deeds.ts'
 import { canShare, type Deed, type Kind, type Site } from './deed.ts'
-import { faults, noteOrphans } from './faults.ts'
+import { faults } from './faults.ts'
 import { vaultKinds } from './vault-deeds.ts'
 
 /** What one step has done. */
@@ -36,10 +36,11 @@ export async function takeStep(site: Site): Promise<Step> {
 
   const violations: string[] = []
   for (const [deed, failure] of answers.toSorted(boxesFirst)) {
+    if (failure !== null) deed.noteFailure?.()
     const wrong = strike === null ? judged(deed, failure) : await settled(deed, failure)
     if (wrong !== null) violations.push(`${deed.what}: ${wrong}`)
   }
-  if (strike?.orphans === true) noteOrphans(site)
+  strike?.note?.()
   if (violations.length === 0) violations.push(...(await wrongWithCopies(site)))
   if (strike !== null || random.below(vaultCheckEvery) === 0) violations.push(...(await wrongWithVault(site)))
   return { ...told, violations }
