@@ -63,6 +63,11 @@ export function exchange(server: Server, request: Request): Promise<IncomingMess
   })
 }
 
+/** Ends all connections. An answer that nobody came to read would keep this process from its end. */
+export function hangUp(): void {
+  agent.destroy()
+}
+
 // Fails only when the body does; what befalls the connection is told by the request's own `error`.
 async function send(request: ClientRequest, body: Body, answered: () => boolean): Promise<void> {
   for await (const chunk of body) {

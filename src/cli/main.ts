@@ -5,6 +5,7 @@ import { complete, completionLines } from './complete.ts'
 import { connectApi } from './connect.ts'
 import { cliOf } from './cli.ts'
 import { errorLines, exitCodeOf, exitCodes, reasonOf } from './failure.ts'
+import { hangUp } from './http.ts'
 import { readInvocation } from './invocation.ts'
 import { description, programFor } from './program.ts'
 import { findAdminSocket } from './socket.ts'
@@ -39,6 +40,8 @@ async function main(): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode
     stderr.write(errorLines(error))
     return exitCodeOf(error)
+  } finally {
+    hangUp()
   }
 }
 

@@ -147,6 +147,15 @@ test('cp out never writes through a symlink, and goes on with the rest', async (
   expect(await readFile(join(cwd, 'out/two\nlines'), 'utf8')).toBe('more')
 })
 
+test.each(['.', 'large'])('cp of box:%s to where it cannot be written says so and ends', async path => {
+  await run(['put', 'box', 'large/file'], { input: Buffer.alloc(8 << 20) })
+  const target = join(cwd, 'none/where')
+  expect(await run(['cp', `box:${path}`, target])).toMatchObject({
+    code: 1,
+    stderr: `error: cannot write "${target}": no such file or directory\n`
+  })
+})
+
 test('cp out of an older version', async () => {
   await run(['put', 'box', 'pw'], { input: 'old' })
   await run(['put', 'box', 'pw'], { input: 'new' })
