@@ -1,20 +1,19 @@
-import { mkdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
 import { connectEngine } from './engine/engine.ts'
-import { isSecretboxError, quote, reasonOf, SecretboxError } from './errors.ts'
+import { isSecretboxError } from './errors.ts'
 import { reach } from './fault-points.ts'
 import { adminApi } from './http/admin.ts'
 import { serveUnixSocket } from './http/serve.ts'
 import { describeStatus, describeVolumes } from './http/status.ts'
 import { volumeDriver } from './http/volume-driver.ts'
+import { makePrivateDirectory } from './private-place.ts'
 import { createEnvelope } from './seal/envelope.ts'
 import { initialiseVault, readStoreId } from './seal/keyslots.ts'
 import { lockedMemory } from './seal/locked-memory.ts'
 import { loadSodium } from './seal/sodium.ts'
 import { openSqliteStore } from './store/sqlite.ts'
-import type { Store } from './store/store.ts'
 import { loadSyscalls } from './syscalls.ts'
 import { createAudit } from './vault/audit.ts'
 import { sweepStaging } from './vault/blobs.ts'
@@ -31,7 +30,7 @@ import { createPropagation } from './volumes/propagation.ts'
 import { createReconcile } from './volumes/reconcile.ts'
 import { createRelease } from './volumes/release.ts'
 import { createUses } from './volumes/uses.ts'
-import { allVolumes, labelsOf } from './volumes/volume-records.ts'
+import { labelsOf, pinnedVersions } from './volumes/volume-records.ts'
 import { createVolumes } from './volumes/volumes.ts'
 import { watchCopies } from './volumes/watch.ts'
 
@@ -44,7 +43,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   syscalls.forbidDumps()
   // Whatever the daemon makes, SQLite's files too, is for root alone.
   process.umask(0o077)
-  for (const directory of [config.dataDir, config.keyDir]) makePrivate(directory)
+  for (const directory of [config.dataDir, config.keyDir]) makePrivateDirectory(directory)
 
   const sodium = await loadSodium()
   const envelope = createEnvelope(sodium)
@@ -156,51 +155,6 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     sealing.wipe()
     await store.close()
   }
-}
-
-/**
- * Makes a directory for root alone when it is missing; one that is there keeps its mode. Throws `unavailable`, or
- * `denied` when others could put their own files in the place of ours.
- */
-function makePrivate(directory: string): void {
-  try {
-    // In two steps: for a directory that a read-only disk refuses, Node's recursive one says that it is not there.
-    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 })
-    const isThere = statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false
-    if (!isThere) mkdirSync(directory, { mode: 0o700 })
-    const { mode, uid } = statSync(directory)
-    const own = process.geteuid?.() ?? uid
-    if (uid !== own) {
-      throw new SecretboxError(
-        'denied',
-        `cannot use directory ${quote(directory)}: it belongs to uid ${uid}`,
-        {
-          hint: `chown ${own} ${directory}`
-        }
-      )
-    }
-    if ((mode & 0o022) !== 0) {
-      const octal = (mode & 0o7777).toString(8).padStart(4, '0')
-      throw new SecretboxError(
-        'denied',
-        `cannot use directory ${quote(directory)}: others can write to it (mode ${octal})`,
-        { hint: `chmod go-w ${directory}` }
-      )
-    }
-  } catch (error) {
-    if (error instanceof SecretboxError) throw error
-    throw new SecretboxError('unavailable', `cannot use directory ${quote(directory)}: ${reasonOf(error)}`, {
-      cause: error
-    })
-  }
-}
-
-async function pinnedVersions(store: Store, box: string): Promise<Set<number>> {
-  const pinned = new Set<number>()
-  for await (const { options } of allVolumes(store)) {
-    if (options.box === box && options.version !== null) pinned.add(options.version)
-  }
-  return pinned
 }
 
 async function end(signal: string, stop: () => Promise<void>, log: Logger): Promise<void> {

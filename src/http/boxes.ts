@@ -1,12 +1,10 @@
 import type { Request, Response, RequestHandler } from 'express'
 import { z } from 'zod'
 import { quote, SecretboxError } from '../errors.ts'
-import { releaseBytes, Secret } from '../secret.ts'
 import type { Caller } from '../vault/authority.ts'
-import type { ChangeResult, IncomingEdit } from '../vault/change.ts'
+import type { IncomingEdit } from '../vault/change.ts'
 import { parseFilePath, parseLinkTarget, type BoxName, type FilePath } from '../vault/names.ts'
-import { fileAt, subtree } from '../vault/tree.ts'
-import type { BoxSummary, OpenedVersion, Vault } from '../vault/vault.ts'
+import type { Vault } from '../vault/vault.ts'
 import {
   flagIn,
   modeIn,
@@ -17,11 +15,11 @@ import {
   versionExpected
 } from './address.ts'
 import { discardBody, piecesOf, readBody } from './body.ts'
-import { editsFromTar, tarOf } from './tar.ts'
+import { changed, created, sendFile, sendListing, sendTar, summaryJson, type Sending } from './box-answers.ts'
+import { editsFromTar, tarType } from './tar.ts'
 
 /** The mode of a file that was put without one. */
 const defaultFileMode = 0o600
-const tarType = 'application/x-tar'
 const maxLinkBytes = 8192
 
 const Patch = z.union([
@@ -61,7 +59,7 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
   switch (request.method) {
     case 'GET':
     case 'HEAD':
-      if (wantsTar(request)) await sendTar(ask, box, parseFilePath(''))
+      if (wantsTar(request)) await reveal(ask, box, parseFilePath(''), sendTar)
       else sendListing(response, await vault.look(caller, box, versionAsked(request)))
       return
     case 'PUT':
@@ -118,13 +116,27 @@ async function onPath(ask: Ask, box: BoxName, path: FilePath): Promise<void> {
   switch (request.method) {
     case 'GET':
     case 'HEAD':
-      return wantsTar(request) ? sendTar(ask, box, path) : sendFile(ask, box, path)
+      return reveal(ask, box, path, wantsTar(request) ? sendTar : sendFile)
     case 'PUT':
       return apply(await editOfPut(request, path))
     case 'DELETE':
       return apply({ op: 'remove', path, recursive: flagIn('recursive', request.query['recursive']) })
     default:
       allow(request, ['GET', 'HEAD', 'PUT', 'DELETE'])
+  }
+}
+
+async function reveal(
+  { vault, caller, request, response }: Ask,
+  box: BoxName,
+  path: FilePath,
+  send: (sending: Sending) => Promise<void>
+): Promise<void> {
+  const opened = await vault.reveal(caller, box, versionAsked(request), path)
+  try {
+    await send({ opened, path, response, withBody: request.method !== 'HEAD' })
+  } finally {
+    opened.wipe()
   }
 }
 
@@ -146,119 +158,8 @@ async function editOfPut(request: Request, path: FilePath): Promise<IncomingEdit
   }
 }
 
-function sendListing(response: Response, opened: OpenedVersion): void {
-  const { box, info, tree } = opened
-  const files = [...tree].map(([path, entry]) => ({
-    path,
-    type: entry.type,
-    ...(entry.type === 'symlink'
-      ? { target: entry.target }
-      : { mode: entry.mode.toString(8).padStart(4, '0') }),
-    ...(entry.type === 'file' ? { size: entry.size } : {})
-  }))
-  opened.wipe()
-  files.sort((a, b) => (a.path < b.path ? -1 : 1))
-  tagged(response, info.version).json({
-    name: box.name,
-    id: box.id,
-    version: info.version,
-    created: box.created,
-    changed: info.created,
-    bytes: info.bytes,
-    files
-  })
-}
-
-async function sendFile(
-  { vault, caller, request, response }: Ask,
-  box: BoxName,
-  path: FilePath
-): Promise<void> {
-  const opened = await vault.reveal(caller, box, versionAsked(request), path)
-  try {
-    const file = fileAt(opened.tree, path)
-    tagged(response, opened.info.version)
-      .type('application/octet-stream')
-      .set('Content-Length', String(file.size))
-    if (request.method === 'HEAD') return void response.end()
-    const bytes = opened.read(file)
-    await send(response, bytes instanceof Secret ? [bytes.bytes()] : bytes)
-  } finally {
-    opened.wipe()
-  }
-}
-
-async function sendTar(
-  { vault, caller, request, response }: Ask,
-  box: BoxName,
-  path: FilePath
-): Promise<void> {
-  const opened = await vault.reveal(caller, box, versionAsked(request), path)
-  try {
-    const tree = subtree(opened.tree, path)
-    tagged(response, opened.info.version).type(tarType)
-    if (request.method === 'HEAD') return void response.end()
-    await send(response, tarOf({ ...opened, tree }))
-  } finally {
-    opened.wipe()
-  }
-}
-
-/** Sends pieces one after another, waiting until the kernel has each, and releases them. Stops when the reader goes away. */
-async function send(
-  response: Response,
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
-): Promise<void> {
-  for await (const piece of pieces) {
-    try {
-      await new Promise<void>((resolve, reject) => {
-        response.write(piece, error => (error ? reject(error) : resolve()))
-      })
-    } catch (error) {
-      // The memory itself may still be under way.
-      piece.fill(0)
-      throw error
-    }
-    releaseBytes(piece)
-  }
-  response.end()
-}
-
-function tagged(response: Response, version: number): Response {
-  return response.set('ETag', `"${version}"`).set('Cache-Control', 'no-store')
-}
-
-function created(response: Response, box: BoxSummary): void {
-  tagged(response.status(201), box.newest.version).json({ name: box.name, version: box.newest.version })
-}
-
-function changed(response: Response, { version, applied, errors }: ChangeResult): void {
-  tagged(response, version).json({
-    version,
-    applied,
-    errors: errors.map(({ path, error }) => ({
-      path,
-      code: error.code,
-      message: error.message,
-      ...(error.hint === undefined ? {} : { hint: error.hint })
-    }))
-  })
-}
-
 function conditionsOf(request: Request): { ifVersion: number | null; ifAbsent: boolean } {
   return { ifVersion: versionExpected(request), ifAbsent: onlyIfAbsent(request) }
-}
-
-/** A box as listings show it. */
-export function summaryJson({ name, created, newest }: BoxSummary): Record<string, unknown> {
-  return {
-    name,
-    version: newest.version,
-    files: newest.files,
-    bytes: newest.bytes,
-    created,
-    changed: newest.created
-  }
 }
 
 /** By the header alone: Express says no to a tree without a body, which would then be taken for a new box. */

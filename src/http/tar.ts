@@ -11,6 +11,9 @@ import type { Entry } from '../vault/tree.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
 import { createRecent, piecesOf, type Recent } from './body.ts'
 
+/** The media type of a tar archive. */
+export const tarType = 'application/x-tar'
+
 /** tar(5): what lengths are rounded up to. */
 const blockBytes = 512
 

@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
+import { refuseSharedFile } from '../private-place.ts'
 import { Secret } from '../secret.ts'
 import { keyBytes } from './keyring.ts'
 import type { Sodium } from './sodium.ts'
@@ -50,7 +51,7 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
   try {
     const file = await open(path, 'r')
     try {
-      refuseReaders(path, await file.stat())
+      refuseSharedFile('key file', path, await file.stat())
       return (await file.read(into, 0, into.length, 0)).bytesRead
     } finally {
       await file.close()
@@ -61,23 +62,6 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
     throw new SecretboxError('unavailable', `cannot read key file ${quote(path)}: ${reasonOf(error)}`, {
       cause: error
     })
-  }
-}
-
-function refuseReaders(path: string, { mode, uid }: { mode: number; uid: number }): void {
-  const own = process.geteuid?.() ?? uid
-  if (uid !== own) {
-    throw new SecretboxError('denied', `cannot use key file ${quote(path)}: uid ${uid} can read it`, {
-      hint: `chown ${own} ${path}`
-    })
-  }
-  if ((mode & 0o077) !== 0) {
-    const octal = (mode & 0o777).toString(8).padStart(4, '0')
-    throw new SecretboxError(
-      'denied',
-      `cannot use key file ${quote(path)}: others can read it (mode ${octal})`,
-      { hint: `chmod 0600 ${path}` }
-    )
   }
 }
 

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { syncDirectory } from '../durable.ts'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { refuseSharedFile } from '../private-place.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
 import type { Change, Store, StoredRecord } from './store.ts'
 
@@ -73,27 +74,12 @@ function openDatabase(path: string): DatabaseSync {
   const database = translating(path, () => new DatabaseSync(path, { timeout: 0 }))
   try {
     translating(path, () => prepareDatabase(database, path))
-    refuseOpenToOthers(path)
+    refuseSharedFile('store', path, statSync(path))
     return database
   } catch (error) {
     database.close()
     throw error
   }
-}
-
-function refuseOpenToOthers(path: string): void {
-  const { mode, uid } = statSync(path)
-  const own = process.geteuid?.() ?? uid
-  if (uid !== own) {
-    throw new SecretboxError('denied', `cannot open store ${quote(path)}: uid ${uid} may use it`, {
-      hint: `chown ${own} ${path}`
-    })
-  }
-  if ((mode & 0o077) === 0) return
-  const octal = (mode & 0o777).toString(8).padStart(4, '0')
-  throw new SecretboxError('denied', `cannot open store ${quote(path)}: others may use it (mode ${octal})`, {
-    hint: `chmod 0600 ${path}`
-  })
 }
 
 /** A truncated file would otherwise be taken by SQLite for a new, empty database. */

@@ -105,6 +105,15 @@ export async function* allVolumes(store: Store): AsyncGenerator<Volume> {
   for await (const row of volumeRows(store)) yield readable(row)
 }
 
+/** The versions of a box that volumes ask for by number. */
+export async function pinnedVersions(store: Store, box: BoxName): Promise<Set<number>> {
+  const pinned = new Set<number>()
+  for await (const { options } of allVolumes(store)) {
+    if (options.box === box && options.version !== null) pinned.add(options.version)
+  }
+  return pinned
+}
+
 /** The records of labels of one volume's copies, or of all copies. */
 export async function* labelRows(store: Store, volume: VolumeName | null): AsyncGenerator<LabelRow> {
   const prefix = volume === null ? labelPrefix : `${labelPrefix}${encodeURIComponent(volume)}/`

@@ -36,13 +36,13 @@ test('a store that others may use is refused, and opens when it is private again
   const store = join(home, 'data', 'store.db')
   chmodSync(store, 0o644)
   const started = startDaemon({}, home)
-  await expect(started).rejects.toThrow('others may use it (mode 0644)')
+  await expect(started).rejects.toThrow('others can use it (mode 0644)')
   await expect(started).rejects.toThrow(`chmod 0600 ${store}`)
   chmodSync(store, 0o600)
   if (process.getuid?.() === 0) {
     chownSync(store, 65_534, 65_534)
     const others = startDaemon({}, home)
-    await expect(others).rejects.toThrow(`cannot open store \\"${store}\\": uid 65534 may use it`)
+    await expect(others).rejects.toThrow(`cannot use store \\"${store}\\": it belongs to uid 65534`)
     await expect(others).rejects.toThrow(`chown 0 ${store}`)
     chownSync(store, 0, 0)
   }

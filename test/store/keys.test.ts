@@ -156,7 +156,7 @@ describe('a vault whose key file', () => {
       'others can read',
       key => chmodSync(key, 0o640),
       key => ({
-        message: `cannot use key file "${key}": others can read it (mode 0640)`,
+        message: `cannot use key file "${key}": others can use it (mode 0640)`,
         hint: `chmod 0600 ${key}`
       })
     ],
@@ -224,7 +224,7 @@ describe('a vault whose key file', () => {
       chownSync(key, 65534, 65534)
       const { sealing } = await open(directory)
       expect(sealing.reason()).toBe(
-        `the vault is sealed: cannot use key file "${key}": uid 65534 can read it`
+        `the vault is sealed: cannot use key file "${key}": it belongs to uid 65534`
       )
       await expect(sealing.keyring()).rejects.toMatchObject({ code: 'sealed', hint: `chown 0 ${key}` })
     }

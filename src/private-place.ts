@@ -1,0 +1,51 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { quote, reasonOf, SecretboxError } from './errors.ts'
+
+/** Whose a file or directory is, and who may use it: as stat(2) tells. */
+interface Ownership {
+  readonly uid: number
+  readonly mode: number
+}
+
+/**
+ * Makes a directory for root alone when it is missing; one that is there keeps its mode. Throws `unavailable`, or
+ * `denied` when others could put their own files in the place of ours.
+ */
+export function makePrivateDirectory(path: string): void {
+  try {
+    // In two steps: for a directory that a read-only disk refuses, Node's recursive one says that it is not there.
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const isThere = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+    if (!isThere) mkdirSync(path, { mode: 0o700 })
+    const found = statSync(path)
+    refuseOtherOwner('directory', path, found)
+    if ((found.mode & 0o022) !== 0)
+      throw open('directory', path, `others can write to it ${inWords(found)}`, `chmod go-w ${path}`)
+  } catch (error) {
+    if (error instanceof SecretboxError) throw error
+    throw new SecretboxError('unavailable', `cannot use directory ${quote(path)}: ${reasonOf(error)}`, {
+      cause: error
+    })
+  }
+}
+
+/** Throws `denied` when a file belongs to somebody else, or others can read or write it. `kind`: what messages call it. */
+export function refuseSharedFile(kind: string, path: string, found: Ownership): void {
+  refuseOtherOwner(kind, path, found)
+  if ((found.mode & 0o077) !== 0)
+    throw open(kind, path, `others can use it ${inWords(found)}`, `chmod 0600 ${path}`)
+}
+
+function refuseOtherOwner(kind: string, path: string, { uid }: Ownership): void {
+  const own = process.geteuid?.() ?? uid
+  if (uid !== own) throw open(kind, path, `it belongs to uid ${uid}`, `chown ${own} ${path}`)
+}
+
+function open(kind: string, path: string, reason: string, hint: string): SecretboxError {
+  return new SecretboxError('denied', `cannot use ${kind} ${quote(path)}: ${reason}`, { hint })
+}
+
+function inWords({ mode }: Ownership): string {
+  return `(mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`
+}
