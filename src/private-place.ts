@@ -21,7 +21,7 @@ export function makePrivateDirectory(path: string): void {
     const found = statSync(path)
     refuseOtherOwner('directory', path, found)
     if ((found.mode & 0o022) !== 0)
-      throw open('directory', path, `others can write to it ${inWords(found)}`, `chmod go-w ${path}`)
+      throw open('directory', path, `others can write to it (mode ${octal(found)})`, `chmod go-w ${path}`)
   } catch (error) {
     if (error instanceof SecretboxError) throw error
     throw new SecretboxError('unavailable', `cannot use directory ${quote(path)}: ${reasonOf(error)}`, {
@@ -34,7 +34,7 @@ export function makePrivateDirectory(path: string): void {
 export function refuseSharedFile(kind: string, path: string, found: Ownership): void {
   refuseOtherOwner(kind, path, found)
   if ((found.mode & 0o077) !== 0)
-    throw open(kind, path, `others can use it ${inWords(found)}`, `chmod 0600 ${path}`)
+    throw open(kind, path, `others can use it (mode ${octal(found)})`, `chmod 0600 ${path}`)
 }
 
 function refuseOtherOwner(kind: string, path: string, { uid }: Ownership): void {
@@ -46,6 +46,6 @@ function open(kind: string, path: string, reason: string, hint: string): Secretb
   return new SecretboxError('denied', `cannot use ${kind} ${quote(path)}: ${reason}`, { hint })
 }
 
-function inWords({ mode }: Ownership): string {
-  return `(mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`
+function octal({ mode }: Ownership): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0')
 }
