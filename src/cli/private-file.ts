@@ -1,21 +1,22 @@
 import { constants } from 'node:fs'
-import { mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises'
+import { open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SecretboxError } from '../errors.ts'
 import { endingSignals } from './ending-signals.ts'
+import { makeProcessDirectory } from './process-directory.ts'
 
 // statfs(2): the file systems that live in memory.
 const memoryFileSystems = new Set([0x0102_1994 /* tmpfs */, 0x8584_58f6 /* ramfs */])
 
 /**
- * Runs `use` with a new directory in memory, mode 0700; afterwards everything in it is overwritten and removed.
- * The caller sees to signals. Throws `unavailable` when there is no file system in memory to be had.
+ * Runs `use` with a new directory in memory, mode 0700; afterwards everything in it is overwritten and removed, or, when
+ * this process is killed outright, before the next one begins. The caller sees to signals. Throws `unavailable` when there is no file system in memory to be had.
  */
 export async function withPrivateDirectory<T>(
   env: NodeJS.ProcessEnv,
   use: (path: string) => Promise<T>
 ): Promise<T> {
-  const directory = await mkdtemp(join(await memoryDirectory(env), 'secretbox-'))
+  const directory = await makeProcessDirectory(await memoryDirectory(env), 'secretbox', wipe)
   try {
     return await use(directory)
   } finally {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -117,6 +117,32 @@ test('when the program is told to end, so is the editor, and nothing of the file
   expect(await once(child, 'exit')).toEqual([null, 'SIGTERM'])
   expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('old\n'))
   expect(await leftOver()).toEqual([])
+})
+
+test('what a program that was killed outright has left goes with the next one, and nothing else', async () => {
+  const begun = join(directory, 'killed')
+  await runProgram('mkfifo', [begun])
+  const env = await editor(`echo > "${begun}"\nexec sleep 1000`)
+  const child = spawn(process.execPath, [program(), 'edit', 'box:dir/pw'], {
+    env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket, ...env },
+    stdio: 'ignore',
+    detached: true
+  })
+  await readFile(begun)
+  const ended = once(child, 'exit')
+  // The editor, too: it is of the same process group.
+  process.kill(-(child.pid ?? 0), 'SIGKILL')
+  await ended
+  const [left = ''] = await leftOver()
+  const secret = await open(join(memory, left, 'pw'))
+  await mkdir(join(memory, `secretbox-${process.pid}-running`))
+  await mkdir(join(memory, 'secretbox-other'))
+  expect(await run(['edit', 'box:dir/pw'], { env: await editor('true') })).toMatchObject({ code: 0 })
+  expect(await leftOver()).toEqual([`secretbox-${process.pid}-running`, 'secretbox-other'])
+  // Who has it open sees that it was overwritten.
+  expect((await secret.readFile()).toString()).toBe('\0\0\0\0')
+  await secret.close()
+  for (const name of await leftOver()) await rm(join(memory, name), { recursive: true })
 })
 
 test('a file that was changed meanwhile stays as it is; a change elsewhere in the box does not matter', async () => {

@@ -1,12 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { quote, SecretboxError } from '../../errors.ts'
 import type { Cli } from '../cli.ts'
 import { command } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { withPrivateDirectory } from '../private-file.ts'
+import { makeProcessDirectory } from '../process-directory.ts'
 import { noBoxes, readyBoxes, type BuildBoxes } from './build-boxes.ts'
 import { buildFlags } from './build-flags.ts'
 import { labelFlags } from './build-labels.ts'
@@ -123,10 +123,11 @@ function withBoxes<T>(
 
 /** For what is no secret: contexts can be too large for memory. */
 async function withSourceDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'secretbox-build-'))
+  const remove = (path: string) => rm(path, { recursive: true, force: true })
+  const directory = await makeProcessDirectory(tmpdir(), 'secretbox-build', remove)
   try {
     return await use(directory)
   } finally {
-    await rm(directory, { recursive: true, force: true })
+    await remove(directory)
   }
 }
