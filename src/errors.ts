@@ -46,11 +46,14 @@ const errnoWords: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EEXIST: 'something of that name is there already',
   EISDIR: 'it is a directory',
-  ELOOP: 'its path has too many symlinks',
+  ELOOP: 'it is a symlink, or its path has too many of them',
+  EMFILE: 'too many files are open',
   ENAMETOOLONG: 'the name is too long',
   ENOENT: 'no such file or directory',
-  ENOSPC: 'the disk is full',
+  ENOSPC: 'no space is left there',
   ENOTDIR: 'a part of its path is not a directory',
+  ENOTEMPTY: 'the directory is not empty',
+  ENXIO: 'it is a socket or device',
   EPERM: 'the system does not permit it',
   EROFS: 'the file system is read-only'
 }

@@ -1,4 +1,4 @@
-import { errnoOf, SecretboxError } from '../errors.ts'
+import { SecretboxError } from '../errors.ts'
 import { printable } from './printable.ts'
 
 /** What the process's exit status says: all done, something failed, the command was wrong, no daemon. */
@@ -32,28 +32,4 @@ export function errorLines(error: unknown): string {
   if (error instanceof SecretboxError && error.hint !== undefined)
     lines.push(`hint: ${printable(error.hint)}`)
   return lines.map(line => `${line}\n`).join('')
-}
-
-const errnoWords: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EDQUOT: 'the disk quota is used up',
-  EEXIST: 'something of that name is there already',
-  EISDIR: 'it is a directory',
-  ELOOP: 'it is a symlink, or its path has too many of them',
-  EMFILE: 'too many files are open',
-  ENAMETOOLONG: 'the name is too long',
-  ENOENT: 'no such file or directory',
-  ENOSPC: 'no space is left there',
-  ENOTDIR: 'a part of its path is not a directory',
-  ENOTEMPTY: 'the directory is not empty',
-  ENXIO: 'it is a socket or device',
-  EPERM: 'the system does not permit it',
-  EROFS: 'the file system is read-only'
-}
-
-/** Why the system refused, in words; its own text where there are none of ours. */
-export function reasonOf(error: unknown): string {
-  const errno = errnoOf(error)
-  if (errno !== null) return errnoWords[errno] ?? errno
-  return error instanceof Error ? error.message : String(error)
 }

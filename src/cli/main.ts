@@ -1,10 +1,10 @@
 import { CommanderError, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { errnoOf } from '../errors.ts'
+import { errnoOf, reasonOf } from '../errors.ts'
 import { complete, completionLines } from './complete.ts'
 import { connectApi } from './connect.ts'
 import { cliOf } from './cli.ts'
-import { errorLines, exitCodeOf, exitCodes, reasonOf } from './failure.ts'
+import { errorLines, exitCodeOf, exitCodes } from './failure.ts'
 import { hangUp } from './http.ts'
 import { readInvocation } from './invocation.ts'
 import { description, programFor } from './program.ts'

@@ -1,9 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { quote, SecretboxError } from '../errors.ts'
+import { quote, reasonOf, SecretboxError } from '../errors.ts'
 import { childOf, parseFilePath, parseLinkTarget, type FilePath } from '../vault/names.ts'
-import { reasonOf } from './failure.ts'
 
 /** A file of the operator's, and where it goes in a box. */
 export interface OperatorFile {

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import type { Pack } from 'tar-stream'
+import { reasonOf } from '../errors.ts'
 import type { SecretboxError } from '../errors.ts'
-import { reasonOf } from './failure.ts'
 import { cannotAdd, type OperatorFile } from './operator-files.ts'
 import { packed, packEntry, type EntryHeader } from './tar-pack.ts'
 

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { chmod, lstat, mkdir, open, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { parseFilePath } from '../vault/names.ts'
 import { beforeEnding } from './ending-signals.ts'
-import { reasonOf } from './failure.ts'
 import { entriesOf, type TarEntry } from './tar-in.ts'
 
 /**

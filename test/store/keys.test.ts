@@ -174,7 +174,10 @@ describe('a vault whose key file', () => {
         rmSync(key)
         symlinkSync(key, key)
       },
-      key => ({ message: `cannot read key file "${key}": its path has too many symlinks`, hint: '' })
+      key => ({
+        message: `cannot read key file "${key}": it is a symlink, or its path has too many of them`,
+        hint: ''
+      })
     ]
   ]
 

@@ -28,7 +28,7 @@ test('a quoted name is one line, whatever it holds, and no longer than a line', 
 })
 
 test('the reason of anything thrown is words where there are any', () => {
-  expect(reasonOf(Object.assign(new Error('write'), { code: 'ENOSPC' }))).toBe('the disk is full')
+  expect(reasonOf(Object.assign(new Error('write'), { code: 'ENOSPC' }))).toBe('no space is left there')
   expect(reasonOf(Object.assign(new Error('write'), { code: 'EIO' }))).toBe('EIO')
   expect(reasonOf(new Error('it broke'))).toBe('it broke')
   expect(reasonOf(7)).toBe('7')

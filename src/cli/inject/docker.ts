@@ -2,9 +2,8 @@ import { spawn, type StdioOptions } from 'node:child_process'
 import { connect } from 'node:net'
 import { constants } from 'node:os'
 import { pipeline } from 'node:stream/promises'
-import { errnoOf, quote, SecretboxError } from '../../errors.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../../errors.ts'
 import type { Cli } from '../cli.ts'
-import { reasonOf } from '../failure.ts'
 import { guardSignals, type SignalGuard } from './signals.ts'
 
 /** How a program ended. */
