@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
 import { connectEngine } from './engine/engine.ts'
@@ -34,7 +35,7 @@ import { labelsOf, pinnedVersions } from './volumes/volume-records.ts'
 import { createVolumes } from './volumes/volumes.ts'
 import { watchCopies } from './volumes/watch.ts'
 
-/** How long calls in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
+/** How long what is in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
 const closeTimeoutMs = 4000
 
 /** Builds the daemon out of its parts, serves, and returns what ends it: copies of live containers stay. */
@@ -151,7 +152,9 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
 
   return async () => {
     ending.abort()
-    await Promise.all([driver.close(closeTimeoutMs), admin.close(closeTimeoutMs), watch])
+    const done = Promise.all([driver.close(closeTimeoutMs), admin.close(closeTimeoutMs), watch])
+    // What goes on though its caller was cut off, such as a Mount, is what the next start makes good for.
+    await Promise.race([done, delay(closeTimeoutMs)])
     sealing.wipe()
     await store.close()
   }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { MountId } from '../vault/names.ts'
-import { sharingRuns } from './fresh.ts'
+import { sharingRuns } from './sharing-runs.ts'
 import { allMountViews, mountSourceOf, type MountEntry, type MountView } from './mount-table.ts'
 
 /** A process through which a copy is held, and the container it belongs to, when its mounts tell. */

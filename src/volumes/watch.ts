@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import type { Copies } from './copies.ts'
 import type { FailedStarts } from './failed-starts.ts'
-import { sharingRuns } from './fresh.ts'
+import { sharingRuns } from './sharing-runs.ts'
 import type { Reconcile } from './reconcile.ts'
 import type { Uses } from './uses.ts'
 

@@ -7,12 +7,13 @@ import { ask } from '../http/ask.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { freshId, labels, makeBox } from './driver.ts'
 import { hold } from './hold.ts'
-import { standInEngine } from './stand-in-engine.ts'
+import { standInEngine, type StandInEngine } from './stand-in-engine.ts'
 import { start, type Started } from './started.ts'
 
 /** A daemon with a volume `db`, and an Engine that has no container which may just be starting. */
-async function withVolume(): Promise<Started> {
-  const started = await start({ SECRETBOX_DOCKER_SOCKET: (await standInEngine()).socket })
+async function withVolume(engine?: StandInEngine): Promise<Started> {
+  const { socket } = engine ?? (await standInEngine())
+  const started = await start({ SECRETBOX_DOCKER_SOCKET: socket })
   await makeBox(started.daemon.adminSocket, 'db', { password: 'hunter2' })
   await started.driver.createVolume('db')
   return started
@@ -171,6 +172,30 @@ test.skipIf(cannotMount)(
     const again = await started.again('SIGTERM')
     for (const id of [held, late]) await again.driver.unmount('db', id)
     await holder.end()
+    await comesTo(() => copiesOf(again).length === 0)
+  }
+)
+
+test.skipIf(cannotMount)(
+  'SIGTERM ends a daemon whose Mount does not end, and the next start makes good for it (takes root)',
+  async () => {
+    const engine = await standInEngine()
+    const started = await withVolume(engine)
+    const { orders, daemon } = started
+    await orders.give('mount.written', 'wait')
+    const call = mountAlone(started, freshId())
+    const cut = new Promise(resolve => call.once('error', resolve))
+    await orders.reached('mount.written')
+    // A pass that has judged the copy waits for the Mount, too.
+    await orders.give('reconcile.judged', 'wait')
+    engine.tell('die', freshId())
+    await orders.reached('reconcile.judged')
+    await orders.release('reconcile.judged')
+    expect(await daemon.kill('SIGTERM')).toBe(0)
+    await cut
+    expect(copiesOf(started)).toHaveLength(1)
+    await orders.clear()
+    const again = await started.again('SIGTERM')
     await comesTo(() => copiesOf(again).length === 0)
   }
 )
