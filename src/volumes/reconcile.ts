@@ -61,6 +61,8 @@ interface Judgement {
 export function createReconcile(parts: ReconcileParts): Reconcile {
   const { store, copies, holders, uses, engine, log } = parts
   const beginPass = createReprieves(engine, parts.graceMs)
+  /** Of the copies that there are, those that a pass has found to be held. */
+  let heldBefore: ReadonlySet<MountId> = new Set()
 
   /** Every mount ID that has a directory or a label; `isAll` is false when labels cannot be read. */
   const knownCopies = async (): Promise<{ known: KnownCopy[]; isAll: boolean }> => {
@@ -75,7 +77,8 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     }
     const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(id => {
       const [row, use] = [rows.get(id), uses.of(id)]
-      return { id, volume: row?.volume ?? use?.volume ?? null, use, label: row?.label ?? null }
+      const volume = row?.volume ?? use?.volume ?? null
+      return { id, volume, use, label: row?.label ?? null, wasHeld: heldBefore.has(id) }
     })
     return { known, isAll }
   }
@@ -93,6 +96,8 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
       await Promise.all(unheld.map(async copy => [copy.id, await reprieveOf(copy)] as const))
     )
     const second = unheld.length > 0 ? await holders.all() : first
+    const everHeld = known.filter(({ id, wasHeld }) => wasHeld || isHeldHere(id, second.get(id)))
+    heldBefore = new Set(everHeld.map(({ id }) => id))
     return known.map(copy => {
       const held = second.get(copy.id) ?? []
       const found = (action: Finding['action'], reason: string): Judgement => ({

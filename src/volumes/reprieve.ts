@@ -10,6 +10,8 @@ export interface KnownCopy {
   readonly volume: VolumeName | null
   readonly use: Use | undefined
   readonly label: CopyLabel | null
+  /** An earlier look at it found that something held it. */
+  readonly wasHeld: boolean
 }
 
 /** Why a copy that nobody holds may be about to be held, or null: then it is left over. */
@@ -22,6 +24,11 @@ const lockProbeMs = 1000
  * uses a volume by itself in `docker create` and `docker cp`, a moment after it mounted it.
  */
 const ownUseMs = 10_000
+/**
+ * The same for a copy that a container has held: `docker cp` may still read it, but there may be no Unmount to come
+ * either, for the Engine forgets mount IDs of containers that run (see docs/lifecycle.md).
+ */
+const lastUseMs = 1000
 /**
  * How long a copy that nobody holds is left alone when the Engine that asked for it has ended: the runtime it
  * had set to work may still be starting the container.
@@ -59,7 +66,7 @@ export function createReprieves(engine: Engine, graceMs: number): () => Reprieve
       return answer
     }
 
-    return async ({ id, volume, use, label }) => {
+    return async ({ id, volume, use, label, wasHeld }) => {
       // The Engine has let go of it itself.
       if (use?.count === 0) return null
       const askerHasEnded = hasEnded(use?.asker ?? null)
@@ -67,7 +74,7 @@ export function createReprieves(engine: Engine, graceMs: number): () => Reprieve
       try {
         if (await isStarting(volume)) return 'a container is just starting'
         const isClaimed = use !== undefined && !askerHasEnded && !use.isDoubtful
-        return isClaimed && ageMs < ownUseMs ? 'it was mounted just now' : null
+        return isClaimed && ageMs < (wasHeld ? lastUseMs : ownUseMs) ? 'it was mounted just now' : null
       } catch {
         if (askerHasEnded) return lingers(id) ? 'the engine that asked for it ended just now' : null
         return ageMs < graceMs ? 'the engine does not answer and the copy is young' : null

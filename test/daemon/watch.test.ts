@@ -87,6 +87,27 @@ test.skipIf(cannotMount)(
 )
 
 test.skipIf(cannotMount)(
+  'what is left over is wiped when a container ends without an Unmount soon after docker cp (takes root)',
+  async () => {
+    const engine = await standInEngine()
+    addContainer(engine, 'db', { state: 'running' })
+    const { driver, ...started } = await withVolume({ SECRETBOX_DOCKER_SOCKET: engine.socket })
+    const { adminSocket } = started.daemon
+    await engine.followed()
+    const id = freshId()
+    const holder = await hold(await driver.mount('db', id), container)
+    await driver.mount('db', id)
+    await driver.unmount('db', id)
+    // Sees that it is held, and is content with that.
+    await ask(adminSocket, { method: 'POST', url: '/reconcile?apply=1' })
+    await holder.end()
+    addContainer(engine, 'db')
+    engine.tell('die', container)
+    await untilNothingIsLeft({ driver, ...started })
+  }
+)
+
+test.skipIf(cannotMount)(
   'a container that was found while the Engine was away gets its name and image later (takes root)',
   async () => {
     const { socket, ...gone } = await standInEngine()
