@@ -1,8 +1,10 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tryCommand } from './command.ts'
+import { eventually } from './faults/eventually.ts'
 import { importTestImage } from './image.ts'
+import { killShims, mountsBelow } from './leftovers.ts'
 import { builtPlugin, linkCli, pluginSettings } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
 import { pluginProcess } from './processes.ts'
@@ -79,6 +81,46 @@ test('boxes, volumes and containers survive a restart of dockerd', async () => {
   expect(await engine.docker(['exec', container, 'cat', '/secrets/password'])).toBe('hunter2')
   await engine.docker(['rm', '--force', container])
   expect(await liveCopies(engine)).toEqual([])
+})
+
+/** As far as a test can: everything is killed at once, no mount is left, nor anything that lies in /run or stands for it. */
+async function reboot(): Promise<void> {
+  const plugin = (await engine.docker(['plugin', 'inspect', '--format', '{{.Id}}', 'secretbox'])).trim()
+  await engine.killDockerd()
+  await engine.killContainerd()
+  await killShims(engine.root)
+  // One may go with another that shows the same.
+  for (const point of await mountsBelow(engine.root)) await tryCommand('umount', ['--lazy', point])
+  const namespace = basename(engine.root)
+  const volatile = [
+    ...['exec', 'containerd/state', 'containerd.sock', 'docker.sock', 'docker.pid'].map(name =>
+      join(engine.root, name)
+    ),
+    ...[namespace, `${namespace}-plugins`].map(name => join('/run/docker/runtime-runc', name)),
+    join('/run/docker/plugins', plugin)
+  ]
+  for (const path of volatile) await rm(path, { recursive: true, force: true })
+  await engine.startContainerd()
+  await engine.startDockerd()
+}
+
+test('after a reboot of the host containers that restart have the newest version, and no old copy is left', async () => {
+  const [always, never] = [
+    await startContainer(engine, ['--restart', 'always', ...mountArgument({ volume: 'db' })]),
+    await startContainer(engine, mountArgument({ volume: 'db' }))
+  ]
+  expect(await liveCopies(engine)).toHaveLength(2)
+  await reboot()
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe('db\n')
+  const read = async (): Promise<string | null> =>
+    (await engine.tryDocker(['exec', always, 'cat', '/secrets/password'])).stdout || null
+  expect(await eventually(read, 30_000)).toBe('hunter2')
+  expect(await liveCopies(engine)).toHaveLength(1)
+  await engine.docker(['start', never])
+  expect(await engine.docker(['exec', never, 'cat', '/secrets/password'])).toBe('hunter2')
+  await engine.docker(['rm', '--force', always, never])
+  expect(await liveCopies(engine)).toEqual([])
+  expect(await engine.docker(['vault', 'list', '--boxes'])).toBe('db\n')
 })
 
 test('an upgrade keeps boxes and volumes', async () => {
