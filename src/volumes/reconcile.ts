@@ -61,8 +61,8 @@ interface Judgement {
 export function createReconcile(parts: ReconcileParts): Reconcile {
   const { store, copies, holders, uses, engine, log } = parts
   const beginPass = createReprieves(engine, parts.graceMs)
-  /** Of the copies that there are, those that a pass has found to be held. */
-  let heldBefore: ReadonlySet<MountId> = new Set()
+  /** Of the copies that there are, those that a pass has found to be held, and when they were made: an ID may come again. */
+  let heldBefore: ReadonlyMap<MountId, string | undefined> = new Map()
 
   /** Every mount ID that has a directory or a label; `isAll` is false when labels cannot be read. */
   const knownCopies = async (): Promise<{ known: KnownCopy[]; isAll: boolean }> => {
@@ -78,7 +78,9 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(id => {
       const [row, use] = [rows.get(id), uses.of(id)]
       const volume = row?.volume ?? use?.volume ?? null
-      return { id, volume, use, label: row?.label ?? null, wasHeld: heldBefore.has(id) }
+      const label = row?.label ?? null
+      const wasHeld = heldBefore.has(id) && heldBefore.get(id) === label?.created
+      return { id, volume, use, label, wasHeld }
     })
     return { known, isAll }
   }
@@ -97,7 +99,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     )
     const second = unheld.length > 0 ? await holders.all() : first
     const everHeld = known.filter(({ id, wasHeld }) => wasHeld || isHeldHere(id, second.get(id)))
-    heldBefore = new Set(everHeld.map(({ id }) => id))
+    heldBefore = new Map(everHeld.map(({ id, label }) => [id, label?.created]))
     return known.map(copy => {
       const held = second.get(copy.id) ?? []
       const found = (action: Finding['action'], reason: string): Judgement => ({

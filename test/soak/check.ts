@@ -9,10 +9,12 @@ import { newestOf, volumesOf } from './vault-deeds.ts'
 
 /** Within which a copy that nobody holds must be gone. */
 const goneWithinMs = 5000
+/** The same for a plugin that cannot ask the Engine, as after a new start of dockerd: its GRACE_SECONDS, and these. */
+const goneUnaskedWithinMs = 50_000
 
 /**
  * What the kernel and the containers say otherwise than the model: who runs, what each copy holds and has held,
- * and what there is beside these copies once 5 s were given for it to go. Empty when they agree.
+ * and what there is beside these copies once time was given for it to go. Empty when they agree.
  */
 export async function wrongWithCopies(site: Site): Promise<string[]> {
   const wrong: string[] = []
@@ -20,11 +22,15 @@ export async function wrongWithCopies(site: Site): Promise<string[]> {
     wrong.push(...(await wrongWith(site.model, container)))
   if (wrong.length > 0) return wrong
   const live = runningIn(site.model).map(container => ({ container, copies: () => copiesIn(container) }))
+  const { engine } = await askJson<{ engine: string }>(site.rig.adminSocket, 'GET', '/status')
   let strays: string[] = []
-  await eventually(async () => {
-    strays = await straysBeside(site.rig, live, ({ container }) => container.running.orphaned)
-    return strays.length === 0 || null
-  }, goneWithinMs)
+  await eventually(
+    async () => {
+      strays = await straysBeside(site.rig, live, ({ container }) => container.running.orphaned)
+      return strays.length === 0 || null
+    },
+    engine === 'answers' ? goneWithinMs : goneUnaskedWithinMs
+  )
   return strays
 }
 
