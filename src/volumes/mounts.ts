@@ -2,7 +2,7 @@ import { quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
-import type { MountId, VolumeName } from '../vault/names.ts'
+import type { BoxName, MountId, VolumeName } from '../vault/names.ts'
 import { subtree } from '../vault/tree.ts'
 import type { OpenedVersion, Vault } from '../vault/vault.ts'
 import type { Asker } from './asker.ts'
@@ -51,11 +51,17 @@ export function createMounts(parts: MountsParts): Mounts {
     const { name, options } = volume
     // A container has nothing of a box that has come since: its copy was made without one.
     if (twin !== null && twin.version === null) return null
-    return vault.openForMount(caller, options.box, twin?.version ?? options.version, {
+    const opened = await vault.openForMount(caller, options.box, twin?.version ?? options.version, {
       subject: { volume: name, mount: id },
       optional: options.optional,
       label: info => (twin === null ? [putLabel(newLabel(volume, id, info?.version ?? null))] : [])
     })
+    // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
+    if (twin !== null && opened !== null && opened.info.created > twin.created) {
+      opened.wipe()
+      throw anotherBox(options.box)
+    }
+    return opened
   }
 
   const make = async (caller: Caller, volume: Volume, id: MountId, twin: CopyLabel | null): Promise<void> => {
@@ -125,6 +131,12 @@ function newLabel({ name, options }: Volume, mount: MountId, version: number | n
     created: new Date().toISOString(),
     container: null
   }
+}
+
+function anotherBox(box: BoxName): SecretboxError {
+  return new SecretboxError('not_found', `box ${quote(box)} is another than the one that the container has`, {
+    hint: 'restart the container to give it this one'
+  })
 }
 
 function unseen(): SecretboxError {

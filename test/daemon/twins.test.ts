@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { loadSyscalls, UmountFlag } from '../../src/syscalls.ts'
+import { ask } from '../http/ask.ts'
+import { cannotMount } from '../tmpfs.ts'
+import { freshId, labels, makeBox } from './driver.ts'
+import { hold } from './hold.ts'
+import { start, type Started } from './started.ts'
+
+/** A copy of box `db` that is held where the daemon cannot reach it, as after `docker plugin disable -f`. */
+async function heldApart(): Promise<Started & { id: string }> {
+  const started = await start()
+  await makeBox(started.daemon.adminSocket, 'db', { password: 'hunter2' })
+  await started.driver.createVolume('db')
+  const id = freshId()
+  const copy = await started.driver.mount('db', id)
+  await hold(copy)
+  loadSyscalls().umount(copy, UmountFlag.detach)
+  return { ...started, id }
+}
+
+test.skipIf(cannotMount)(
+  'a copy that is held out of reach has a twin of the same version, for docker cp (takes root)',
+  async () => {
+    const { daemon, driver, id } = await heldApart()
+    await ask(daemon.adminSocket, { method: 'PUT', url: '/vault/db/password', body: 'hunter3' })
+    expect(readFileSync(join(await driver.mount('db', id), 'password'), 'utf8')).toBe('hunter2')
+    await driver.unmount('db', id)
+    expect(readFileSync(join(await driver.mount('db', freshId()), 'password'), 'utf8')).toBe('hunter3')
+  }
+)
+
+test.skipIf(cannotMount)(
+  'it has none when its box was destroyed, even if there is another box of that name (takes root)',
+  async () => {
+    const { daemon, driver, id } = await heldApart()
+    await ask(daemon.adminSocket, { method: 'DELETE', url: '/vault/db/' })
+    await expect(driver.mount('db', id)).rejects.toThrow('cannot mount volume "db": no such box "db"')
+    await makeBox(daemon.adminSocket, 'db', { password: 'of another' })
+    await expect(driver.mount('db', id)).rejects.toThrow(
+      'cannot mount volume "db": box "db" is another than the one that the container has (restart the container to give it this one)'
+    )
+    expect(readdirSync(join(daemon.directory, 'copies'))).toEqual([])
+    // Of the copy that is held.
+    expect(await labels(daemon.adminSocket)).toEqual([id])
+  }
+)
