@@ -75,7 +75,7 @@ export function createFailedStarts({ engine, volumes, log }: FailedStartsParts):
  * True when the Engine's words about a start say that the plugin was not there (its own words, with the driver's
  * name or the socket's), or are those of a Mount of ours that will do better now. There is nothing but words.
  */
-export function isForWantOfUs({ error, drivers }: LastStart, ours: ReadonlySet<string>): boolean {
+function isForWantOfUs({ error, drivers }: LastStart, ours: ReadonlySet<string>): boolean {
   for (const [volume, driver] of drivers) {
     if (!ours.has(volume)) continue
     const refused = `VolumeDriver.Mount: cannot mount volume ${quote(volume)}: `

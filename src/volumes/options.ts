@@ -24,7 +24,7 @@ export interface VolumeOptions {
 }
 
 /** How the names of boxes begin that may go with a volume: the option cannot take a box that was meant to stay. */
-export const ephemeralPrefix = 'ephemeral-'
+const ephemeralPrefix = 'ephemeral-'
 
 /** What a writable copy may grow by when `size` is not given. */
 export const defaultSpareBytes = 16 << 20

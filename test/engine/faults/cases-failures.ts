@@ -1,3 +1,4 @@
+import { onlyLong } from '../../length.ts'
 import type { FaultPoint } from '../../../src/fault-points.ts'
 import { mountPoints, settled, startedAtLast, unmountPoints } from './moments.ts'
 import type { FaultCase } from './stage.ts'
@@ -54,10 +55,31 @@ const throwInUnmount = (point: FaultPoint): FaultCase => ({
   }
 })
 
-/** The daemon fails in the middle of a call: it dies there, or the call comes to nothing. */
+/** The Engine waits two minutes for a Mount, then the container's start has failed; no Unmount comes. */
+const givenUpInMount = (point: FaultPoint): FaultCase => ({
+  fault: 'the Engine gives up',
+  moment: `in Mount, at ${point}`,
+  async play(stage) {
+    const { orders } = stage.rig
+    const starting = await stage.subject()
+    await orders.give(point, 'wait')
+    const failed = starting.start().then(
+      () => 'it started',
+      (error: unknown) => String(error)
+    )
+    await orders.reached(point, failed)
+    const reason = await failed
+    if (!/deadline|[Tt]imeout/.test(reason)) throw new Error(`the Engine did not give up: ${reason}`)
+    await orders.release(point)
+    return [await startedAtLast(stage, starting)]
+  }
+})
+
+/** The daemon fails in the middle of a call: it dies there, or the call comes to nothing, or to an end too late. */
 export const failureCases: readonly FaultCase[] = [
   ...mountPoints.map(crashInMount),
   ...unmountPoints.map(crashInUnmount),
   ...mountPoints.map(throwInMount),
-  ...unmountPoints.map(throwInUnmount)
+  ...unmountPoints.map(throwInUnmount),
+  ...onlyLong([givenUpInMount('mount.mounted')])
 ]

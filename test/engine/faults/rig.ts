@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildPlugin } from '../../../rootfs-build/plugin.ts'
+import { askerWith, hasEnded, type Asker } from '../../../src/volumes/asker.ts'
 import type { Engine } from '../engine.ts'
 import { importTestImage } from '../image.ts'
 import { pluginSettings } from '../plugin.ts'
@@ -45,7 +45,8 @@ export async function startRig(
   const adminSocket = join(engine.pluginData, 'admin.sock')
   const plugin = join(engine.root, 'plugin')
   const settings = [...pluginSettings(engine), ...(options.settings ?? [])]
-  let killed: number | null = null
+  /** The process that was killed last, which may not be gone yet. */
+  let killed: Asker | null = null
   let upgrades = 0
 
   const rig: Rig = {
@@ -56,8 +57,9 @@ export async function startRig(
     pluginPid: () => pluginProcess(engine),
 
     async killPlugin() {
-      killed = await pluginProcess(engine)
-      process.kill(killed, 'SIGKILL')
+      const pid = await pluginProcess(engine)
+      killed = askerWith(pid)
+      process.kill(pid, 'SIGKILL')
     },
 
     disablePlugin: () => engine.docker(['plugin', 'disable', '--force', 'secretbox']),
@@ -85,7 +87,7 @@ export async function startRig(
 
     async pluginIsUp() {
       const answer = await eventually(async () => {
-        if (killed !== null && existsSync(`/proc/${killed}`)) return null
+        if (killed !== null && !hasEnded(killed)) return null
         const { status } = await ask(adminSocket, 'GET', '/status').catch(() => ({ status: 0 }))
         return status === 200 || null
       }, upWithinMs)
