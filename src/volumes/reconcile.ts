@@ -61,7 +61,7 @@ interface Judgement {
 export function createReconcile(parts: ReconcileParts): Reconcile {
   const { store, copies, holders, uses, engine, log } = parts
   const beginPass = createReprieves(engine, parts.graceMs)
-  /** Of the copies that there are, those that a pass has found to be held, and when they were made: an ID may come again. */
+  /** The copies that a pass has found to be held, with when they were made: an ID may come again. */
   let heldBefore: ReadonlyMap<MountId, string | undefined> = new Map()
 
   /** Every mount ID that has a directory or a label; `isAll` is false when labels cannot be read. */

@@ -25,8 +25,9 @@ const lockProbeMs = 1000
  */
 const ownUseMs = 10_000
 /**
- * The same for a copy that a container has held: `docker cp` may still read it, but there may be no Unmount to come
- * either, for the Engine forgets mount IDs of containers that run (see docs/lifecycle.md).
+ * The same for a copy that a container has held, and whether or not the Engine answers: `docker cp` may still read it,
+ * but no container is about to hold it, and there may be no Unmount to come, for the Engine forgets mount IDs of
+ * containers that run (see docs/lifecycle.md).
  */
 const lastUseMs = 1000
 /**
@@ -77,7 +78,9 @@ export function createReprieves(engine: Engine, graceMs: number): () => Reprieve
         return isClaimed && ageMs < (wasHeld ? lastUseMs : ownUseMs) ? 'it was mounted just now' : null
       } catch {
         if (askerHasEnded) return lingers(id) ? 'the engine that asked for it ended just now' : null
-        return ageMs < graceMs ? 'the engine does not answer and the copy is young' : null
+        return ageMs < (wasHeld ? lastUseMs : graceMs)
+          ? 'the engine does not answer and the copy is young'
+          : null
       }
     }
   }

@@ -6,6 +6,7 @@ import type { Store } from '../../src/store/store.ts'
 import { SyscallError } from '../../src/syscalls.ts'
 import { parseVolumeName } from '../../src/vault/names.ts'
 import { hold } from '../daemon/hold.ts'
+import { eventually } from '../engine/faults/eventually.ts'
 import { ordersIn } from '../engine/faults/orders.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
@@ -66,6 +67,18 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
     })
     stage.uses.doubtAll()
     expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'wipe' }], isSettled: true })
+  })
+
+  test('and was held before is not taken for that of a container that is just starting', async () => {
+    const stage = await withCopy({ graceMs: 60_000 })
+    const holder = await hold(stage.copy)
+    expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'keep' }] })
+    await holder.end()
+    const isGone = async (): Promise<true | null> => {
+      await stage.reconcile()
+      return readdirSync(stage.directory).length === 0 || null
+    }
+    expect(await eventually(isGone, 5000)).toBe(true)
   })
 
   test('and was let go of is wiped whatever the Engine says', async () => {
