@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { SecretboxError } from '../errors.ts'
 import { parseBoxName, type BoxName } from '../vault/names.ts'
+import type { Api } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { digestsOf } from './digests.ts'
 import { entryFields } from './entry-fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 import { humanSize } from './human.ts'
+import { startProgress, type Progress } from './progress.ts'
 import { valueText, type Row } from './template.ts'
 import { parseVersion } from './version-number.ts'
 
@@ -67,8 +69,8 @@ async function versionBefore(cli: Cli, box: BoxName): Promise<number> {
 }
 
 async function changes(cli: Cli, box: BoxName, from: number, to: number | undefined): Promise<Row[]> {
-  const older = await sideOf(cli, box, from)
-  const newer = await sideOf(cli, box, to)
+  const progress = startProgress(cli.stderr, `comparing versions of "${box}"`)
+  const [older, newer] = await sidesOf(cli.api, box, [from, to], progress).finally(() => progress.end())
   const paths = [...new Set([...older.keys(), ...newer.keys()])].sort()
   return paths.flatMap(path => {
     const [before, after] = [older.get(path), newer.get(path)]
@@ -79,9 +81,23 @@ async function changes(cli: Cli, box: BoxName, from: number, to: number | undefi
   })
 }
 
-async function sideOf(cli: Cli, box: BoxName, version: number | undefined): Promise<Map<string, Row>> {
-  const listing = await cli.api.box(box, version)
-  const digests = await digestsOf(cli.api, box, listing)
+async function sidesOf(
+  api: Api,
+  box: BoxName,
+  [from, to]: readonly [number, number | undefined],
+  progress: Progress
+): Promise<[Map<string, Row>, Map<string, Row>]> {
+  return [await sideOf(api, box, from, progress), await sideOf(api, box, to, progress)]
+}
+
+async function sideOf(
+  api: Api,
+  box: BoxName,
+  version: number | undefined,
+  progress: Progress
+): Promise<Map<string, Row>> {
+  const listing = await api.box(box, version)
+  const digests = await digestsOf(api, box, listing, progress)
   return new Map(
     listing.files.map(entry => {
       const { Path: _, ...values } = entryFields(entry)

@@ -4,6 +4,7 @@ import { quote, SecretboxError } from '../../errors.ts'
 import { parseFilePath, type BoxName, type FilePath } from '../../vault/names.ts'
 import type { BoxListing } from '../api.ts'
 import type { Cli } from '../cli.ts'
+import { startProgress } from '../progress.ts'
 import { entriesOf, type TarEntry } from '../tar-in.ts'
 import { vaultDirectory, type Injection } from './injection.ts'
 import { mountValue } from './mount-value.ts'
@@ -90,10 +91,15 @@ async function takeFiles(
   collected: Collected
 ): Promise<void> {
   const { body } = await cli.api.read(name as BoxName, parseFilePath(''), { tree: true, version })
-  for await (const entry of entriesOf(body)) {
-    if (entry.header.type === 'file')
-      await take(entry, `${target}/${entry.header.name}`, directory, collected)
-    else entry.resume()
+  const progress = startProgress(cli.stderr, `reading "${name}"`)
+  try {
+    for await (const entry of entriesOf(progress.count(body))) {
+      if (entry.header.type === 'file')
+        await take(entry, `${target}/${entry.header.name}`, directory, collected)
+      else entry.resume()
+    }
+  } finally {
+    progress.end()
   }
 }
 
