@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -291,6 +293,51 @@ describe.skipIf(cannotMount)('without the right to mount (takes root)', () => {
       message: `cannot mount a tmpfs on "${directory}/copies/.probe": the system does not permit it`,
       hint: 'the daemon needs root and CAP_SYS_ADMIN'
     })
+  })
+})
+
+describe.skipIf(cannotMount)('with the capabilities of the systemd unit and no others (takes root)', () => {
+  test('a daemon makes copies with owners and modes, tells who holds them, and wipes them', async () => {
+    const unit = readFileSync(new URL('../../packaging/secretbox.service', import.meta.url), 'utf8')
+    const [, list = ''] = /^CapabilityBoundingSet=(.*)$/m.exec(unit) ?? []
+    const capabilities = list.split(' ').map(name => name.replace(/^CAP_/, '').toLowerCase())
+    expect(capabilities).toHaveLength(5)
+    const bounding = ['-all', ...capabilities.map(name => `+${name}`)].join(',')
+    const directory = temporaryDirectory()
+    const daemon = await startDaemon({}, directory, [
+      'setpriv',
+      '--no-new-privs',
+      `--bounding-set=${bounding}`,
+      '--inh-caps=-all'
+    ])
+    onTestFinished(async () => {
+      await daemon.kill('SIGKILL')
+      await unmountBelow(directory)
+    })
+    const driver = async (method: string, body: unknown): Promise<unknown> => {
+      const call = { method: 'POST', url: `/VolumeDriver.${method}`, body: JSON.stringify(body) }
+      return JSON.parse((await ask(daemon.pluginSocket, call)).body.toString())
+    }
+    await ok(daemon, 'PUT', '/vault/db/')
+    await ok(daemon, 'PUT', '/vault/db/tool?mode=6711', 'hunter2')
+    for (const [name, more] of [
+      ['db', {}],
+      ['rw', { rw: 'true' }]
+    ] as const) {
+      const Opts = { box: 'db', uid: '1000', gid: '1001', ...more }
+      expect(await driver('Create', { Name: name, Opts })).toEqual({})
+      expect(await driver('Mount', { Name: name, ID: name })).toHaveProperty('Mountpoint')
+      const file = join(directory, 'copies', name, 'tool')
+      expect(statSync(file)).toMatchObject({ uid: 1000, gid: 1001, mode: 0o106711 })
+    }
+    // What a container does in its writable copy.
+    const made = join(directory, 'copies/rw/made')
+    mkdirSync(made, { mode: 0o000 })
+    chownSync(made, 1234, 1234)
+    for (const name of ['db', 'rw']) expect(await driver('Unmount', { Name: name, ID: name })).toEqual({})
+    expect(readdirSync(join(directory, 'copies'))).toEqual([])
+    expect(await daemon.kill('SIGTERM')).toBe(0)
+    expect(daemon.log()).not.toMatch(/"level":(40|50|60)/)
   })
 })
 
