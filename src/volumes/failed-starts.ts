@@ -31,14 +31,21 @@ export function createFailedStarts({ engine, volumes, log }: FailedStartsParts):
 
   /** False when it should be tried again. */
   const makeUpFor = async (id: string, name: string | null, ours: ReadonlySet<string>): Promise<boolean> => {
+    let isOne = false
     try {
       const last = await engine.lastStart(id)
-      if (last.isRunning || !last.hasRestartPolicy || !isForWantOfUs(last, ours)) return true
+      isOne = !last.isRunning && last.hasRestartPolicy && isForWantOfUs(last, ours)
+      if (!isOne) return true
       if (await engine.start(id))
         log.info({ container: name }, 'started a container whose volume could not be mounted before')
       return true
     } catch (err) {
-      log.warn({ err, container: name }, 'cannot start a container whose volume could not be mounted before')
+      // The Engine does not tell of a container that it is just starting.
+      const level = isOne ? 'warn' : 'debug'
+      log[level](
+        { err, container: name },
+        'cannot start a container whose volume could not be mounted before'
+      )
       return false
     }
   }
