@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { onTestFinished } from 'vitest'
 import type { Engine } from '../../src/engine/engine.ts'
+import { SecretboxError } from '../../src/errors.ts'
+import type { Store } from '../../src/store/store.ts'
 import { UmountFlag, type Syscalls } from '../../src/syscalls.ts'
 import type { Caller } from '../../src/vault/authority.ts'
 import { parseBoxName, parseVolumeName, type MountId } from '../../src/vault/names.ts'
@@ -101,4 +103,18 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
 /** Takes a copy out of the daemon's reach, as the Engine does that ends a plugin by force. */
 export function takeAway(copy: string): void {
   syscalls.umount(copy, UmountFlag.detach)
+}
+
+/** A store on a disk that answers nothing while `isBroken`. */
+export function breakable(store: Store, isBroken: () => boolean): Store {
+  const now = (): Store => {
+    if (isBroken()) throw new SecretboxError('unavailable', 'cannot use the store: EIO')
+    return store
+  }
+  return {
+    ...store,
+    get: async key => now().get(key),
+    list: (prefix, options) => now().list(prefix, options),
+    commit: async changes => now().commit(changes)
+  }
 }

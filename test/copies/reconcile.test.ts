@@ -1,8 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { SecretboxError } from '../../src/errors.ts'
-import type { Store } from '../../src/store/store.ts'
 import { SyscallError } from '../../src/syscalls.ts'
 import { parseVolumeName } from '../../src/vault/names.ts'
 import { hold } from '../daemon/hold.ts'
@@ -10,7 +8,7 @@ import { eventually } from '../engine/faults/eventually.ts'
 import { ordersIn } from '../engine/faults/orders.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
-import { engineWith, openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
+import { breakable, engineWith, openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
 import { newId, syscalls } from './place.ts'
 
 const container = 'c'.repeat(64)
@@ -253,17 +251,3 @@ test.skipIf(cannotMount)('what is in the directory and no copy is told of and le
   expect(await stage.reconcile()).toMatchObject({ findings: [{ mount: 'photos' }], isSettled: true })
   expect(readFileSync(join(stage.directory, 'photos/a'), 'utf8')).toBe('precious')
 })
-
-/** A store on a disk that answers nothing while `isBroken`. */
-function breakable(store: Store, isBroken: () => boolean): Store {
-  const now = (): Store => {
-    if (isBroken()) throw new SecretboxError('unavailable', 'cannot use the store: EIO')
-    return store
-  }
-  return {
-    ...store,
-    get: async key => now().get(key),
-    list: (prefix, options) => now().list(prefix, options),
-    commit: async changes => now().commit(changes)
-  }
-}
