@@ -36,7 +36,9 @@ export async function readStoreId(store: Store): Promise<string | null> {
   if (record === null) return null
   const header = StoreHeader.safeParse(jsonOf(record.value))
   if (!header.success)
-    throw new SecretboxError('damaged', 'the store names a format that this release does not know')
+    throw new SecretboxError('damaged', 'the store names a format that this release does not know', {
+      hint: 'use a release that is as new as the one that wrote it, or restore the data directory from a backup'
+    })
   return header.data.id
 }
 
@@ -90,7 +92,7 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
 export async function openRootKey(parts: KeyslotParts, storeId: string): Promise<Secret> {
   const paths = keyPaths(parts.keyDirectory)
   const slot = await parts.store.get(slotKey)
-  if (slot === null) throw new SecretboxError('damaged', 'the store has no keyslot')
+  if (slot === null) throw damagedSlot('the store has no keyslot')
   if (!existsSync(paths.key) && existsSync(paths.draft)) await adoptDraft(parts, paths, storeId)
   const file = await readKeyFile(parts.sodium, paths.key)
   if (file === null) {
@@ -109,9 +111,19 @@ export async function openRootKey(parts: KeyslotParts, storeId: string): Promise
       )
     }
     return new Secret(parts.envelope.open(file.key.bytes(), bind(storeId), slot.value))
+  } catch (error) {
+    if (!isSecretboxError(error, 'damaged')) throw error
+    throw damagedSlot("the store's keyslot is not what was written", error)
   } finally {
     file.key.wipe()
   }
+}
+
+function damagedSlot(message: string, cause?: unknown): SecretboxError {
+  return new SecretboxError('damaged', message, {
+    hint: 'restore the data directory from a backup; without the keyslot the boxes cannot be opened',
+    cause
+  })
 }
 
 /** Where the key file lies, and the name under which it is written first. */

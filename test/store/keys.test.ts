@@ -242,6 +242,9 @@ describe('a vault whose key file', () => {
 })
 
 describe('a store', () => {
+  const restoreStore =
+    'restore the data directory from a backup; without the keyslot the boxes cannot be opened'
+
   test('without its keyslot is damaged, and the vault sealed', async () => {
     const directory = await closedVault()
     const { store, close } = await open(directory)
@@ -249,6 +252,7 @@ describe('a store', () => {
     await close()
     const { sealing } = await open(directory)
     expect(sealing.reason()).toBe('the vault is sealed: the store has no keyslot')
+    await expect(sealing.keyring()).rejects.toMatchObject({ code: 'sealed', hint: restoreStore })
   })
 
   test('whose keyslot was altered does not open', async () => {
@@ -259,7 +263,8 @@ describe('a store', () => {
     await store.commit([{ put: 'keyslot/0', value: slot }])
     await close()
     const { sealing } = await open(directory)
-    expect(sealing.reason()).toBe('the vault is sealed: cannot open record: it was changed or moved')
+    expect(sealing.reason()).toBe("the vault is sealed: the store's keyslot is not what was written")
+    await expect(sealing.keyring()).rejects.toMatchObject({ code: 'sealed', hint: restoreStore })
   })
 
   test.each(['', 'no JSON', '{"format":2,"id":"00","created":""}', '[]'])(
@@ -271,7 +276,8 @@ describe('a store', () => {
       await close()
       await expect(openVault(directory)).rejects.toMatchObject({
         code: 'damaged',
-        message: 'the store names a format that this release does not know'
+        message: 'the store names a format that this release does not know',
+        hint: 'use a release that is as new as the one that wrote it, or restore the data directory from a backup'
       })
     }
   )
