@@ -47,7 +47,14 @@ const create: Kind = {
       },
       happened: async () => (await rig.engine.tryDocker(['container', 'inspect', name])).code === 0,
       note() {
-        model.containers.set(name, { name, report, volumes: used, starts: 0, running: null })
+        model.containers.set(name, {
+          name,
+          report,
+          volumes: used,
+          starts: 0,
+          running: null,
+          miscounted: false
+        })
         return null
       }
     }
@@ -99,8 +106,11 @@ const start: Kind = {
       happened: async () => (await pidOf(container)) !== null,
       note() {
         container.starts++
-        container.running = { shown: shown(), orphaned: false, miscounted: false }
+        container.running = { shown: shown(), orphaned: false }
         return null
+      },
+      noteFailure() {
+        container.miscounted = true
       }
     }
   }
@@ -191,7 +201,7 @@ const copyOut: Kind = {
       refusal:
         running === null && !isServed
           ? /VolumeDriver\.Mount: cannot mount volume/
-          : running?.orphaned === true || running?.miscounted === true
+          : running?.orphaned === true || container.miscounted
             ? 'any'
             : null,
       async act() {
@@ -206,12 +216,12 @@ const copyOut: Kind = {
       note() {
         const may = [
           ...(running?.shown[0] ?? []),
-          ...(running === null || running.miscounted ? (made()[0] ?? []) : [])
+          ...(running === null || container.miscounted ? (made()[0] ?? []) : [])
         ]
         return wrongAmong(model, may, copied)
       },
       noteFailure() {
-        if (running !== null) running.miscounted = true
+        container.miscounted = true
       }
     }
   }

@@ -3,7 +3,7 @@ import type { FaultPoint } from '../../src/fault-points.ts'
 import { mountPoints, unmountPoints } from '../engine/faults/moments.ts'
 import type { Order } from '../engine/faults/orders.ts'
 import type { Site } from './deed.ts'
-import { runningIn } from './model.ts'
+import { noteMiscount, runningIn } from './model.ts'
 
 /** Something that goes wrong while deeds are done. */
 export interface Fault {
@@ -85,7 +85,7 @@ const engineKilled: Fault = {
         await rig.engine.startDockerd()
       },
       note() {
-        for (const { running } of runningIn(model)) running.miscounted = true
+        for (const { name } of runningIn(model)) noteMiscount(model, name)
       }
     }
   }

@@ -28,6 +28,12 @@ export interface Container {
   starts: number
   /** While it runs. */
   running: Running | null
+  /**
+   * The Engine may have miscounted how often it has mounted this container's volumes, for it was started anew while
+   * the container ran, or a Mount failed. It then takes the end of a `docker cp` for the last use, and gives the next
+   * one a copy of its own, under another mount ID.
+   */
+  miscounted: boolean
 }
 
 export interface Running {
@@ -35,12 +41,6 @@ export interface Running {
   shown: Files[][]
   /** Its copies were taken out of the host's sight, as `docker plugin disable -f` does. */
   orphaned: boolean
-  /**
-   * The Engine does not know any more how often it has mounted this container's volumes, for it was started anew
-   * or a `docker cp` failed. It takes the end of a `docker cp` for the last use, and gives the next one a copy of
-   * its own, under another mount ID.
-   */
-  miscounted: boolean
 }
 
 export function newModel(): Model {
@@ -76,4 +76,10 @@ export function addVersion(box: Box, files: Files): void {
 /** The container does not run any more. */
 export function noteEnd(container: Container): void {
   container.running = null
+}
+
+/** The Engine has miscounted the uses of this container's volumes. */
+export function noteMiscount({ containers }: Model, name: string): void {
+  const container = containers.get(name)
+  if (container !== undefined) container.miscounted = true
 }
