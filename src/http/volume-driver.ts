@@ -48,10 +48,10 @@ const Create = z.object(
 )
 const Use = z.object({ Name: textField, ID: textField }, mustBeObject)
 
-/** Who is at the other end of a call, and whether it has gone away. */
+/** Who is at the other end of a call, and what is to be done if the reply does not get there. */
 interface Connection {
   readonly asker: () => Asker | null
-  readonly lost: () => boolean
+  readonly onLost: (undo: () => Promise<void>) => void
 }
 
 /** One call: reads its body (already JSON) and gives the reply, as bytes of JSON where it holds a secret. */
@@ -109,12 +109,12 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       await volumes.get(parseVolumeName(parse(Name, body).Name))
       return { Mountpoint: '' }
     },
-    'VolumeDriver.Mount': async (body, { asker, lost }) => {
+    'VolumeDriver.Mount': async (body, { asker, onLost }) => {
       const use = parse(Use, body)
       const [name, id] = [parseVolumeName(use.Name), parseMountId(use.ID)]
       const path = await mounts.mount(engine, name, id, asker())
-      // The Engine gave up meanwhile and will not send an Unmount (Engine fact).
-      if (lost()) await mounts.unmount(engine, name, id)
+      // The Engine that gave up meanwhile will not send an Unmount (Engine fact).
+      onLost(() => mounts.unmount(engine, name, id))
       return { Mountpoint: path }
     },
     'VolumeDriver.Unmount': async body => {
@@ -133,13 +133,18 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     app.post(`/${route}`, async (request: Request, response: Response) => {
       const started = performance.now()
       response.type(protocolType)
+      let undo: () => Promise<void> = () => Promise.resolve()
       const reply = await call(readBody(request, route), {
         asker: () => askerWith(parts.syscalls.peerOf(descriptorOf(request.socket)).pid),
-        lost: () => response.destroyed
+        onLost: work => (undo = work)
       })
       log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')
+      const lost = isLost(response)
+      void lost
+        .then(isSo => (isSo ? undo() : undefined))
+        .catch((err: unknown) => log.error({ err, call: route }, 'cannot undo a call whose caller went away'))
       if (Buffer.isBuffer(reply)) {
-        response.once('close', () => reply.fill(0))
+        void lost.then(() => reply.fill(0))
         response.end(reply)
       } else response.send(JSON.stringify(reply))
     })
@@ -163,6 +168,15 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       .send(JSON.stringify({ Err: text }))
   })
   return app
+}
+
+/** Resolves when the reply is out, or will never be. */
+function isLost(response: Response): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(true)
+  return new Promise(resolve => {
+    response.once('finish', () => resolve(false))
+    response.once('close', () => resolve(true))
+  })
 }
 
 function isEmpty(body: unknown): body is undefined {
