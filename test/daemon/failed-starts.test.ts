@@ -128,20 +128,22 @@ describe.skipIf(cannotMount)(
       )
     ]
 
-    test.each(reasons)('are started by the plugin: %s', async error => {
+    test('are started by the plugin, and not those whose error is about another one', async () => {
       const engine = await standInEngine()
       const first = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })
       await makeBox(first.daemon.adminSocket, 'db', { password: 'hunter2' })
       await first.driver.createVolume('db')
       await engine.followed()
-      addContainer(engine, 'db', { error })
-      addContainer(engine, 'other', {
-        volumes: ['db'],
-        error: error.replaceAll('secretbox', 'sshfs').replaceAll('"db"', '"x"')
-      })
+      for (const [index, error] of reasons.entries()) {
+        addContainer(engine, `ours-${index}`, { volumes: ['db'], error })
+        addContainer(engine, `other-${index}`, {
+          volumes: ['db'],
+          error: error.replaceAll('secretbox', 'sshfs').replaceAll('"db"', '"x"')
+        })
+      }
       const daemon = await first.again('SIGKILL')
-      await until(() => started(daemon).length > 0)
-      expect(engine.starts).toEqual(['db'])
+      await until(() => started(daemon).length === reasons.length)
+      expect(engine.starts.sort()).toEqual(reasons.map((_, index) => `ours-${index}`))
     })
 
     test('are looked for again when the Engine has begun anew', async () => {

@@ -40,7 +40,7 @@ async function empty({ daemon }: Started, call: string): Promise<number> {
 const copiesOf = ({ daemon }: Started): string[] => readdirSync(join(daemon.directory, 'copies'))
 
 async function comesTo(holds: () => boolean): Promise<void> {
-  expect(await eventually(() => Promise.resolve(holds() || null), 5000)).toBe(true)
+  expect(await eventually(() => Promise.resolve(holds() || null), 15_000)).toBe(true)
 }
 
 describe.skipIf(cannotMount)('a Mount that the Engine gave up (takes root)', () => {
