@@ -2,10 +2,11 @@ import { ask, askJson } from '../engine/faults/admin.ts'
 import { eventually } from '../engine/faults/eventually.ts'
 import { copiesOf, type CopyMount } from '../engine/faults/kernel.ts'
 import { straysBeside } from '../engine/faults/strays.ts'
+import { newestOf } from './box-deeds.ts'
 import type { Site } from './deed.ts'
 import { pidOf, wrongIn } from './look-out.ts'
 import { runningIn, type Container, type Model } from './model.ts'
-import { newestOf, volumesOf } from './vault-deeds.ts'
+import { volumesOf } from './volume-deeds.ts'
 
 /** Within which a copy that nobody holds must be gone. */
 const goneWithinMs = 5000

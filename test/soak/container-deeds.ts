@@ -1,11 +1,10 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { askJson } from '../engine/faults/admin.ts'
-import type { Files } from '../engine/faults/boxes.ts'
 import { eventually } from '../engine/faults/eventually.ts'
 import { testImage } from '../engine/image.ts'
 import { freeName, type Deed, type Kind, type Site } from './deed.ts'
-import { filesBelow, lookOut, pidOf, wrongAmong } from './look-out.ts'
+import { lookOut, pidOf } from './look-out.ts'
+import { mayShow, touched } from './making-copies.ts'
 import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
 
 const mostContainers = 12
@@ -35,14 +34,8 @@ const create: Kind = {
         await writeFile(join(report, 'look-out'), lookOut)
         await rig.engine.docker([
           ...['create', '--name', name, '--network', 'none', '--stop-signal', 'KILL'],
-          ...[
-            '--mount',
-            `type=bind,src=${report},dst=/report`,
-            ...mounts,
-            testImage,
-            'sh',
-            '/report/look-out'
-          ]
+          ...['--mount', `type=bind,src=${report},dst=/report`, ...mounts],
+          ...[testImage, 'sh', '/report/look-out']
         ])
       },
       happened: async () => (await rig.engine.tryDocker(['container', 'inspect', name])).code === 0,
@@ -59,28 +52,6 @@ const create: Kind = {
       }
     }
   }
-}
-
-/** What a deed touches that makes copies for a container. */
-function touched({ model }: Site, container: Container): Pick<Deed, 'alone' | 'shared'> {
-  const { name, volumes } = container
-  const boxes = volumes.map(volume => model.volumes.get(volume)?.box ?? '')
-  // Nor may the version come that is missing.
-  const changes = shownTo(model, container) === null ? boxes.map(box => `change of ${box}`) : []
-  return {
-    alone: [`container ${name}`, ...changes],
-    shared: [...volumes.map(volume => `volume ${volume}`), ...boxes.map(box => `box ${box}`)]
-  }
-}
-
-/** Each version that a copy may show that is made now, while its box may change. */
-function mayShow(site: Site, container: Container): () => Files[][] {
-  const before = shownTo(site.model, container) ?? []
-  return () =>
-    (shownTo(site.model, container) ?? []).map((after, index) => {
-      const first = before[index]
-      return first === undefined || first === after ? [after] : [first, after]
-    })
 }
 
 const start: Kind = {
@@ -182,92 +153,5 @@ const destroy: Kind = {
   }
 }
 
-/** `docker cp` of a whole copy, which the Engine mounts once more for that. */
-const copyOut: Kind = {
-  name: 'cp',
-  weight: 14,
-  plan(site) {
-    const { rig, model, random, reports } = site
-    const container = random.oneOf(model.containers.values())
-    if (container === undefined) return null
-    const target = join(reports, `copied-${random.below(2 ** 32)}`)
-    const made = mayShow(site, container)
-    const isServed = shownTo(model, container) !== null
-    const { running } = container
-    const copied = new Map<string, Buffer>()
-    return {
-      what: `cp from ${container.name}, which ${running === null ? 'is stopped' : 'runs'}`,
-      ...touched(site, container),
-      refusal:
-        running === null && !isServed
-          ? /VolumeDriver\.Mount: cannot mount volume/
-          : running?.orphaned === true || container.miscounted
-            ? 'any'
-            : null,
-      async act() {
-        try {
-          await rig.engine.docker(['cp', `${container.name}:/copies/0/.`, target])
-          for (const [path, contents] of await filesBelow(target)) copied.set(path, contents)
-        } finally {
-          await rm(target, { recursive: true, force: true })
-        }
-      },
-      happened: () => Promise.resolve(false),
-      note() {
-        const may = [
-          ...(running?.shown[0] ?? []),
-          ...(running === null || container.miscounted ? (made()[0] ?? []) : [])
-        ]
-        return wrongAmong(model, may, copied)
-      },
-      noteFailure() {
-        container.miscounted = true
-      }
-    }
-  }
-}
-
-const copyIn: Kind = {
-  name: 'cp in',
-  weight: 3,
-  plan(site) {
-    const deed = copyOut.plan(site)
-    const container = deed?.alone[0]?.replace('container ', '')
-    if (deed === null || container === undefined) return null
-    return {
-      ...deed,
-      what: deed.what.replace('cp from', 'cp into'),
-      // The client takes whatever is not found for the directory.
-      refusal: deed.refusal instanceof RegExp ? /cannot mount volume|no such directory/ : deed.refusal,
-      act: () => site.rig.engine.docker(['cp', process.execPath, `${container}:/tmp/`]),
-      note: () => null
-    }
-  }
-}
-
-const reconcile: Kind = {
-  name: 'reconcile',
-  weight: 3,
-  plan: ({ rig }) => ({
-    what: 'reconcile',
-    alone: [],
-    shared: [],
-    refusal: null,
-    act: () => askJson(rig.adminSocket, 'POST', '/reconcile?apply=1'),
-    happened: () => Promise.resolve(false),
-    note: () => null
-  })
-}
-
 /** What is done to containers. */
-export const containerKinds: readonly Kind[] = [
-  create,
-  start,
-  stop,
-  kill,
-  crash,
-  destroy,
-  copyOut,
-  copyIn,
-  reconcile
-]
+export const containerKinds: readonly Kind[] = [create, start, stop, kill, crash, destroy]

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { boxKinds } from './box-deeds.ts'
 import { wrongWithCopies, wrongWithVault } from './check.ts'
 import { containerKinds } from './container-deeds.ts'
+import { copyKinds } from './copy-deeds.ts'
 import { canShare, type Deed, type Kind, type Site } from './deed.ts'
 import { faults } from './faults.ts'
-import { vaultKinds } from './vault-deeds.ts'
+import { volumeKinds } from './volume-deeds.ts'
 
 /** What one step has done. */
 export interface Step {
@@ -48,7 +50,7 @@ export async function takeStep(site: Site): Promise<Step> {
 
 /** Some that do not get into each other's way. */
 function chooseDeeds(site: Site): Deed[] {
-  const kinds: readonly Kind[] = [...vaultKinds, ...containerKinds]
+  const kinds: readonly Kind[] = [...boxKinds, ...volumeKinds, ...containerKinds, ...copyKinds]
   const deeds: Deed[] = []
   const wanted = 1 + site.random.below(mostDeeds)
   // Some kinds have nothing to be done to at times.

@@ -1,10 +1,9 @@
-import { ask, askJson } from '../engine/faults/admin.ts'
+import { ask } from '../engine/faults/admin.ts'
 import type { Files } from '../engine/faults/boxes.ts'
 import { freeName, type Deed, type Kind, type Site } from './deed.ts'
 import { addVersion, type Box } from './model.ts'
 
 const mostBoxes = 5
-const mostVolumes = 9
 const paths = ['password', 'user', 'tls/key.pem', 'tls/cert.pem', 'keytab']
 /** From what a manifest holds in itself to what becomes a blob of several chunks. */
 const lengths = [0, 12, 900, 4100, 70_000, 300_000]
@@ -112,76 +111,14 @@ const destroyBox: Kind = {
   }
 }
 
-const createVolume: Kind = {
-  name: 'create volume',
-  weight: 8,
-  plan(site) {
-    const { rig, model, random } = site
-    const name = freeName(model.volumes, 'volume', mostVolumes)
-    const [box, { newest }] = random.oneOf(model.boxes) ?? ['', { newest: 0 }]
-    if (name === null || box === '') return null
-    const version = random.below(4) === 0 ? newest : null
-    const options = ['--opt', `box=${box}`, ...(version === null ? [] : ['--opt', `version=${version}`])]
-    return {
-      what: `create ${name} of ${box}${version === null ? '' : `, version ${version}`}`,
-      alone: [`volume ${name}`],
-      shared: [`box ${box}`],
-      refusal: null,
-      act: () => rig.engine.docker(['volume', 'create', '--driver', 'secretbox', ...options, name]),
-      happened: async () => (await volumesOf(site)).includes(name),
-      note() {
-        model.volumes.set(name, { box, version })
-        return null
-      }
-    }
-  }
-}
-
-const removeVolume: Kind = {
-  name: 'volume rm',
-  weight: 4,
-  plan(site) {
-    const { rig, model, random } = site
-    const name = random.oneOf(model.volumes.keys())
-    if (name === undefined) return null
-    const isUsed = [...model.containers.values()].some(({ volumes }) => volumes.includes(name))
-    return {
-      what: `volume rm ${name}${isUsed ? ', which is in use' : ''}`,
-      alone: [`volume ${name}`],
-      shared: [],
-      refusal: isUsed ? /volume is in use/ : null,
-      act: () => rig.engine.docker(['volume', 'rm', name]),
-      happened: async () => !(await volumesOf(site)).includes(name),
-      note() {
-        model.volumes.delete(name)
-        return null
-      }
-    }
-  }
-}
-
-/** What is done to boxes and volumes. */
-export const vaultKinds: readonly Kind[] = [
-  put,
-  remove,
-  rollback,
-  createBox,
-  destroyBox,
-  createVolume,
-  removeVolume
-]
+/** What is done to boxes. */
+export const boxKinds: readonly Kind[] = [put, remove, rollback, createBox, destroyBox]
 
 /** The number of a box's newest version; null when there is no such box. */
 export async function newestOf({ rig }: Site, box: string): Promise<number | null> {
   const { status, body } = await ask(rig.adminSocket, 'GET', `/vault/${box}/`)
   if (status === 404) return null
   return (JSON.parse(body.toString()) as { version: number }).version
-}
-
-/** The names of all volumes that the plugin knows. */
-export async function volumesOf({ rig }: Site): Promise<string[]> {
-  const { volumes } = await askJson<{ volumes: { name: string }[] }>(rig.adminSocket, 'GET', '/volumes/')
-  return volumes.map(({ name }) => name)
 }
 
 async function order(site: Site, method: string, path: string, body?: string | Buffer): Promise<void> {
