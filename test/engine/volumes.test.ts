@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { makeBox, freshName, sharedEngine } from './shared-engine.ts'
+import { testImage } from './image.ts'
+import { makeBox, freshName, mountArgument, sharedEngine } from './shared-engine.ts'
 
 const engine = sharedEngine()
 
@@ -68,6 +69,48 @@ test('a volume of a missing box is refused and the message names the box', async
   const { code, stderr } = await engine.tryDocker(['volume', 'create', '-d', 'secretbox', 'no-such-box'])
   expect(code).not.toBe(0)
   expect(stderr).toContain('"no-such-box"')
+})
+
+test.each([
+  ['../x', '"../x": it contains "/"'],
+  ['..', '"..": "." and ".." are not names'],
+  ['a:b', '"a:b": it contains ":"'],
+  ['a\nb', '"a\\nb": it contains a control character'],
+  ['x'.repeat(256), `"${'x'.repeat(256)}": it is longer than 255 bytes`]
+])('the name %j, which the Engine does not check, is refused with what a name is', async (name, told) => {
+  const { code, stderr } = await engine.tryDocker([
+    'volume',
+    'create',
+    '-d',
+    'secretbox',
+    '-o',
+    'optional=1',
+    name
+  ])
+  expect(code).not.toBe(0)
+  expect(stderr).toContain(`bad volume name ${told}`)
+  expect(stderr).toContain('a name is 1 to 255 bytes of UTF-8 without "/", ":" or control characters')
+})
+
+test('a run that asks for a missing box or with a bad option leaves no container and no volume', async () => {
+  const all = (): Promise<string[]> =>
+    Promise.all([engine.docker(['ps', '--all', '--quiet']), engine.docker(['volume', 'ls', '--quiet'])])
+  const before = await all()
+  for (const [options, told] of [
+    [{ box: 'no-such-box' }, 'no such box "no-such-box"'],
+    [{ optional: '1', uid: 'root' }, 'bad option uid="root": it must be a user id from 0 to 4294967294']
+  ] as const) {
+    const { code, stderr } = await engine.tryDocker([
+      'run',
+      '--rm',
+      ...mountArgument(options),
+      testImage,
+      'true'
+    ])
+    expect(code).toBe(125)
+    expect(stderr).toContain(told)
+  }
+  expect(await all()).toEqual(before)
 })
 
 test('a second create of a volume changes nothing about it', async () => {
