@@ -176,17 +176,6 @@ export const engineRows: readonly Row[] = [
   },
   {
     row: 42,
-    rule: 'a container is created with a box, under its name or an alias',
-    transcript: String.raw`
-      $ docker vault create db && printf first | docker vault put db password
-      db
-      $ docker vault create-container --network none --name one --inject db --inject db:alias $IMAGE sh -c 'cat /run/vault/*/password' >/dev/null
-      $ printf second | docker vault put db password && docker start --attach one
-      secondsecond
-    `
-  },
-  {
-    row: 43,
     rule: 'a container is run with a box, under its name or an alias',
     transcript: String.raw`
       $ docker vault create db && printf x | docker vault put db password
@@ -194,6 +183,17 @@ export const engineRows: readonly Row[] = [
       $ docker vault run --network none --rm --inject db --inject=db:alias $IMAGE find /run/vault -type f
       /run/vault/alias/password
       /run/vault/db/password
+    `
+  },
+  {
+    row: 43,
+    rule: 'a container is created with a box, under its name or an alias',
+    transcript: String.raw`
+      $ docker vault create db && printf first | docker vault put db password
+      db
+      $ docker vault create-container --network none --name one --inject db --inject db:alias $IMAGE sh -c 'cat /run/vault/*/password' >/dev/null
+      $ printf second | docker vault put db password && docker start --attach one
+      secondsecond
     `
   },
   {
