@@ -172,6 +172,21 @@ const copying = (point: FaultPoint): FaultCase => ({
   }
 })
 
+/** The new dockerd takes the first `docker cp` for the last use of the volume, and sends no Unmount at the end. */
+const idForgotten: FaultCase = {
+  fault: killedAlone.name,
+  moment: 'docker cp twice, and then the container ends',
+  async play(stage) {
+    const { engine } = stage.rig
+    const subject = await stage.runningSubject()
+    await killedAlone.strike(stage)
+    for (const target of ['first', 'second'])
+      await engine.docker(['cp', `${subject.name}:/secrets/keytab`, join(engine.root, target)])
+    await subject.stop()
+    return []
+  }
+}
+
 /** An Engine whose containers live on without it. */
 export const liveRestoreCases: readonly FaultCase[] = [
   beforeMount(stoppedAlone),
@@ -200,6 +215,7 @@ export const liveRestoreCases: readonly FaultCase[] = [
   goneWhileAway,
   copying('mount.shared'),
   copying('unmount.begun'),
+  idForgotten,
   whileRunning({ ...containerdKilled, name: 'containerd killed and started, live-restore' })
 ]
 

@@ -54,7 +54,7 @@ export async function tracesOf(engine: Engine): Promise<Traces> {
     seen.add(namespace)
     const table = await mountTable(Number(name))
     // The plugin's own namespace shows what it mounted, at the place where it did.
-    if (!table.includes(engine.root) || table.includes(' /mnt/secretbox ')) continue
+    if (!isContainerOf(engine, table) || table.includes(' /mnt/secretbox ')) continue
     // Whoever clones the host's namespace, as other tests do, has an image of that place: nothing of a container's.
     const mounts = copyMountsIn(table).filter(({ target, copy }) => basename(target) !== copy)
     if (mounts.length > 0) inContainers.set(Number(name), mounts)
@@ -66,6 +66,15 @@ export async function tracesOf(engine: Engine): Promise<Traces> {
     inContainers,
     directories: await copyDirectories(engine)
   }
+}
+
+/**
+ * A container's mounts come from below the Engine's root. Any other process with a namespace of its own has the
+ * host's mounts, and so the Engine's in their places.
+ */
+function isContainerOf({ root }: Engine, table: string): boolean {
+  const targets = table.split('\n').map(line => line.split(' ')[4] ?? '')
+  return table.includes(root) && !targets.some(target => target.startsWith(`${root}/`))
 }
 
 async function copyDirectories(engine: Engine): Promise<string[]> {
