@@ -24,6 +24,7 @@ import { createVault } from './vault/vault.ts'
 import { createAttach } from './volumes/attach.ts'
 import { openCopies } from './volumes/copies.ts'
 import { createFailedStarts } from './volumes/failed-starts.ts'
+import { createLeftVolumes } from './volumes/left-volumes.ts'
 import { createHolders } from './volumes/holders.ts'
 import { createLocks } from './volumes/locks.ts'
 import { createMounts } from './volumes/mounts.ts'
@@ -142,6 +143,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   const watch = watchCopies(
     {
       ...{ engine, reconcile, attach, uses, copies, sealing, log },
+      leftVolumes: createLeftVolumes({ engine, volumes: () => volumes.list(), log }),
       failedStarts: config.startFailed ? failedStarts : null
     },
     ending.signal

@@ -28,6 +28,8 @@ export interface LastStart {
 export interface ContainerEvent {
   readonly action: string
   readonly containerId: string
+  /** The container's labels among others: its name, its image. */
+  readonly attributes: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -46,7 +48,9 @@ export interface Engine {
   lastStart(containerId: string): Promise<LastStart>
   /** True when it runs; false when the Engine refuses and always will. Throws when another try may succeed. */
   start(containerId: string): Promise<boolean>
-  /** Follows starts and ends of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
+  /** `unknown`: the Engine sees no such volume, as before it has heard that the volume's plugin is there. */
+  removeVolume(name: string): Promise<'removed' | 'in use' | 'unknown'>
+  /** Follows starts, ends and removals of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
   follow(onEvent: (event: ContainerEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
 }
 
@@ -107,9 +111,21 @@ export function connectEngine(socketPath: string): Engine {
       }
     },
 
+    async removeVolume(name) {
+      try {
+        await docker.getVolume(name).remove(inTime())
+        return 'removed'
+      } catch (error) {
+        const status = statusOf(error)
+        if (status === 404) return 'unknown'
+        if (status === 409) return 'in use'
+        throw error
+      }
+    },
+
     async follow(onEvent, onOpen, signal) {
       const stream = await docker.getEvents({
-        filters: { type: ['container'], event: ['start', 'die'] },
+        filters: { type: ['container'], event: ['start', 'die', 'destroy'] },
         abortSignal: signal
       })
       onOpen()
@@ -132,10 +148,13 @@ function inTime(): { abortSignal: AbortSignal } {
 
 function parseEvent(line: string): ContainerEvent | null {
   try {
-    const event = JSON.parse(line) as { Action?: unknown; Actor?: { ID?: unknown } }
+    const event = JSON.parse(line) as {
+      Action?: unknown
+      Actor?: { ID?: unknown; Attributes?: Record<string, unknown> }
+    }
     const { Action: action, Actor: actor } = event
     if (typeof action !== 'string' || typeof actor?.ID !== 'string') return null
-    return { action, containerId: actor.ID }
+    return { action, containerId: actor.ID, attributes: actor.Attributes ?? {} }
   } catch {
     return null
   }

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Engine } from '../engine/engine.ts'
+import type { ContainerEvent, Engine } from '../engine/engine.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import type { Copies } from './copies.ts'
 import type { FailedStarts } from './failed-starts.ts'
+import type { LeftVolumes } from './left-volumes.ts'
 import { sharingRuns } from './sharing-runs.ts'
 import type { Reconcile } from './reconcile.ts'
 import type { Uses } from './uses.ts'
@@ -17,6 +18,7 @@ export interface WatchParts {
   readonly sealing: Sealing
   /** Null when such containers are to be left alone. */
   readonly failedStarts: FailedStarts | null
+  readonly leftVolumes: LeftVolumes
   readonly log: Logger
 }
 
@@ -31,7 +33,7 @@ const reopenAfterMs = 1000
  * `signal` aborts.
  */
 export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promise<void> {
-  const { engine, uses, failedStarts, log } = parts
+  const { engine, uses, failedStarts, leftVolumes, log } = parts
   let streamIsOpen = false
   let inDoubt = true
   let lastPassMs = 0
@@ -45,8 +47,11 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
       if (!isSettled) inDoubt = true
       await parts.attach()
       if (await isSealed(parts.sealing)) failedStarts?.expect()
-      // Not awaited: a start takes as long as it takes, and reconciling must go on meanwhile.
-      else if (streamIsOpen && failedStarts?.areExpected() === true) void failedStarts.makeUp()
+      // Not awaited: what the Engine does takes as long as it takes, and reconciling must go on meanwhile.
+      else if (streamIsOpen) {
+        if (failedStarts?.areExpected() === true) void failedStarts.makeUp()
+        if (leftVolumes.areExpected()) void leftVolumes.remove()
+      }
     } catch (err) {
       inDoubt = true
       log.error({ err }, 'cannot reconcile')
@@ -68,12 +73,16 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
             // `start` comes when the container's own mounts exist.
             if (event.action === 'start')
               void parts.attach().catch((err: unknown) => log.warn({ err }, 'cannot attach'))
+            else if (event.action === 'destroy') {
+              if (hadEphemeralBox(event)) leftVolumes.expect()
+            }
             // What ends gets its Unmount, unless that is lost.
             else inDoubt = true
           },
           () => {
             streamIsOpen = true
             failedStarts?.expect()
+            leftVolumes.expect()
             void pass()
           },
           signal
@@ -89,7 +98,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
   /** Something ended or was left undone, a call was lost, a copy is new, nobody tells of events, or the key may have come. */
   const isWorthALook = async (): Promise<boolean> => {
     if (inDoubt || uses.callForALook(lastPassMs) || parts.sealing.isSealed()) return true
-    if (streamIsOpen) return failedStarts?.areExpected() === true
+    if (streamIsOpen) return failedStarts?.areExpected() === true || leftVolumes.areExpected()
     try {
       return (await parts.copies.list()).length > 0
     } catch {
@@ -107,6 +116,11 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
 
   await pass()
   await Promise.all([follow(), look()])
+}
+
+/** `docker vault run` notes on a container which boxes it gave it. */
+function hadEphemeralBox({ attributes }: ContainerEvent): boolean {
+  return String(attributes['io.secretbox.injected']).includes('"ephemeral-')
 }
 
 async function isSealed(sealing: Sealing): Promise<boolean> {

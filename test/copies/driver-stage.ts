@@ -52,7 +52,10 @@ export interface StageSettings extends VaultSettings {
 /** An Engine that answers nothing, as when there is no socket. */
 export function silentEngine(): Engine {
   const silent = (): Promise<never> => Promise.reject(new Error('nobody answers'))
-  return { containers: silent, isLocked: silent, lastStart: silent, start: silent, follow: silent }
+  return {
+    ...{ containers: silent, isLocked: silent, lastStart: silent, start: silent },
+    ...{ removeVolume: silent, follow: silent }
+  }
 }
 
 /** An Engine with containers of these states, all of one volume; those whose name begins with `locked` are just starting. */

@@ -25,11 +25,13 @@ export interface StandInEngine {
   readonly containers: Map<string, StandInContainer>
   /** The names of containers that were to be started, in order. */
   readonly starts: string[]
+  /** Answers the request to remove a volume: gives the status. Nobody has any volume at first. */
+  onRemove: (volume: string) => number | Promise<number>
   /** Ends the event streams, as an Engine does that ends; how many there were. */
   breakStreams(): number
   /** Resolves when the daemon follows events. */
   followed(): Promise<void>
-  tell(action: 'start' | 'die', id: string): void
+  tell(action: 'start' | 'die' | 'destroy', id: string, attributes?: Readonly<Record<string, string>>): void
   /** Ends it, as the end of the test does. */
   end(): Promise<void>
 }
@@ -81,7 +83,13 @@ export async function standInEngine(
       )
       return
     }
-    const [, , id = '', action] = path.split('/')
+    const [, kind, id = '', action] = path.split('/')
+    if (kind === 'volumes' && method === 'DELETE') {
+      void Promise.resolve(standIn.onRemove(id)).then(status =>
+        send(status, status === 204 ? undefined : { message: 'not now' })
+      )
+      return
+    }
     const container = containers.get(id)
     if (container === undefined) send(404, { message: `No such container: ${id}` })
     else if (method === 'GET') send(200, inspected(id, container))
@@ -108,9 +116,10 @@ export async function standInEngine(
   onTestFinished(async () => {
     if (server.listening) await end()
   })
-  return {
+  const standIn: StandInEngine = {
     end,
     socket: place,
+    onRemove: () => 404,
     containers,
     starts,
     breakStreams() {
@@ -124,11 +133,12 @@ export async function standInEngine(
         onFollowed = resolve
         if (streams.size > 0) resolve()
       }),
-    tell(action, id) {
-      for (const stream of streams)
-        stream.write(`${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id } })}\n`)
+    tell(action, id, attributes = {}) {
+      const event = { Type: 'container', Action: action, Actor: { ID: id, Attributes: attributes } }
+      for (const stream of streams) stream.write(`${JSON.stringify(event)}\n`)
     }
   }
+  return standIn
 }
 
 function listed(id: string, { name, image, state, volumes }: StandInContainer): object {
