@@ -69,6 +69,8 @@ export function refuseForeignFiles(places: Places): void {
  * uninstallation finds all of it, wherever it was put.
  */
 export function putFiles(places: Places, dataDir: string): void {
+  // They are for every user to read, whatever root's own umask is.
+  process.umask(0o022)
   const record = join(dataDir, recordName)
   const made = new Set(readRecord(record))
   const making = (path: string): void => {

@@ -1,5 +1,5 @@
 import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { startDaemon } from '../daemon-process.ts'
@@ -46,7 +46,9 @@ afterAll(() => engine.stop())
 
 function run(script: 'install' | 'uninstall', env: Record<string, string> = {}): Promise<Finished> {
   const file = join(projectRoot, 'install', `${script}.ts`)
-  return tryCommand(process.execPath, [file], { env: { ...engine.env, ...places, ...env } })
+  // As root is on a hardened host.
+  const args = ['-c', 'umask 077 && exec "$0" "$1"', process.execPath, file]
+  return tryCommand('/bin/sh', args, { env: { ...engine.env, ...places, ...env } })
 }
 
 /** What lies on the host, but for what the daemon keeps. */
@@ -131,7 +133,9 @@ test('the completion scripts are those that the program prints', async () => {
     ['fish', join(places.FISH_COMPLETION_DIR, 'docker-vault.fish')]
   ] as const) {
     expect(await readFile(path, 'utf8')).toBe(await engine.docker(['vault', 'completion', shell]))
+    // For every user, as the directory that was made for it.
     expect((await stat(path)).mode & 0o777).toBe(0o644)
+    expect((await stat(dirname(path))).mode & 0o777).toBe(0o755)
   }
 })
 
