@@ -38,7 +38,11 @@ export function createSealing(parts: KeyslotParts, storeId: string): Sealing {
   }
 
   return {
-    keyring: () => (open === null ? (opening ??= unseal()) : Promise.resolve(open)),
+    async keyring() {
+      // One that is under way may have read what lay there before: who asks now wants what lies there now.
+      await opening?.catch(() => undefined)
+      return open ?? (opening ??= unseal())
+    },
     isSealed: () => open === null,
     reason: () => (open === null ? why : null),
     wipe() {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -12,6 +13,7 @@ import {
   truncateSync,
   writeFileSync
 } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { initialiseVault, openRootKey } from '../../src/seal/keyslots.ts'
@@ -232,6 +234,23 @@ describe('a vault whose key file', () => {
       await expect(sealing.keyring()).rejects.toMatchObject({ code: 'sealed', hint: `chown 0 ${key}` })
     }
   )
+
+  test('comes while an older one is still being read opens the vault for whoever asks then', async () => {
+    const directory = await closedVault()
+    const [key, away] = [join(directory, 'key'), join(directory, 'away')]
+    renameSync(key, away)
+    const { sealing } = await open(directory)
+    // Reading it ends when we write to it.
+    execFileSync('mkfifo', ['--mode=0600', key])
+    const before = sealing.keyring().catch((error: unknown) => error)
+    const slow = await openFile(key, 'w')
+    renameSync(away, key)
+    const now = sealing.keyring()
+    await slow.write('no key')
+    await slow.close()
+    expect(await before).toMatchObject({ code: 'sealed' })
+    expect((await now).hideName('db')).toMatch(/^[0-9a-f]{64}$/)
+  })
 
   test('goes while it is open stays open until it ends', async () => {
     const { vault, keyFile } = await open()
