@@ -95,7 +95,10 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     }
   }
 
-  /** Something ended or was left undone, a call was lost, a copy is new, nobody tells of events, or the key may have come. */
+  /**
+   * Something ended or was left undone, a call was lost, a copy is new, nobody tells of events, the key may have come,
+   * or the Engine could not do what it was asked for.
+   */
   const isWorthALook = async (): Promise<boolean> => {
     if (inDoubt || uses.callForALook(lastPassMs) || parts.sealing.isSealed()) return true
     if (streamIsOpen) return failedStarts?.areExpected() === true || leftVolumes.areExpected()

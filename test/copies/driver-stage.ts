@@ -35,7 +35,7 @@ export interface DriverStage {
   /** As the Engine calls it; gives the copy's path. */
   mount(volume: string, id: MountId): Promise<string>
   unmount(volume: string, id: MountId): Promise<void>
-  /** Reconciles and does what it found; `forget` is as a start of the daemon, which has heard of nothing. */
+  /** Reconciles, and does what it found. */
   reconcile(): Promise<Reconciled>
   /** Says what it would do. */
   look(): Promise<readonly Finding[]>
