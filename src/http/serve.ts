@@ -40,7 +40,7 @@ export async function serveUnixSocket(
     await clearPath(path)
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(path, resolve)
+      server.listen({ path, backlog: waitingConnections }, resolve)
     })
     await chmod(path, mode)
   } catch (error) {
@@ -58,6 +58,12 @@ export async function serveUnixSocket(
     }
   }
 }
+
+/**
+ * How many connections may wait to be taken; the kernel's net.core.somaxconn bounds it. With fewer, dockerd's connect
+ * fails with EAGAIN when it starts more containers than that at once.
+ */
+const waitingConnections = 4096
 
 /** The connections that are served, and a way to end them when their answers are out. */
 function createConnections(

@@ -53,6 +53,15 @@ test('an idle connection that is kept alive does not hold up the end', async () 
   agent.destroy()
 })
 
+test('as many connections wait to be taken as the kernel allows', async () => {
+  await serve((_request, response) => response.end())
+  const allowed = Number(await readFile('/proc/sys/net/core/somaxconn', 'utf8'))
+  // All are made before the server, in the same thread, has its turn.
+  const sockets = Array.from({ length: Math.min(1000, allowed) }, () => connect(path))
+  await Promise.all(sockets.map(socket => once(socket, 'connect')))
+  for (const socket of sockets) socket.destroy()
+})
+
 test('an answer that is under way is finished before the end', async () => {
   let answer: () => void = () => undefined
   const asked = new Promise<void>(resolve => {
