@@ -13,7 +13,7 @@ import { freshName, liveCopies, sharedEngine } from './shared-engine.ts'
 
 const engine = sharedEngine()
 const adminSocket = join(engine.pluginData, 'admin.sock')
-const containers = isLong ? 200 : 50
+const containers = isLong ? 200 : 24
 /** What the memory of a process may differ by though nothing has grown: what its collector has not come to yet. */
 const slackMiB = 16
 const manyMinutes = 900_000
