@@ -1,3 +1,4 @@
+import { isAnonymousVolume } from '../vault/names.ts'
 import type { Field } from './format.ts'
 import { humanAge, humanSize } from './human.ts'
 
@@ -17,10 +18,9 @@ export const shortIdLength = 12
 
 /** The name of a volume; tables show of an anonymous one, which is an ID, as much as of an ID. */
 export function volumeField(short: boolean): Field {
-  const isAnonymous = (name: string) => /^[0-9a-f]{64}$/.test(name)
   return {
     heading: 'VOLUME',
-    show: (name: string) => (short && isAnonymous(name) ? name.slice(0, shortIdLength) : name)
+    show: (name: string) => (short && isAnonymousVolume(name) ? name.slice(0, shortIdLength) : name)
   }
 }
 

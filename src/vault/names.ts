@@ -93,6 +93,11 @@ export function parseLinkTarget(text: string): string {
   return text
 }
 
+/** True for the name of an anonymous volume: the Engine makes it of 32 random bytes (moby, volume/service). */
+export function isAnonymousVolume(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name)
+}
+
 /** True for a mount ID. The Engine sends 64 hex digits; anything that is a plain file name is taken. */
 export function isMountId(text: string): text is MountId {
   return /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/.test(text)

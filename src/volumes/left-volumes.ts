@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Engine } from '../engine/engine.ts'
+import { isAnonymousVolume } from '../vault/names.ts'
 import type { KnownVolume } from './volumes.ts'
 
 /** The volumes of ephemeral boxes that the Engine keeps though their container is gone. */
@@ -29,7 +30,7 @@ export function createLeftVolumes({ engine, volumes, log }: LeftVolumesParts): L
   /** True when there is nothing left to be done. */
   const removeAll = async (): Promise<boolean> => {
     const ephemeral = (await volumes()).filter(
-      ({ name, volume }) => isAnonymous(name) && volume?.options.ephemeral === true
+      ({ name, volume }) => isAnonymousVolume(name) && volume?.options.ephemeral === true
     )
     if (ephemeral.length === 0) return true
     const used = new Set((await engine.containers()).flatMap(container => container.volumes))
@@ -64,8 +65,3 @@ export function createLeftVolumes({ engine, volumes, log }: LeftVolumesParts): L
 
 /** An Engine that has just started this plugin does not see its volumes yet; it is tried again at the next look. */
 const mostTries = 15
-
-/** The Engine names such a volume by 32 random bytes (moby, volume/service). */
-function isAnonymous(name: string): boolean {
-  return /^[0-9a-f]{64}$/.test(name)
-}

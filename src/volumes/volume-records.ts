@@ -88,11 +88,16 @@ export async function findVolumeRow(store: Store, name: VolumeName): Promise<Vol
   return record === null ? null : volumeRow(record)
 }
 
-/** The volume. Throws `not_found`, or `damaged` when its record is not one. */
-export async function getVolume(store: Store, name: VolumeName): Promise<Volume> {
+/** As `findVolumeRow`, throwing `not_found`. */
+export async function getVolumeRow(store: Store, name: VolumeName): Promise<VolumeRow> {
   const row = await findVolumeRow(store, name)
   if (row === null) throw new SecretboxError('not_found', `no such volume ${quote(name)}`)
-  return readable(row)
+  return row
+}
+
+/** The volume. Throws `not_found`, or `damaged` when its record is not one. */
+export async function getVolume(store: Store, name: VolumeName): Promise<Volume> {
+  return readable(await getVolumeRow(store, name))
 }
 
 /** Every record of a volume. */

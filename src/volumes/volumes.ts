@@ -9,6 +9,7 @@ import { parseVolumeOptions, sameOptions } from './options.ts'
 import {
   allVolumes,
   findVolumeRow,
+  getVolumeRow,
   labelRows,
   putVolume,
   removeVolume,
@@ -89,13 +90,12 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
 
     async remove(caller, name) {
       await gate.run(caller, 'volume.remove', { volume: name }, async permit => {
-        const row = await findVolumeRow(store, name)
-        if (row === null) throw noSuchVolume(name)
+        const { volume } = await getVolumeRow(store, name)
         for await (const { mount } of labelRows(store, name)) {
           if ((await holders.of(mount)).length > 0)
             throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
         }
-        if (row.volume?.options.ephemeral === true) await destroyWithLastVolume(name, row.volume.options.box)
+        if (volume?.options.ephemeral === true) await destroyWithLastVolume(name, volume.options.box)
         await permit.commit({}, [removeVolume(name)])
       })
       told.delete(name)
@@ -103,14 +103,12 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
 
     async get(name) {
       try {
-        const row = await findVolumeRow(store, name)
-        if (row !== null) return tell(row)
+        return tell(await getVolumeRow(store, name))
       } catch (error) {
         const known = told.get(name)
-        if (known === undefined || !isSecretboxError(error)) throw error
+        if (known === undefined || !isSecretboxError(error) || error.code === 'not_found') throw error
         return { ...known, trouble: error.message }
       }
-      throw noSuchVolume(name)
     },
 
     async list() {
@@ -122,10 +120,6 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
       }
     }
   }
-}
-
-function noSuchVolume(name: VolumeName): SecretboxError {
-  return new SecretboxError('not_found', `no such volume ${quote(name)}`)
 }
 
 async function requireBox(
