@@ -31,7 +31,14 @@ export async function packEntry(
     size,
     ...(linkname ? { linkname } : {})
   })
-  if (header.type !== 'file') return
+  if (header.type === 'file') await fillEntry(sink, bytes)
+}
+
+/** Writes an entry's bytes, as fast as the tar is read; resolves early when nobody reads it any more. */
+export async function fillEntry(
+  sink: ReturnType<Pack['entry']>,
+  bytes: AsyncIterable<Buffer> | Iterable<Buffer>
+): Promise<void> {
   // When the tar is broken off its open entry fails, too; the tar's reader is the one to be told.
   sink.on('error', () => undefined)
   for await (const chunk of bytes) {

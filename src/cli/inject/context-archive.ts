@@ -2,11 +2,9 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { createGunzip } from 'node:zlib'
-import type { Pack } from 'tar-stream'
 import { quote, SecretboxError } from '../../errors.ts'
-import { drained } from '../drained.ts'
-import { entriesOf, type TarEntry } from '../tar-in.ts'
-import { packed } from '../tar-pack.ts'
+import { entriesOf } from '../tar-in.ts'
+import { fillEntry, packed } from '../tar-pack.ts'
 
 /** What came as a build context: an archive that can be read here, one that cannot, or no archive at all. */
 export type ContextKind = 'tar' | 'gzip' | 'other' | 'text'
@@ -61,20 +59,9 @@ export function withReplaced(
       if (header.type === 'file' && isNamed(header.name, name)) {
         entry.resume()
         tar.entry({ ...header, size: bytes.length }, bytes)
-      } else await copyEntry(tar, entry)
+      } else await fillEntry(tar.entry(header), entry as AsyncIterable<Buffer>)
     }
   })
-}
-
-async function copyEntry(tar: Pack, entry: TarEntry): Promise<void> {
-  const sink = tar.entry(entry.header)
-  // When the tar is broken off its open entry fails, too; the tar's reader is the one to be told.
-  sink.on('error', () => undefined)
-  for await (const chunk of entry) {
-    if (!sink.write(chunk)) await drained(sink)
-    if (sink.destroyed) return
-  }
-  sink.end(null)
 }
 
 function plain(archive: string, kind: ContextKind): AsyncIterable<Buffer> {
