@@ -21,7 +21,7 @@ export function makePrivateDirectory(path: string): void {
     const found = statSync(path)
     refuseOtherOwner('directory', path, found)
     if ((found.mode & 0o022) !== 0)
-      throw open('directory', path, `others can write to it (mode ${octal(found)})`, `chmod go-w ${path}`)
+      throw refusal('directory', path, `others can write to it (mode ${octal(found)})`, `chmod go-w ${path}`)
   } catch (error) {
     if (error instanceof SecretboxError) throw error
     throw new SecretboxError('unavailable', `cannot use directory ${quote(path)}: ${reasonOf(error)}`, {
@@ -34,15 +34,15 @@ export function makePrivateDirectory(path: string): void {
 export function refuseSharedFile(kind: string, path: string, found: Ownership): void {
   refuseOtherOwner(kind, path, found)
   if ((found.mode & 0o077) !== 0)
-    throw open(kind, path, `others can use it (mode ${octal(found)})`, `chmod 0600 ${path}`)
+    throw refusal(kind, path, `others can use it (mode ${octal(found)})`, `chmod 0600 ${path}`)
 }
 
 function refuseOtherOwner(kind: string, path: string, { uid }: Ownership): void {
   const own = process.geteuid?.() ?? uid
-  if (uid !== own) throw open(kind, path, `it belongs to uid ${uid}`, `chown ${own} ${path}`)
+  if (uid !== own) throw refusal(kind, path, `it belongs to uid ${uid}`, `chown ${own} ${path}`)
 }
 
-function open(kind: string, path: string, reason: string, hint: string): SecretboxError {
+function refusal(kind: string, path: string, reason: string, hint: string): SecretboxError {
   return new SecretboxError('denied', `cannot use ${kind} ${quote(path)}: ${reason}`, { hint })
 }
 
