@@ -115,7 +115,8 @@ export async function unmountBelow(directory: string): Promise<void> {
     if (target.startsWith(`${directory}/`)) syscalls.umount(target, UmountFlag.detach)
 }
 
-function accepts(socketPath: string): Promise<boolean> {
+/** Whether a socket takes connections. */
+export function accepts(socketPath: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(socketPath, () => {
       socket.destroy()

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
+import { accepts } from '../daemon-process.ts'
 import { builtPlugin } from '../engine/plugin.ts'
 
 /** Directories of a daemon of its own: all below `root`, on a disk. */
@@ -107,14 +107,4 @@ async function pluginConfig(): Promise<{ entrypoint: string[]; env: Record<strin
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
-}
-
-function accepts(socketPath: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(socketPath, () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }
