@@ -20,25 +20,19 @@ import {
 import type { FaultCase, Stage } from './stage.ts'
 import type { Watcher } from './watcher.ts'
 
-const stopped: Fault = {
-  name: 'dockerd stopped and started',
-  endsContainers: true,
+/** dockerd ends and is started again; without live-restore its containers end with it. */
+const dockerdEnded = (how: 'stopped' | 'killed', live: boolean): Fault => ({
+  name: `dockerd ${how} and started${live ? ', live-restore' : ''}`,
+  endsContainers: !live,
   async strike(stage) {
-    stage.endsWitness()
-    await stage.rig.engine.stopDockerd()
-    await stage.rig.engine.startDockerd()
+    const { engine } = stage.rig
+    if (!live) stage.endsWitness()
+    await (how === 'stopped' ? engine.stopDockerd() : engine.killDockerd())
+    await engine.startDockerd()
   }
-}
+})
 
-const killed: Fault = {
-  name: 'dockerd killed and started',
-  endsContainers: true,
-  async strike(stage) {
-    stage.endsWitness()
-    await stage.rig.engine.killDockerd()
-    await stage.rig.engine.startDockerd()
-  }
-}
+const [stopped, killed] = [dockerdEnded('stopped', false), dockerdEnded('killed', false)]
 
 const containerdKilled: Fault = {
   name: 'containerd killed and started',
@@ -102,21 +96,7 @@ export const engineCases: readonly FaultCase[] = [
   inUnmount('unmount.judged', containerdKilled)
 ]
 
-const stoppedAlone: Fault = {
-  name: 'dockerd stopped and started, live-restore',
-  async strike({ rig }) {
-    await rig.engine.stopDockerd()
-    await rig.engine.startDockerd()
-  }
-}
-
-const killedAlone: Fault = {
-  name: 'dockerd killed and started, live-restore',
-  async strike({ rig }) {
-    await rig.engine.killDockerd()
-    await rig.engine.startDockerd()
-  }
-}
+const [stoppedAlone, killedAlone] = [dockerdEnded('stopped', true), dockerdEnded('killed', true)]
 
 /** While dockerd is away, `meanwhile` happens to a container that runs. */
 const whileAway = (

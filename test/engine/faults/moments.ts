@@ -7,7 +7,7 @@ import type { Watcher } from './watcher.ts'
 export interface Fault {
   readonly name: string
   /** All containers end by it, the witness too. */
-  readonly endsContainers?: true
+  readonly endsContainers?: boolean
   strike(stage: Stage): Promise<void>
 }
 
