@@ -213,7 +213,7 @@ async function statusOf(
   parts: VolumeDriverParts,
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {
-  const { box, version, path, uid, gid, mode, rw, optional, ephemeral } = options
+  const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral } = options
   const copies = await parts.labelsOf(name).catch((error: unknown) => {
     if (!isSecretboxError(error)) throw error
     return []
@@ -224,7 +224,8 @@ async function statusOf(
     Version: version ?? 'newest',
     ...(path === '' ? {} : { Path: path }),
     Owner: `${uid}:${gid}`,
-    ...(mode === null ? {} : { Mode: mode.toString(8).padStart(4, '0') }),
+    ...(mode === null ? {} : { Mode: octal(mode) }),
+    ...(dirmode === null ? {} : { Dirmode: octal(dirmode) }),
     Access: rw ? 'rw' : 'ro',
     ...(optional ? { Optional: true } : {}),
     ...(ephemeral ? { Ephemeral: true } : {}),
@@ -238,4 +239,8 @@ async function statusOf(
         : { Container: copy.container.id, ContainerName: copy.container.name, Image: copy.container.image })
     }))
   }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
 }

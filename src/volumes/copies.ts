@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readFileSync, realpathSync, rmdirSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, realpathSync, rmdirSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
@@ -9,6 +9,7 @@ import type { OpenedVersion } from '../vault/vault.ts'
 import { copyFlags, probeMemory, type CopyMemory } from './copy-memory.ts'
 import { deviceNumber, mountSourceOf, parseMountInfo } from './mount-table.ts'
 import { defaultSpareBytes, type VolumeOptions } from './options.ts'
+import { ownershipOf, rootOfCopy, type OwnershipOptions } from './ownership.ts'
 import { wipeTree } from './tree-wiper.ts'
 import { writeTree } from './tree-writer.ts'
 
@@ -34,7 +35,7 @@ export interface Copies {
 }
 
 /** The options that shape a copy's file system. */
-export type CopyOptions = Pick<VolumeOptions, 'uid' | 'gid' | 'mode' | 'rw' | 'size'>
+export type CopyOptions = OwnershipOptions & Pick<VolumeOptions, 'rw' | 'size'>
 
 const pageBytes = 4096
 
@@ -49,21 +50,23 @@ export function openCopies(directory: string, syscalls: Syscalls): Copies {
   const mountMemory = (id: MountId, contents: CopyContents, options: CopyOptions): void => {
     const path = pathOf(id)
     const source = mountSourceOf(id)
+    const { uid, gid, mode } = ownershipOf(rootOfCopy, options)
     if (memory === 'ramfs') {
       if (options.rw) {
         throw new SecretboxError('unavailable', 'cannot make a writable copy: ramfs has no size limit', {
           hint: 'use a kernel from 6.4 on, or a host without swap'
         })
       }
-      syscalls.mount(source, path, 'ramfs', copyFlags, 'mode=0755')
-      // ramfs takes no owner; the root of a copy belongs to whoever its entries belong to.
-      chownSync(path, options.uid, options.gid)
+      syscalls.mount(source, path, 'ramfs', copyFlags, null)
+      // ramfs takes no owner; the bits come after it, since chown(2) clears some.
+      chownSync(path, uid, gid)
+      chmodSync(path, mode)
       return
     }
     const noswap = memory === 'tmpfs with noswap' ? ',noswap' : ''
-    const owner = `uid=${options.uid},gid=${options.gid}`
+    const owner = `mode=${mode.toString(8)},uid=${uid},gid=${gid}`
     const sizes = sizeOptions(contents, options)
-    syscalls.mount(source, path, 'tmpfs', copyFlags, `mode=0755,${owner},${sizes}${noswap}`)
+    syscalls.mount(source, path, 'tmpfs', copyFlags, `${owner},${sizes}${noswap}`)
   }
 
   const copies: Copies = {

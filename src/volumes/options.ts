@@ -1,5 +1,15 @@
 import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath, type VolumeName } from '../vault/names.ts'
+import { nearest } from '../vault/nearest.ts'
+import {
+  byteCount,
+  flag,
+  groupId,
+  permissionBits,
+  userId,
+  versionNumber,
+  type ValueKind
+} from './option-values.ts'
 
 /** How a volume shows its box; the meaning of `-o`, `volume-opt` and `driver_opts`. */
 export interface VolumeOptions {
@@ -13,6 +23,8 @@ export interface VolumeOptions {
   readonly gid: number
   /** Permission bits of every file; null: each file's own. */
   readonly mode: number | null
+  /** Permission bits of every directory and of the copy's root; null: each directory's own, and 0755 for the root. */
+  readonly dirmode: number | null
   /** The container may write into its copy. */
   readonly rw: boolean
   /** Bytes that a writable copy may hold; null: what the box needs and `defaultSpareBytes` more. */
@@ -29,36 +41,32 @@ const ephemeralPrefix = 'ephemeral-'
 /** What a writable copy may grow by when `size` is not given. */
 export const defaultSpareBytes = 16 << 20
 
-const maxId = 0xffff_fffe // (uid_t)-1 means "do not change" to chown(2)
-const flagWords = new Map([
-  ['', true],
-  ['true', true],
-  ['1', true],
-  ['false', false],
-  ['0', false]
-])
+const boxName: ValueKind<BoxName> = { rule: 'the name of a box', read: parseBoxName, advise: () => null }
+const pathInBox: ValueKind<FilePath> = {
+  rule: 'a path in the box',
+  // Empty is what an unset variable gives, and would show all of the box.
+  read: text => (text === '' ? null : parseFilePath(text)),
+  advise: () => null
+}
 
-/** Each option: what its value must be, and how it is read (null: it is not that). */
-const readers = {
-  box: { rule: 'the name of a box', read: parseBoxName },
-  version: {
-    rule: 'a version number from 1 on',
-    read: (text: string) => integer(text, 1, Number.MAX_SAFE_INTEGER)
-  },
-  path: { rule: 'a path in the box', read: parseFilePath },
-  uid: { rule: `a user id from 0 to ${maxId}`, read: (text: string) => integer(text, 0, maxId) },
-  gid: { rule: `a group id from 0 to ${maxId}`, read: (text: string) => integer(text, 0, maxId) },
-  mode: { rule: 'permission bits in octal, 0 to 7777', read: octalMode },
-  rw: { rule: '"true" or "false"', read: flag },
-  size: { rule: 'bytes, or a number with k, m or g', read: byteCount },
-  optional: { rule: '"true" or "false"', read: flag },
-  ephemeral: { rule: '"true" or "false"', read: flag }
+const kinds = {
+  box: boxName,
+  version: versionNumber,
+  path: pathInBox,
+  uid: userId,
+  gid: groupId,
+  mode: permissionBits,
+  dirmode: permissionBits,
+  rw: flag,
+  size: byteCount,
+  optional: flag,
+  ephemeral: flag
 } as const
 
-type OptionName = keyof typeof readers
+type OptionName = keyof typeof kinds
 
 /** The names of all options, for messages and documentation. */
-export const optionNames = Object.keys(readers) as OptionName[]
+export const optionNames = Object.keys(kinds) as OptionName[]
 
 /**
  * Reads a volume's options. Throws `invalid` that names the option and what is allowed: for an unknown one the
@@ -68,36 +76,26 @@ export function parseVolumeOptions(
   volume: VolumeName,
   given: Readonly<Record<string, string>>
 ): VolumeOptions {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(readers, name)) {
-      throw new SecretboxError(
-        'invalid',
-        `unknown option ${quote(name)}: known options are ${optionNames.join(', ')}`
-      )
-    }
-  }
-  const option = <N extends OptionName>(
-    name: N
-  ): Exclude<ReturnType<(typeof readers)[N]['read']>, null> | null => {
+  for (const name of Object.keys(given)) if (!Object.hasOwn(kinds, name)) throw unknownOption(name)
+  const option = <T>(name: OptionName, kind: ValueKind<T>): T | null => {
     const text = given[name]
     if (text === undefined) return null
-    const { rule, read } = readers[name]
-    const value = read(text)
-    if (value === null)
-      throw new SecretboxError('invalid', `bad option ${name}=${quote(text)}: it must be ${rule}`)
-    return value as Exclude<ReturnType<(typeof readers)[N]['read']>, null>
+    const value = kind.read(text)
+    if (value === null) throw badValue(name, text, kind)
+    return value
   }
   const options: VolumeOptions = {
-    box: option('box') ?? boxOfVolume(volume),
-    version: option('version'),
-    path: option('path') ?? ('' as FilePath),
-    uid: option('uid') ?? 0,
-    gid: option('gid') ?? 0,
-    mode: option('mode'),
-    rw: option('rw') ?? false,
-    size: option('size'),
-    optional: option('optional') ?? false,
-    ephemeral: option('ephemeral') ?? false
+    box: option('box', kinds.box) ?? boxOfVolume(volume),
+    version: option('version', kinds.version),
+    path: option('path', kinds.path) ?? ('' as FilePath),
+    uid: option('uid', kinds.uid) ?? 0,
+    gid: option('gid', kinds.gid) ?? 0,
+    mode: option('mode', kinds.mode),
+    dirmode: option('dirmode', kinds.dirmode),
+    rw: option('rw', kinds.rw) ?? false,
+    size: option('size', kinds.size),
+    optional: option('optional', kinds.optional) ?? false,
+    ephemeral: option('ephemeral', kinds.ephemeral) ?? false
   }
   if (options.size !== null && !options.rw) {
     throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', {
@@ -124,24 +122,27 @@ function boxOfVolume(volume: VolumeName): BoxName {
   return parseBoxName(volume)
 }
 
-function integer(text: string, least: number, most: number): number | null {
-  if (!/^\d{1,16}$/.test(text)) return null
-  const value = Number(text)
-  return value >= least && value <= most ? value : null
+function unknownOption(name: string): SecretboxError {
+  const meant = nearest(name, optionNames)
+  return new SecretboxError(
+    'invalid',
+    `unknown option ${quote(name)}: known options are ${optionNames.join(', ')}`,
+    meant === null ? {} : { hint: `did you mean ${quote(meant)}?` }
+  )
 }
 
-function octalMode(text: string): number | null {
-  return /^[0-7]{1,5}$/.test(text) && Number.parseInt(text, 8) <= 0o7777 ? Number.parseInt(text, 8) : null
-}
-
-function flag(text: string): boolean | null {
-  return flagWords.get(text) ?? null
-}
-
-function byteCount(text: string): number | null {
-  const match = /^(\d{1,15})([kmg]?)$/i.exec(text)
-  if (match === null) return null
-  const unit = { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }[(match[2] ?? '').toLowerCase()] ?? 1
-  const bytes = Number(match[1]) * unit
-  return bytes >= 1 && Number.isSafeInteger(bytes) ? bytes : null
+function badValue(name: OptionName, text: string, kind: ValueKind<unknown>): SecretboxError {
+  const hint =
+    text === ''
+      ? `an unset variable gives an empty value; leave ${name} out, or give it one`
+      : text.trim() !== text
+        ? 'there is white space around it'
+        : /[^\x20-\x7e]/.test(text)
+          ? 'write it with ASCII letters and digits'
+          : kind.advise(name, text)
+  return new SecretboxError(
+    'invalid',
+    `bad option ${name}=${quote(text)}: it must be ${kind.rule}`,
+    hint === null ? {} : { hint }
+  )
 }

@@ -16,16 +16,13 @@ import { releaseBytes, Secret } from '../secret.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
 import type { FilePath } from '../vault/names.ts'
 import type { Entry, Tree } from '../vault/tree.ts'
-import type { VolumeOptions } from './options.ts'
+import { ownershipOf, type Ownership, type OwnershipOptions } from './ownership.ts'
 
 const writeAsync = promisify(write)
 const openDirectory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const createFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 /** How many entries are written before other work gets its turn. */
 const entriesPerTurn = 64
-
-/** Owner and mode rules of a copy. */
-export type Ownership = Pick<VolumeOptions, 'uid' | 'gid' | 'mode'>
 
 /**
  * Writes a tree into an empty directory. Directories and files come first and symlinks last, each opened
@@ -37,33 +34,32 @@ export async function writeTree(
   root: string,
   tree: Tree<Secret>,
   read: OpenedVersion['read'],
-  ownership: Ownership
+  options: OwnershipOptions
 ): Promise<void> {
-  const { uid, gid } = ownership
   const paths = [...tree.keys()].sort(byComponents)
   let written = 0
   await inDirectories(root, paths, async (parent, name, path) => {
     const entry = tree.get(path)
-    if (entry?.type === 'directory') makeDirectory(parent, name, entry.mode, ownership)
-    else if (entry?.type === 'file') await writeFile(parent, name, entry, read, ownership)
+    if (entry?.type === 'directory') makeDirectory(parent, name, ownershipOf(entry, options))
+    else if (entry?.type === 'file') await writeFile(parent, name, entry, read, ownershipOf(entry, options))
     if (++written % entriesPerTurn === 0) await setImmediate()
   })
   const symlinks = paths.filter(path => tree.get(path)?.type === 'symlink')
   await inDirectories(root, symlinks, (parent, name, path) => {
     const entry = tree.get(path)
     if (entry?.type !== 'symlink') return
+    const { uid, gid } = ownershipOf(entry, options)
     symlinkSync(entry.target, `${parent}/${name}`)
     lchownSync(`${parent}/${name}`, uid, gid)
   })
 }
 
-function makeDirectory(parent: string, name: string, mode: number, { uid, gid }: Ownership): void {
+function makeDirectory(parent: string, name: string, ownership: Ownership): void {
   const path = `${parent}/${name}`
   mkdirSync(path, 0o700)
   const fd = openSync(path, openDirectory)
   try {
-    fchownSync(fd, uid, gid)
-    fchmodSync(fd, mode)
+    own(fd, ownership)
   } finally {
     closeSync(fd)
   }
@@ -74,19 +70,22 @@ async function writeFile(
   name: string,
   entry: Extract<Entry<Secret>, { type: 'file' }>,
   read: OpenedVersion['read'],
-  { uid, gid, mode }: Ownership
+  ownership: Ownership
 ): Promise<void> {
   const fd = openSync(`${parent}/${name}`, createFile, 0o600)
   try {
     const bytes = read(entry)
     if (bytes instanceof Secret) writeAll(fd, bytes.bytes())
     else await writeChunks(fd, bytes)
-    // After the owner, because chown(2) clears the set-id bits.
-    fchownSync(fd, uid, gid)
-    fchmodSync(fd, mode ?? entry.mode)
+    own(fd, ownership)
   } finally {
     closeSync(fd)
   }
+}
+
+function own(fd: number, { uid, gid, mode }: Ownership): void {
+  fchownSync(fd, uid, gid)
+  if (mode !== null) fchmodSync(fd, mode)
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

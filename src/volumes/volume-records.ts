@@ -37,10 +37,11 @@ const OptionsRecord = z.strictObject({
   uid: z.number(),
   gid: z.number(),
   mode: z.number().nullable(),
+  // Volumes that were made before there were such options have none.
+  dirmode: z.number().nullable().default(null),
   rw: z.boolean(),
   size: z.number().nullable(),
   optional: z.boolean(),
-  // Volumes that were made before there was such an option have none.
   ephemeral: z.boolean().default(false)
 })
 const VolumeRecord = z.strictObject({ name: z.string(), options: OptionsRecord, created: z.string() })

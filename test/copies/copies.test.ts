@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -31,6 +31,12 @@ function mountLine(path: string): {
     source,
     superOptions: superOptions.split(',')
   }
+}
+
+/** Mode and owner of a copy's root. */
+function rootOf(path: string): string {
+  const { mode, uid, gid } = statSync(path)
+  return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`
 }
 
 describe.skipIf(cannotMount)('a copy (takes root)', () => {
@@ -122,7 +128,46 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
       'd/f': 'f 2440 1000:4294967294 1',
       l: 'l 1000:4294967294 -> d/f'
     })
-    expect(statSync(copies.pathOf(id)).mode & 0o7777).toBe(0o755)
+    expect(rootOf(copies.pathOf(id))).toBe('755 1000:4294967294')
+  })
+
+  test('gives every directory, its root too, the mode that was asked for', async () => {
+    const { copies } = newPlace()
+    const id = newId()
+    const given = {
+      d: { directory: 0o700 },
+      'd/e': { directory: 0o1777 },
+      'd/e/f': { file: 'x', mode: 0o400 },
+      l: { link: 'd' }
+    }
+    await copies.make(id, contentsOf(given), { ...plain, gid: 1000, dirmode: 0o2750 })
+    expect(listing(copies.pathOf(id))).toEqual({
+      d: 'd 2750 0:1000',
+      'd/e': 'd 2750 0:1000',
+      'd/e/f': 'f 400 0:1000 1',
+      l: 'l 0:1000 -> d'
+    })
+    expect(rootOf(copies.pathOf(id))).toBe('2750 0:1000')
+    await copies.wipe(id)
+    expect(await copies.list()).toEqual([])
+  })
+
+  test.each([
+    [true, 'can', { gid: 2000, mode: 0o440, dirmode: 0o750 }],
+    [false, 'cannot', { gid: 2000, mode: 0o440 }],
+    [false, 'cannot', { gid: 2000, mode: 0o400, dirmode: 0o750 }],
+    [true, 'can', { uid: 2000, mode: 0o400 }],
+    [false, 'cannot', { uid: 2001, mode: 0o400 }]
+  ])('is open: %s, to a user who %s enter and read it by %j', async (opens, _, options) => {
+    const { copies, directory } = newPlace()
+    const id = newId()
+    await copies.make(id, contentsOf({ d: { directory: 0o700 }, 'd/f': { file: 'secret', mode: 0o600 } }), {
+      ...plain,
+      ...options
+    })
+    chmodSync(directory, 0o755)
+    const reading = spawnSync('cat', [join(copies.pathOf(id), 'd/f')], { uid: 2000, gid: 2000 })
+    expect(reading.stdout.toString()).toBe(opens ? 'secret' : '')
   })
 
   test('of nothing is empty', async () => {

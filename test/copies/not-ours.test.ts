@@ -21,7 +21,7 @@ import { parseMountInfo } from '../../src/volumes/mount-table.ts'
 import { wipeTree } from '../../src/volumes/tree-wiper.ts'
 
 const syscalls = loadSyscalls()
-const options: CopyOptions = { uid: 0, gid: 0, mode: null, rw: false, size: null }
+const options: CopyOptions = { uid: 0, gid: 0, mode: null, dirmode: null, rw: false, size: null }
 let directory: string
 
 beforeEach(async () => {

@@ -12,7 +12,7 @@ import { openCopies, type Copies, type CopyContents, type CopyOptions } from '..
 import { parseMountInfo, type MountEntry } from '../../src/volumes/mount-table.ts'
 
 export const syscalls = loadSyscalls()
-export const plain: CopyOptions = { uid: 0, gid: 0, mode: null, rw: false, size: null }
+export const plain: CopyOptions = { uid: 0, gid: 0, mode: null, dirmode: null, rw: false, size: null }
 
 /** A directory for copies, which goes with whatever is mounted in it when the running test ends. */
 export function newPlace(calls: Syscalls = syscalls): { directory: string; copies: Copies } {

@@ -25,7 +25,7 @@ const contents: CopyContents = {
   tree: new Map([[parseFilePath('f'), { type: 'file', mode: 0o600, size: 1, content: { inline: bytes } }]]),
   read: () => bytes
 }
-const options = { uid: 1000, gid: 1001, mode: null, rw: false, size: null }
+const options = { uid: 1000, gid: 1001, mode: null, dirmode: 0o2750, rw: false, size: null }
 const id = parseMountId('a')
 await copies.make(id, contents, options)
 const path = copies.pathOf(id)
@@ -38,12 +38,13 @@ try {
 } catch (error) {
   writing = errnoOf(error)
 }
-const { uid, gid } = statSync(path)
+const { uid, gid, mode } = statSync(path)
 const told = {
   memory: copies.memory,
   type: found?.type,
   contents: readFileSync(join(path, 'f'), 'utf8'),
   owner: `${uid}:${gid}`,
+  mode: (mode & 0o7777).toString(8),
   writing
 }
 await copies.wipe(id)

@@ -142,6 +142,7 @@ describe.skipIf(cannotMount)('the memory of copies (takes root)', () => {
       type: 'ramfs',
       contents: 'x',
       owner: '1000:1001',
+      mode: '2750',
       writing: 'EROFS',
       writable: 'cannot make a writable copy: ramfs has no size limit',
       left: []

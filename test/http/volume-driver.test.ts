@@ -83,7 +83,8 @@ describe('the protocol', () => {
 
   test('creates, tells of, lists and removes volumes', async () => {
     await makeBox(name)
-    expect(await call('Create', { Name: name, Opts: { uid: '1000', mode: '0440' } })).toEqual({})
+    const options = { uid: '1000', mode: '0440', dirmode: '0o750' }
+    expect(await call('Create', { Name: name, Opts: options })).toEqual({})
     const volume = await volumeOf(name)
     // No Mountpoint: the one that counts is in Mount's reply.
     expect(Object.keys(volume).sort()).toEqual(['CreatedAt', 'Name', 'Status'])
@@ -94,6 +95,7 @@ describe('the protocol', () => {
       Version: 'newest',
       Owner: '1000:0',
       Mode: '0440',
+      Dirmode: '0750',
       Access: 'ro',
       Copies: []
     })
@@ -222,13 +224,18 @@ describe('Create', () => {
 
   test('refuses unknown options and bad values, and lists or says what is right', async () => {
     expect(await failure('Create', { Name: name, Opts: { ower: '1' } })).toBe(
-      'unknown option "ower": known options are box, version, path, uid, gid, mode, rw, size, optional, ephemeral'
+      'unknown option "ower": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral'
     )
     expect(await failure('Create', { Name: name, Opts: { uid: 'root' } })).toBe(
       'bad option uid="root": it must be a user id from 0 to 4294967294'
     )
     expect(await failure('Create', { Name: name, Opts: { size: '1m' } })).toBe(
       'bad option size: it is for writable copies only (add rw=true)'
+    )
+    // What compose sends of an unquoted 0400.
+    expect(await failure('Create', { Name: name, Opts: { mode: '256' } })).toBe(
+      'bad option mode="256": it must be permission bits in octal, 0000 to 7777, with a leading 0 ' +
+        '(write mode=0256, or mode: "0400" with the quotes if YAML made 256 of 0400)'
     )
     expect(await failure('Get', { Name: name })).toBe(`no such volume "${name}"`)
   })
@@ -382,7 +389,7 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
   })
 
   test('of an optional volume without its box gives an empty copy', async () => {
-    await call('Create', { Name: name, Opts: { optional: '' } })
+    await call('Create', { Name: name, Opts: { optional: 'true' } })
     const copy = await mount(name, id())
     expect(readdirSync(copy)).toEqual([])
     expect(() => writeFileSync(join(copy, 'new'), '')).toThrow('EROFS')
@@ -400,6 +407,21 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
       expect(statSync(join(copy, 'key.pem')).mode & 0o7777).toBe(volume.endsWith('dir') ? 0o444 : 0o600)
       await call('Unmount', { Name: volume, ID: id() })
     }
+  })
+
+  test('opens directories to a group', async () => {
+    await makeBox(name)
+    await admin('PUT', `/vault/${name}/tls?type=directory&mode=700`)
+    await admin('PUT', `/vault/${name}/tls/key.pem`, 'key')
+    await call('Create', { Name: name, Opts: { gid: '2000', mode: '0440', dirmode: '0750' } })
+    const copy = await mount(name, id())
+    for (const [path, mode] of [
+      ['', 0o40750],
+      ['tls', 0o40750],
+      ['tls/key.pem', 0o100440]
+    ] as const)
+      expect(statSync(join(copy, path))).toMatchObject({ uid: 0, gid: 2000, mode })
+    await call('Unmount', { Name: name, ID: id() })
   })
 
   test('gives a writable copy that only its container sees, within its size', async () => {

@@ -21,6 +21,16 @@ function refusal(given: Record<string, string>): { message: string; hint: string
   throw new Error('taken')
 }
 
+/** The hint, empty for a refusal without one; null when it is taken. */
+function refusalHint(given: Record<string, string>): string | null {
+  try {
+    parse(given)
+    return null
+  } catch (error) {
+    return (error as SecretboxError).hint ?? ''
+  }
+}
+
 test('without options a volume shows the newest version of the box of its name, owned by root, read-only', () => {
   expect(parse({})).toEqual({
     box: 'db',
@@ -29,6 +39,7 @@ test('without options a volume shows the newest version of the box of its name, 
     uid: 0,
     gid: 0,
     mode: null,
+    dirmode: null,
     rw: false,
     size: null,
     optional: false,
@@ -44,6 +55,7 @@ test('every option is read', () => {
     uid: '1000',
     gid: '4294967294',
     mode: '0440',
+    dirmode: '02750',
     rw: 'true',
     size: '64m',
     optional: '1',
@@ -57,6 +69,7 @@ test('every option is read', () => {
     uid: 1000,
     gid: 4294967294,
     mode: 0o440,
+    dirmode: 0o2750,
     rw: true,
     size: 64 << 20,
     optional: true,
@@ -66,9 +79,14 @@ test('every option is read', () => {
 
 test.each([
   ['mode', '0', 0],
-  ['mode', '7777', 0o7777],
+  ['mode', '0400', 0o400],
+  ['mode', '0o400', 0o400],
   ['mode', '04755', 0o4755],
-  ['rw', '', true],
+  ['dirmode', '0', 0],
+  ['dirmode', '0o7777', 0o7777],
+  ['uid', '0', 0],
+  ['version', '10', 10],
+  ['path', '/', ''],
   ['rw', '0', false],
   ['optional', 'false', false]
 ] as const)('%s=%j is read as %j', (option, text, value) => {
@@ -88,28 +106,180 @@ test.each(['Box', 'bx', '', 'constructor', 'hasOwnProperty', '__proto__', 'o', '
   'the unknown option %j is refused with the list of known ones',
   option => {
     expect(refusal(Object.fromEntries([[option, 'x']])).message).toBe(
-      `unknown option "${option}": known options are box, version, path, uid, gid, mode, rw, size, optional, ephemeral`
+      `unknown option "${option}": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral`
     )
   }
 )
 
-const badValues: Record<string, [rule: string, values: string[]]> = {
-  version: ['a version number from 1 on', ['0', '-1', '1.5', 'newest', '', '99999999999999999']],
-  uid: ['a user id from 0 to 4294967294', ['-1', 'root', '4294967295', '', '0x0', '1 ']],
-  gid: ['a group id from 0 to 4294967294', ['-1', 'wheel', '4294967295', '']],
-  mode: ['permission bits in octal, 0 to 7777', ['0888', '10000', 'rw-r--r--', '', '-1', '0o644', '000644']],
-  rw: ['"true" or "false"', ['yes', 'TRUE', 'rw', '2']],
-  optional: ['"true" or "false"', ['maybe', ' ']],
-  size: ['bytes, or a number with k, m or g', ['0', '-1', '1t', '1.5m', 'm', '', '10 m', '999999999999999g']]
+test.each([
+  ['Box', 'box'],
+  ['dir_mode', 'dirmode'],
+  ['vresion', 'version'],
+  ['device', null]
+])('the unknown option %j reminds of %j', (option, meant) => {
+  expect(refusal({ [option]: 'x' }).hint).toBe(meant === null ? undefined : `did you mean "${meant}"?`)
+})
+
+const empty = (name: string): string =>
+  `an unset variable gives an empty value; leave ${name} out, or give it one`
+const space = 'there is white space around it'
+const ascii = 'write it with ASCII letters and digits'
+const octal = 'with a leading zero it is octal to some and decimal to others'
+const anyMode = 'as in mode=0400, in YAML mode: "0400" with the quotes'
+
+/** What each option must be, and values that it must not, with what is said of them. */
+const badValues: Record<string, [rule: string, values: Record<string, string | undefined>]> = {
+  path: ['a path in the box', { '': empty('path') }],
+  version: [
+    'a version number from 1 on',
+    {
+      '': empty('version'),
+      0: undefined,
+      '-1': undefined,
+      1.5: undefined,
+      newest: 'leave version out for the newest',
+      Latest: 'leave version out for the newest',
+      '1.0': 'write version=1, in YAML version: "1" with the quotes',
+      '010': `write version=10: ${octal}`,
+      '1\n': space,
+      '99999999999999999': undefined
+    }
+  ],
+  uid: [
+    'a user id from 0 to 4294967294',
+    {
+      '': empty('uid'),
+      root: undefined,
+      '-1': undefined,
+      '+1': undefined,
+      4294967295: undefined,
+      '01000': `write uid=1000: ${octal}`,
+      '00': `write uid=0: ${octal}`,
+      '0999': `write uid=999: ${octal}`,
+      '1e+06': 'write uid=1000000, in YAML uid: "1000000" with the quotes',
+      '0x10': 'write uid=16, in YAML uid: "16" with the quotes',
+      '1_000': 'write uid=1000, in YAML uid: "1000" with the quotes',
+      '1 ': space,
+      ' 1': space,
+      '１０００': ascii,
+      '٣': ascii
+    }
+  ],
+  gid: [
+    'a group id from 0 to 4294967294',
+    { '': empty('gid'), wheel: undefined, 4294967295: undefined, '007': `write gid=7: ${octal}` }
+  ],
+  mode: [
+    'permission bits in octal, 0000 to 7777, with a leading 0',
+    {
+      '': empty('mode'),
+      256: 'write mode=0256, or mode: "0400" with the quotes if YAML made 256 of 0400',
+      400: 'write mode=0400, or mode: "0620" with the quotes if YAML made 400 of 0620',
+      288: 'mode: "0440" with the quotes if YAML made 288 of 0440',
+      7777: 'write mode=07777',
+      4755: 'write mode=04755',
+      9999: anyMode,
+      '0888': anyMode,
+      '256.0': anyMode,
+      10000: anyMode,
+      '010000': anyMode,
+      '000644': anyMode,
+      '0x100': anyMode,
+      '0b100': anyMode,
+      'u=r': anyMode,
+      'rw-r--r--': anyMode,
+      '-1': anyMode,
+      '0400 ': space,
+      '０４００': ascii
+    }
+  ],
+  dirmode: [
+    'permission bits in octal, 0000 to 7777, with a leading 0',
+    {
+      '': empty('dirmode'),
+      488: 'dirmode: "0750" with the quotes if YAML made 488 of 0750',
+      '0o': 'as in dirmode=0400, in YAML dirmode: "0400" with the quotes'
+    }
+  ],
+  rw: [
+    '"true" or "false"',
+    {
+      '': empty('rw'),
+      yes: 'write rw=true, in YAML rw: "true" with the quotes',
+      on: 'write rw=true, in YAML rw: "true" with the quotes',
+      True: 'write rw=true, in YAML rw: "true" with the quotes',
+      TRUE: 'write rw=true, in YAML rw: "true" with the quotes',
+      off: 'write rw=false, in YAML rw: "false" with the quotes',
+      No: 'write rw=false, in YAML rw: "false" with the quotes',
+      'true ': space,
+      constructor: undefined,
+      2: undefined
+    }
+  ],
+  optional: ['"true" or "false"', { '': empty('optional'), maybe: undefined, ' ': space }],
+  ephemeral: [
+    '"true" or "false"',
+    { '': empty('ephemeral'), y: expect.stringContaining('ephemeral=true') as string }
+  ],
+  size: [
+    'bytes, or a number with k, m or g',
+    {
+      '': empty('size'),
+      0: undefined,
+      '-1': undefined,
+      m: undefined,
+      '1t': undefined,
+      '1.5m': undefined,
+      '999999999999999g': undefined,
+      '0MB': undefined,
+      '0x0': undefined,
+      '1e6': 'write size=1000000, in YAML size: "1000000" with the quotes',
+      '1e+06': 'write size=1000000, in YAML size: "1000000" with the quotes',
+      '1000000.0': 'write size=1000000, in YAML size: "1000000" with the quotes',
+      '1_000_000': 'write size=1000000, in YAML size: "1000000" with the quotes',
+      '0x10': 'write size=16, in YAML size: "16" with the quotes',
+      '010': `write size=10: ${octal}`,
+      '64MB': 'write size=64m, which is 64 MiB',
+      '64MiB': 'write size=64m, which is 64 MiB',
+      '10 k': 'write size=10k, which is 10 KiB',
+      '10m ': space
+    }
+  ]
 }
 
 test.each(
-  Object.entries(badValues).flatMap(([option, [rule, values]]) => values.map(value => [option, value, rule]))
-)('%s=%j is refused: it must be %s', (option = '', value = '', rule = '') => {
-  const rest: Record<string, string> = option === 'size' ? { rw: '1' } : {}
-  expect(refusal({ ...rest, [option]: value }).message).toBe(
-    `bad option ${option}=${JSON.stringify(value)}: it must be ${rule}`
+  Object.entries(badValues).flatMap(([option, [rule, values]]) =>
+    Object.entries(values).map(([value, hint]) => [option, value, rule, hint] as const)
   )
+)('%s=%j is refused: it must be %s (%s)', (option, value, rule, hint) => {
+  const rest: Record<string, string> = option === 'size' ? { rw: 'true' } : {}
+  expect(refusal({ ...rest, [option]: value })).toEqual({
+    message: `bad option ${option}=${JSON.stringify(value)}: it must be ${rule}`,
+    hint
+  })
+})
+
+test('what is advised instead of a value can be given', () => {
+  const texts = Object.values(badValues).flatMap(([, values]) => Object.keys(values))
+  let advised = 0
+  for (const option of optionNames.filter(name => name !== 'box' && name !== 'path')) {
+    const rest: Record<string, string> = option === 'size' ? { rw: 'true' } : { box: 'ephemeral-1' }
+    for (const text of texts) {
+      const hint = refusalHint({ ...rest, [option]: text })
+      for (const [, better = ''] of hint?.matchAll(new RegExp(`${option}(?:=|: ")(\\w+)`, 'g')) ?? []) {
+        advised++
+        expect(refusalHint({ ...rest, [option]: better }), `${option}=${text}: ${better}`).toBe(null)
+      }
+    }
+  }
+  expect(advised).toBeGreaterThan(100)
+})
+
+test('every option is refused when it is empty', () => {
+  for (const option of optionNames)
+    expect(refusal({ rw: 'true', [option]: '' }).message).toContain(
+      option === 'box' ? 'bad box name "": it is empty' : `bad option ${option}="": it must be`
+    )
 })
 
 test('a bad name of a box and a bad path are refused as such', () => {
@@ -151,7 +321,8 @@ test('options are the same when they mean the same', () => {
     { path: 'a' },
     { uid: '1' },
     { mode: '0' },
-    { rw: '' }
+    { dirmode: '0' },
+    { rw: '1' }
   ]) {
     expect(sameOptions(parse({}), parse(other))).toBe(false)
   }

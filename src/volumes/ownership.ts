@@ -1,0 +1,39 @@
+import type { VolumeOptions } from './options.ts'
+
+/** The options that say who owns what in a copy, and who may do what with it. */
+export type OwnershipOptions = Pick<VolumeOptions, 'uid' | 'gid' | 'mode' | 'dirmode'>
+
+/** A file or directory, with the bits of its own. */
+interface WithMode {
+  readonly type: 'file' | 'directory'
+  readonly mode: number
+}
+
+/** What chown(2) and chmod(2) are told about an entry of a copy. */
+export interface Ownership<Mode extends number | null = number | null> {
+  readonly uid: number
+  readonly gid: number
+  /** Permission bits, set-id and sticky ones with them. Null for a symlink, which has none (symlink(7)). */
+  readonly mode: Mode
+}
+
+/** The root of a copy. It is no entry of a box, also with the option `path`: like a mount point it is open to all. */
+export const rootOfCopy: WithMode = { type: 'directory', mode: 0o755 }
+
+export function ownershipOf(entry: WithMode, options: OwnershipOptions): Ownership<number>
+export function ownershipOf(
+  entry: WithMode | { readonly type: 'symlink' },
+  options: OwnershipOptions
+): Ownership
+/**
+ * Owner and permission bits of an entry of a copy. All entries have one owner; a file has `mode`, a directory
+ * `dirmode`, `rootOfCopy` too; without these each has its own. The owner must be set before the bits, since
+ * chown(2) clears set-id bits.
+ */
+export function ownershipOf(
+  entry: WithMode | { readonly type: 'symlink' },
+  { uid, gid, mode, dirmode }: OwnershipOptions
+): Ownership {
+  if (entry.type === 'symlink') return { uid, gid, mode: null }
+  return { uid, gid, mode: (entry.type === 'directory' ? dirmode : mode) ?? entry.mode }
+}

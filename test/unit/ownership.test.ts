@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { ownershipOf, rootOfCopy, type OwnershipOptions } from '../../src/volumes/ownership.ts'
+
+const none: OwnershipOptions = { uid: 0, gid: 0, mode: null, dirmode: null }
+const file = { type: 'file', mode: 0o4755 } as const
+const directory = { type: 'directory', mode: 0o1700 } as const
+const symlink = { type: 'symlink' } as const
+
+test('without options every entry is of root and has the mode of its own', () => {
+  expect(ownershipOf(file, none)).toEqual({ uid: 0, gid: 0, mode: 0o4755 })
+  expect(ownershipOf(directory, none)).toEqual({ uid: 0, gid: 0, mode: 0o1700 })
+  expect(ownershipOf(symlink, none)).toEqual({ uid: 0, gid: 0, mode: null })
+  expect(ownershipOf(rootOfCopy, none)).toEqual({ uid: 0, gid: 0, mode: 0o755 })
+})
+
+test('the owner is that of every entry', () => {
+  for (const entry of [file, directory, symlink, rootOfCopy])
+    expect(ownershipOf(entry, { ...none, uid: 999, gid: 4294967294 })).toMatchObject({
+      uid: 999,
+      gid: 4294967294
+    })
+})
+
+test('"mode" is for files and "dirmode" for directories, for the root of the copy too; 0 is a mode', () => {
+  const modes = (options: Partial<OwnershipOptions>): (number | null)[] =>
+    [file, directory, symlink, rootOfCopy].map(entry => ownershipOf(entry, { ...none, ...options }).mode)
+  expect(modes({ mode: 0o440 })).toEqual([0o440, 0o1700, null, 0o755])
+  expect(modes({ dirmode: 0o2750 })).toEqual([0o4755, 0o2750, null, 0o2750])
+  expect(modes({ mode: 0, dirmode: 0 })).toEqual([0, 0, null, 0])
+})
