@@ -13,7 +13,7 @@ const fields: Fields = {
   Caller: { heading: 'CALLER' },
   Action: { heading: 'ACTION' },
   Decision: { heading: 'DECISION' },
-  Subject: { heading: 'SUBJECT', show: (subject: object) => subjectText(subject) }
+  Subject: { heading: 'SUBJECT', fields: 'any', show: (subject: object) => subjectText(subject) }
 }
 
 const defaultLimit = 100

@@ -1,10 +1,16 @@
+import { quote } from '../errors.ts'
 import type { Cli } from './cli.ts'
+import { UsageError } from './failure.ts'
 import { printable } from './printable.ts'
 import { tableLines } from './table.ts'
-import { parseTemplate, valueText, type Piece, type Row } from './template.ts'
+import { knownIn, type Shape } from './template-expression.ts'
+import { parseTemplate, valueText, type Row, type Show, type Template } from './template.ts'
 
-/** A field of a kind of row: its column's heading, and how a table shows its value where that is not as it is. */
-export interface Field {
+/**
+ * A field of a kind of row: its column's heading, how a table shows its value where that is not as it is, and what
+ * templates find in a value that is an object or a list of them.
+ */
+export interface Field extends Shape {
   readonly heading: string
   readonly show?: (value: never, row: Row) => string
 }
@@ -29,65 +35,48 @@ export type Printer = (rows: readonly Row[]) => void
 
 /**
  * Makes the printer for a `--format`: `table`, `table TEMPLATE`, `json` (a line per row) or `TEMPLATE`. A plain
- * `table` has `columns`. Throws `UsageError` for a template that is not understood.
+ * `table` has `columns`. Throws `UsageError` for a template that is not understood, or that shows nothing of a row.
  */
 export function printerFor(cli: Cli, format: string, fields: Fields, columns: readonly string[]): Printer {
   if (format === 'json') return rows => rows.forEach(row => cli.stdout.write(`${JSON.stringify(row)}\n`))
-  if (format === 'table') return tablePrinter(cli, fields, columns.map(columnCell))
-  const names = Object.keys(fields)
+  if (format === 'table') {
+    const headings = columns.map(column => fields[column]?.heading ?? '')
+    const show = inTable(fields)
+    return tablePrinter(cli, headings, row => columns.map(column => show(row[column], column, row)))
+  }
   if (format.startsWith('table ')) {
-    const cells = splitAtTabs(parseTemplate(format.slice('table '.length), names))
-    return tablePrinter(cli, fields, cells)
+    const template = readTemplate(format.slice('table '.length), format, fields)
+    const headings = template.headings(field => fields[field]?.heading ?? '').split('\t')
+    return tablePrinter(cli, headings, row => template.render(row, inTable(fields)).split('\t'))
   }
-  const pieces = parseTemplate(format, names)
-  const exact = cli.stdout.isTTY !== true
+  const template = readTemplate(format, format, fields)
+  // A terminal must not be steered by a name; a program wants it as it is.
+  const show: Show =
+    cli.stdout.isTTY === true ? value => printable(valueText(value)) : value => valueText(value)
   return rows => {
-    for (const row of rows) {
-      const line = pieces.map(piece =>
-        'text' in piece ? piece.text : shown(valueText(piece.value(row)), exact)
-      )
-      cli.stdout.write(`${line.join('')}\n`)
-    }
+    for (const row of rows) cli.stdout.write(`${template.render(row, show)}\n`)
   }
 }
 
-function shown(text: string, exact: boolean): string {
-  return exact ? text : printable(text)
+function readTemplate(template: string, format: string, fields: Fields): Template {
+  const parsed = parseTemplate(template, fields)
+  if (parsed.showsFields) return parsed
+  throw new UsageError(
+    format === '' ? 'bad format "": it is empty' : `bad format ${quote(format)}: it shows no field`,
+    `a format is "json", "table" or a template such as {{.${Object.keys(fields)[0] ?? ''}}}, and no filter; ${knownIn({ fields })}`
+  )
 }
 
-function tablePrinter(cli: Cli, fields: Fields, cells: readonly (readonly Piece[])[]): Printer {
-  const heading = (piece: Piece) =>
-    'text' in piece ? piece.text : (fields[piece.field ?? '']?.heading ?? '')
-  const cell = (piece: Piece, row: Row) => {
-    if ('text' in piece) return piece.text
-    const show = piece.field === null ? undefined : fields[piece.field]?.show
-    const value = piece.value(row)
+/** Values as tables show them: a field in its own way, and nothing that could break the table. */
+function inTable(fields: Fields): Show {
+  return (value, field, row) => {
+    const show = field === null ? undefined : fields[field]?.show
     return printable(show === undefined ? valueText(value) : show(value as never, row))
   }
+}
+
+function tablePrinter(cli: Cli, headings: readonly string[], cellsOf: (row: Row) => string[]): Printer {
   return rows => {
-    const lines = [
-      cells.map(pieces => pieces.map(heading).join('')),
-      ...rows.map(row => cells.map(pieces => pieces.map(piece => cell(piece, row)).join('')))
-    ]
-    for (const line of tableLines(lines)) cli.stdout.write(`${line}\n`)
+    for (const line of tableLines([headings, ...rows.map(cellsOf)])) cli.stdout.write(`${line}\n`)
   }
-}
-
-function columnCell(field: string): Piece[] {
-  return [{ field, value: row => row[field] }]
-}
-
-function splitAtTabs(pieces: readonly Piece[]): Piece[][] {
-  const cells: Piece[][] = [[]]
-  for (const piece of pieces) {
-    if (!('text' in piece)) {
-      cells.at(-1)?.push(piece)
-      continue
-    }
-    piece.text.split('\t').forEach((text, i) => {
-      if (i > 0) cells.push([])
-      if (text !== '') cells.at(-1)?.push({ text })
-    })
-  }
-  return cells
 }

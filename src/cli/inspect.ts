@@ -3,7 +3,7 @@ import { parseBoxName } from '../vault/names.ts'
 import type { BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { entryFields } from './entry-fields.ts'
+import { entryFields, entryShape } from './entry-fields.ts'
 import { detailFormat, printerFor, type Fields } from './format.ts'
 import { parseVersion } from './version-number.ts'
 
@@ -35,7 +35,7 @@ const fields: Fields = {
   Created: { heading: 'CREATED' },
   Changed: { heading: 'CHANGED' },
   Size: { heading: 'SIZE' },
-  Files: { heading: 'FILES' }
+  Files: { heading: 'FILES', each: entryShape }
 }
 
 function detailsOf(box: BoxListing): Record<string, unknown> {

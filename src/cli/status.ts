@@ -15,7 +15,9 @@ export function status(cli: Cli): Command {
     .action(async ({ format }: { format?: string }) => {
       const now = await cli.api.status()
       if (format !== undefined) {
-        const fields: Fields = Object.fromEntries(Object.keys(now).map(key => [key, { heading: key }]))
+        const fields: Fields = Object.fromEntries(
+          Object.keys(now).map(key => [key, { heading: key, fields: 'any' }])
+        )
         printerFor(cli, format, fields, Object.keys(now))([now])
         return
       }

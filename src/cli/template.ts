@@ -1,74 +1,166 @@
 import { UsageError } from './failure.ts'
+import {
+  anyShape,
+  knownIn,
+  parsePipeline,
+  type Expression,
+  type Scope,
+  type Shape
+} from './template-expression.ts'
+import { isTrue } from './template-functions.ts'
+
+export { valueText } from './template-functions.ts'
 
 /** What one output line is made of, by field name. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** One piece of a template: text as it stands, or a value to be worked out from a row. */
-export type Piece =
-  { readonly text: string } | { readonly field: string | null; readonly value: (row: Row) => unknown }
+/** Writes a value of a row; `field` is the row's field that it is, or null for anything else. */
+export type Show = (value: unknown, field: string | null, row: Row) => string
 
-const functions: Readonly<Record<string, (value: unknown) => unknown>> = {
-  json: value => JSON.stringify(value),
-  upper: value => valueText(value).toUpperCase(),
-  lower: value => valueText(value).toLowerCase()
+/** A template that was read. */
+export interface Template {
+  /** Whether any field of a row is in it; every line is the same otherwise. */
+  readonly showsFields: boolean
+  render(row: Row, show: Show): string
+  /** The line above a table of it: text as it stands, and for a field alone what `heading` says. */
+  headings(heading: (field: string) => string): string
 }
 
-/** A value as a template prints it: text and numbers bare, everything else as JSON. */
-export function valueText(value: unknown): string {
-  if (value === undefined || value === null) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
+type Node =
+  | { readonly text: string }
+  | { readonly shown: Expression }
+  | {
+      readonly kind: 'if' | 'with' | 'range'
+      readonly of: Expression
+      /** The variables of `$i, $each :=`. */
+      readonly names: readonly string[]
+      readonly body: readonly Node[]
+      readonly otherwise: readonly Node[]
+    }
+
+/** A stretch of text, or what stands between two pairs of braces. */
+type Piece = { readonly text: string } | { readonly action: string }
 
 /**
- * Reads a template in the Go syntax that docker's `--format` has: `{{.Field}}`, `{{json .Field}}`,
- * `{{.Field | upper}}`, `{{json .}}`; `\t` and `\n` stand for tab and new line. Throws `UsageError`, which names
- * the known fields, for anything else.
+ * Reads a template in the Go syntax that docker's `--format` has (Go, text/template): fields, pipes, the functions of
+ * template-functions.ts, `if`, `else`, `with`, `range`, variables of these, comments, `{{-` and `-}}`; `\t` and `\n`
+ * stand for tab and new line. `fields` is what rows have. Throws `UsageError`, which names what is known, for
+ * anything else.
  */
-export function parseTemplate(template: string, fields: readonly string[]): Piece[] {
-  const pieces: Piece[] = []
+export function parseTemplate(template: string, fields: Readonly<Record<string, Shape>>): Template {
+  const pieces = piecesOf(template)
+  const root: Shape = { fields }
+  const nodes = readNodes(pieces, { dot: root, variables: new Map([['$', root]]) }, null).nodes
+  return {
+    showsFields: nodes.some(node => !('text' in node)),
+    render: (row, show) => renderAll(nodes, { dot: row, variables: new Map([['$', row]]) }, show, row),
+    headings: heading =>
+      nodes
+        .map(node => {
+          if ('text' in node) return node.text
+          return 'shown' in node && node.shown.field !== null ? heading(node.shown.field) : ''
+        })
+        .join('')
+  }
+}
+
+function piecesOf(template: string): Piece[] {
   const text = template.replaceAll('\\t', '\t').replaceAll('\\n', '\n')
-  const action = /\{\{(.*?)\}\}/gs
+  const action = /\{\{(-\s)?((?:"(?:\\.|[^"\\])*"|`[^`]*`|[^"`])*?)(\s-)?\}\}/gs
+  const pieces: Piece[] = []
   let end = 0
+  let trim = false
+  const addText = (piece: string, trimEnd: boolean): void => {
+    if (piece.includes('{{'))
+      throw new UsageError(`bad format ${JSON.stringify(template)}: a "{{" has no "}}"`)
+    const started = trim ? piece.trimStart() : piece
+    const trimmed = trimEnd ? started.trimEnd() : started
+    if (trimmed !== '') pieces.push({ text: trimmed })
+  }
   for (const match of text.matchAll(action)) {
-    addText(pieces, text.slice(end, match.index), template)
-    pieces.push(parseAction((match[1] ?? '').trim(), fields))
+    addText(text.slice(end, match.index), match[1] !== undefined)
+    const said = (match[2] ?? '').trim()
+    if (!/^\/\*.*\*\/$/s.test(said)) pieces.push({ action: said })
+    trim = match[3] !== undefined
     end = match.index + match[0].length
   }
-  addText(pieces, text.slice(end), template)
+  addText(text.slice(end), false)
   return pieces
 }
 
-function addText(pieces: Piece[], text: string, template: string): void {
-  if (text.includes('{{')) throw new UsageError(`bad format ${JSON.stringify(template)}: a "{{" has no "}}"`)
-  if (text !== '') pieces.push({ text })
+const blocks = ['if', 'range', 'with'] as const
+const notTaken = ['block', 'break', 'continue', 'define', 'template']
+
+/** Takes pieces up to the `end` or `else` of `block`, or all of them when that is null; `rest` is what follows `else`. */
+function readNodes(
+  pieces: Piece[],
+  scope: Scope<Shape>,
+  block: string | null
+): { nodes: Node[]; rest: string | null } {
+  const nodes: Node[] = []
+  for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+    if ('text' in piece) {
+      nodes.push(piece)
+      continue
+    }
+    const [, word = '', rest = ''] = /^([a-z]+)?\s*(.*)$/s.exec(piece.action) ?? []
+    const kind = blocks.find(each => each === word)
+    if (kind !== undefined) nodes.push(readBlock(kind, rest, pieces, scope))
+    else if (word === 'end' || word === 'else') {
+      if (block === null) throw new UsageError(`bad format: "{{${word}}}" ends nothing`)
+      return { nodes, rest: word === 'else' ? rest : null }
+    } else if (notTaken.includes(word))
+      throw new UsageError(
+        `bad format: ${JSON.stringify(`{{${word}}}`)} is not supported`,
+        knownIn(scope.dot)
+      )
+    else nodes.push({ shown: parsePipeline(piece.action, scope) })
+  }
+  if (block !== null) throw new UsageError(`bad format: "{{${block}}}" has no "{{end}}"`)
+  return { nodes, rest: null }
 }
 
-function parseAction(action: string, fields: readonly string[]): Piece {
-  const [first = '', ...rest] = action.split('|').map(part => part.trim())
-  const call = /^([a-z]+)\s+(\..*)$/.exec(first)
-  const operand = call?.[2] ?? first
-  const applied = [...(call?.[1] === undefined ? [] : [call[1]]), ...rest]
-
-  const known = `known fields: ${fields.map(field => `.${field}`).join(' ')}; functions: ${Object.keys(functions).join(' ')}`
-  if (!/^\.([A-Za-z]+(\.[A-Za-z]+)*)?$/.test(operand)) {
-    throw new UsageError(`bad format: ${JSON.stringify(`{{${action}}}`)} is not understood`, known)
+function readBlock(kind: (typeof blocks)[number], said: string, pieces: Piece[], scope: Scope<Shape>): Node {
+  const [, declared = '', pipeline = ''] = /^(\$\w+(?:\s*,\s*\$\w+)?\s*:=)?(.*)$/s.exec(said) ?? []
+  const names = declared.match(/\$\w+/g) ?? []
+  const of = parsePipeline(pipeline, scope)
+  const inner: Shape = kind === 'range' ? { fields: of.shape.each ?? 'any', each: 'any' } : of.shape
+  const shapes = names.map((name, i) => [name, i < names.length - 1 ? anyShape : inner] as const)
+  const within = {
+    dot: kind === 'if' ? scope.dot : inner,
+    variables: new Map([...scope.variables, ...shapes])
   }
-  const path = operand === '.' ? [] : operand.slice(1).split('.')
-  if (path[0] !== undefined && !fields.includes(path[0])) {
-    throw new UsageError(`bad format: there is no field ${JSON.stringify(operand)}`, known)
-  }
-  const steps = applied.map(name => {
-    const step = functions[name]
-    if (step === undefined)
-      throw new UsageError(`bad format: there is no function ${JSON.stringify(name)}`, known)
-    return step
-  })
-  return {
-    field: path.length === 1 && steps.length === 0 ? (path[0] ?? null) : null,
-    value: row => steps.reduce((value, step) => step(value), path.reduce<unknown>(valueAt, row))
-  }
+  const { nodes: body, rest } = readNodes(pieces, within, kind)
+  return { kind, of, names, body, otherwise: rest === null ? [] : readElse(kind, rest, pieces, scope) }
 }
 
-function valueAt(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Row)[key] : undefined
+function readElse(block: string, rest: string, pieces: Piece[], scope: Scope<Shape>): readonly Node[] {
+  const [, next, said = ''] = /^(if|with)\s+(.*)$/s.exec(rest) ?? []
+  if (next === 'if' || next === 'with') return [readBlock(next, said, pieces, scope)]
+  if (rest !== '') throw new UsageError(`bad format: ${JSON.stringify(`{{else ${rest}}}`)} is not understood`)
+  const { nodes, rest: again } = readNodes(pieces, scope, block)
+  if (again !== null) throw new UsageError(`bad format: "{{${block}}}" has two "{{else}}"`)
+  return nodes
+}
+
+function renderAll(nodes: readonly Node[], scope: Scope<unknown>, show: Show, row: Row): string {
+  return nodes.map(node => render(node, scope, show, row)).join('')
+}
+
+function render(node: Node, scope: Scope<unknown>, show: Show, row: Row): string {
+  if ('text' in node) return node.text
+  if ('shown' in node) return show(node.shown.value(scope), scope.dot === row ? node.shown.field : null, row)
+  const value = node.of.value(scope)
+  const within = (dot: unknown, key: unknown): string => {
+    const given = node.names.length > 1 ? [key, dot] : [dot]
+    const variables = new Map(scope.variables)
+    node.names.forEach((name, i) => variables.set(name, given[i]))
+    return renderAll(node.body, { dot: node.kind === 'if' ? scope.dot : dot, variables }, show, row)
+  }
+  if (!isTrue(value)) return renderAll(node.otherwise, scope, show, row)
+  if (node.kind !== 'range') return within(value, null)
+  if (typeof value !== 'object')
+    throw new UsageError(`bad format: range takes a list, not ${JSON.stringify(value)}`)
+  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value as object).sort()
+  return entries.map(([key, each]) => within(each, key)).join('')
 }

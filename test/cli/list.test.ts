@@ -71,9 +71,45 @@ test('row 35: a format that is not understood is a mistake', async () => {
   expect(await run(['list', '--format', '{{.Nmae}}'])).toMatchObject({
     code: 2,
     stdout: '',
-    stderr:
-      'error: bad format: there is no field ".Nmae"\n' +
-      'hint: known fields: .Box .Version .Path .Type .Mode .Size .Target; functions: json upper lower\n'
+    stderr: 'error: bad format: there is no field ".Nmae"\n' + `hint: ${knownFields}\n`
+  })
+})
+
+const knownFields =
+  'known fields: .Box .Version .Path .Type .Mode .Size .Target; ' +
+  'functions: json join split lower upper title pad truncate len index eq ne lt le gt ge and or not'
+
+test.each([
+  ['', 'bad format "": it is empty'],
+  ['name=web', 'bad format "name=web": it shows no field'],
+  ['JSON', 'bad format "JSON": it shows no field'],
+  ['table ', 'bad format "table ": it shows no field'],
+  ['{.Path}', 'bad format "{.Path}": it shows no field']
+])('a format that shows nothing, such as a filter (%j), is a mistake', async (format, message) => {
+  const hint = `a format is "json", "table" or a template such as {{.Box}}, and no filter; ${knownFields}`
+  for (const args of [
+    ['list', '-f', format],
+    ['list', '--format', format, 'db']
+  ]) {
+    expect(await run(args)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${message}\nhint: ${hint}\n`
+    })
+  }
+})
+
+test('templates look into lists, as in docker', async () => {
+  const template = '{{.Name}}:{{range .Files}} {{.Path}}{{if .Size}}={{.Size}}{{end}}{{end}}'
+  expect(await run(['inspect', '-f', template, 'db'])).toMatchObject(
+    done('db: certs certs/key.pem=5 link password=1\n')
+  )
+  expect(await run(['inspect', '-f', '{{len .Files}} {{(index .Files 1).Mode}}', 'db'])).toMatchObject(
+    done('4 0600\n')
+  )
+  expect(await run(['inspect', '-f', '{{range .Files}}{{.Contents}}{{end}}', 'db'])).toMatchObject({
+    code: 2,
+    stdout: ''
   })
 })
 

@@ -366,7 +366,7 @@ export const cliRows: readonly Row[] = [
       {"Box":"db","Version":2,"Path":"password","Type":"file","Mode":"0600","Size":5}
       $ docker-vault list -f '{{.Colour}}' db
       ! error: bad format: there is no field ".Colour"
-      ! hint: known fields: .Box .Version .Path .Type .Mode .Size .Target; functions: json upper lower
+      ! hint: known fields: .Box .Version .Path .Type .Mode .Size .Target; functions: json join split lower upper title pad truncate len index eq ne lt le gt ge and or not
       [2]
     `
   },
