@@ -13,7 +13,8 @@ export function connectApi(findSocket: () => Promise<string>): Api {
 
   async function send(request: Request): Promise<IncomingMessage> {
     found ??= findSocket()
-    return exchange({ name: 'the secretbox daemon', socketPath: await found, hint: startHint }, request)
+    const server = { name: 'the secretbox daemon', socketPath: await found, hint: startHint }
+    return exchange(server, { ...request, path: apiVersion + request.path })
   }
   async function ask(request: Request): Promise<IncomingMessage> {
     const answer = await send(request)
@@ -104,6 +105,8 @@ export function connectApi(findSocket: () => Promise<string>): Api {
   }
 }
 
+/** Of the daemon's API, docs/openapi.yaml. */
+const apiVersion = '/v1'
 const startHint = 'is the plugin enabled? see: docker plugin ls; docker plugin enable secretbox'
 // How contents travel: a file as it is, a directory as tar.
 const typeOf = { file: 'application/octet-stream', directory: 'application/x-tar' } as const

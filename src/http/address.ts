@@ -20,6 +20,17 @@ export function parseAddress(urlPath: string): Address {
   return { box: parseBoxName(box), path: parseFilePath(written), isBox: written === '' }
 }
 
+/** Throws `invalid` for a query parameter that is not among those that the request may have: it was not meant to be passed over. */
+export function takeQuery(request: Request, ...known: readonly string[]): void {
+  const unknown = Object.keys(request.query).find(name => !known.includes(name))
+  if (unknown === undefined) return
+  const [path] = request.originalUrl.split('?')
+  throw new SecretboxError(
+    'invalid',
+    `unknown parameter ${quote(unknown)}: ${request.method} ${quote(path ?? '')} takes ${known.join(', ') || 'none'}`
+  )
+}
+
 /** The version that `?version=` names, or null for the newest. Throws `invalid`. */
 export function versionAsked(request: Request): number | null {
   return numberIn('version', request.query['version'], null)

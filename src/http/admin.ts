@@ -7,8 +7,8 @@ import type { AuditEntry } from '../vault/audit.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Finding } from '../volumes/reconcile.ts'
-import { flagIn, numberIn, parseAddress } from './address.ts'
-import { answerErrors } from './answers.ts'
+import { flagIn, numberIn, parseAddress, takeQuery } from './address.ts'
+import { answerErrors, MethodError } from './answers.ts'
 import { boxRoutes } from './boxes.ts'
 import { descriptorOf } from './connection.ts'
 
@@ -36,32 +36,50 @@ export function adminApi(parts: AdminParts): Express {
   app.disable('etag')
   app.set('query parser', 'simple')
 
+  // As with the Engine's own API, a path without a version means the newest, and so far there is one.
+  app.use((request, _response, next) => {
+    if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
+    next()
+  })
   app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
   app.use('/vault', boxRoutes(parts.vault, callerOf))
 
-  app.get('/versions/*path', async (request, response) => {
+  /** An endpoint whose answer is JSON, with the parameters that it takes; other methods are refused. */
+  const serve = (
+    method: 'get' | 'post',
+    path: string,
+    parameters: readonly string[],
+    answer: (request: Request) => Promise<Record<string, unknown>>
+  ): void => {
+    const route = app.route(path)
+    route[method](async (request, response) => {
+      takeQuery(request, ...parameters)
+      response.json(await answer(request))
+    })
+    route.all(request => {
+      throw new MethodError(request, method === 'get' ? ['GET', 'HEAD'] : ['POST'])
+    })
+  }
+
+  serve('get', '/versions/*path', [], async request => {
     const address = parseAddress(request.path.slice('/versions'.length))
     if (address.box === null || !address.isBox)
       throw new SecretboxError('invalid', 'name a box: /versions/<box>/')
     const { name, versions } = await parts.vault.inspect(callerOf(request), address.box)
-    response.json({ name, versions })
+    return { name, versions }
   })
-  app.get('/volumes/', async (request, response) => {
-    response.json({ volumes: await parts.volumes(callerOf(request)) })
-  })
-  app.get('/status', async (request, response) => {
-    response.json(await parts.status(callerOf(request)))
-  })
-  app.get('/audit', async (request, response) => {
+  serve('get', '/volumes/', [], async request => ({ volumes: await parts.volumes(callerOf(request)) }))
+  serve('get', '/status', [], request => parts.status(callerOf(request)))
+  serve('get', '/audit', ['limit'], async request => {
     const limit = Math.min(auditMost, numberIn('limit', request.query['limit'], auditDefault))
-    response.json({ entries: await parts.audit(callerOf(request), limit) })
+    return { entries: await parts.audit(callerOf(request), limit) }
   })
-  app.post('/reconcile', async (request, response) => {
+  serve('post', '/reconcile', ['apply'], async request => {
     const apply = flagIn('apply', request.query['apply'])
-    response.json({ actions: await parts.reconcile(callerOf(request), apply) })
+    return { actions: await parts.reconcile(callerOf(request), apply) }
   })
   app.use((request: Request) => {
-    throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.path}`, {
+    throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
       hint: 'docs/openapi.yaml lists them'
     })
   })

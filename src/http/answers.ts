@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler } from 'express'
+import type { ErrorRequestHandler, Request } from 'express'
 import type { Logger } from 'pino'
 import { quote, SecretboxError, type ErrorCode } from '../errors.ts'
 
@@ -17,6 +17,22 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   full: 507,
   damaged: 500,
   internal: 500
+}
+
+/** Nothing can be done with this method at this URL: 405, with the methods that it takes in `Allow` (RFC 9110). */
+export class MethodError extends SecretboxError {
+  readonly allowed: readonly string[]
+
+  constructor({ method, originalUrl }: Pick<Request, 'method' | 'originalUrl'>, allowed: readonly string[]) {
+    super('invalid', `cannot ${method} ${quote(originalUrl)}: it takes ${allowed.join(', ')}`)
+    this.allowed = allowed
+  }
+}
+
+/** The status of an error, and the headers that belong to it. */
+export function headOf(error: SecretboxError): { status: number; headers: Record<string, string> } {
+  if (error instanceof MethodError) return { status: 405, headers: { Allow: error.allowed.join(', ') } }
+  return { status: statusOf[error.code], headers: {} }
 }
 
 /**
@@ -46,8 +62,13 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
       next()
       return
     }
-    const { code, message, hint } = publicError(thrown, log)
-    response.status(statusOf[code]).json({ code, message, ...(hint === undefined ? {} : { hint }) })
+    const error = publicError(thrown, log)
+    const { status, headers } = headOf(error)
+    const { code, message, hint } = error
+    response
+      .status(status)
+      .set(headers)
+      .json({ code, message, ...(hint === undefined ? {} : { hint }) })
   }
 }
 

@@ -5,11 +5,13 @@ import type { Caller } from '../vault/authority.ts'
 import type { IncomingEdit } from '../vault/change.ts'
 import { parseFilePath, parseLinkTarget, type BoxName, type FilePath } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
+import { MethodError } from './answers.ts'
 import {
   flagIn,
   modeIn,
   onlyIfAbsent,
   parseAddress,
+  takeQuery,
   textOf,
   versionAsked,
   versionExpected
@@ -37,7 +39,9 @@ export function boxRoutes(vault: Vault, callerOf: (request: Request) => Caller):
       const address = parseAddress(request.path)
       const ask = { vault, caller, request, response }
       if (address.box === null) {
-        allow(request, ['GET', 'HEAD'])
+        if (request.method !== 'GET' && request.method !== 'HEAD')
+          throw new MethodError(request, ['GET', 'HEAD'])
+        takeQuery(request)
         response.json({ boxes: (await vault.list(caller)).map(summaryJson) })
       } else if (address.isBox) await onBox(ask, address.box)
       else await onPath(ask, address.box, address.path)
@@ -59,10 +63,12 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
   switch (request.method) {
     case 'GET':
     case 'HEAD':
+      takeQuery(request, 'version')
       if (wantsTar(request)) await reveal(ask, box, parseFilePath(''), sendTar)
       else sendListing(response, await vault.look(caller, box, versionAsked(request)))
       return
     case 'PUT':
+      takeQuery(request)
       if (isTar(request)) {
         const change = { edits: editsFromTar(request), partial: true, ...conditionsOf(request) }
         changed(response, await vault.change(caller, box, change))
@@ -72,14 +78,16 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
       }
       return
     case 'PATCH':
+      takeQuery(request)
       await patchBox(ask, box)
       return
     case 'DELETE':
+      takeQuery(request)
       await vault.destroy(caller, box, versionExpected(request))
       response.json({ name: box })
       return
     default:
-      allow(request, ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'])
+      throw new MethodError(request, ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'])
   }
 }
 
@@ -116,13 +124,16 @@ async function onPath(ask: Ask, box: BoxName, path: FilePath): Promise<void> {
   switch (request.method) {
     case 'GET':
     case 'HEAD':
+      takeQuery(request, 'version')
       return reveal(ask, box, path, wantsTar(request) ? sendTar : sendFile)
     case 'PUT':
+      takeQuery(request, 'type', 'mode')
       return apply(await editOfPut(request, path))
     case 'DELETE':
+      takeQuery(request, 'recursive')
       return apply({ op: 'remove', path, recursive: flagIn('recursive', request.query['recursive']) })
     default:
-      allow(request, ['GET', 'HEAD', 'PUT', 'DELETE'])
+      throw new MethodError(request, ['GET', 'HEAD', 'PUT', 'DELETE'])
   }
 }
 
@@ -169,14 +180,6 @@ function isTar(request: Request): boolean {
 
 function wantsTar(request: Request): boolean {
   return request.get('Accept')?.includes(tarType) ?? false
-}
-
-function allow(request: Request, methods: string[]): void {
-  if (methods.includes(request.method)) return
-  throw new SecretboxError(
-    'invalid',
-    `cannot ${request.method} ${quote(request.originalUrl)}: it takes ${methods.join(', ')}`
-  )
 }
 
 async function refuseBody(request: Request): Promise<void> {

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
@@ -85,6 +85,13 @@ function createConnections(
     })
   })
 
+  http.on('clientError', (error: Error & { rawPacket?: Buffer }, socket) => {
+    // In the middle of an answer, breaking off is the only way left.
+    const underWay = socket instanceof Socket ? sockets.get(socket) : undefined
+    if (!socket.writable || underWay !== 0) socket.destroy()
+    else socket.end(refusalOf(errnoOf(error), error.rawPacket), () => socket.destroy())
+  })
+
   return {
     serve(accepted) {
       try {
@@ -111,6 +118,36 @@ function createConnections(
     }
   }
 }
+
+/** The answer to what is no request that Node's parser (llhttp) takes, whose error this is; in the form of either API. */
+function refusalOf(parserError: string | null, start?: Buffer): string {
+  // To llhttp anything that begins wrong is a bad method, a TLS handshake too; a method is a token (RFC 9110).
+  const hasMethod = /^[\w!#$%&'*+.^`|~-]+ /.test(start?.toString('latin1', 0, 64) ?? '')
+  const known =
+    parserError === 'HPE_INVALID_METHOD' && !hasMethod ? undefined : notRequests[parserError ?? '']
+  const [status, reason, ...headers] = known ?? ['400 Bad Request', 'it is not HTTP']
+  const message = `bad request: ${reason}`
+  const body = JSON.stringify({ code: 'invalid', message, Err: message })
+  return [
+    `HTTP/1.1 ${status}`,
+    ...headers,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body
+  ].join('\r\n')
+}
+
+const notRequests: Readonly<Record<string, readonly [status: string, reason: string, ...headers: string[]]>> =
+  {
+    HPE_INVALID_METHOD: [
+      '405 Method Not Allowed',
+      'there is no such method',
+      'Allow: GET, HEAD, PUT, POST, PATCH, DELETE'
+    ],
+    HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'its headers are too long']
+  }
 
 /** Makes room for a socket: its directory, and the removal of one that a dead process left. */
 async function clearPath(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import express, { type Express, type Request, type Response } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { isSecretboxError, SecretboxError } from '../errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import type { Syscalls } from '../syscalls.ts'
 import type { Caller } from '../vault/authority.ts'
 import { parseMountId, parseVolumeName } from '../vault/names.ts'
@@ -149,8 +149,14 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       } else response.send(JSON.stringify(reply))
     })
   }
-  app.use((request: Request, _response: Response) => {
-    throw new SecretboxError('not_found', `no such call ${request.method} ${request.path}`)
+  app.use((request: Request, response: Response) => {
+    const isCall = Object.hasOwn(calls, request.path.slice(1))
+    if (isCall) response.set('Allow', 'POST')
+    const reason = isCall
+      ? `${quote(request.path)} takes POST, not ${request.method}`
+      : `no such call ${quote(request.path)}`
+    log.warn({ call: request.path }, reason)
+    refuse(response, isCall ? 405 : 404, reason)
   })
   app.use((thrown: unknown, request: Request, response: Response, next: (error?: unknown) => void) => {
     if (response.headersSent || response.destroyed) {
@@ -162,12 +168,16 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     const level = request.path === '/VolumeDriver.Get' && error.code === 'not_found' ? 'debug' : 'warn'
     log[level]({ call: request.path, code: error.code }, error.message)
     const text = error.hint === undefined ? error.message : `${error.message} (${error.hint})`
-    response
-      .status(error.code === 'invalid' ? 400 : 500)
-      .type(protocolType)
-      .send(JSON.stringify({ Err: text }))
+    refuse(response, error.code === 'invalid' ? 400 : 500, text)
   })
   return app
+}
+
+function refuse(response: Response, status: number, reason: string): void {
+  response
+    .status(status)
+    .type(protocolType)
+    .send(JSON.stringify({ Err: reason }))
 }
 
 /** Resolves when the reply is out, or will never be. */

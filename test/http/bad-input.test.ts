@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
@@ -73,8 +74,14 @@ describe('a request that asks for what there is not', () => {
       'to put a tree into a box, send Content-Type: application/x-tar'
     ],
     ['PUT', '/vault/db/l?type=symlink', { body: 'x'.repeat(8193) }, 'the body may have at most 8192 bytes'],
-    ['PUT', '/vault/', {}, 'cannot PUT "/vault/": it takes GET, HEAD'],
-    ['POST', '/vault/db/', {}, 'cannot POST "/vault/db/": it takes GET, HEAD, PUT, PATCH, DELETE'],
+    ['GET', '/status?format=json', {}, 'unknown parameter "format": GET "/status" takes none'],
+    ['GET', '/v1/audit?last=1', {}, 'unknown parameter "last": GET "/v1/audit" takes limit'],
+    [
+      'PUT',
+      '/vault/db/f?Mode=644',
+      { body: 'x' },
+      'unknown parameter "Mode": PUT "/vault/db/f" takes type, mode'
+    ],
     [
       'PUT',
       '/vault/db/',
@@ -91,6 +98,72 @@ describe('a request that asks for what there is not', () => {
       ...(hint === undefined ? {} : { hint })
     })
     expect(await admin(daemon, 'GET', '/vault/db/')).toMatchObject({ version: 1, files: [] })
+  })
+})
+
+describe('a method that there is not', () => {
+  let daemon: Daemon
+  beforeAll(async () => {
+    daemon = await startDaemon()
+  })
+  afterAll(() => daemon.stop())
+
+  test.each([
+    ['PUT', '/vault/', 'GET, HEAD'],
+    ['POST', '/vault/db/', 'GET, HEAD, PUT, PATCH, DELETE'],
+    ['POST', '/v1/vault/db/f?x=1', 'GET, HEAD, PUT, DELETE'],
+    ['DELETE', '/status', 'GET, HEAD'],
+    ['OPTIONS', '/audit', 'GET, HEAD'],
+    ['GET', '/reconcile', 'POST']
+  ])('is answered with those that there are: %s %s', async (method, url, allow) => {
+    const { status, headers, body } = await ask(daemon.adminSocket, { method, url })
+    expect({ status, allow: headers['allow'], ...(JSON.parse(body.toString()) as Json) }).toEqual({
+      status: 405,
+      allow,
+      code: 'invalid',
+      message: `cannot ${method} "${url}": it takes ${allow}`
+    })
+  })
+
+  test('is answered so by the driver, too, and an unknown call is not found', async () => {
+    const answers: unknown[] = []
+    for (const [method, url] of [
+      ['GET', '/VolumeDriver.Mount'],
+      ['POST', '/VolumeDriver.Mout'],
+      ['POST', '/constructor']
+    ] as const) {
+      const { status, headers, body } = await ask(daemon.pluginSocket, { method, url, body: '{}' })
+      answers.push({ status, allow: headers['allow'], ...(JSON.parse(body.toString()) as Json) })
+    }
+    expect(answers).toEqual([
+      { status: 405, allow: 'POST', Err: '"/VolumeDriver.Mount" takes POST, not GET' },
+      { status: 404, Err: 'no such call "/VolumeDriver.Mout"' },
+      { status: 404, Err: 'no such call "/constructor"' }
+    ])
+  })
+
+  test.each([
+    ['FOO / HTTP/1.1\r\nHost: x\r\n\r\n', '405 Method Not Allowed', 'there is no such method'],
+    ['GET / HTTP/9.9\r\n\r\n', '400 Bad Request', 'it is not HTTP'],
+    [
+      `GET /${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`,
+      '431 Request Header Fields Too Large',
+      'its headers are too long'
+    ]
+  ])('is told even where it is no request: %.10s', async (sent, status, reason) => {
+    for (const path of [daemon.adminSocket, daemon.pluginSocket]) {
+      const socket = connect(path)
+      socket.end(sent)
+      const answer = (await socket.toArray()).join('')
+      expect(answer.split('\r\n')[0]).toBe(`HTTP/1.1 ${status}`)
+      expect(answer.includes('\r\nAllow: ')).toBe(status.startsWith('405'))
+      const message = `bad request: ${reason}`
+      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toEqual({
+        code: 'invalid',
+        message,
+        Err: message
+      })
+    }
   })
 })
 

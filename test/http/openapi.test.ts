@@ -154,15 +154,65 @@ test('every operation refuses a caller who is not root, as described', async () 
   }
 })
 
-test('a method that is not described is refused', async () => {
+test('a method that is not described is refused, and the answer names those that are', async () => {
   for (const path of new Set(operations.map(operation => operation.path))) {
     const described = operations.filter(operation => operation.path === path)
-    for (const method of ['GET', 'PUT', 'POST', 'PATCH', 'DELETE']) {
+    for (const method of ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PURGE']) {
       if (described.some(operation => operation.method === method)) continue
       const url = path.replace('{box}', 'db').replace('{path}', 'tls/key.pem')
-      const { status } = await ask(daemon.adminSocket, { method, url, body: method === 'PATCH' ? '{}' : '' })
-      expect([400, 404], `${method} ${url}`).toContain(status)
+      const { status, headers } = await ask(daemon.adminSocket, {
+        method,
+        url,
+        body: method === 'PATCH' ? '{}' : ''
+      })
+      expect(status, `${method} ${url}`).toBe(405)
+      // HEAD is answered wherever GET is.
+      const allowed = described.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : method))
+      expect(headers['allow']?.split(', ').sort()).toEqual([...new Set(allowed)].sort())
     }
+  }
+})
+
+test('a parameter that is not described is refused', async () => {
+  for (const operation of operations) {
+    const one = cases.find(({ id, status }) => id === operation.id && status < 300)
+    const { url, ...request } = requestOf(operation, one)
+    const answer = await ask(daemon.adminSocket, {
+      ...request,
+      url: `${url}${url.includes('?') ? '&' : '?'}verison=1`
+    })
+    expect(answer.status, operation.id).toBe(400)
+    if (operation.method === 'HEAD') continue
+    const { message } = JSON.parse(answer.body.toString()) as { message: string }
+    const takes = operation.parameters.query.join(', ') || 'none'
+    expect(message).toBe(
+      `unknown parameter "verison": ${operation.method} ${JSON.stringify(url.split('?')[0])} takes ${takes}`
+    )
+  }
+})
+
+test('/v1 is the same API, and there is no other version', async () => {
+  for (const url of [
+    '/status',
+    '/vault/db/',
+    '/vault/db/tls/key.pem?version=2',
+    '/versions/db/',
+    '/volumes/'
+  ]) {
+    const [plain, first] = await Promise.all(
+      [url, `/v1${url}`].map(each => ask(daemon.adminSocket, { method: 'GET', url: each }))
+    )
+    expect(first?.status, url).toBe(200)
+    expect(first?.body).toEqual(plain?.body)
+  }
+  for (const url of ['/v2/status', '/v1', '/v1/', '/v1/v1/status', '/v12/status']) {
+    const { status, body } = await ask(daemon.adminSocket, { method: 'GET', url })
+    expect({ status, ...(JSON.parse(body.toString()) as object) }).toEqual({
+      status: 404,
+      code: 'not_found',
+      message: `no such endpoint: GET ${url}`,
+      hint: 'docs/openapi.yaml lists them'
+    })
   }
 })
 
@@ -173,7 +223,7 @@ test('every route of the API is described', () => {
   expect(routes.length).toBeGreaterThan(4)
   for (const route of routes) {
     const [, first = ''] = route.path.split('/')
-    for (const { method } of route.stack) {
+    for (const { method } of route.stack.filter(layer => layer.method)) {
       const described = operations.some(
         operation => operation.path.split('/')[1] === first && operation.method === method.toUpperCase()
       )

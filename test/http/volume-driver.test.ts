@@ -111,11 +111,11 @@ describe('the protocol', () => {
 
   test('refuses what is no call of it', async () => {
     expect(await post('VolumeDriver.Nonsense', '{}')).toEqual({
-      status: 500,
-      body: { Err: 'no such call POST /VolumeDriver.Nonsense' }
+      status: 404,
+      body: { Err: 'no such call "/VolumeDriver.Nonsense"' }
     })
     const got = await ask(daemon.pluginSocket, { method: 'GET', url: '/VolumeDriver.List' })
-    expect(JSON.parse(got.body.toString())).toEqual({ Err: 'no such call GET /VolumeDriver.List' })
+    expect(JSON.parse(got.body.toString())).toEqual({ Err: '"/VolumeDriver.List" takes POST, not GET' })
   })
 
   const withBody = ['Create', 'Get', 'Path', 'Mount', 'Unmount', 'Remove']
