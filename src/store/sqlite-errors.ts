@@ -24,11 +24,11 @@ export function translated(path: string, error: unknown): unknown {
       return full(path, error)
     case sqliteCorrupt:
     case sqliteNotADatabase:
-      return damaged(path, 'its contents are not what was written', error)
+      return damaged(path, damageIn(error), error)
     case sqliteIoError:
     case sqliteCannotOpen:
     case sqliteReadOnly:
-      return unavailable(path, error instanceof Error ? error.message : '', error)
+      return unavailable(path, messageOf(error), error)
     default:
       // An errno's name, not one of Node's own words (`ERR_…`).
       return /^E[A-Z0-9]+$/.test(errnoOf(error) ?? '') ? unavailable(path, reasonOf(error), error) : error
@@ -53,4 +53,16 @@ export function damaged(path: string, reason: string, cause?: unknown): Secretbo
     hint: 'restore the data directory from a backup, or move the file away to begin a new vault',
     cause
   })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
+}
+
+// SQLite names an object of the schema that it cannot read; who put it there chose its name.
+function damageIn(error: unknown): string {
+  const [, object] = /^malformed database schema \((.*?)\)/s.exec(messageOf(error)) ?? []
+  return object === undefined
+    ? 'its contents are not what was written'
+    : `${quote(object)} in its schema cannot be read`
 }

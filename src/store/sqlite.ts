@@ -7,7 +7,10 @@ import { syncDirectory } from '../durable.ts'
 import { errnoOf, quote, SecretboxError } from '../errors.ts'
 import { refuseSharedFile } from '../private-place.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
-import type { Change, Store, StoredRecord } from './store.ts'
+import { createCommit } from './sqlite-commit.ts'
+import { boundsOf, createRows, type Range } from './sqlite-rows.ts'
+import { checkSchema, createSchema, watchSchema } from './sqlite-schema.ts'
+import type { Change, Store } from './store.ts'
 
 const magic = 'SQLite format 3\0'
 /** "scbx", so that `file` and we tell a store from any other SQLite file. */
@@ -25,7 +28,7 @@ export async function openSqliteStore(path: string, options: { create: boolean }
     else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
     else if (options.create) await createDatabase(path)
     else throw new SecretboxError('not_found', `cannot open store ${quote(path)}: no such file`)
-    const database = openDatabase(path)
+    const database = openDatabase(path, { isNew: false })
     removeDrafts(path)
     return storeOver(database, path)
   } catch (error) {
@@ -42,7 +45,7 @@ async function createDatabase(path: string): Promise<void> {
   removeDraft(draft)
   try {
     writeFileSync(draft, '', { flag: 'wx', mode: 0o600 })
-    openDatabase(draft).close()
+    openDatabase(draft, { isNew: true }).close()
     await link(draft, path)
   } catch (error) {
     // Another process was first, and has cleared our draft away as one that a crash left; or there are no links here.
@@ -70,10 +73,10 @@ function removeDrafts(path: string): void {
     if (name.startsWith(basename(path) + draftMark)) rmSync(join(dirname(path), name), { force: true })
 }
 
-function openDatabase(path: string): DatabaseSync {
-  const database = translating(path, () => new DatabaseSync(path, { timeout: 0 }))
+function openDatabase(path: string, { isNew }: { isNew: boolean }): DatabaseSync {
+  const database = translating(path, () => new DatabaseSync(path, { timeout: 0, defensive: true }))
   try {
-    translating(path, () => prepareDatabase(database, path))
+    translating(path, () => prepareDatabase(database, path, isNew))
     refuseSharedFile('store', path, statSync(path))
     return database
   } catch (error) {
@@ -96,72 +99,55 @@ async function refuseStranger(path: string): Promise<void> {
   }
 }
 
-function prepareDatabase(database: DatabaseSync, path: string): void {
+function prepareDatabase(database: DatabaseSync, path: string, isNew: boolean): void {
   // The exclusive lock comes before the first read, or two daemons could both think they are alone.
   database.exec('PRAGMA locking_mode = EXCLUSIVE')
+  // And distrust: the schema is read, and what it asks for would be done, before it can be compared.
+  database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON')
   database.exec(`PRAGMA page_size = ${pageBytes}`)
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY')
-  database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON')
   database.exec(
     `PRAGMA wal_autocheckpoint = ${logBytes / pageBytes}; PRAGMA journal_size_limit = ${logBytes}`
   )
   database.exec('BEGIN IMMEDIATE')
-  const seen = Number(database.prepare('PRAGMA application_id').get()?.['application_id'])
-  const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_master').get()?.['n'])
-  if (tables > 0 && seen !== applicationId) {
-    database.exec('ROLLBACK')
-    throw damaged(path, 'it is an SQLite file of another program')
+  try {
+    // Written once only: a store must open, to be read, when the disk is full.
+    if (isNew) {
+      database.exec(`PRAGMA application_id = ${applicationId}`)
+      createSchema(database)
+    }
+    if (pragma(database, 'application_id') !== applicationId)
+      throw damaged(path, 'it is an SQLite file of another program')
+    checkSchema(database, path)
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
   }
-  // Written once only: a store must open, to be read, when the disk is full.
-  if (tables === 0) {
-    database.exec(
-      `PRAGMA application_id = ${applicationId};
-       CREATE TABLE records(key TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, value BLOB NOT NULL)`
-    )
+  for (const [name, value] of assumed) {
+    if (pragma(database, name) !== value) throw damaged(path, `SQLite does not take ${name} for it`)
   }
-  database.exec('COMMIT')
+}
+
+/** What SQLite may refuse without an error, as for a file or file system that cannot have it. */
+const assumed: readonly [name: string, value: unknown][] = [
+  ['locking_mode', 'exclusive'],
+  ['journal_mode', 'wal'],
+  ['synchronous', 2],
+  ['secure_delete', 1],
+  ['trusted_schema', 0]
+]
+
+function pragma(database: DatabaseSync, name: string): unknown {
+  return database.prepare(`PRAGMA ${name}`).get()?.[name]
 }
 
 function storeOver(database: DatabaseSync, path: string): Store {
-  const selectOne = database.prepare('SELECT key, revision, value FROM records WHERE key = ?')
-  const selectForward = database.prepare(
-    'SELECT key, revision, value FROM records WHERE key > ? AND key < ? ORDER BY key LIMIT ?'
-  )
-  const selectBackward = database.prepare(
-    'SELECT key, revision, value FROM records WHERE key > ? AND key < ? ORDER BY key DESC LIMIT ?'
-  )
-  const countRange = database.prepare('SELECT count(*) AS n FROM records WHERE key > ? AND key < ?')
-  const selectRevision = database.prepare('SELECT revision FROM records WHERE key = ?')
-  const upsert = database.prepare(
-    'INSERT INTO records VALUES (?1, 1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2, revision = revision + 1'
-  )
+  const check = watchSchema(database, path)
+  const rows = createRows(database)
+  const commit = createCommit(database, check)
   const selectUnusedPages = database.prepare('PRAGMA freelist_count')
-  const deleteOne = database.prepare('DELETE FROM records WHERE key = ?')
-  const deleteRange = database.prepare('DELETE FROM records WHERE key > ? AND key < ?')
-
-  const apply = (change: Change): void => {
-    if ('removeAll' in change) {
-      // Overwriting a large box's records takes seconds and as much room again. They are sealed, and the record
-      // with their key, removed by its own name, is overwritten.
-      database.exec('PRAGMA secure_delete = FAST')
-      try {
-        deleteRange.run(change.removeAll, endOf(change.removeAll))
-      } finally {
-        database.exec('PRAGMA secure_delete = ON')
-      }
-      return
-    }
-    const key = 'put' in change ? change.put : change.remove
-    if (change.expect !== undefined) {
-      const found = selectRevision.get(key)
-      if ((found === undefined ? null : Number(found['revision'])) !== change.expect) {
-        throw new SecretboxError('conflict', `record ${quote(key)} was changed by someone else`)
-      }
-    }
-    if ('put' in change) upsert.run(key, change.value)
-    else deleteOne.run(key)
-  }
 
   /** On the disk, and inside the file, which does not shrink. */
   const freeBytes = (): number => {
@@ -169,48 +155,36 @@ function storeOver(database: DatabaseSync, path: string): Store {
     return bavail * bsize + Number(selectUnusedPages.get()?.['freelist_count']) * pageBytes
   }
 
-  return {
-    get: key => promised(() => translating(path, () => recordOf(selectOne.get(key)))),
+  const checked = <T>(work: () => T): T =>
+    translating(path, () => {
+      check()
+      return work()
+    })
 
-    async *list(prefix, { reverse = false, limit = Infinity } = {}) {
+  return {
+    get: key => promised(() => checked(() => rows.get(key))),
+
+    async *list(prefix, { reverse = false, limit = Infinity, after = prefix } = {}) {
+      const [, high] = boundsOf(prefix)
       // In pages, so that no statement stays open across an await and memory does not grow with the list.
-      let [low, high] = [prefix, endOf(prefix)]
-      let left = limit
-      while (left > 0) {
-        const wanted = Math.min(left, pageRows)
-        const rows = translating(path, () =>
-          (reverse ? selectBackward : selectForward).all(low, high, wanted)
-        )
-        for (const row of rows) {
-          const record = recordOf(row)
-          if (record === null) continue
-          if (reverse) high = record.key
-          else low = record.key
-          yield record
-        }
-        if (rows.length < wanted) return
-        left -= rows.length
+      let range: Range | null = limit > 0 ? { low: Buffer.from(after), high, reverse, limit } : null
+      while (range !== null) {
+        const wanted: Range = range
+        const { records, next } = checked(() => rows.page(wanted))
+        yield* records
+        range = next
         // A turn of the event loop: a long list must not keep other calls waiting.
-        await setImmediate()
+        if (range !== null) await setImmediate()
       }
     },
 
-    count: prefix =>
-      promised(() => translating(path, () => Number(countRange.get(prefix, endOf(prefix))?.['n']))),
+    count: prefix => promised(() => checked(() => rows.count(prefix))),
 
     commit: changes =>
       promised(() =>
         translating(path, () => {
           if (isLarge(changes) && freeBytes() < reserveBytes) throw full(path)
-          database.exec('BEGIN IMMEDIATE')
-          try {
-            for (const change of changes) apply(change)
-            database.exec('COMMIT')
-          } catch (error) {
-            // A full disk or an I/O error may have rolled back already.
-            if (database.isTransaction) database.exec('ROLLBACK')
-            throw error
-          }
+          commit(changes)
         })
       ),
 
@@ -222,7 +196,6 @@ function storeOver(database: DatabaseSync, path: string): Store {
 const pageBytes = 16 << 10
 /** The length at which the write-ahead log is moved into the file: every commit waits for that, so it is short. */
 const logBytes = 4 << 20
-const pageRows = 64
 /** What large commits leave free of the disk, so that there is room to remove things, to mount and to record it. */
 const reserveBytes = 16 << 20
 /** Commits that put more than this are large. */
@@ -232,22 +205,6 @@ function isLarge(changes: readonly Change[]): boolean {
   let bytes = 0
   for (const change of changes) if ('put' in change) bytes += change.value.length
   return bytes > largeBytes
-}
-
-/** The least string above every string that begins with `prefix`; keys are ASCII. */
-function endOf(prefix: string): string {
-  return `${prefix}\x7f`
-}
-
-function recordOf(row: Record<string, unknown> | undefined): StoredRecord | null {
-  if (row === undefined) return null
-  const { key, revision, value } = row
-  if (typeof key !== 'string' || !(value instanceof Uint8Array)) return null
-  return {
-    key,
-    revision: Number(revision),
-    value: Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  }
 }
 
 /** Runs synchronous work so that what it throws becomes a rejection. */

@@ -1,9 +1,12 @@
 /** A row of the store: what was sealed into it, and how often the row was written. */
 export interface StoredRecord {
   readonly key: string
-  /** Sealed, except for the few kinds that must be read without a root key. The reader owns it. */
+  /**
+   * Sealed, except for the few kinds that must be read without a root key. The reader owns it. Empty, which no record
+   * of ours is, for a row that cannot have been written by us.
+   */
   readonly value: Buffer
-  /** 1 when first written, one more at each write; a removed row begins anew. */
+  /** 1 when first written, one more at each write; a removed row begins anew. 0 for a row that is not ours. */
   readonly revision: number
 }
 
@@ -19,8 +22,14 @@ export type Change =
  */
 export interface Store {
   get(key: string): Promise<StoredRecord | null>
-  /** The records whose keys begin with `prefix`, by key; backwards when `reverse`; at most `limit`. */
-  list(prefix: string, options?: { reverse?: boolean; limit?: number }): AsyncIterable<StoredRecord>
+  /**
+   * The records whose keys begin with `prefix`, by key; backwards when `reverse`; at most `limit`; only those whose
+   * keys come after the key `after`.
+   */
+  list(
+    prefix: string,
+    options?: { reverse?: boolean; limit?: number; after?: string }
+  ): AsyncIterable<StoredRecord>
   /** How many records have keys that begin with `prefix`. */
   count(prefix: string): Promise<number>
   /**

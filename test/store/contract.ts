@@ -95,6 +95,9 @@ export function describeStore(name: string, place: () => Place): void {
           keys.toReversed().slice(0, 64)
         )
         expect(await keysOf(store, 'n/', { limit: 0 })).toEqual([])
+        expect(await keysOf(store, 'n/', { after: 'n/100' })).toEqual(keys.slice(101))
+        expect(await keysOf(store, 'n/', { after: 'n/100', limit: 70 })).toEqual(keys.slice(101, 171))
+        expect(await keysOf(store, 'n/', { after: 'n/197', reverse: true })).toEqual(['n/199', 'n/198'])
         expect(await keysOf(store, 'x/')).toEqual([])
         expect([await store.count('n/'), await store.count('n/00'), await store.count('x')]).toEqual([
           200, 10, 0

@@ -42,7 +42,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   express: ['http'],
   dockerode: ['engine', 'cli'],
   'libsodium-wrappers-sumo': ['seal/sodium.ts'],
-  'node:sqlite': ['store/sqlite.ts'],
+  'node:sqlite': ['store'],
   koffi: ['syscalls.ts'],
   'tar-stream': ['http', 'cli'],
   commander: ['cli']

@@ -1,0 +1,97 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { quote, SecretboxError } from '../errors.ts'
+import { boundsOf, maxValueBytes } from './sqlite-rows.ts'
+import type { Change } from './store.ts'
+
+/**
+ * Makes changes in one transaction of `database`: all, or none when it throws. `check` may throw once the transaction
+ * has begun. Throws `conflict`, `too_large`, and `damaged` when the database did not do exactly what it was told.
+ */
+export function createCommit(
+  database: DatabaseSync,
+  check: () => void
+): (changes: readonly Change[]) => void {
+  const upsert = database.prepare(
+    'INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET revision = ?2, value = ?3'
+  )
+  const deleteOne = database.prepare('DELETE FROM records WHERE key = ?')
+  const between = 'key > CAST(?1 AS TEXT) AND key < CAST(?2 AS TEXT)'
+  const deleteRange = database.prepare(`DELETE FROM records WHERE ${between}`)
+  const countRange = database.prepare(`SELECT count(*) AS n FROM records WHERE ${between}`)
+  const selectRevision = database.prepare(
+    `SELECT CASE WHEN typeof(revision) = 'integer' AND revision BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER - 1}
+       THEN revision ELSE 0 END AS revision FROM records WHERE key = ?`
+  )
+  const selectSame = database.prepare(
+    `SELECT 1 AS same FROM records
+       WHERE key = ?1 AND revision = ?2 AND typeof(value) = 'blob' AND value = ?3`
+  )
+  const selectTotal = database.prepare('SELECT total_changes() AS n')
+  const total = (): number => Number(selectTotal.get()?.['n'])
+
+  /** The revision of a row, 0 for one that we could not have written, null when there is none. */
+  const revisionOf = (key: string): number | null => {
+    const row = selectRevision.get(key)
+    return row === undefined ? null : Number(row['revision'])
+  }
+
+  /** How many rows it changed. */
+  const apply = (change: Change): number => {
+    if ('removeAll' in change) {
+      const bounds = boundsOf(change.removeAll)
+      const rows = Number(countRange.get(...bounds)?.['n'])
+      // Overwriting a large box's records takes seconds and as much room again. They are sealed, and the record
+      // with their key, removed by its own name, is overwritten.
+      database.exec('PRAGMA secure_delete = FAST')
+      try {
+        require(deleteRange.run(...bounds).changes === rows, change.removeAll)
+      } finally {
+        database.exec('PRAGMA secure_delete = ON')
+      }
+      require(Number(countRange.get(...bounds)?.['n']) === 0, change.removeAll)
+      return rows
+    }
+    const key = 'put' in change ? change.put : change.remove
+    const found = revisionOf(key)
+    if (change.expect !== undefined && found !== change.expect) {
+      throw new SecretboxError('conflict', `record ${quote(key)} was changed by someone else`)
+    }
+    if ('put' in change) {
+      if (change.value.length > maxValueBytes) {
+        throw new SecretboxError('too_large', `a record has at most ${maxValueBytes} bytes`)
+      }
+      const revision = (found ?? 0) + 1
+      require(upsert.run(key, revision, change.value).changes === 1, key)
+      require(selectSame.get(key, revision, change.value)?.['same'] === 1, key)
+      return 1
+    }
+    const rows = found === null ? 0 : 1
+    require(deleteOne.run(key).changes === rows, key)
+    require(revisionOf(key) === null, key)
+    return rows
+  }
+
+  return changes => {
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      check()
+      const before = total()
+      let expected = 0
+      for (const change of changes) expected += apply(change)
+      // What others' triggers did to other rows is counted here.
+      require(total() - before === expected, 'others')
+      database.exec('COMMIT')
+    } catch (error) {
+      // A full disk or an I/O error may have rolled back already.
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+function require(isDone: boolean, what: string): void {
+  if (isDone) return
+  throw new SecretboxError('damaged', `the store did not write what it was told to: ${quote(what)}`, {
+    hint: 'nothing was changed; stop the daemon and restore the store from a backup'
+  })
+}
