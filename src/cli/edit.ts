@@ -10,8 +10,14 @@ import { runEditor } from './editor.ts'
 import { UsageError } from './failure.ts'
 import { readAll } from './http.ts'
 import { humanSize } from './human.ts'
+import { endsWithNewline, isEndedLine, newlineNote, withoutLastNewline } from './line-end.ts'
 import { withPrivateFile } from './private-file.ts'
 import { entriesOf } from './tar-in.ts'
+
+interface EditOptions {
+  readonly stripNewline?: boolean
+  readonly allowEmpty?: boolean
+}
 
 const maxEditBytes = 16_000_000
 
@@ -27,15 +33,17 @@ export function edit(cli: Cli): Command {
   )
     .summary('Edit a file of a box')
     .argument('<box:path>', 'the file')
-    .action(async (text: string) => {
+    .option('-s, --strip-newline', 'store it without one newline at its end, such as editors add')
+    .option('--allow-empty', 'store an emptied file')
+    .action(async (text: string, options: EditOptions) => {
       const { box, path } = parseAddress(text)
       if (path === null || path === '')
         throw new UsageError(`${quote(text)} names no file`, 'write "box:path"')
-      await editFile(cli, { box, path })
+      await editFile(cli, { box, path }, options)
     })
 }
 
-async function editFile(cli: Cli, place: Place): Promise<void> {
+async function editFile(cli: Cli, place: Place, options: EditOptions): Promise<void> {
   const original = await load(cli.api, place)
   try {
     await withPrivateFile(basename(place.path), original.bytes, cli.env, async file => {
@@ -43,12 +51,37 @@ async function editFile(cli: Cli, place: Place): Promise<void> {
       const edited = await readFile(file).catch((error: unknown) => {
         throw new SecretboxError('invalid', `cannot read what the editor left: ${reasonOf(error)}`)
       })
-      if (edited.equals(original.bytes)) cli.note('nothing was changed')
-      else await store(cli.api, place, original, edited)
+      try {
+        const contents = options.stripNewline === true ? withoutLastNewline(edited) : edited
+        await storeEdited(cli, place, original, contents, options)
+      } finally {
+        edited.fill(0)
+      }
     })
   } finally {
     original.bytes.fill(0)
   }
+}
+
+async function storeEdited(
+  cli: Cli,
+  place: Place,
+  original: Original,
+  contents: Buffer,
+  { allowEmpty }: EditOptions
+): Promise<void> {
+  const what = addressText(place.box, place.path)
+  if (contents.equals(original.bytes)) {
+    cli.note('nothing was changed')
+    return
+  }
+  if (contents.length === 0 && allowEmpty !== true) {
+    throw new SecretboxError('invalid', `${quote(what)} was emptied, so nothing was stored`, {
+      hint: 'store an empty file with --allow-empty, or take it out of the box with remove'
+    })
+  }
+  await store(cli.api, place, original, contents)
+  if (isEndedLine(contents) && !endsWithNewline(original.bytes)) cli.note(newlineNote(what))
 }
 
 /** A file as it was when the editor got it. */
@@ -97,7 +130,7 @@ async function store(api: Api, place: Place, original: Original, edited: Buffer)
       // Sent bytes are overwritten, and they may have to be sent again.
       const body = [Buffer.from(edited)]
       await api.putFile(place.box, place.path, body, { mode: original.mode, ifVersion: version })
-      break
+      return
     } catch (error) {
       if (!isSecretboxError(error, 'precondition')) throw error
       const now = await load(api, place)
@@ -113,5 +146,4 @@ async function store(api: Api, place: Place, original: Original, edited: Buffer)
       }
     }
   }
-  edited.fill(0)
 }

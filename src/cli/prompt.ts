@@ -1,4 +1,4 @@
-import { SecretboxError } from '../errors.ts'
+import { quote, SecretboxError } from '../errors.ts'
 import type { Input, Output } from './cli.ts'
 
 const maxLineBytes = 64 * 1024
@@ -16,10 +16,28 @@ const keys = {
 }
 
 /**
+ * Asks twice, since nobody sees what is typed. The caller owns the bytes and overwrites them. Throws what
+ * `askSecret` does, and `invalid` when the two differ.
+ */
+export async function askNewSecret(terminal: Input, stderr: Output, what: string): Promise<Buffer> {
+  const secret = await askSecret(terminal, stderr, `Secret for ${quote(what)} (not shown): `)
+  try {
+    const again = await askSecret(terminal, stderr, 'The same again: ')
+    const isSame = again.equals(secret)
+    again.fill(0)
+    if (!isSame) throw new SecretboxError('invalid', 'the two are not the same, so nothing was stored')
+    return secret
+  } catch (error) {
+    secret.fill(0)
+    throw error
+  }
+}
+
+/**
  * Asks for a line at a terminal that does not show what is typed. The caller owns the bytes and overwrites
  * them. Throws `invalid` when the user breaks off, types nothing, more than 64 KiB, or what is no line of text.
  */
-export function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
+function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
   const line = Buffer.alloc(maxLineBytes)
   let length = 0
   let finished = false
@@ -59,7 +77,7 @@ export function askSecret(terminal: Input, stderr: Output, question: string): Pr
     }
     // The question comes last: whoever sees it can type, and nothing typed shows.
     terminal.setRawMode?.(true)
-    terminal.on('data', take).on('end', end)
+    terminal.on('data', take).on('end', end).resume()
     stderr.write(question)
   })
 }

@@ -87,6 +87,38 @@ test('a file that does not exist begins empty; saved unchanged it is not made', 
   expect(await run(['read', 'box:none'])).toMatchObject({ code: 1 })
 })
 
+test('an emptied file is not stored, unless that is what is wanted', async () => {
+  const env = await editor(': > "$1"')
+  expect(await run(['edit', 'box:dir/pw'], { env })).toMatchObject({
+    code: 1,
+    stderr:
+      'error: "box:dir/pw" was emptied, so nothing was stored\n' +
+      'hint: store an empty file with --allow-empty, or take it out of the box with remove\n'
+  })
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('old\n'))
+  expect(await run(['edit', '--allow-empty', 'box:dir/pw'], { env })).toMatchObject(done())
+  expect(await run(['read', 'box:dir/pw'])).toMatchObject(done(''))
+  expect(await leftOver()).toEqual([])
+})
+
+test('a newline that the editor adds is noted, or stripped when that is wished', async () => {
+  await run(['put', 'box', 'bare'], { input: 'old' })
+  const env = await editor('echo new > "$1"')
+  expect(await run(['edit', '--strip-newline', 'box:bare'], { env })).toMatchObject(done())
+  expect(await run(['read', 'box:bare'])).toMatchObject(done('new'))
+  expect(await run(['edit', '-s', 'box:bare'], { env })).toMatchObject({
+    code: 0,
+    stderr: 'nothing was changed\n'
+  })
+  expect(await run(['edit', 'box:bare'], { env })).toMatchObject({
+    code: 0,
+    stderr: 'note: "box:bare" ends with a newline, which is a part of it; --strip-newline stores it without\n'
+  })
+  expect(await run(['read', 'box:bare'])).toMatchObject(done('new\n'))
+  // It had one already.
+  expect(await run(['edit', 'box:dir/pw'], { env })).toMatchObject(done())
+})
+
 test('an editor that fails, or leaves no file, changes nothing', async () => {
   const failing = await editor('echo new > "$1"\nexit 7')
   expect(await run(['edit', 'box:dir/pw'], { env: failing })).toMatchObject({
@@ -156,7 +188,7 @@ test('a file that was changed meanwhile stays as it is; a change elsewhere in th
   })
   expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('other'))
   const elsewhere = await editor(`printf x | ${vault} put box elsewhere\necho mine > "$1"`)
-  expect(await run(['edit', 'box:dir/pw'], { env: elsewhere })).toMatchObject(done())
+  expect(await run(['edit', 'box:dir/pw'], { env: elsewhere })).toMatchObject({ code: 0 })
   expect(await run(['read', 'box:dir/pw'])).toMatchObject(done('mine\n'))
 })
 

@@ -10,7 +10,7 @@ beforeAll(async () => {
   await run(['create', 'db', 'empty', 'web'])
   await run(['put', 'db', 'certs/key.pem'], { input: '12345' })
   await run(['put', '-m', '0440', 'db', 'password'], { input: '1' })
-  await run(['put', 'web', 'ü'], { input: '' })
+  await run(['put', '--allow-empty', 'web', 'ü'], { input: '' })
   const cwd = await mkdtemp(join(tmpdir(), 'list-'))
   await symlink('../password', join(cwd, 'link'))
   await run(['add', 'db', 'link'], { cwd })

@@ -18,10 +18,59 @@ test('stdin is stored byte for byte and says nothing', async () => {
   const bytes = randomBytes(100_000)
   expect(await run(['put', 'box', 'bin'], { input: bytes })).toMatchObject(done())
   expect((await run(['read', 'box:bin'])).bytes.equals(bytes)).toBe(true)
-  expect(await run(['put', 'box', 'empty'], { input: '' })).toMatchObject(done())
-  expect(await run(['read', 'box:empty'])).toMatchObject(done(''))
-  expect(await run(['put', 'box', 'line'], { input: 'pw\n' })).toMatchObject(done())
-  expect(await run(['read', 'box:line'])).toMatchObject(done('pw\n'))
+  for (const text of ['pw', 'pw\n\n', 'two\nlines\n', '\nx', ' ', '\0']) {
+    expect(await run(['put', 'box', 'text'], { input: text })).toMatchObject(done())
+    expect(await run(['read', 'box:text'])).toMatchObject(done(text))
+  }
+})
+
+test('an empty input replaces nothing, unless that is what is wanted', async () => {
+  await run(['put', 'box', 'kept'], { input: 'good' })
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${process.execPath}" "${program()}"`
+  for (const command of [
+    `false | ${vault} put box kept`,
+    `${vault} put box kept < /dev/null`,
+    `${vault} put box kept <&-`,
+    `echo | ${vault} put --strip-newline box kept`
+  ]) {
+    expect(await runProgram('sh', ['-c', command])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: standard input is empty, so nothing was stored\n' +
+        'hint: look at what was to write there, or store an empty file with --allow-empty\n'
+    })
+    expect(await run(['read', 'box:kept'])).toMatchObject(done('good'))
+  }
+  expect(await run(['put', '--allow-empty', 'box', 'kept'], { input: '' })).toMatchObject(done())
+  expect(await run(['read', 'box:kept'])).toMatchObject(done(''))
+  expect(await run(['put', '--allow-empty', 'box', 'kept'], { input: 'full' })).toMatchObject(done())
+  expect(await run(['read', 'box:kept'])).toMatchObject(done('full'))
+})
+
+test('a newline at the end of a line is stored and noted, or stripped when that is wished', async () => {
+  const note =
+    'note: "box:line" ends with a newline, which is a part of it; --strip-newline stores it without\n'
+  for (const text of ['pw\n', 'pw\r\n', '\n']) {
+    expect(await run(['put', 'box', 'line'], { input: text })).toMatchObject({ ...done(), stderr: note })
+    expect(await run(['read', 'box:line'])).toMatchObject(done(text))
+  }
+  for (const [text, stripped] of [
+    ['pw\n', 'pw'],
+    ['pw\r\n', 'pw'],
+    ['pw', 'pw'],
+    ['pw\n\n\n', 'pw\n\n'],
+    ['two\nlines\n', 'two\nlines'],
+    ['\npw', '\npw'],
+    ['pw\r', 'pw\r'],
+    ['pw\n\r', 'pw\n\r']
+  ] as const) {
+    await run(['put', '--strip-newline', 'box', 'line'], { input: text })
+    expect(await run(['read', 'box:line'])).toMatchObject(done(stripped))
+  }
+  const large = Buffer.concat([randomBytes(1 << 20), Buffer.from('\r\n')])
+  await run(['put', '-s', 'box', 'line'], { input: large })
+  expect((await run(['read', 'box:line'])).bytes.equals(large.subarray(0, -2))).toBe(true)
 })
 
 test('missing directories are made, and the mode is 0600 unless another is given', async () => {
@@ -52,6 +101,8 @@ test.each([
   [['-g', '--length', '1e3'], 'bad length "1e3": a length is 1 to 1000000'],
   [['--length', '8'], '--length and --charset are of use only with --generate'],
   [['--charset', 'hex'], '--length and --charset are of use only with --generate'],
+  [['-g', '--allow-empty'], '--strip-newline and --allow-empty are of no use with --generate'],
+  [['-g', '--strip-newline'], '--strip-newline and --allow-empty are of no use with --generate'],
   [['-g', '-c', 'emoji'], `unknown charset "emoji"\nhint: known: ${charsetChoices}`],
   [['-g', '-c', 'chars:aa'], 'bad charset "chars:aa": it takes two or more different ASCII characters']
 ])('put %j is a mistake', async (options, message) => {

@@ -21,14 +21,50 @@ test('put asks at a terminal, shows nothing of what is typed, and stores the lin
   const terminal = start('put box pw')
   // Typed: a wrong character and a wrong umlaut, each taken back, then the rest.
   await terminal.type('Secret for "box:pw" (not shown): ', 'hunterX\u007fü\u007f2ß\r')
-  expect(await terminal.ended).toEqual({ code: 0, screen: 'Secret for "box:pw" (not shown): \n' })
+  await terminal.type('The same again: ', 'hunter2ß\r')
+  const asked = 'Secret for "box:pw" (not shown): \nThe same again: \n'
+  expect(await terminal.ended).toEqual({ code: 0, screen: asked })
   expect(await run(['read', 'box:pw'])).toMatchObject(done('hunter2ß'))
+})
+
+test('put stores nothing when the second line is another', async () => {
+  const terminal = start('put box twice')
+  await terminal.type('(not shown): ', 'hunter2\r')
+  await terminal.type('again: ', 'hunter3\r')
+  const { code, screen } = await terminal.ended
+  expect(code).toBe(1)
+  expect(screen).toContain('error: the two are not the same, so nothing was stored\n')
+  expect(await run(['read', 'box:twice'])).toMatchObject({ code: 1 })
+})
+
+test('put says before it asks that a box is missing, or that a directory or a file is there', async () => {
+  expect(await start('put missing pw').ended).toEqual({
+    code: 1,
+    screen: 'error: no such box "missing"\nhint: create it with: docker vault create missing\n'
+  })
+  await run(['put', 'box', 'is/there'], { input: 'old' })
+  expect(await start('put box is').ended).toEqual({
+    code: 1,
+    screen: 'error: cannot put "is": a directory has that name\n'
+  })
+  const { stdout } = await run(['list', '--boxes', '--format', '{{.Name}} {{.Version}}'])
+  const version = /^box (\d+)$/m.exec(stdout)?.[1] ?? ''
+  const terminal = start('put box is/there')
+  await terminal.type('(not shown): ', 'new\r')
+  await terminal.type('again: ', 'new\r')
+  expect(await terminal.ended).toEqual({
+    code: 0,
+    screen:
+      `note: "box:is/there" is there already; version ${version} keeps it\n` +
+      'Secret for "box:is/there" (not shown): \nThe same again: \n'
+  })
+  expect(await run(['read', 'box:is/there'])).toMatchObject(done('new'))
 })
 
 test('read ends the last line at a terminal, and nowhere else', async () => {
   await run(['put', 'box', 'bare'], { input: 'one' })
   await run(['put', 'box', 'ended'], { input: 'two\n' })
-  await run(['put', 'box', 'nil'], { input: '' })
+  await run(['put', '--allow-empty', 'box', 'nil'], { input: '' })
   expect(await start('read box:bare box:ended box:nil').ended).toEqual({ code: 0, screen: 'one\ntwo\n' })
   expect(await run(['read', 'box:bare', 'box:ended'])).toMatchObject(done('onetwo\n'))
 })
@@ -36,6 +72,7 @@ test('read ends the last line at a terminal, and nowhere else', async () => {
 test('put stores a line that was begun anew with Ctrl-U and ended with Ctrl-D', async () => {
   const terminal = start('put box anew')
   await terminal.type('(not shown): ', 'wrong\u0015right\u0004')
+  await terminal.type('again: ', 'right\r')
   expect(await terminal.ended).toMatchObject({ code: 0 })
   expect(await run(['read', 'box:anew'])).toMatchObject(done('right'))
 })
@@ -75,6 +112,7 @@ test.each([
 test('put takes a pasted line with its end, whatever kind of end it has', async () => {
   const terminal = start('put box pasted')
   await terminal.type('(not shown): ', 'with\ttab\r\n')
+  await terminal.type('again: ', 'with\ttab\n')
   expect(await terminal.ended).toMatchObject({ code: 0 })
   expect(await run(['read', 'box:pasted'])).toMatchObject(done('with\ttab'))
 })
@@ -115,7 +153,7 @@ test('a comparison that takes long says so', async () => {
 test('row 32: at a terminal list draws a tree, in which no name steers the terminal', async () => {
   await run(['create', 'tree'])
   await run(['put', 'tree', 'certs/ca.pem'], { input: '12345' })
-  await run(['put', 'tree', 'certs/\u001b[31mred\u202e\n'], { input: '' })
+  await run(['put', '--allow-empty', 'tree', 'certs/\u001b[31mred\u202e\n'], { input: '' })
   const tree =
     'tree   version 3, 3 files, 5B\n' +
     '└── certs/                      0755\n' +
@@ -130,7 +168,7 @@ test('row 32: at a terminal list draws a tree, in which no name steers the termi
 
 test('at a terminal --quiet keeps to plain lines, and --boxes is a table', async () => {
   await run(['create', 'plain'])
-  await run(['put', 'plain', 'a/b'], { input: '' })
+  await run(['put', '--allow-empty', 'plain', 'a/b'], { input: '' })
   expect((await start('list -q plain').ended).screen).toBe('plain:a/\nplain:a/b\n')
   expect((await start('list -b -q plain').ended).screen).toBe('plain\n')
   expect((await start('list -b plain').ended).screen).toMatch(
@@ -140,14 +178,14 @@ test('at a terminal --quiet keeps to plain lines, and --boxes is a table', async
 
 test('at a terminal a template escapes what it prints, too', async () => {
   await run(['create', 'esc'])
-  await run(['put', 'esc', 'a\nb'], { input: '' })
+  await run(['put', '--allow-empty', 'esc', 'a\nb'], { input: '' })
   expect((await start("list -f '{{.Path}}' esc").ended).screen).toBe('a\\nb\n')
   expect(await run(['list', '-f', '{{.Path}}', 'esc'])).toMatchObject(done('a\nb\n'))
 })
 
 test('at a terminal long lines are cut, unless --no-trunc', async () => {
   await run(['create', 'long'])
-  await run(['put', 'long', 'x'.repeat(60)], { input: '' })
+  await run(['put', '--allow-empty', 'long', 'x'.repeat(60)], { input: '' })
   const narrow = 'stty cols 30; '
   const command = `"${process.execPath}" "${program()}" list long`
   const env = { SECRETBOX_SOCKET: daemon().adminSocket }
