@@ -30,6 +30,7 @@ import { createLocks } from './volumes/locks.ts'
 import { createMounts } from './volumes/mounts.ts'
 import { createPropagation } from './volumes/propagation.ts'
 import { createReconcile } from './volumes/reconcile.ts'
+import { createRefusals, tellingOfBoxes } from './volumes/refusals.ts'
 import { createRelease } from './volumes/release.ts'
 import { createUses } from './volumes/uses.ts'
 import { labelsOf, pinnedVersions } from './volumes/volume-records.ts'
@@ -65,12 +66,16 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   await sealing.keyring().catch(() => null)
   const audit = createAudit(store, config.limits.maxAuditEntries)
   const gate = createGate({ sealing, audit })
-  const vault = createVault({
-    store,
-    gate,
-    limits: config.limits,
-    pinnedVersions: box => pinnedVersions(store, box)
-  })
+  const refusals = createRefusals()
+  const vault = tellingOfBoxes(
+    createVault({
+      store,
+      gate,
+      limits: config.limits,
+      pinnedVersions: box => pinnedVersions(store, box)
+    }),
+    () => refusals.boxChanged()
+  )
 
   const copies = openCopies(config.copiesDir, syscalls)
   const holders = createHolders()
@@ -87,6 +92,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
     uses,
     locks,
     release,
+    refusals,
     isSeenBy: createPropagation(config.copiesDir),
     onUnseen() {
       log.error('copies do not reach the Engine: this process ends, so that the Engine starts it anew')
@@ -101,6 +107,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   const failedStarts = createFailedStarts({
     engine,
     volumes: async () => (await volumes.list()).map(({ name }) => name),
+    refusals,
     log
   })
 
@@ -127,7 +134,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
       vault,
       syscalls,
       log,
-      status: describeStatus({ config, store, storeId, gate, sealing, copies, engine }),
+      status: describeStatus({ ...{ config, store, storeId, gate, sealing, copies, engine }, failedStarts }),
       volumes: describeVolumes({ store, gate, holders, copies, engine }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
       audit: (caller, limit) =>

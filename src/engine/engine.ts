@@ -1,6 +1,7 @@
 import Dockerode from 'dockerode'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import { readRemovalError } from './words.ts'
 
 /** A container as the Engine lists it. */
 export interface Container {
@@ -46,9 +47,15 @@ export interface Engine {
   isLocked(containerId: string, timeoutMs: number): Promise<boolean>
   /** Never to be called from inside Mount, where it would wait for the Mount itself. Throws while the container is locked. */
   lastStart(containerId: string): Promise<LastStart>
-  /** True when it runs; false when the Engine refuses and always will. Throws when another try may succeed. */
-  start(containerId: string): Promise<boolean>
-  /** `unknown`: the Engine sees no such volume, as before it has heard that the volume's plugin is there. */
+  /**
+   * Throws when the container does not run. Whether another try may do better the status of the answer does not say: that a
+   * plugin is disabled is 500 or 409, by the Engine. What it notes about the start does (`lastStart`).
+   */
+  start(containerId: string): Promise<void>
+  /**
+   * `in use`: by a container, or by one that is being made. `unknown`: the Engine sees no such volume, as before it has heard
+   * that the volume's plugin is there. Throws when it is something else, such as a plugin that is not enabled yet.
+   */
   removeVolume(name: string): Promise<'removed' | 'in use' | 'unknown'>
   /** Follows starts, ends and removals of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
   follow(onEvent: (event: ContainerEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
@@ -102,12 +109,8 @@ export function connectEngine(socketPath: string): Engine {
     async start(containerId) {
       try {
         await docker.getContainer(containerId).start()
-        return true
       } catch (error) {
-        const status = statusOf(error)
-        if (status === alreadyStarted) return true
-        if (status !== null && status < 500) return false
-        throw error
+        if (statusOf(error) !== alreadyStarted) throw error
       }
     },
 
@@ -116,10 +119,9 @@ export function connectEngine(socketPath: string): Engine {
         await docker.getVolume(name).remove(inTime())
         return 'removed'
       } catch (error) {
-        const status = statusOf(error)
-        if (status === 404) return 'unknown'
-        if (status === 409) return 'in use'
-        throw error
+        const reason = readRemovalError(messageOf(error), name)
+        if (reason === null) throw error
+        return reason
       }
     },
 
@@ -164,4 +166,11 @@ function parseEvent(line: string): ContainerEvent | null {
 function statusOf(error: unknown): number | null {
   const isAnswer = typeof error === 'object' && error !== null && 'statusCode' in error
   return isAnswer && typeof error.statusCode === 'number' ? error.statusCode : null
+}
+
+/** The Engine's own text, of an answer that says that something failed; empty when it gave none. */
+function messageOf(error: unknown): string {
+  const body = typeof error === 'object' && error !== null && 'json' in error ? error.json : null
+  const isText = typeof body === 'object' && body !== null && 'message' in body
+  return isText && typeof body.message === 'string' ? body.message : ''
 }

@@ -35,13 +35,16 @@ export function headOf(error: SecretboxError): { status: number; headers: Record
   return { status: statusOf[error.code], headers: {} }
 }
 
+/** What is a fault of the host's or of ours. */
+const toldInTheLog: ReadonlySet<ErrorCode> = new Set(['damaged', 'unavailable', 'internal'])
+
 /**
  * What may leave the process about an error: ours as they are, anything else as "internal error", with the
  * cause in the log, once.
  */
 export function publicError(error: unknown, log: Logger): SecretboxError {
   if (error instanceof SecretboxError) {
-    if (error.code === 'damaged' || error.code === 'unavailable') log.error({ err: error }, error.message)
+    if (toldInTheLog.has(error.code)) log.error({ err: error }, error.message)
     return error
   }
   if (isHttpError(error)) return requestError(error)

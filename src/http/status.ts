@@ -6,6 +6,7 @@ import type { Gate } from '../vault/gate.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import { containerOf, containersById } from '../volumes/attach.ts'
 import type { Copies } from '../volumes/copies.ts'
+import type { FailedStarts } from '../volumes/failed-starts.ts'
 import type { Holders } from '../volumes/holders.ts'
 import { labelsOf, volumeRows, type CopyLabel } from '../volumes/volume-records.ts'
 
@@ -18,6 +19,7 @@ export function describeStatus(parts: {
   sealing: Sealing
   copies: Copies
   engine: Engine
+  failedStarts: Pick<FailedStarts, 'all'>
 }): (caller: Caller) => Promise<Record<string, unknown>> {
   const { config, store, sealing } = parts
   return async caller => {
@@ -36,6 +38,7 @@ export function describeStatus(parts: {
         () => 'answers',
         () => 'does not answer'
       ),
+      failedStarts: parts.failedStarts.all(),
       limits: config.limits
     }
   }

@@ -9,6 +9,7 @@ import type { Sealing } from '../vault/sealing.ts'
 import type { Vault } from '../vault/vault.ts'
 import { askerWith, type Asker } from '../volumes/asker.ts'
 import type { Mounts } from '../volumes/mounts.ts'
+import { refusalOfEmpty } from '../volumes/refusals.ts'
 import type { Uses } from '../volumes/uses.ts'
 import type { CopyLabel, Volume } from '../volumes/volume-records.ts'
 import type { KnownVolume, Volumes } from '../volumes/volumes.ts'
@@ -198,7 +199,7 @@ function readJson(request: Request, route: string): unknown {
   const bytes: unknown = request.body
   if (isEmpty(bytes)) {
     if (takesNothing.has(route)) return {}
-    throw new SecretboxError('invalid', `bad request ${route}: the body is empty, it must be JSON`)
+    throw new SecretboxError('invalid', refusalOfEmpty(route))
   }
   try {
     return JSON.parse((bytes as Buffer).toString())

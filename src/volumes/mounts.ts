@@ -9,6 +9,7 @@ import type { Asker } from './asker.ts'
 import type { Copies, CopyContents } from './copies.ts'
 import type { Holders } from './holders.ts'
 import type { Locks } from './locks.ts'
+import type { Refusals } from './refusals.ts'
 import type { Release } from './release.ts'
 import type { Uses } from './uses.ts'
 import { findLabelRow, getVolume, putLabel, type CopyLabel, type Volume } from './volume-records.ts'
@@ -32,6 +33,7 @@ export interface MountsParts {
   readonly uses: Uses
   readonly locks: Locks
   readonly release: Release
+  readonly refusals: Refusals
   /** Whether the process that asks for a copy will see it; see `createPropagation`. */
   readonly isSeenBy: (asker: Asker) => boolean
   /** Called when it will not: nothing but a new start of this daemon makes that right. */
@@ -39,7 +41,7 @@ export interface MountsParts {
 }
 
 export function createMounts(parts: MountsParts): Mounts {
-  const { store, vault, copies, holders, uses, locks, release } = parts
+  const { store, vault, copies, holders, uses, locks, release, refusals } = parts
 
   /** `twin`: the label of the copy that a container holds where it cannot be reached; then this shows the same version. */
   const open = async (
@@ -106,9 +108,10 @@ export function createMounts(parts: MountsParts): Mounts {
             await make(caller, volume, id, held.length > 0 ? (row?.label ?? null) : null)
           }
           uses.begin(id, name, asker, isShared)
+          refusals.forget(name)
           return copies.pathOf(id)
         } catch (error) {
-          throw mountFailed(name, error)
+          throw refusals.refuse(name, error)
         }
       }),
 
@@ -142,13 +145,5 @@ function anotherBox(box: BoxName): SecretboxError {
 function unseen(): SecretboxError {
   return new SecretboxError('unavailable', 'the Engine does not see what is mounted here', {
     hint: 'the plugin starts again now; try once more when it has'
-  })
-}
-
-function mountFailed(volume: VolumeName, error: unknown): unknown {
-  if (!(error instanceof SecretboxError)) return error
-  return new SecretboxError(error.code, `cannot mount volume ${quote(volume)}: ${error.message}`, {
-    cause: error,
-    ...(error.hint === undefined ? {} : { hint: error.hint })
   })
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { ContainerEvent, Engine } from '../engine/engine.ts'
+import type { Engine } from '../engine/engine.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import type { Copies } from './copies.ts'
 import type { FailedStarts } from './failed-starts.ts'
@@ -73,9 +73,8 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
             // `start` comes when the container's own mounts exist.
             if (event.action === 'start')
               void parts.attach().catch((err: unknown) => log.warn({ err }, 'cannot attach'))
-            else if (event.action === 'destroy') {
-              if (hadEphemeralBox(event)) leftVolumes.expect()
-            }
+            // Whoever it was that had such a volume, and whatever labels it had: anybody may write these.
+            else if (event.action === 'destroy') leftVolumes.expect()
             // What ends gets its Unmount, unless that is lost.
             else inDoubt = true
           },
@@ -119,11 +118,6 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
 
   await pass()
   await Promise.all([follow(), look()])
-}
-
-/** `docker vault run` notes on a container which boxes it gave it. */
-function hadEphemeralBox({ attributes }: ContainerEvent): boolean {
-  return String(attributes['io.secretbox.injected']).includes('"ephemeral-')
 }
 
 async function isSealed(sealing: Sealing): Promise<boolean> {

@@ -14,6 +14,7 @@ import { createHolders } from '../../src/volumes/holders.ts'
 import { createLocks } from '../../src/volumes/locks.ts'
 import { createMounts } from '../../src/volumes/mounts.ts'
 import { createReconcile, type Finding, type Reconciled } from '../../src/volumes/reconcile.ts'
+import { createRefusals } from '../../src/volumes/refusals.ts'
 import { createRelease } from '../../src/volumes/release.ts'
 import { createUses, type Uses } from '../../src/volumes/uses.ts'
 import { labelRows } from '../../src/volumes/volume-records.ts'
@@ -84,7 +85,11 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
   const log = pino({ level: 'silent' })
   const parts = { store, gate, vault, copies: place.copies, holders, uses, locks, engine, log, graceMs }
   const release = createRelease(parts)
-  const mounts = createMounts({ ...parts, release, isSeenBy: () => true, onUnseen: () => undefined })
+  const mounts = createMounts({
+    ...{ ...parts, release, refusals: createRefusals() },
+    isSeenBy: () => true,
+    onUnseen: () => undefined
+  })
   const reconcile = createReconcile({ ...parts, release })
   const volumes = createVolumes(parts)
   return {

@@ -1,6 +1,12 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
+import pino from 'pino'
 import { describe, expect, test } from 'vitest'
+import { connectEngine } from '../../src/engine/engine.ts'
+import { SecretboxError } from '../../src/errors.ts'
+import { parseVolumeName } from '../../src/vault/names.ts'
+import { createFailedStarts, type FailedStarts } from '../../src/volumes/failed-starts.ts'
+import { createRefusals, type Refusals } from '../../src/volumes/refusals.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { eventually } from '../engine/faults/eventually.ts'
 import { makeBox } from './driver.ts'
@@ -37,6 +43,16 @@ async function until(holds: () => boolean): Promise<void> {
     throw new Error('it did not come to that')
 }
 
+/** What the Engine notes when an image's USER, program or working directory is such a text. */
+function forgeries(error: string): Record<string, string> {
+  return {
+    user: `unable to find user ${error}: no matching entries in passwd file`,
+    program: `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: ${JSON.stringify(error)}: stat ${error}: no such file or directory: unknown`,
+    directory: `Cannot mkdir: ${error}`,
+    lines: `unable to find user\n${error}`
+  }
+}
+
 /** How the daemon's log tells of started containers. */
 function started({ daemon }: Started): string[] {
   return daemon
@@ -51,7 +67,7 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
     const engine = await standInEngine()
     const others: Record<string, Partial<StandInContainer>> = {
       'no-policy': { restartPolicy: 'no' },
-      'other-cause': { error: refused('other-cause', 'no such box "other-cause"') },
+      'other-cause': { error: 'unable to find user app: no matching entries in passwd file' },
       'other-driver': { error: `error while mounting volume '/x': VolumeDriver.Mount: permission denied` },
       'other-volume': { error: refused('elsewhere', sealed) },
       'not-ours': { volumes: ['elsewhere'], error: refused('elsewhere', sealed) },
@@ -84,12 +100,18 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
       error: refused('broken', sealed),
       onStart() {
         Object.assign(engine.containers.get(broken) ?? {}, {
-          error: refused('broken', 'no such box "broken"')
+          error: 'failed to create task for container: no such program'
         })
-        return 500
+        return 400
       }
     })
-    addContainer(engine, 'removed', { error: refused('removed', sealed), onStart: () => 409 })
+    const removed = addContainer(engine, 'removed', {
+      error: refused('removed', sealed),
+      onStart() {
+        engine.containers.delete(removed)
+        return 409
+      }
+    })
 
     renameSync(awayOf(daemon), keyOf(daemon))
     await until(() => started(daemon).length === 1)
@@ -97,6 +119,7 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
     const triesOf = (name: string): number => engine.starts.filter(each => each === name).length
     expect(triesOf('busy')).toBe(3)
     expect(triesOf('broken')).toBe(1)
+    expect(triesOf('removed')).toBe(1)
     expect(daemon.daemon.log()).toContain('cannot start a container whose volume could not be mounted before')
   })
 
@@ -118,14 +141,28 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
 describe.skipIf(cannotMount)(
   'containers that could not start because the plugin was not there (takes root)',
   () => {
+    const socket = '/run/docker/plugins/68be/secretbox.sock'
+    const noSocket = `dial unix ${socket}: connect: no such file or directory`
+    const looking = 'get db: error while checking if volume "db" exists in driver "secretbox:latest": '
+    const disabled =
+      'error looking up volume plugin secretbox:latest: plugin secretbox:latest found but disabled'
+    // As Engines 20.10.24, 26.1.5 and 28.5.2 say it.
     const reasons = [
-      'get db: error while checking if volume "db" exists in driver "secretbox:latest": error looking up volume plugin secretbox:latest: plugin secretbox:latest found but disabled',
-      'error looking up volume plugin secretbox:latest: plugin "secretbox:latest" not found',
-      `error while mounting volume '': Post "http://%2Frun%2Fdocker%2Fplugins%2F68be%2Fsecretbox.sock/VolumeDriver.Mount": dial unix /run/docker/plugins/68be/secretbox.sock: connect: no such file or directory`,
+      `${looking}${disabled}`,
+      `error while mounting volume '': ${looking}${disabled}`,
+      `error while mounting volume '/var/lib/docker/plugins/68be/rootfs': ${looking}${disabled}`,
+      `error while mounting volume '': ${looking}error looking up volume plugin secretbox:latest: plugin "secretbox:latest" not found`,
+      `error while mounting volume '': ${looking}Post "http://${encodeURIComponent(socket)}/VolumeDriver.Get": ${noSocket}`,
+      `error while mounting volume '': ${looking}Post "http://plugin.moby.localhost/VolumeDriver.Get": ${noSocket}`,
+      `error while mounting volume '': Post "http://plugin.moby.localhost/VolumeDriver.Mount": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+      `error while mounting volume '': VolumeDriver.Mount: bad request VolumeDriver.Mount: the body is empty, it must be JSON`,
       refused(
         'db',
         'the Engine does not see what is mounted here (the plugin starts again now; try once more when it has)'
-      )
+      ),
+      refused('db', 'cannot write store "/var/lib/secretbox/store.db": the disk is full'),
+      refused('db', 'no such box "db"'),
+      refused('db', 'internal error')
     ]
 
     test('are started by the plugin, and not those whose error is about another one', async () => {
@@ -137,13 +174,16 @@ describe.skipIf(cannotMount)(
       for (const [index, error] of reasons.entries()) {
         addContainer(engine, `ours-${index}`, { volumes: ['db'], error })
         addContainer(engine, `other-${index}`, {
-          volumes: ['db'],
-          error: error.replaceAll('secretbox', 'sshfs').replaceAll('"db"', '"x"')
+          volumes: ['elsewhere'],
+          error: error.replaceAll('secretbox:', 'sshfs:').replaceAll('"db"', '"elsewhere"')
         })
+        // What an image asks for stands in the Engine's words, too, but never alone.
+        for (const [kind, forged] of Object.entries(forgeries(error)))
+          addContainer(engine, `${kind}-${index}`, { volumes: ['db'], error: forged })
       }
       const daemon = await first.again('SIGKILL')
       await until(() => started(daemon).length === reasons.length)
-      expect(engine.starts.sort()).toEqual(reasons.map((_, index) => `ours-${index}`))
+      expect(engine.starts.sort()).toEqual(reasons.map((_, index) => `ours-${index}`).sort())
     })
 
     test('are looked for again when the Engine has begun anew', async () => {
@@ -159,3 +199,134 @@ describe.skipIf(cannotMount)(
     })
   }
 )
+
+/** What a daemon has to make up for failed starts, with a clock that goes on when the test says so. */
+async function atHand(): Promise<{
+  engine: StandInEngine
+  refusals: Refusals
+  failedStarts: FailedStarts
+  log: () => string
+  /** Lets the time pass, and everything be tried that is due then. */
+  pass: (ms: number) => Promise<void>
+}> {
+  const engine = await standInEngine()
+  let nowMs = 0
+  const now = (): number => nowMs
+  const lines: string[] = []
+  const refusals = createRefusals(now)
+  const failedStarts = createFailedStarts({
+    ...{ engine: connectEngine(engine.socket), refusals, now },
+    volumes: () => Promise.resolve(['db']),
+    log: pino({ base: null }, { write: line => void lines.push(line) })
+  })
+  const pass = async (ms: number): Promise<void> => {
+    for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 1000) {
+      if (failedStarts.areExpected()) await failedStarts.makeUp()
+      await failedStarts.settled()
+    }
+  }
+  return { engine, refusals, failedStarts, log: () => lines.join(''), pass }
+}
+
+const hour = 3_600_000
+
+
+describe('a container that cannot be started', () => {
+  test('is tried ever more seldom, then given up, which is said once', async () => {
+    const { engine, failedStarts, log, pass } = await atHand()
+    addContainer(engine, 'db', { error: refused('db', sealed), onStart: () => 409 })
+    failedStarts.expect()
+    await pass(7000)
+    expect(engine.starts).toHaveLength(3)
+    expect(failedStarts.all()).toEqual([
+      { container: 'db', tries: 3, isGivenUp: false, error: refused('db', sealed) }
+    ])
+    await pass(24 * hour)
+    expect(engine.starts).toHaveLength(6)
+    expect(failedStarts.all()).toMatchObject([{ container: 'db', tries: 6, isGivenUp: true }])
+    expect(log().match(/cannot start a container/g)).toHaveLength(1)
+    expect(log().match(/gave up starting a container/g)).toHaveLength(1)
+    failedStarts.expect()
+    await pass(1000)
+    expect(engine.starts).toHaveLength(7)
+  })
+
+  test('is tried as long as it is the full disk that keeps it from starting', async () => {
+    const { engine, refusals, failedStarts, pass } = await atHand()
+    const full = new SecretboxError('full', 'cannot write store "/s": the disk is full')
+    let isFull = true
+    addContainer(engine, 'db', {
+      error: refused('db', full.message),
+      onStart() {
+        if (!isFull) return 204
+        refusals.refuse(parseVolumeName('db'), full)
+        return 500
+      }
+    })
+    refusals.refuse(parseVolumeName('db'), full)
+    await pass(hour)
+    const tries = engine.starts.length
+    expect(tries).toBeGreaterThan(30)
+    expect(tries).toBeLessThan(100)
+    expect(failedStarts.all()).toMatchObject([{ container: 'db', isGivenUp: false }])
+    isFull = false
+    await pass(61_000)
+    expect(engine.starts).toHaveLength(tries + 1)
+    expect(failedStarts.all()).toEqual([])
+  })
+
+  test('waits for its box when that is missing, and is tried when there is one', async () => {
+    const { engine, refusals, failedStarts, pass } = await atHand()
+    const noBox = new SecretboxError('not_found', 'no such box "db"')
+    addContainer(engine, 'db', { error: refused('db', noBox.message) })
+    refusals.refuse(parseVolumeName('db'), noBox)
+    await pass(hour)
+    expect(engine.starts).toEqual([])
+    refusals.boxChanged()
+    await pass(1000)
+    expect(engine.starts).toEqual(['db'])
+    expect(failedStarts.all()).toEqual([])
+  })
+
+  test('keeps no other waiting by a start that never ends', async () => {
+    const { engine, failedStarts } = await atHand()
+    addContainer(engine, 'endless', {
+      ...{ volumes: ['db'], error: refused('db', sealed) },
+      onStart: () => new Promise<number>(() => undefined)
+    })
+    failedStarts.expect()
+    await failedStarts.makeUp()
+    const started = Promise.withResolvers<unknown>()
+    addContainer(engine, 'db', {
+      error: refused('db', sealed),
+      onStart() {
+        started.resolve(null)
+        return 204
+      }
+    })
+    failedStarts.expect()
+    await failedStarts.makeUp()
+    await started.promise
+    expect(engine.starts).toEqual(['endless', 'db'])
+  })
+})
+
+test.each([
+  ['sealed', 'time'],
+  ['full', 'time'],
+  ['unavailable', 'time'],
+  ['internal', 'time'],
+  ['not_found', 'box'],
+  ['too_large', 'box']
+] as const)('a Mount that is refused as %s waits for %s', (code, what) => {
+  const refusals = createRefusals(() => 1)
+  const volume = parseVolumeName('db')
+  const error = refusals.refuse(volume, new SecretboxError(code, 'why', { hint: 'what to do' }))
+  expect(error).toMatchObject({ code, message: 'cannot mount volume "db": why', hint: 'what to do' })
+  expect(refusals.boxFor(volume)).toBe(what === 'box' ? 'missing' : null)
+})
+
+test('a Mount that fails by a fault of ours is refused in the same words', () => {
+  const error = createRefusals().refuse(parseVolumeName('db'), new TypeError('x is not a function'))
+  expect(error).toMatchObject({ code: 'internal', message: 'cannot mount volume "db": internal error' })
+})

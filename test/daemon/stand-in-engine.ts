@@ -15,9 +15,12 @@ export interface StandInContainer {
   restartPolicy: string
   /** What the Engine noted about its last start. */
   error: string
-  /** The status with which a start is answered, after which the container runs if it is 204. */
-  onStart: () => number
+  /** Answers a start, after which the container runs if that is 204. */
+  onStart: () => Answer | Promise<Answer>
 }
+
+/** A status, or one with the Engine's own words. */
+export type Answer = number | { readonly status: number; readonly message: string }
 
 /** Something that speaks the Engine's API as far as the daemon asks it. */
 export interface StandInEngine {
@@ -25,8 +28,8 @@ export interface StandInEngine {
   readonly containers: Map<string, StandInContainer>
   /** The names of containers that were to be started, in order. */
   readonly starts: string[]
-  /** Answers the request to remove a volume: gives the status. Nobody has any volume at first. */
-  onRemove: (volume: string) => number | Promise<number>
+  /** Answers the request to remove a volume. Nobody has any volume at first. */
+  onRemove: (volume: string) => Answer | Promise<Answer>
   /** Ends the event streams, as an Engine does that ends; how many there were. */
   breakStreams(): number
   /** Resolves when the daemon follows events. */
@@ -69,6 +72,10 @@ export async function standInEngine(
       response.writeHead(status, { 'Content-Type': 'application/json' })
       response.end(body === undefined ? undefined : JSON.stringify(body))
     }
+    const answer = (given: Answer): void => {
+      const { status, message } = typeof given === 'number' ? { status: given, message: 'not now' } : given
+      send(status, status === 204 ? undefined : { message })
+    }
     if (path === '/events') {
       streams.add(response.writeHead(200))
       response.flushHeaders()
@@ -85,9 +92,7 @@ export async function standInEngine(
     }
     const [, kind, id = '', action] = path.split('/')
     if (kind === 'volumes' && method === 'DELETE') {
-      void Promise.resolve(standIn.onRemove(id)).then(status =>
-        send(status, status === 204 ? undefined : { message: 'not now' })
-      )
+      void Promise.resolve(standIn.onRemove(id)).then(answer)
       return
     }
     const container = containers.get(id)
@@ -95,9 +100,10 @@ export async function standInEngine(
     else if (method === 'GET') send(200, inspected(id, container))
     else if (action === 'start') {
       starts.push(container.name)
-      const status = container.onStart()
-      if (status === 204) Object.assign(container, { state: 'running', error: '' })
-      send(status, status === 204 ? undefined : { message: 'not now' })
+      void Promise.resolve(container.onStart()).then(given => {
+        if (given === 204) Object.assign(container, { state: 'running', error: '' })
+        answer(given)
+      })
     }
   }
 
@@ -119,7 +125,7 @@ export async function standInEngine(
   const standIn: StandInEngine = {
     end,
     socket: place,
-    onRemove: () => 404,
+    onRemove: volume => noSuchVolume(volume),
     containers,
     starts,
     breakStreams() {
@@ -139,6 +145,25 @@ export async function standInEngine(
     }
   }
   return standIn
+}
+
+/** What Engines 20.10.24, 26.1.5 and 28.5.2 answer to the removal of a volume that they do not see. */
+export function noSuchVolume(volume: string): Answer {
+  return { status: 404, message: `get ${volume}: no such volume` }
+}
+
+/** What they answer while a container has the volume. */
+export function volumeInUse(volume: string): Answer {
+  return { status: 409, message: `remove ${volume}: volume is in use - [${'0'.repeat(64)}]` }
+}
+
+/** What they answer while the volume's plugin is disabled, or is just being enabled. */
+export function pluginDisabled(volume: string): Answer {
+  const driver = 'secretbox:latest'
+  return {
+    status: 409,
+    message: `get ${volume}: error while checking if volume "${volume}" exists in driver "${driver}": error looking up volume plugin ${driver}: plugin ${driver} found but disabled`
+  }
 }
 
 function listed(id: string, { name, image, state, volumes }: StandInContainer): object {
