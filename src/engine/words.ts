@@ -34,7 +34,11 @@ const startSayings: readonly Saying<'refused' | 'away' | 'silent'>[] = [
   // An Engine that has begun since does not come as far as the mounting.
   { means: 'away', says: looking + disabled, seenOn: everywhere },
   { means: 'away', says: looking + missing, seenOn: everywhere },
-  { means: 'silent', says: `${mounting}${looking}Post "{socket}/VolumeDriver.Get": {reason}`, seenOn: everywhere },
+  {
+    means: 'silent',
+    says: `${mounting}${looking}Post "{socket}/VolumeDriver.Get": {reason}`,
+    seenOn: everywhere
+  },
   { means: 'silent', says: `${looking}Post "{socket}/VolumeDriver.Get": {reason}`, seenOn: everywhere },
   { means: 'silent', says: `${mounting}Post "{socket}/VolumeDriver.Mount": {reason}`, seenOn: everywhere }
 ]
@@ -47,8 +51,7 @@ const removalSayings: readonly Saying<'in use' | 'unknown'>[] = [
 
 /** Why a container could not be started. */
 export type StartFailure =
-  | { readonly means: 'refused'; readonly answer: string }
-  | { readonly means: 'away' | 'silent' }
+  { readonly means: 'refused'; readonly answer: string } | { readonly means: 'away' | 'silent' }
 
 /** Reads what the Engine noted about a start; null when it says nothing about this volume of this driver. */
 export function readStartError(error: string, volume: string, driver: string): StartFailure | null {

@@ -91,7 +91,10 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
     // The Engine does not tell of a container that it is just starting.
     if (error === '') log.debug({ err, container: name }, 'cannot ask for a container')
     else if (isGivenUp(trial)) {
-      log.warn({ err, container: name, tries: trial.tries }, 'gave up starting a container: start it yourself')
+      log.warn(
+        { err, container: name, tries: trial.tries },
+        'gave up starting a container: start it yourself'
+      )
     } else if (tries === 0) {
       log.warn({ err, container: name }, 'cannot start a container whose volume could not be mounted before')
     }
@@ -171,6 +174,8 @@ function isForWantOfUs({ error, drivers }: LastStart, ours: ReadonlySet<string>)
     const failure = ours.has(volume) ? readStartError(error, volume, driver) : null
     if (failure === null) return false
     if (failure.means !== 'refused') return true
-    return failure.answer.startsWith(refusalOf(volume)) || failure.answer === refusalOfEmpty('VolumeDriver.Mount')
+    return (
+      failure.answer.startsWith(refusalOf(volume)) || failure.answer === refusalOfEmpty('VolumeDriver.Mount')
+    )
   })
 }

@@ -230,7 +230,6 @@ async function atHand(): Promise<{
 
 const hour = 3_600_000
 
-
 describe('a container that cannot be started', () => {
   test('is tried ever more seldom, then given up, which is said once', async () => {
     const { engine, failedStarts, log, pass } = await atHand()
