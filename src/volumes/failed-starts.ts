@@ -154,7 +154,9 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
       }
     },
 
-    settled: async () => void (await Promise.all(underWay.values())),
+    async settled() {
+      await Promise.all(underWay.values())
+    },
 
     all: () =>
       [...trials.values()]

@@ -78,18 +78,16 @@ export function createRefusals(now = (): number => performance.now()): Refusals 
 
 /** The same vault, which tells when a box was made or changed. */
 export function tellingOfBoxes(vault: Vault, boxChanged: () => void): Vault {
-  const telling =
-    <A extends unknown[], T>(act: (...args: A) => Promise<T>) =>
-    async (...args: A): Promise<T> => {
-      const done = await act(...args)
-      boxChanged()
-      return done
-    }
+  const telling = async <T>(done: Promise<T>): Promise<T> => {
+    const answer = await done
+    boxChanged()
+    return answer
+  }
   return {
     ...vault,
-    create: telling(vault.create),
-    change: telling(vault.change),
-    rollback: telling(vault.rollback)
+    create: (...asked) => telling(vault.create(...asked)),
+    change: (...asked) => telling(vault.change(...asked)),
+    rollback: (...asked) => telling(vault.rollback(...asked))
   }
 }
 
