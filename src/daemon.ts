@@ -5,6 +5,7 @@ import { readConfig, type Config } from './config.ts'
 import { connectEngine } from './engine/engine.ts'
 import { isSecretboxError } from './errors.ts'
 import { reach } from './fault-points.ts'
+import { nameHostPaths } from './host-paths.ts'
 import { adminApi } from './http/admin.ts'
 import { serveUnixSocket } from './http/serve.ts'
 import { describeStatus, describeVolumes } from './http/status.ts'
@@ -44,6 +45,7 @@ const closeTimeoutMs = 4000
 async function startDaemon(config: Config, log: Logger): Promise<() => Promise<void>> {
   const syscalls = loadSyscalls()
   syscalls.forbidDumps()
+  nameHostPaths()
   // Whatever the daemon makes, SQLite's files too, is for root alone.
   process.umask(0o077)
   for (const directory of [config.dataDir, config.keyDir]) makePrivateDirectory(directory)

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { quote, reasonOf, SecretboxError } from './errors.ts'
+import { reasonOf, SecretboxError } from './errors.ts'
+import { hostPath, quotePath } from './host-paths.ts'
 
 /** Whose a file or directory is, and who may use it: as stat(2) tells. */
 interface Ownership {
@@ -21,10 +22,15 @@ export function makePrivateDirectory(path: string): void {
     const found = statSync(path)
     refuseOtherOwner('directory', path, found)
     if ((found.mode & 0o022) !== 0)
-      throw refusal('directory', path, `others can write to it (mode ${octal(found)})`, `chmod go-w ${path}`)
+      throw refusal(
+        'directory',
+        path,
+        `others can write to it (mode ${octal(found)})`,
+        `chmod go-w ${hostPath(path)}`
+      )
   } catch (error) {
     if (error instanceof SecretboxError) throw error
-    throw new SecretboxError('unavailable', `cannot use directory ${quote(path)}: ${reasonOf(error)}`, {
+    throw new SecretboxError('unavailable', `cannot use directory ${quotePath(path)}: ${reasonOf(error)}`, {
       cause: error
     })
   }
@@ -34,16 +40,16 @@ export function makePrivateDirectory(path: string): void {
 export function refuseSharedFile(kind: string, path: string, found: Ownership): void {
   refuseOtherOwner(kind, path, found)
   if ((found.mode & 0o077) !== 0)
-    throw refusal(kind, path, `others can use it (mode ${octal(found)})`, `chmod 0600 ${path}`)
+    throw refusal(kind, path, `others can use it (mode ${octal(found)})`, `chmod 0600 ${hostPath(path)}`)
 }
 
 function refuseOtherOwner(kind: string, path: string, { uid }: Ownership): void {
   const own = process.geteuid?.() ?? uid
-  if (uid !== own) throw refusal(kind, path, `it belongs to uid ${uid}`, `chown ${own} ${path}`)
+  if (uid !== own) throw refusal(kind, path, `it belongs to uid ${uid}`, `chown ${own} ${hostPath(path)}`)
 }
 
 function refusal(kind: string, path: string, reason: string, hint: string): SecretboxError {
-  return new SecretboxError('denied', `cannot use ${kind} ${quote(path)}: ${reason}`, { hint })
+  return new SecretboxError('denied', `cannot use ${kind} ${quotePath(path)}: ${reason}`, { hint })
 }
 
 function octal({ mode }: Ownership): string {

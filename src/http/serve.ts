@@ -3,7 +3,8 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { connect, createServer, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
-import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { errnoOf, SecretboxError } from '../errors.ts'
+import { quotePath } from '../host-paths.ts'
 import type { Syscalls } from '../syscalls.ts'
 import { forgetfulConnection, forgetPieces } from './connection.ts'
 
@@ -45,9 +46,13 @@ export async function serveUnixSocket(
     await chmod(path, mode)
   } catch (error) {
     if (error instanceof SecretboxError) throw error
-    throw new SecretboxError('unavailable', `cannot listen on ${quote(path)}: ${errnoOf(error) ?? 'error'}`, {
-      cause: error
-    })
+    throw new SecretboxError(
+      'unavailable',
+      `cannot listen on ${quotePath(path)}: ${errnoOf(error) ?? 'error'}`,
+      {
+        cause: error
+      }
+    )
   }
   server.on('error', err => parts.log.error({ err }, 'cannot take a connection'))
 
@@ -152,7 +157,7 @@ const notRequests: Readonly<Record<string, readonly [status: string, reason: str
 /** Makes room for a socket: its directory, and the removal of one that a dead process left. */
 async function clearPath(path: string): Promise<void> {
   if (await answers(path)) {
-    throw new SecretboxError('in_use', `cannot listen on ${quote(path)}: another process does`, {
+    throw new SecretboxError('in_use', `cannot listen on ${quotePath(path)}: another process does`, {
       hint: 'is another secretbox daemon running?'
     })
   }
@@ -164,7 +169,7 @@ async function clearPath(path: string): Promise<void> {
   if (present !== null && !present.isSocket()) {
     throw new SecretboxError(
       'conflict',
-      `cannot listen on ${quote(path)}: there is something that is not a socket`,
+      `cannot listen on ${quotePath(path)}: there is something that is not a socket`,
       {
         hint: 'name another path, or move it away'
       }

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
+import { hostPath } from '../host-paths.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
@@ -28,8 +29,8 @@ export function describeStatus(parts: {
     return {
       sealed: reason !== null,
       ...(reason === null ? {} : { reason }),
-      store: { id: parts.storeId, directory: config.dataDir },
-      key: { directory: config.keyDir },
+      store: { id: parts.storeId, directory: hostPath(config.dataDir) },
+      key: { directory: hostPath(config.keyDir) },
       boxes: await store.count('box/'),
       volumes: await store.count('volume/'),
       copies: (await parts.copies.list()).length,

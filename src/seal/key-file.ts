@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
+import { errnoOf, reasonOf, SecretboxError } from '../errors.ts'
+import { quotePath } from '../host-paths.ts'
 import { refuseSharedFile } from '../private-place.ts'
 import { Secret } from '../secret.ts'
 import { keyBytes } from './keyring.ts'
@@ -59,7 +60,7 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
     if (error instanceof SecretboxError) throw error
-    throw new SecretboxError('unavailable', `cannot read key file ${quote(path)}: ${reasonOf(error)}`, {
+    throw new SecretboxError('unavailable', `cannot read key file ${quotePath(path)}: ${reasonOf(error)}`, {
       cause: error
     })
   }
@@ -67,7 +68,7 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
 
 function parseKeyFile(sodium: Sodium, path: string, bytes: Buffer): KeyFile {
   const damaged = (reason: string): SecretboxError =>
-    new SecretboxError('damaged', `cannot use key file ${quote(path)}: ${reason}`, {
+    new SecretboxError('damaged', `cannot use key file ${quotePath(path)}: ${reason}`, {
       hint: 'restore the key file from a backup; without it the boxes cannot be opened'
     })
   if (bytes.length !== fileBytes) throw damaged(`a key file has ${fileBytes} bytes`)

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { publishFile, syncDirectory, writeNewFile } from '../durable.ts'
-import { errnoOf, isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
+import { errnoOf, isSecretboxError, reasonOf, SecretboxError } from '../errors.ts'
+import { quotePath } from '../host-paths.ts'
 import { Secret } from '../secret.ts'
 import type { Store } from '../store/store.ts'
 import type { Envelope } from './envelope.ts'
@@ -54,7 +55,7 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
   if (existsSync(paths.key)) {
     throw new SecretboxError(
       'conflict',
-      `cannot begin a new vault: ${quote(paths.key)} is the key of a vault whose store is not in the data directory`,
+      `cannot begin a new vault: ${quotePath(paths.key)} is the key of a vault whose store is not in the data directory`,
       { hint: 'restore the data directory, or move the key file away to begin anew' }
     )
   }
@@ -75,9 +76,13 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
   } catch (error) {
     // An errno's name: the store throws errors of ours.
     if (error instanceof SecretboxError || errnoOf(error) === null) throw error
-    throw new SecretboxError('unavailable', `cannot write key file ${quote(paths.key)}: ${reasonOf(error)}`, {
-      cause: error
-    })
+    throw new SecretboxError(
+      'unavailable',
+      `cannot write key file ${quotePath(paths.key)}: ${reasonOf(error)}`,
+      {
+        cause: error
+      }
+    )
   } finally {
     bytes.fill(0)
     key.wipe()
@@ -96,7 +101,7 @@ export async function openRootKey(parts: KeyslotParts, storeId: string): Promise
   if (!existsSync(paths.key) && existsSync(paths.draft)) await adoptDraft(parts, paths, storeId)
   const file = await readKeyFile(parts.sodium, paths.key)
   if (file === null) {
-    throw new SecretboxError('sealed', `the vault is sealed: there is no key file ${quote(paths.key)}`, {
+    throw new SecretboxError('sealed', `the vault is sealed: there is no key file ${quotePath(paths.key)}`, {
       hint: 'put the key file back; the vault opens by itself when it is there'
     })
   }
@@ -104,7 +109,7 @@ export async function openRootKey(parts: KeyslotParts, storeId: string): Promise
     if (file.vaultId !== storeId) {
       throw new SecretboxError(
         'sealed',
-        `the vault is sealed: key file ${quote(paths.key)} belongs to another vault`,
+        `the vault is sealed: key file ${quotePath(paths.key)} belongs to another vault`,
         {
           hint: `the store is ${storeId}, the key is for ${file.vaultId}`
         }

@@ -1,4 +1,5 @@
 import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
+import { quotePath } from '../host-paths.ts'
 
 /** SQLite's result codes, https://www.sqlite.org/rescode.html */
 const sqliteBusy = 5
@@ -17,7 +18,7 @@ export function translated(path: string, error: unknown): unknown {
     case sqliteBusy:
       return new SecretboxError(
         'in_use',
-        `cannot open store ${quote(path)}: another secretbox daemon holds it`,
+        `cannot open store ${quotePath(path)}: another secretbox daemon holds it`,
         { cause: error, hint: 'stop the other daemon, or give this one a data directory of its own' }
       )
     case sqliteFull:
@@ -37,19 +38,19 @@ export function translated(path: string, error: unknown): unknown {
 
 /** Throw it when there is no room for a commit. */
 export function full(path: string, cause?: unknown): SecretboxError {
-  return new SecretboxError('full', `cannot write store ${quote(path)}: the disk is full`, {
+  return new SecretboxError('full', `cannot write store ${quotePath(path)}: the disk is full`, {
     hint: 'free room on the disk that holds the data directory; nothing was changed',
     cause
   })
 }
 
 function unavailable(path: string, reason: string, cause: unknown): SecretboxError {
-  return new SecretboxError('unavailable', `cannot use store ${quote(path)}: ${reason}`, { cause })
+  return new SecretboxError('unavailable', `cannot use store ${quotePath(path)}: ${reason}`, { cause })
 }
 
 /** Throw it for a file that is no store, or not the one that was written. */
 export function damaged(path: string, reason: string, cause?: unknown): SecretboxError {
-  return new SecretboxError('damaged', `cannot open store ${quote(path)}: ${reason}`, {
+  return new SecretboxError('damaged', `cannot open store ${quotePath(path)}: ${reason}`, {
     hint: 'restore the data directory from a backup, or move the file away to begin a new vault',
     cause
   })

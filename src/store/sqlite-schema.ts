@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { quote, SecretboxError } from '../errors.ts'
+import { quotePath } from '../host-paths.ts'
 import { damaged } from './sqlite-errors.ts'
 
 const createTable =
@@ -67,7 +68,7 @@ function foreignObjects(path: string, foreign: readonly SchemaObject[]): Secretb
   const all = [...names, ...(others === 0 ? [] : [`${others} more`])].join(', ')
   return new SecretboxError(
     'damaged',
-    `cannot open store ${quote(path)}: it holds ${all}, which secretbox did not make`,
+    `cannot open store ${quotePath(path)}: it holds ${all}, which secretbox did not make`,
     {
       hint: `somebody wrote to the store and may have changed more: restore it from a backup, or look into it and then take out what is foreign${commandFor(path, foreign)}`
     }

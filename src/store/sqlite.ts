@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { syncDirectory } from '../durable.ts'
-import { errnoOf, quote, SecretboxError } from '../errors.ts'
+import { errnoOf, SecretboxError } from '../errors.ts'
+import { quotePath } from '../host-paths.ts'
 import { refuseSharedFile } from '../private-place.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
 import { createCommit } from './sqlite-commit.ts'
@@ -27,7 +28,7 @@ export async function openSqliteStore(path: string, options: { create: boolean }
     if (existsSync(path)) await refuseStranger(path)
     else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
     else if (options.create) await createDatabase(path)
-    else throw new SecretboxError('not_found', `cannot open store ${quote(path)}: no such file`)
+    else throw new SecretboxError('not_found', `cannot open store ${quotePath(path)}: no such file`)
     const database = openDatabase(path, { isNew: false })
     removeDrafts(path)
     return storeOver(database, path)

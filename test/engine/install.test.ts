@@ -116,6 +116,13 @@ test('install needs no more than the Engine, and names three commands that work 
   expect(await engine.docker(['vault', 'list', 'db'])).toContain('db:password')
 })
 
+test('the plugin names its directories as they are on the host', async () => {
+  const format = '{{.Store.Directory}} {{.Key.Directory}}'
+  expect(await engine.docker(['vault', 'status', '--format', format])).toBe(
+    `${places.DATA_DIR} ${places.KEY_DIR}\n`
+  )
+})
+
 test('docker-vault and secretbox are programs on the PATH, each under its own name', async () => {
   for (const name of ['docker-vault', 'secretbox']) {
     const program = join(places.BIN_DIR, name)
