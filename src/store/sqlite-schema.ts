@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { quote, SecretboxError } from '../errors.ts'
-import { quotePath } from '../host-paths.ts'
+import { hostPath, quotePath } from '../host-paths.ts'
 import { damaged } from './sqlite-errors.ts'
 
 const createTable =
@@ -92,5 +92,5 @@ function commandFor(path: string, foreign: readonly SchemaObject[]): string {
     /^[\w./-]+$/.test(path)
   if (dropped.length === 0 || !isPlain) return ', with sqlite3'
   const sql = dropped.map(({ type, name }) => `DROP ${wordFor(type).toUpperCase()} IF EXISTS ${String(name)}`)
-  return `: sqlite3 ${path} '${sql.join('; ')}'`
+  return `: sqlite3 ${hostPath(path)} '${sql.join('; ')}'`
 }
