@@ -48,7 +48,12 @@ export interface Container {
 /** A volume with the copies that were made of its box, and the containers that mount it, running or not. */
 export interface VolumeUse {
   readonly name: string
-  readonly options: { readonly box: string; readonly version: number | null }
+  readonly options: {
+    readonly box: string
+    readonly version: number | null
+    readonly path: string
+    readonly rw: boolean
+  }
   readonly copies: readonly {
     readonly mount: string
     readonly box: string

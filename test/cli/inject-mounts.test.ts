@@ -3,10 +3,16 @@ import { expect, test } from 'vitest'
 import { readCommandLine } from '../../src/cli/inject/command-line.ts'
 import { parseDirectoryInjection, parseInjection } from '../../src/cli/inject/injection.ts'
 import { namesInLabel } from '../../src/cli/inject/labels.ts'
-import { boxMount, claimsOf, emptyMount, refuseSharedTargets } from '../../src/cli/inject/mount-flags.ts'
+import {
+  boxMount,
+  claimsOf,
+  emptyMount,
+  refuseSharedTargets,
+  type Shown
+} from '../../src/cli/inject/mount-flags.ts'
 import { mountFields, mountValue } from '../../src/cli/inject/mount-value.ts'
 import { runFlags } from '../../src/cli/inject/run-flags.ts'
-import { parseBoxName } from '../../src/vault/names.ts'
+import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
 
 test.each([
   ['db', 'db', '/run/vault/db'],
@@ -26,7 +32,10 @@ test.each([
   ['db:a:b', 'bad flag "--inject db:a:b": bad box name "a:b": it contains ":"'],
   ['db:..', 'bad box name "..": "." and ".." are not names'],
   ['db:/', 'bad flag "--inject db:/": a box cannot take the place of "/"'],
-  ['db:/a/..', 'bad flag "--inject db:/a/..": a box cannot take the place of "/"']
+  ['db:/a/..', 'bad flag "--inject db:/a/..": a box cannot take the place of "/"'],
+  ['db:/dev/', 'bad flag "--inject db:/dev/": a box cannot take the place of "/dev"'],
+  ['db:/proc/x', 'bad flag "--inject db:/proc/x": a box cannot take the place of "/proc/x"'],
+  ['db:/sys', 'bad flag "--inject db:/sys": a box cannot take the place of "/sys"']
 ])('--inject %j is refused: %s', (value, message) => {
   expect(() => parseInjection(value)).toThrow(message)
 })
@@ -77,25 +86,40 @@ test('a box is an anonymous volume of the driver that the image does not fill', 
   ])
 })
 
-test.each([
-  [['-v', '/data'], '/data'],
-  [['-v', 'name:/data'], '/data'],
-  [['-v', '/host:/data/:ro'], '/data'],
-  [['--volume=./here:/data:ro,z'], '/data'],
-  [['--tmpfs', '/data:size=1m'], '/data'],
-  [['--tmpfs', '/data'], '/data'],
-  [['--mount', 'type=bind,src=/x,dst=/data/.'], '/data'],
-  [['--mount', 'type=tmpfs,destination=/data'], '/data'],
-  [['--mount', 'type=volume,"target=/da,ta"'], '/da,ta'],
-  [['--mount', 'Target=/data'], '/data']
-])('%j claims %s', (args, target) => {
+const own = (box: string, version: number | null, path: string): Shown => {
+  return { kind: 'box', box: parseBoxName(box), version, path: parseFilePath(path) }
+}
+const boxFlag = 'type=volume,volume-driver=secretbox,volume-opt=box=db,dst=/data'
+
+test.each<[string[], string, Shown | null, boolean]>([
+  [['-v', '/data'], '/data', null, true],
+  [['-v', 'name:/data'], '/data', { kind: 'volume', name: 'name' }, true],
+  [['-v', 'name:/data:ro'], '/data', { kind: 'volume', name: 'name' }, true],
+  [['-v', '/host:/data/:ro'], '/data', { kind: 'directory', path: '/host' }, false],
+  [['-v', '/host:/data'], '/data', null, false],
+  [['--volume=./here:/data:ro,z'], '/data', { kind: 'directory', path: './here' }, false],
+  [['--tmpfs', '/data:size=1m'], '/data', null, true],
+  [['--tmpfs', '/data:ro'], '/data', null, true],
+  [['--mount', 'type=bind,src=/x,dst=/data/.'], '/data', null, false],
+  [['--mount', 'type=bind,src=/x,dst=/data,readonly'], '/data', { kind: 'directory', path: '/x' }, false],
+  [['--mount', 'type=bind,src=/x,dst=/data,ro=1'], '/data', { kind: 'directory', path: '/x' }, false],
+  [['--mount', 'type=bind,src=/x,dst=/data,ro=false'], '/data', null, false],
+  [['--mount', 'type=tmpfs,destination=/data,readonly'], '/data', null, true],
+  [['--mount', 'type=volume,"target=/da,ta"'], '/da,ta', null, true],
+  [['--mount', 'Target=/data,Source=name'], '/data', { kind: 'volume', name: 'name' }, true],
+  [['--mount', boxFlag], '/data', own('db', null, ''), true],
+  [['--mount', `${boxFlag},volume-opt=version=3,volume-opt=path=a//b`], '/data', own('db', 3, 'a/b'), true],
+  [['--mount', boxFlag.replace('secretbox', 'secretbox:latest')], '/data', own('db', null, ''), true],
+  [['--mount', 'volume-driver=secretbox,src=v,dst=/data'], '/data', own('v', null, ''), true],
+  [['--mount', `${boxFlag},volume-opt=rw=true`], '/data', null, true]
+])('%j claims %s, where %j can be seen', (args, target, shows, isDirectory) => {
   const line = readCommandLine([...args, 'image'], runFlags, { interspersed: false })
-  expect(claimsOf(line)).toEqual([{ target, flag: args.join(' ') }])
+  expect(claimsOf(line, 'secretbox')).toEqual([{ target, flag: args.join(' '), shows, isDirectory }])
 })
 
 test('a flag that docker will refuse, or that mounts nothing, claims nothing', () => {
   const args = ['--mount', 'type=volume', '--mount', 'a"b', '-p', '80:80', '--volumes-from', 'web', 'image']
-  expect(claimsOf(readCommandLine(args, runFlags, { interspersed: false }))).toEqual([])
+  expect(claimsOf(readCommandLine(args, runFlags, { interspersed: false }), 'secretbox')).toEqual([])
 })
 
 test('two things at one place are refused with the names of both', () => {

@@ -19,6 +19,9 @@ const volume = (box: string, target: string): string[] => [
 beforeAll(async () => {
   await run(['create', 'db', 'tls'])
   await run(['put', 'db', 'password'], { input: 'hunter2' })
+  await run(['create', 'nested'])
+  await run(['put', 'nested', 'dir/file'], { input: 'x' })
+  await run(['put', 'nested', 'dir/deep/file'], { input: 'x' })
 })
 
 test('row 42: boxes become mounts and a label, and everything else goes to docker as it is', async () => {
@@ -112,6 +115,112 @@ test.each([
       'hint: give one of them another place, as in --inject box:alias\n'
   })
   expect(await calls()).toEqual([])
+})
+
+const ownDriver = 'type=volume,volume-driver=secretbox,volume-opt=box=nested'
+
+test.each([
+  [
+    ['--inject', 'nested:/run/vault', '--inject', 'db'],
+    'it has no "db"',
+    '--inject db',
+    '--inject nested:/run/vault'
+  ],
+  [
+    ['--inject', 'nested', '-v', 'x:/run/vault/nested/y'],
+    'it has no "y"',
+    '-v x:/run/vault/nested/y',
+    '--inject nested'
+  ],
+  [
+    ['--inject', 'nested', '--tmpfs', '/run/vault/nested/y:ro'],
+    'it has no "y"',
+    '--tmpfs /run/vault/nested/y:ro',
+    '--inject nested'
+  ],
+  [
+    ['--inject', 'nested:/x', '--inject', 'db:/x/dir/file'],
+    '"dir/file" in it is a file',
+    '--inject db:/x/dir/file',
+    '--inject nested:/x'
+  ],
+  [
+    ['--inject', 'nested:/x', '--inject', 'tls:/x/dir', '--inject', 'db:/x/dir/a'],
+    'it has no "a"',
+    '--inject db:/x/dir/a',
+    '--inject tls:/x/dir'
+  ],
+  [
+    ['--mount', `${ownDriver},dst=/x`, '--inject', 'db:/x/db'],
+    'it has no "db"',
+    '--inject db:/x/db',
+    `--mount ${ownDriver},dst=/x`
+  ],
+  [
+    ['-v', '/usr:/x:ro', '--inject', 'db:/x/nowhere'],
+    'it has no "nowhere"',
+    '--inject db:/x/nowhere',
+    '-v /usr:/x:ro'
+  ],
+  [
+    ['--inject-dir', '/usr:/x', '--inject', 'db:/x/nowhere'],
+    'it has no "nowhere"',
+    '--inject db:/x/nowhere',
+    '--inject-dir /usr:/x'
+  ],
+  [['--inject', 'nested:/etc'], 'it has no "hosts"', "the Engine's /etc/hosts", '--inject nested:/etc'],
+  [['--inject', 'nested:/srv'], 'it has no "data"', 'VOLUME /srv/data/', '--inject nested:/srv']
+])('row 94: %j has no place for what is nested', async (args, reason, inner, outer) => {
+  const { env, calls } = await standIns('exit 0', image, { volumes: { web: ['/srv/data/', '/srv'] } })
+  expect(await run(['run', ...args, 'web'], { env })).toMatchObject({
+    code: 2,
+    stderr:
+      `error: cannot mount "${inner}" in "${outer}": that is read-only, and ${reason}\n` +
+      'hint: give one of them another place, as in --inject box:alias\n'
+  })
+  expect(await calls()).toEqual([])
+})
+
+test.each([
+  [['--tmpfs', '/run', '--inject', 'db']],
+  [['--tmpfs', '/run:ro', '--inject', 'db']],
+  [['-v', 'data:/run', '--inject', 'db']],
+  [['-v', 'data:/run/vault:ro', '--inject', 'db']],
+  [['-v', '/usr:/x:ro', '--inject', 'db:/x/share']],
+  [['--inject', 'nested:/x', '--inject', 'db:/x/dir']],
+  [['--inject', 'nested:/x', '-v', '/etc/hostname:/x/dir/file']],
+  [['--inject', 'nested:/x', '--tmpfs', '/x/dir', '--inject', 'db:/x/dir/any']],
+  [['--mount', `${ownDriver},volume-opt=rw=true,dst=/x`, '--inject', 'db:/x/db']],
+  [['--mount', `${ownDriver},volume-opt=path=dir,dst=/x`, '-v', 'v:/x/deep']],
+  [['--inject', 'db:/run/vault', '--inject', 'tls:/run/vault2']]
+])('%j has a place for what is nested', async args => {
+  const { env, calls } = await standIns('exit 0', image)
+  expect(await run(['run', ...args, 'web'], { env })).toMatchObject(done())
+  expect(await calls()).toHaveLength(1)
+})
+
+test('with an Engine that remaps users boxes belong to root of the container', async () => {
+  const info = { DockerRootDir: '/var/lib/docker/100000.200000', SecurityOptions: ['name=userns'] }
+  const { env, calls } = await standIns('exit 0', image, { info })
+  await run(['run', '--inject', 'db', 'web'], { env })
+  await run(['run', '--inject', 'db', '--userns=host', 'web'], { env })
+  await run(['create-container', '--inject-dir', '/etc/default:x', 'web'], { env })
+  await run(['run', 'web'], { env })
+  const [remapped, host, directory, none] = await calls()
+  expect(remapped?.[2]).toContain('volume-opt=box=db,volume-opt=uid=100000,volume-opt=gid=200000,target=')
+  expect(host?.[2]).toBe(volume('db', '/run/vault/db')[1])
+  expect(directory?.[2]).toMatch(/volume-opt=uid=100000,volume-opt=gid=200000,volume-opt=ephemeral=true/)
+  expect(none).toEqual(['run', 'web'])
+})
+
+test.each([
+  [{ DockerRootDir: '/data/1000.1000', SecurityOptions: ['name=seccomp,profile=default'] }],
+  [{ DockerRootDir: '/var/lib/docker', SecurityOptions: ['name=userns'] }],
+  [{ DockerRootDir: '/var/lib/docker' }]
+])('an Engine that says %j remaps nobody', async info => {
+  const { env, calls } = await standIns('exit 0', image, { info })
+  await run(['run', '--inject', 'db', 'web'], { env })
+  expect((await calls())[0]?.[2]).toBe(volume('db', '/run/vault/db')[1])
 })
 
 test.each([
@@ -333,6 +442,7 @@ test('help tells of our own flags and leaves the others to docker', async () => 
   expect(code).toBe(0)
   expect(stdout).toContain('--inject BOX[:ALIAS|:/PATH] ')
   expect(stdout).toContain('--inject-dir DIR[:ALIAS|:/PATH] ')
+  expect(stdout).toContain('is kept nowhere, and lost when the container stops')
   expect(stdout).toContain('Everything else is as in: docker run --help')
   expect(await calls()).toEqual([])
 })

@@ -12,13 +12,20 @@ export interface StandIns {
   readonly calls: () => Promise<string[][]>
 }
 
+/** What the Engine says besides: of itself, and of the volumes of each image. */
+export interface Said {
+  readonly info?: Readonly<Record<string, unknown>>
+  readonly volumes?: Readonly<Record<string, readonly string[]>>
+}
+
 /**
  * `script` is what docker does after noting its arguments, as shell lines that see them. `images` maps the names of
  * the images that the Engine has to their labels.
  */
 export async function standIns(
   script = 'exit 0',
-  images: Readonly<Record<string, Readonly<Record<string, string>>>> = {}
+  images: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
+  { info = {}, volumes = {} }: Said = {}
 ): Promise<StandIns> {
   const directory = await mkdtemp(join(tmpdir(), 'stand-ins-'))
   const [record, socket, docker] = ['calls', 'engine.sock', 'docker'].map(name => join(directory, name)) as [
@@ -32,10 +39,15 @@ export async function standIns(
   await chmod(docker, 0o755)
 
   const engine = createServer((request, response) => {
+    if (request.url === '/info') {
+      response.end(JSON.stringify(info))
+      return
+    }
     const name = decodeURIComponent(/^\/images\/(.*)\/json$/.exec(request.url ?? '')?.[1] ?? '')
     const labels = images[name]
     response.statusCode = labels === undefined ? 404 : 200
-    response.end(JSON.stringify({ Config: { Labels: labels } }))
+    const ofImage = Object.fromEntries((volumes[name] ?? []).map(path => [path, {}]))
+    response.end(JSON.stringify({ Config: { Labels: labels, Volumes: ofImage } }))
   })
   await new Promise<void>(resolve => engine.listen(socket, resolve))
   onTestFinished(async () => {

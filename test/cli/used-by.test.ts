@@ -94,7 +94,7 @@ const container = { id: 'c'.repeat(64), name: 'web', image: 'nginx' }
 test('running containers come with their copy, stopped ones without', () => {
   const volume = {
     name: 'v',
-    options: { box: 'box', version: null },
+    options: { box: 'box', version: null, path: '', rw: false },
     copies: [
       { mount: 'm', box: 'box', version: 3, created: '2026-01-01T00:00:00Z', container },
       { mount: 'n', box: 'box', version: 4, created: '2026-01-01T00:00:00Z', container: null }
@@ -115,7 +115,7 @@ test('running containers come with their copy, stopped ones without', () => {
 test('the empty copy of a box that is still missing is not behind', () => {
   const volume = {
     name: 'v',
-    options: { box: 'box', version: null },
+    options: { box: 'box', version: null, path: '', rw: false },
     copies: [{ mount: 'm', box: 'box', version: null, created: '2026-01-01T00:00:00Z', container: null }],
     containers: []
   }

@@ -1,7 +1,7 @@
 import { quote } from '../../errors.ts'
 import type { Cli } from '../cli.ts'
 import type { Rewritten } from './dockerfile.ts'
-import { imageLabels } from './image-labels.ts'
+import { findImage } from './find-image.ts'
 import type { Injection } from './injection.ts'
 import { builtWithLabel, hintLabel, namesInLabel, type Labels } from './labels.ts'
 
@@ -36,5 +36,5 @@ export async function labelFlags(
 
 async function labelsOfBase(cli: Cli, base: string | null): Promise<Labels | null> {
   if (base === 'scratch') return {}
-  return base === null ? null : imageLabels(cli, base)
+  return base === null ? null : ((await findImage(cli, base))?.labels ?? null)
 }

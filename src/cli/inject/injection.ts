@@ -55,7 +55,9 @@ export function targetOf(name: BoxName): string {
 function parsePlace(place: string, flag: string): string {
   if (!place.startsWith('/')) return targetOf(parseName(place, flag))
   const target = normalTarget(place)
-  if (target === '/') throw new UsageError(`bad flag ${quote(flag)}: a box cannot take the place of "/"`)
+  // What the runtime mounts there itself has no room for it (runc: inside /proc; no directory can be made in sysfs).
+  if (/^\/((proc|sys)(\/.*)?|dev)?$/.test(target))
+    throw new UsageError(`bad flag ${quote(flag)}: a box cannot take the place of ${quote(target)}`)
   return target
 }
 
@@ -84,7 +86,8 @@ function lastColon(value: string): number {
   return absolute > 0 ? absolute : value.lastIndexOf(':')
 }
 
-function splitAt(text: string, index: number): [string, string] {
+/** The text before and behind a character; all of it and nothing where there is none. */
+export function splitAt(text: string, index: number): [string, string] {
   return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
 }
 

@@ -1,14 +1,30 @@
 import { quote } from '../../errors.ts'
-import type { BoxName } from '../../vault/names.ts'
+import { parseFilePath, type BoxName, type FilePath } from '../../vault/names.ts'
 import { UsageError } from '../failure.ts'
 import type { CommandLine, Flag } from './command-line.ts'
-import { normalTarget } from './injection.ts'
+import { normalTarget, splitAt } from './injection.ts'
 import { mountFields, mountValue } from './mount-value.ts'
+
+/** What can be seen at a place that cannot be written: a box, a directory of the host, or a volume that may show a box. */
+export type Shown =
+  | {
+      readonly kind: 'box'
+      readonly box: BoxName
+      /** Null: the newest. */
+      readonly version: number | null
+      readonly path: FilePath
+    }
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'volume'; readonly name: string }
 
 /** A place in a container, and the flag that claims it. */
 export interface Claim {
   readonly target: string
   readonly flag: string
+  /** Null where mount points can be made, or where nobody knows. */
+  readonly shows: Shown | null
+  /** What is mounted there is a directory for sure. */
+  readonly isDirectory: boolean
 }
 
 /** The flag that mounts a box as an anonymous volume, which is gone with a container that is removed with its volumes. */
@@ -34,34 +50,98 @@ export function emptyMount(target: string): string[] {
   ]
 }
 
-/** What the volume and mount flags of a command line claim. One that docker itself will refuse claims nothing. */
-export function claimsOf(line: CommandLine): Claim[] {
+/**
+ * What the volume and mount flags of a command line claim. One that docker itself will refuse claims nothing.
+ * `driver` is our own, by the name that the Engine has for it.
+ */
+export function claimsOf(line: CommandLine, driver: string): Claim[] {
   return line.flags.flatMap(flag => {
-    const target = targetOf(flag)
-    return target === null ? [] : [{ target: normalTarget(target), flag: flag.words.join(' ') }]
+    const claimed = claimOf(flag, driver)
+    if (claimed === null) return []
+    return [{ ...claimed, target: normalTarget(claimed.target), flag: flag.words.join(' ') }]
   })
 }
 
-function targetOf({ name, value }: Flag): string | null {
+function claimOf({ name, value }: Flag, driver: string): Omit<Claim, 'flag'> | null {
   switch (name) {
-    case 'volume': {
-      // `target` alone, or `source:target[:options]` (moby, volume/mounts/linux_parser.go).
-      const [first = '', second] = value.split(':')
-      return second ?? first
-    }
+    case 'volume':
+      return volumeClaim(value)
     case 'tmpfs':
-      return value.split(':')[0] ?? null
-    case 'mount': {
-      const field = mountFields(value.trim())?.findLast(text => /^(target|dst|destination)=/i.test(text))
-      return field === undefined ? null : field.slice(field.indexOf('=') + 1)
-    }
+      // Also a read-only one: the runtime makes it so when all mounts are done.
+      return { target: value.split(':')[0] ?? '', shows: null, isDirectory: true }
+    case 'mount':
+      return mountClaim(mountFields(value.trim()) ?? [], driver)
     default:
       return null
   }
 }
 
+/** `target` alone, or `source:target[:options]` (moby, volume/mounts/linux_parser.go). */
+function volumeClaim(value: string): Omit<Claim, 'flag'> {
+  const [source = '', target, options = ''] = value.split(':')
+  if (target === undefined) return { target: source, shows: null, isDirectory: true }
+  const isPath = /^[./~]/.test(source)
+  return { target, shows: shownBy(isPath, source, options.split(',').includes('ro')), isDirectory: !isPath }
+}
+
+/** Names and values of a `--mount` as docker reads them (docker/cli, opts/mount.go). */
+function mountClaim(fields: readonly string[], driver: string): Omit<Claim, 'flag'> | null {
+  const pairs = fields.map(field => splitAt(field, field.indexOf('=')))
+  const last = (...names: string[]) => pairs.findLast(([name]) => names.includes(name.toLowerCase()))?.[1]
+  const target = last('target', 'dst', 'destination')
+  if (target === undefined) return null
+  const source = last('source', 'src') ?? ''
+  const type = last('type') ?? 'volume'
+  if (type === 'tmpfs') return { target, shows: null, isDirectory: true }
+  if (
+    type === 'volume' &&
+    last('volume-driver')?.replace(/:latest$/, '') === driver.replace(/:latest$/, '')
+  ) {
+    const options = pairs
+      .filter(([name]) => name === 'volume-opt')
+      .map(([, text]) => splitAt(text, text.indexOf('=')))
+    return { target, shows: shownByOptions(new Map(options), source), isDirectory: true }
+  }
+  const readOnly = last('readonly', 'ro')
+  const isReadOnly = readOnly !== undefined && !/^(0|f|false)$/i.test(readOnly)
+  return { target, shows: shownBy(type === 'bind', source, isReadOnly), isDirectory: type !== 'bind' }
+}
+
+/** Of options that the driver will refuse nobody needs to know what they show. */
+function shownByOptions(options: ReadonlyMap<string, string>, volume: string): Shown | null {
+  const box = options.get('box') ?? volume
+  const isWritable = ['true', '1'].includes(options.get('rw') ?? '')
+  if (box === '' || isWritable) return null
+  const version = Number(options.get('version') ?? NaN)
+  return {
+    kind: 'box',
+    box: box as BoxName,
+    version: Number.isInteger(version) ? version : null,
+    path: parseFilePath(options.get('path') ?? '')
+  }
+}
+
+function shownBy(isBind: boolean, source: string, isReadOnly: boolean): Shown | null {
+  if (isBind) return isReadOnly ? { kind: 'directory', path: source } : null
+  return source === '' ? null : { kind: 'volume', name: source }
+}
+
+/**
+ * What is mounted without a flag where no flag claims the place: the image's volumes, and the files that the Engine has
+ * in every container.
+ */
+export function silentClaims(volumes: readonly string[], claims: readonly Claim[]): Claim[] {
+  const ofImage = volumes.map(volume => [normalTarget(volume), `VOLUME ${volume}`, true] as const)
+  const ofEngine = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'].map(
+    path => [path, `the Engine's ${path}`, false] as const
+  )
+  return [...ofImage, ...ofEngine]
+    .filter(([target]) => !claims.some(claim => claim.target === target))
+    .map(([target, flag, isDirectory]) => ({ target, flag, shows: null, isDirectory }))
+}
+
 /** Throws `UsageError` that names both flags when two claim the same place. */
-export function refuseSharedTargets(claims: readonly Claim[]): void {
+export function refuseSharedTargets(claims: readonly Pick<Claim, 'target' | 'flag'>[]): void {
   const claimed = new Map<string, string>()
   for (const { target, flag } of claims) {
     const other = claimed.get(target)

@@ -1,23 +1,41 @@
 import type { Command } from 'commander'
 import { quote } from '../../errors.ts'
-import type { BoxName } from '../../vault/names.ts'
+import { parseFilePath, type BoxName } from '../../vault/names.ts'
 import type { Cli } from '../cli.ts'
 import { command } from '../command.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
 import { ephemeralOption, withEphemeralBoxes, type Place } from './ephemeral.ts'
-import { imageLabels } from './image-labels.ts'
-import { parseDirectoryInjection, parseInjection, targetOf } from './injection.ts'
+import { findImage, type ImageConfig } from './find-image.ts'
+import {
+  parseDirectoryInjection,
+  parseInjection,
+  targetOf,
+  type DirectoryInjection,
+  type Injection
+} from './injection.ts'
 import { hintLabel, injectedLabel, namesInLabel } from './labels.ts'
-import { boxMount, claimsOf, emptyMount, refuseSharedTargets, type Claim } from './mount-flags.ts'
+import {
+  boxMount,
+  claimsOf,
+  emptyMount,
+  refuseSharedTargets,
+  silentClaims,
+  type Claim
+} from './mount-flags.ts'
+import { refuseNestedTargets } from './nested-targets.ts'
+import { remappedRoot } from './remapped-root.ts'
 import { runFlags } from './run-flags.ts'
 import type { SignalGuard } from './signals.ts'
 
 const flagsHelp = `
 Options, anywhere among docker's own and before the image:
   --inject BOX[:ALIAS|:/PATH]      mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
-  --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes`
+  --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes
+
+Copies are read-only. One that can be written takes a volume with the option rw=true (docker volume create -d secretbox
+-o box=BOX -o rw=true NAME); what is written into it is kept nowhere, and lost when the container stops.`
 
 /** `run [--inject …]… [docker's arguments]`: `docker run`, with boxes. */
 export function run(cli: Cli): Command {
@@ -60,22 +78,32 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
   if (image === undefined) throw new UsageError('name the image', `see: docker ${verb} --help`)
   const injections = valuesOf(line, 'inject').map(parseInjection)
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
-  const claims = [...injections, ...directories, ...claimsOf(line)]
+  const driver = cli.env['SECRETBOX_DRIVER'] || 'secretbox'
+  const claims = [
+    ...injections.map(claimOfBox),
+    ...directories.map(claimOfDirectory),
+    ...claimsOf(line, driver)
+  ]
   refuseSharedTargets(claims)
   if ((await withVersions(cli, injections)) === null) return
+  await refuseNestedTargets(cli, claims)
 
   const docker = dockerOf(cli)
   await endingAsDocker(cli, async guard => {
     const failed = await pullIfNeeded(cli, docker, guard, verb, line, image)
     if (failed !== null) return failed
-    const empty = await unfulfilled(cli, image, claims)
+    const found = await findImage(cli, image)
+    await refuseNestedTargets(cli, [...claims, ...silentClaims(found?.volumes ?? [], claims)])
+    const empty = unfulfilled(cli, image, found, claims)
+    const owner = await ownerOfBoxes(cli, line)
     return withEphemeralBoxes(cli, directories, async ephemeral => {
       const injected = await withVersions(cli, [...injections, ...ephemeral])
       if (injected === null) return { code: exitCodes.failed, signal: null }
-      const driver = cli.env['SECRETBOX_DRIVER'] || 'secretbox'
       const mounts = [
-        ...injections.map(({ box, target }) => boxMount(driver, box, target)),
-        ...ephemeral.map(({ box, target }) => boxMount(driver, box, target, ephemeralOption)),
+        ...injections.map(({ box, target }) => boxMount(driver, box, target, owner)),
+        ...ephemeral.map(({ box, target }) =>
+          boxMount(driver, box, target, { ...owner, ...ephemeralOption })
+        ),
         ...empty.map(emptyMount)
       ]
       const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
@@ -85,6 +113,26 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
       return docker.run([verb, ...mounts.flat(), ...label, ...rest], guard)
     })
   })
+}
+
+function claimOfBox({ box, target, flag }: Injection): Claim {
+  return {
+    target,
+    flag,
+    shows: { kind: 'box', box, version: null, path: parseFilePath('') },
+    isDirectory: true
+  }
+}
+
+function claimOfDirectory({ directory, target, flag }: DirectoryInjection): Claim {
+  return { target, flag, shows: { kind: 'directory', path: directory }, isDirectory: true }
+}
+
+/** Whom the files of boxes belong to: root of the container, whoever that is to the host. */
+async function ownerOfBoxes(cli: Cli, line: CommandLine): Promise<Readonly<Record<string, string>>> {
+  const isNeeded = line.flags.some(({ name }) => name === 'inject' || name === 'inject-dir')
+  if (!isNeeded || lastValue(line, 'userns') === 'host') return {}
+  return { ...(await remappedRoot(cli)) }
 }
 
 /** What the label on the container says of a box. */
@@ -113,7 +161,7 @@ async function pullIfNeeded(
   image: string
 ): Promise<Ending | null> {
   const pull = lastValue(line, 'pull') ?? 'missing'
-  if (pull === 'never' || (pull !== 'always' && (await imageLabels(cli, image)) !== null)) return null
+  if (pull === 'never' || (pull !== 'always' && (await findImage(cli, image)) !== null)) return null
   const platform = lastValue(line, 'platform')
   const quiet = lastValue(line, 'quiet') === 'true'
   const words = [...(platform === null ? [] : ['--platform', platform]), ...(quiet ? ['--quiet'] : []), image]
@@ -124,8 +172,8 @@ async function pullIfNeeded(
 }
 
 /** The places of the boxes that the image asks for and nobody gave it. They are left empty, and the user is told. */
-async function unfulfilled(cli: Cli, image: string, claims: readonly Claim[]): Promise<string[]> {
-  const hints = namesInLabel((await imageLabels(cli, image)) ?? {}, hintLabel)
+function unfulfilled(cli: Cli, image: string, found: ImageConfig | null, claims: readonly Claim[]): string[] {
+  const hints = namesInLabel(found?.labels ?? {}, hintLabel)
   if (hints === null)
     cli.note(`note: label ${hintLabel} of image ${quote(image)} is not a JSON array of box names`)
   const isTaken = (path: string) => claims.some(({ target }) => `${path}/`.startsWith(`${target}/`))
