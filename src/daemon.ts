@@ -18,9 +18,9 @@ import { loadSodium } from './seal/sodium.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { loadSyscalls } from './syscalls.ts'
 import { createAudit } from './vault/audit.ts'
-import { sweepStaging } from './vault/blobs.ts'
 import { createGate } from './vault/gate.ts'
 import { createSealing } from './vault/sealing.ts'
+import { sweepStaging } from './vault/sweep.ts'
 import { createVault } from './vault/vault.ts'
 import { createAttach } from './volumes/attach.ts'
 import { openCopies } from './volumes/copies.ts'
@@ -62,8 +62,11 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
   }
   const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
   FAULT: await reach('start.opened')
-  await sweepStaging(store)
-  const sealing = createSealing(keyslots, storeId)
+  const sealing = createSealing(keyslots, storeId, keyring =>
+    sweepStaging(store, keyring).catch((err: unknown) =>
+      log.warn({ err }, 'cannot remove what unfinished changes left')
+    )
+  )
   // Sealed is a state to serve in, not a reason to end: volumes must be answered for.
   await sealing.keyring().catch(() => null)
   const audit = createAudit(store, config.limits.maxAuditEntries)

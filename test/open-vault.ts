@@ -7,11 +7,11 @@ import { openSqliteStore } from '../src/store/sqlite.ts'
 import type { Store } from '../src/store/store.ts'
 import { createAudit, type Audit } from '../src/vault/audit.ts'
 import type { Caller } from '../src/vault/authority.ts'
-import { sweepStaging } from '../src/vault/blobs.ts'
 import type { IncomingEdit } from '../src/vault/change.ts'
 import { createGate, type Gate } from '../src/vault/gate.ts'
 import { parseFilePath, type BoxName } from '../src/vault/names.ts'
 import { createSealing, type Sealing } from '../src/vault/sealing.ts'
+import { sweepStaging } from '../src/vault/sweep.ts'
 import { fileAt } from '../src/vault/tree.ts'
 import { createVault, type OpenedVersion, type Vault } from '../src/vault/vault.ts'
 import type { BoxLimits } from '../src/vault/versions.ts'
@@ -62,8 +62,10 @@ export async function openVault(
   }
   try {
     const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
-    const swept = await sweepStaging(store)
-    const sealing = createSealing(keyslots, storeId)
+    let swept = 0
+    const sealing = createSealing(keyslots, storeId, async keyring => {
+      swept = await sweepStaging(store, keyring)
+    })
     await sealing.keyring().catch(() => null)
     const audit = createAudit(store, maxAuditEntries)
     const gate = createGate({ sealing, audit })

@@ -110,6 +110,8 @@ export interface Contents {
 /** The daemon, as the commands use it. Every call throws the daemon's own error, or `OutOfReach`. */
 export interface Api {
   boxes(): Promise<readonly BoxSummary[]>
+  /** As `boxes`, and the keys of records of boxes that are damaged. */
+  boxesAndDamaged(): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
   createBox(box: BoxName): Promise<{ version: number }>
   destroyBox(box: BoxName): Promise<void>
   box(box: BoxName, version?: number): Promise<BoxListing>

@@ -38,8 +38,17 @@ export function connectApi(findSocket: () => Promise<string>): Api {
     return (await askJson<{ versions: BoxVersion[] }>({ method: 'GET', path })).versions
   }
 
+  async function boxesAndDamaged(): Promise<{ boxes: BoxSummary[]; damaged: string[] }> {
+    const path = '/vault/'
+    return {
+      damaged: [],
+      ...(await askJson<{ boxes: BoxSummary[]; damaged?: string[] }>({ method: 'GET', path }))
+    }
+  }
+
   return {
-    boxes: async () => (await askJson<{ boxes: BoxSummary[] }>({ method: 'GET', path: '/vault/' })).boxes,
+    boxes: async () => (await boxesAndDamaged()).boxes,
+    boxesAndDamaged,
     createBox: box => askJson({ method: 'PUT', path: boxUrl(box) }),
     destroyBox: async box => {
       await askJson({ method: 'DELETE', path: boxUrl(box) })

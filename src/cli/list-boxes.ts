@@ -2,6 +2,7 @@ import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName } from '../vault/names.ts'
 import type { BoxSummary } from './api.ts'
 import type { Cli } from './cli.ts'
+import { allBoxes } from './damaged.ts'
 import { ageField, sizeField } from './fields.ts'
 import { printerFor, type Fields } from './format.ts'
 import { matcherOf, type ListOptions } from './list-options.ts'
@@ -24,7 +25,7 @@ export async function listBoxes(cli: Cli, names: readonly string[], options: Lis
   const plain = options.quiet === true || cli.stdout.isTTY !== true
   const print = printerFor(cli, options.format ?? (plain ? '{{.Name}}' : 'table'), fields, columns)
   const matches = matcherOf(options.pattern)
-  const boxes = await cli.api.boxes()
+  const boxes = await allBoxes(cli)
   const chosen = names.length === 0 ? boxes : named(cli, boxes, names)
   print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))
 }

@@ -4,6 +4,7 @@ import { parseBoxName } from '../vault/names.ts'
 import { addressText } from './address.ts'
 import type { BoxEntry, BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
+import { allBoxes } from './damaged.ts'
 import { command } from './command.ts'
 import { entryFields } from './entry-fields.ts'
 import { sizeField } from './fields.ts'
@@ -73,7 +74,7 @@ async function listEntries(cli: Cli, names: readonly string[], options: ListOpti
 /** Reads the named boxes one by one, all if none is named; reports what cannot be read and goes on. */
 async function* boxesOf(cli: Cli, names: readonly string[]): AsyncGenerator<BoxListing> {
   const all = names.length === 0
-  for (const name of all ? (await cli.api.boxes()).map(box => box.name) : names) {
+  for (const name of all ? (await allBoxes(cli)).map(box => box.name) : names) {
     try {
       yield await cli.api.box(parseBoxName(name))
     } catch (error) {

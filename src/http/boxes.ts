@@ -42,7 +42,8 @@ export function boxRoutes(vault: Vault, callerOf: (request: Request) => Caller):
         if (request.method !== 'GET' && request.method !== 'HEAD')
           throw new MethodError(request, ['GET', 'HEAD'])
         takeQuery(request)
-        response.json({ boxes: (await vault.list(caller)).map(summaryJson) })
+        const { boxes, damaged } = await vault.list(caller)
+        response.json({ boxes: boxes.map(summaryJson), ...(damaged.length === 0 ? {} : { damaged }) })
       } else if (address.isBox) await onBox(ask, address.box)
       else await onPath(ask, address.box, address.path)
     } finally {

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
+import { quote } from '../errors.ts'
 import { hostPath } from '../host-paths.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
@@ -9,7 +10,7 @@ import { containerOf, containersById } from '../volumes/attach.ts'
 import type { Copies } from '../volumes/copies.ts'
 import type { FailedStarts } from '../volumes/failed-starts.ts'
 import type { Holders } from '../volumes/holders.ts'
-import { labelsOf, volumeRows, type CopyLabel } from '../volumes/volume-records.ts'
+import { damagedRecords, labelsOf, volumeRows, type CopyLabel } from '../volumes/volume-records.ts'
 
 /** How the daemon is: for `docker vault status`. It answers while the vault is sealed, but only to root. */
 export function describeStatus(parts: {
@@ -33,6 +34,7 @@ export function describeStatus(parts: {
       key: { directory: hostPath(config.keyDir) },
       boxes: await store.count('box/'),
       volumes: await store.count('volume/'),
+      ...(await damagedIn(store)),
       copies: (await parts.copies.list()).length,
       memory: parts.copies.memory,
       engine: await parts.engine.containers().then(
@@ -44,6 +46,19 @@ export function describeStatus(parts: {
     }
   }
 }
+
+/** The records in clear that are damaged; nothing when there is none. The boxes' can only be told when they are listed. */
+async function damagedIn(store: Store): Promise<{ damaged?: string }> {
+  const keys: string[] = []
+  let more = 0
+  for await (const key of damagedRecords(store))
+    if (keys.length < mostNamed) keys.push(quote(key))
+    else more++
+  if (keys.length === 0) return {}
+  return { damaged: keys.join(', ') + (more === 0 ? '' : ` and ${more} more`) }
+}
+
+const mostNamed = 5
 
 /** All volumes with their copies and the containers that hold them, as the kernel says it now. */
 export function describeVolumes(parts: {

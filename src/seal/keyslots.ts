@@ -34,7 +34,12 @@ export interface KeyslotParts {
 /** The store's identity, or null for a store that was never initialised. Throws `damaged`. */
 export async function readStoreId(store: Store): Promise<string | null> {
   const record = await store.get(storeKey)
-  if (record === null) return null
+  if (record === null) {
+    if ((await store.count('')) === 0) return null
+    throw new SecretboxError('damaged', 'the store has records, but not the one that says whose they are', {
+      hint: 'restore the data directory from a backup'
+    })
+  }
   const header = StoreHeader.safeParse(jsonOf(record.value))
   if (!header.success)
     throw new SecretboxError('damaged', 'the store names a format that this release does not know', {

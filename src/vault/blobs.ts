@@ -187,17 +187,6 @@ export function removeBlob(boxId: string, blob: string): Change {
   return { removeAll: blobPrefix(boxId, blob) }
 }
 
-/** Removes what changes that never finished have staged; for the start of the daemon. Returns how many blobs there were. */
-export async function sweepStaging(store: Store): Promise<number> {
-  const changes: Change[] = []
-  for await (const { key } of store.list('staging/')) {
-    const [, boxId = '', blob = ''] = key.split('/')
-    changes.push({ remove: key }, removeBlob(boxId, blob))
-  }
-  if (changes.length > 0) await store.commit(changes)
-  return changes.length / 2
-}
-
 function blobPrefix(boxId: string, blob: string): string {
   return `blob/${boxId}/${blob}/`
 }

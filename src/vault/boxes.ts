@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { quote, SecretboxError } from '../errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import { keyBytes, type Keyring } from '../seal/keyring.ts'
 import { Secret } from '../secret.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Change, Store, StoredRecord } from '../store/store.ts'
 import { Overtaken } from './attempts.ts'
 import { decodeManifest, encodeManifest, padmeLength, type Manifest } from './manifest.ts'
 import type { BoxName } from './names.ts'
@@ -44,11 +44,23 @@ interface BoxFields {
 
 const prefix = 'box/'
 
-/** The box, or null when there is none of that name. */
+/** The box, or null when there is none of that name. Throws `damaged`. */
 export async function findBox(store: Store, keyring: Keyring, name: BoxName): Promise<Box | null> {
   const key = boxKey(keyring, name)
   const record = await store.get(key)
-  return record === null ? null : openBox(keyring, key, record.value, record.revision)
+  if (record === null) return null
+  try {
+    return openBox(keyring, record)
+  } catch (error) {
+    throw isSecretboxError(error, 'damaged') ? damagedBox(name, error) : error
+  }
+}
+
+function damagedBox(name: BoxName, cause: unknown): SecretboxError {
+  return new SecretboxError('damaged', `the record of box ${quote(name)} is not what was written`, {
+    hint: 'restore the store from a backup; destroying the box takes the record away, and what it held cannot be read any more',
+    cause
+  })
 }
 
 /** As `findBox`, throwing `not_found`. */
@@ -62,10 +74,24 @@ export async function getBox(store: Store, keyring: Keyring, name: BoxName): Pro
   return box
 }
 
+/** A box's record; `box` is null when it is damaged. */
+export interface BoxRow {
+  readonly key: string
+  readonly box: Box | null
+}
+
 /** Every box, in no order that says anything. The reader wipes each key. */
-export async function* allBoxes(store: Store, keyring: Keyring): AsyncGenerator<Box> {
-  for await (const record of store.list(prefix))
-    yield openBox(keyring, record.key, record.value, record.revision)
+export async function* allBoxes(store: Store, keyring: Keyring): AsyncGenerator<BoxRow> {
+  for await (const record of store.list(prefix)) yield { key: record.key, box: boxIn(keyring, record) }
+}
+
+function boxIn(keyring: Keyring, record: StoredRecord): Box | null {
+  try {
+    return openBox(keyring, record)
+  } catch (error) {
+    if (isSecretboxError(error, 'damaged')) return null
+    throw error
+  }
 }
 
 /** A new box with an empty first version, and the changes that store it. The caller wipes its key. */
@@ -143,6 +169,11 @@ export function removeBox(keyring: Keyring, box: Box): Change[] {
   ]
 }
 
+/** The change that removes the record of a box that is damaged; what belonged to it cannot be found any more. */
+export function removeBoxRecord(keyring: Keyring, name: BoxName): Change {
+  return { remove: boxKey(keyring, name) }
+}
+
 /**
  * The tree of one version; the caller wipes it. Throws `not_found` that lists the versions there are, `Overtaken` when
  * it left since the box was read, `damaged`.
@@ -167,7 +198,19 @@ export async function readManifest(
     if (now?.id !== box.id || now.revision !== box.revision) throw new Overtaken()
     throw new SecretboxError('damaged', `version ${version} of box ${quote(box.name)} is not in the store`)
   }
-  return decodeManifest(keyring.openForBox(box.key, null, key, record.value))
+  try {
+    return decodeManifest(keyring.openForBox(box.key, null, key, record.value))
+  } catch (error) {
+    if (!isSecretboxError(error, 'damaged')) throw error
+    throw new SecretboxError(
+      'damaged',
+      `version ${version} of box ${quote(box.name)} is not what was written`,
+      {
+        hint: 'restore the store from a backup',
+        cause: error
+      }
+    )
+  }
 }
 
 // Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
@@ -184,8 +227,8 @@ function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
   return sealed
 }
 
-function openBox(keyring: Keyring, recordKey: string, sealed: Buffer, revision: number): Box {
-  const plaintext = keyring.open(recordKey, sealed)
+function openBox(keyring: Keyring, { key: recordKey, value, revision }: StoredRecord): Box {
+  const plaintext = keyring.open(recordKey, value)
   const key = Buffer.alloc(keyBytes)
   key.set(plaintext.subarray(0, keyBytes))
   plaintext.fill(0, 0, keyBytes)

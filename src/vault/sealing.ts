@@ -13,8 +13,15 @@ export interface Sealing {
   wipe(): void
 }
 
-/** Starts sealed; the first call of `keyring` that finds a good key file opens the vault. */
-export function createSealing(parts: KeyslotParts, storeId: string): Sealing {
+/**
+ * Starts sealed; the first call of `keyring` that finds a good key file opens the vault. `onOpen` is done then, before
+ * anybody else has the keys.
+ */
+export function createSealing(
+  parts: KeyslotParts,
+  storeId: string,
+  onOpen: (keyring: Keyring) => Promise<unknown> = () => Promise.resolve()
+): Sealing {
   let open: Keyring | null = null
   let why = 'the vault is sealed: its key was not read yet'
   let opening: Promise<Keyring> | null = null
@@ -23,7 +30,9 @@ export function createSealing(parts: KeyslotParts, storeId: string): Sealing {
     try {
       const rootKey = await openRootKey(parts, storeId)
       try {
-        open = createKeyring({ ...parts, rootKey, storeId })
+        const keyring = createKeyring({ ...parts, rootKey, storeId })
+        await onOpen(keyring)
+        open = keyring
         return open
       } finally {
         rootKey.wipe()

@@ -1,4 +1,4 @@
-import { SecretboxError, quote } from '../errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { Change, Store } from '../store/store.ts'
@@ -12,6 +12,7 @@ import {
   newBox,
   readManifest,
   removeBox,
+  removeBoxRecord,
   type Box,
   type VersionInfo
 } from './boxes.ts'
@@ -44,13 +45,13 @@ export interface OpenedVersion {
 
 /** The boxes. Every method takes the caller first and checks authority before existence. */
 export interface Vault {
-  /** All boxes, by name. */
-  list(caller: Caller): Promise<BoxSummary[]>
+  /** All boxes, by name, and the keys of records that are none any more. */
+  list(caller: Caller): Promise<{ boxes: BoxSummary[]; damaged: string[] }>
   /** One box. Throws `not_found`. */
   inspect(caller: Caller, name: BoxName): Promise<BoxSummary>
   /** Makes an empty box with version 1. Throws `exists`. */
   create(caller: Caller, name: BoxName): Promise<BoxSummary>
-  /** Removes a box with all its versions. Running copies are not touched. Throws `not_found`. */
+  /** Removes a box with all its versions. Running copies are not touched. Of one whose record is damaged only that goes. Throws `not_found`. */
   destroy(caller: Caller, name: BoxName, ifVersion: number | null): Promise<void>
   /** Changes a box in one new version; see `ChangeRequest`. */
   change(caller: Caller, name: BoxName, request: ChangeRequest): Promise<ChangeResult>
@@ -97,12 +98,14 @@ export function createVault(parts: VaultParts): Vault {
     list: caller =>
       gate.run(caller, 'box.list', {}, async permit => {
         const boxes: BoxSummary[] = []
-        for await (const box of allBoxes(store, permit.keyring)) {
-          boxes.push(summaryOf(box))
-          box.key.wipe()
+        const damaged: string[] = []
+        for await (const { key, box } of allBoxes(store, permit.keyring)) {
+          if (box === null) damaged.push(key)
+          else boxes.push(summaryOf(box))
+          box?.key.wipe()
         }
         await permit.commit({ count: boxes.length }, [])
-        return boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
+        return { boxes: boxes.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged }
       }),
 
     inspect: (caller, name) =>
@@ -127,13 +130,17 @@ export function createVault(parts: VaultParts): Vault {
     destroy: (caller, name, ifVersion) =>
       gate.run(caller, 'box.destroy', { box: name }, permit =>
         commitAttempt(permit, async () => {
-          const box = await getBox(store, permit.keyring, name)
-          box.key.wipe()
-          checkVersion(box, ifVersion)
-          return {
-            answer: undefined,
-            subject: { version: box.newest.version },
-            changes: removeBox(permit.keyring, box)
+          try {
+            const box = await getBox(store, permit.keyring, name)
+            box.key.wipe()
+            checkVersion(box, ifVersion)
+            const subject = { version: box.newest.version }
+            return { answer: undefined, subject, changes: removeBox(permit.keyring, box) }
+          } catch (error) {
+            // Only who names it, and no version of it, can mean one that cannot be read.
+            if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null)
+              throw error
+            return { answer: undefined, subject: {}, changes: [removeBoxRecord(permit.keyring, name)] }
           }
         })
       ),

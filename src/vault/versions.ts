@@ -14,12 +14,12 @@ export interface BoxLimits {
   readonly maxVersions: number
 }
 
-/** What the vault needs. `pinnedVersions` tells which versions of a box volumes ask for by number; those are never dropped. */
+/** What the vault needs. `pinnedVersions` tells which versions of a box volumes ask for by number; those are never dropped, and none while it is unknown (null). */
 export interface VaultParts {
   readonly store: Store
   readonly gate: Gate
   readonly limits: BoxLimits
-  readonly pinnedVersions: (name: BoxName) => Promise<ReadonlySet<number>>
+  readonly pinnedVersions: (name: BoxName) => Promise<ReadonlySet<number> | null>
 }
 
 /** The next version of a box with `tree` in it, and all changes that come with it: also what leaves with dropped versions. */
@@ -31,7 +31,10 @@ export async function nextVersion(
   by: 'edits' | 'rollback'
 ): Promise<{ version: number; changes: Change[] }> {
   const pinned = await parts.pinnedVersions(box.name)
-  const next = addVersion(keyring, box, tree, by, { keep: parts.limits.maxVersions, pinned })
+  const next = addVersion(keyring, box, tree, by, {
+    keep: pinned === null ? Infinity : parts.limits.maxVersions,
+    pinned: pinned ?? new Set()
+  })
   const orphans = new Set<string>()
   for (const version of next.dropped) {
     for (const blob of await blobsIn(parts.store, keyring, box, version)) orphans.add(blob)

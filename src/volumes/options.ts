@@ -112,6 +112,34 @@ export function parseVolumeOptions(
   return options
 }
 
+/**
+ * The options that a volume's record holds, or null unless they are what `parseVolumeOptions` could have answered: they
+ * are written as an operator would write them, and read again.
+ */
+export function readOptions(
+  volume: VolumeName,
+  record: Readonly<Record<string, unknown>>
+): VolumeOptions | null {
+  // What is absent has its default; so has an empty path, which is not written.
+  const given = Object.entries(record).flatMap(([name, value]) =>
+    value === null || value === '' ? [] : [[name, written(name, value)] as const]
+  )
+  try {
+    const options: Readonly<Record<string, unknown>> & VolumeOptions = {
+      ...parseVolumeOptions(volume, Object.fromEntries(given))
+    }
+    return Object.entries(record).every(([name, value]) => options[name] === value) ? options : null
+  } catch {
+    return null
+  }
+}
+
+function written(name: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  const isOctal = typeof value === 'number' && kinds[name as OptionName] === permissionBits
+  return isOctal ? `0${value.toString(8)}` : JSON.stringify(value)
+}
+
 /** True when two volumes would show the same thing in the same way. */
 export function sameOptions(a: VolumeOptions, b: VolumeOptions): boolean {
   return (Object.keys(a) as (keyof VolumeOptions)[]).every(key => a[key] === b[key])

@@ -1,8 +1,16 @@
 import { z } from 'zod'
 import { quote, SecretboxError } from '../errors.ts'
 import type { Change, Store, StoredRecord } from '../store/store.ts'
-import type { BoxName, MountId, VolumeName } from '../vault/names.ts'
-import type { VolumeOptions } from './options.ts'
+import {
+  isMountId,
+  parseBoxName,
+  parseMountId,
+  parseVolumeName,
+  type BoxName,
+  type MountId,
+  type VolumeName
+} from '../vault/names.ts'
+import { readOptions, type VolumeOptions } from './options.ts'
 
 /** A volume as it is kept, in clear: the Engine asks for it while the vault is sealed. */
 export interface Volume {
@@ -30,31 +38,26 @@ export interface ContainerLabel {
   readonly image: string | null
 }
 
-const OptionsRecord = z.strictObject({
-  box: z.string(),
-  version: z.number().nullable(),
-  path: z.string(),
-  uid: z.number(),
-  gid: z.number(),
-  mode: z.number().nullable(),
-  // Volumes that were made before there were such options have none.
-  dirmode: z.number().nullable().default(null),
-  rw: z.boolean(),
-  size: z.number().nullable(),
-  optional: z.boolean(),
-  ephemeral: z.boolean().default(false)
+const created = z.iso.datetime().regex(/^.{10}T.{8}(\.\d{1,9})?Z$/)
+const plainText = z.string().regex(/^[^\p{Cc}]{1,1024}$/u)
+const VolumeRecord = z.strictObject({
+  name: checkedBy(parseVolumeName),
+  options: z.record(z.string(), z.unknown()),
+  created
 })
-const VolumeRecord = z.strictObject({ name: z.string(), options: OptionsRecord, created: z.string() })
 const LabelRecord = z.strictObject({
-  mount: z.string(),
-  volume: z.string(),
-  box: z.string(),
-  version: z.number().nullable(),
-  created: z.string(),
+  mount: checkedBy(parseMountId),
+  volume: checkedBy(parseVolumeName),
+  box: checkedBy(parseBoxName),
+  version: z.int().min(1).nullable(),
+  created,
   container: z
-    .strictObject({ id: z.string(), name: z.string().nullable(), image: z.string().nullable() })
+    .strictObject({ id: plainText, name: plainText.nullable(), image: plainText.nullable() })
     .nullable()
 })
+
+/** More than any record of these has. */
+const maxRecordBytes = 64 << 10
 
 const volumePrefix = 'volume/'
 const labelPrefix = 'copy/'
@@ -86,7 +89,7 @@ export function unreadable(name: VolumeName): SecretboxError {
 /** The record of a volume, or null when there is none. */
 export async function findVolumeRow(store: Store, name: VolumeName): Promise<VolumeRow | null> {
   const record = await store.get(volumeKey(name))
-  return record === null ? null : volumeRow(record)
+  return record && volumeRow(record)
 }
 
 /** As `findVolumeRow`, throwing `not_found`. */
@@ -101,29 +104,41 @@ export async function getVolume(store: Store, name: VolumeName): Promise<Volume>
   return readable(await getVolumeRow(store, name))
 }
 
-/** Every record of a volume. */
+/** Every record of a volume, but for those whose keys are none of ours. */
 export async function* volumeRows(store: Store): AsyncGenerator<VolumeRow> {
-  for await (const record of store.list(volumePrefix)) yield volumeRow(record)
+  for await (const row of readRows(store, volumePrefix, volumeRow)) if (row !== null) yield row
 }
 
-/** Every volume. Throws `damaged` when a record is not one: whoever asks for all must not overlook what it says. */
-export async function* allVolumes(store: Store): AsyncGenerator<Volume> {
-  for await (const row of volumeRows(store)) yield readable(row)
-}
-
-/** The versions of a box that volumes ask for by number. */
-export async function pinnedVersions(store: Store, box: BoxName): Promise<Set<number>> {
-  const pinned = new Set<number>()
-  for await (const { options } of allVolumes(store)) {
-    if (options.box === box && options.version !== null) pinned.add(options.version)
+/**
+ * The volumes that show a box. `isAll` is false when a record is damaged, which may be one of another: whoever would
+ * take something away from the box must leave it then.
+ */
+export async function volumesOf(store: Store, box: BoxName): Promise<{ volumes: Volume[]; isAll: boolean }> {
+  const volumes: Volume[] = []
+  let isAll = true
+  for await (const row of readRows(store, volumePrefix, volumeRow)) {
+    if (row?.volume?.options.box === box) volumes.push(row.volume)
+    if (!row?.volume) isAll = false
   }
-  return pinned
+  return { volumes, isAll }
 }
 
-/** The records of labels of one volume's copies, or of all copies. */
+/** The versions of a box that volumes ask for by number; null when that cannot be known, since a record is damaged. */
+export async function pinnedVersions(store: Store, box: BoxName): Promise<ReadonlySet<number> | null> {
+  const { volumes, isAll } = await volumesOf(store, box)
+  return isAll ? new Set(volumes.flatMap(({ options }) => options.version ?? [])) : null
+}
+
+/** The keys of the records of volumes and labels that are damaged. */
+export async function* damagedRecords(store: Store): AsyncGenerator<string> {
+  for await (const record of store.list(volumePrefix)) if (!volumeRow(record)?.volume) yield record.key
+  for await (const record of store.list(labelPrefix)) if (!labelRow(record)?.label) yield record.key
+}
+
+/** The records of labels of one volume's copies, or of all copies, but for those whose keys are none of ours. */
 export async function* labelRows(store: Store, volume: VolumeName | null): AsyncGenerator<LabelRow> {
   const prefix = volume === null ? labelPrefix : `${labelPrefix}${encodeURIComponent(volume)}/`
-  for await (const record of store.list(prefix)) yield labelRow(record)
+  for await (const row of readRows(store, prefix, labelRow)) if (row !== null) yield row
 }
 
 /** The labels of one volume's copies, or of all copies, without those that are damaged: these tell nothing. */
@@ -138,7 +153,7 @@ export async function findLabelRow(
   mount: MountId
 ): Promise<LabelRow | null> {
   const record = await store.get(labelKey(volume, mount))
-  return record === null ? null : labelRow(record)
+  return record && labelRow(record)
 }
 
 /** The change that makes a volume. */
@@ -173,20 +188,38 @@ function jsonBytes(value: Volume | CopyLabel): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 
-// These records are not sealed, so they are checked when they are read. The brands hold because only checked names are
-// stored: the names in keys, too.
+// Nothing here is sealed, so each row is held to what a request would be held to. One that is not of that kind is
+// damaged by itself; one whose key is none of ours is of nothing that has a name.
 
-function volumeRow({ key, value }: StoredRecord): VolumeRow {
-  const name = decodeURIComponent(key.slice(volumePrefix.length)) as VolumeName
-  return { name, volume: parsed(VolumeRecord, value) as Volume | null }
+async function* readRows<R>(
+  store: Store,
+  prefix: string,
+  read: (record: StoredRecord) => R
+): AsyncGenerator<R> {
+  for await (const record of store.list(prefix)) yield read(record)
 }
 
-function labelRow({ key, value }: StoredRecord): LabelRow {
-  const [volume = '', mount = ''] = key.slice(labelPrefix.length).split('/')
-  return {
-    volume: decodeURIComponent(volume) as VolumeName,
-    mount: mount as MountId,
-    label: parsed(LabelRecord, value) as CopyLabel | null
+function volumeRow({ key, value }: StoredRecord): VolumeRow | null {
+  const name = decoded(key.slice(volumePrefix.length))
+  if (name === null || volumeKey(name) !== key) return null
+  const record = parsed(VolumeRecord, value)
+  const options = record?.name === name ? readOptions(name, record.options) : null
+  return { name, volume: record && options && { name, options, created: record.created } }
+}
+
+function labelRow({ key, value }: StoredRecord): LabelRow | null {
+  const [encoded = '', mount = ''] = key.slice(labelPrefix.length).split('/')
+  const volume = decoded(encoded)
+  if (volume === null || !isMountId(mount) || labelKey(volume, mount) !== key) return null
+  const label = parsed(LabelRecord, value) as CopyLabel | null
+  return { volume, mount, label: label?.volume === volume && label.mount === mount ? label : null }
+}
+
+function decoded(part: string): VolumeName | null {
+  try {
+    return parseVolumeName(decodeURIComponent(part))
+  } catch {
+    return null
   }
 }
 
@@ -197,9 +230,21 @@ function readable(row: VolumeRow): Volume {
 
 /** What a record says, or null when it is damaged. */
 function parsed<R>(schema: z.ZodType<R>, value: Buffer): R | null {
+  if (value.length > maxRecordBytes) return null
   try {
     return schema.parse(JSON.parse(value.toString()))
   } catch {
     return null
   }
+}
+
+/** Text that a parser of names leaves as it is. */
+function checkedBy(parse: (text: string) => string): z.ZodString {
+  return z.string().refine(text => {
+    try {
+      return parse(text) === text
+    } catch {
+      return false
+    }
+  })
 }

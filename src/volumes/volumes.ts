@@ -7,7 +7,6 @@ import type { Vault } from '../vault/vault.ts'
 import type { Holders } from './holders.ts'
 import { parseVolumeOptions, sameOptions } from './options.ts'
 import {
-  allVolumes,
   findVolumeRow,
   getVolumeRow,
   labelRows,
@@ -15,6 +14,7 @@ import {
   removeVolume,
   unreadable,
   volumeRows,
+  volumesOf,
   type Volume,
   type VolumeRow
 } from './volume-records.ts'
@@ -62,9 +62,8 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
 
   /** Before the volume's own end: if that fails, the Engine asks again, and the box is not forgotten. */
   const destroyWithLastVolume = async (volume: VolumeName, box: BoxName): Promise<void> => {
-    for await (const other of allVolumes(store)) {
-      if (other.name !== volume && other.options.box === box) return
-    }
+    const { volumes, isAll } = await volumesOf(store, box)
+    if (!isAll || volumes.some(other => other.name !== volume)) return
     try {
       await vault.destroy({ kind: 'daemon' }, box, null)
     } catch (error) {

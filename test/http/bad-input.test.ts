@@ -171,21 +171,25 @@ describe('a volume whose record cannot be read, as a newer release may have writ
   let daemon: Daemon
   beforeAll(async () => {
     const first = await startDaemon()
-    for (const box of ['db', 'web']) {
+    for (const box of ['db', 'web', 'ephemeral-a']) {
       await admin(first, 'PUT', `/vault/${box}/`)
-      expect(await driver(first, 'Create', { Name: box })).toEqual({})
+      const Opts = box === 'ephemeral-a' ? { ephemeral: 'true' } : {}
+      expect(await driver(first, 'Create', { Name: box, Opts })).toEqual({})
     }
     await first.kill('SIGTERM')
     const store = await openSqliteStore(join(first.directory, 'data/store.db'), { create: false })
     const record = JSON.parse((await store.get('volume/db'))?.value.toString() ?? '') as { options: Json }
+    const evil = { ...record, name: 'evil', options: { ...record.options, box: 'web', ephemeral: true } }
     record.options['colour'] = 'red'
     await store.commit([
       { put: 'volume/db', value: Buffer.from(JSON.stringify(record)) },
+      { put: 'volume/evil', value: Buffer.from(JSON.stringify(evil)) },
+      { put: 'volume/%', value: Buffer.from('{}') },
       { put: 'volume/%C3%BC', value: Buffer.from('garbage') }
     ])
     await store.close()
     daemon = await startDaemon({}, first.directory)
-  })
+  }, 120_000)
   afterAll(() => daemon.stop())
 
   const hint = 'remove the volume and create it again, or use the release that made it'
@@ -200,29 +204,39 @@ describe('a volume whose record cannot be read, as a newer release may have writ
     }
     const CreatedAt = expect.any(String) as string
     expect(await driver(daemon, 'List', {})).toEqual({
-      Volumes: [{ Name: 'ü' }, { Name: 'db' }, { Name: 'web', CreatedAt }]
+      Volumes: [
+        { Name: 'ü' },
+        { Name: 'db' },
+        { Name: 'ephemeral-a', CreatedAt },
+        { Name: 'evil' },
+        { Name: 'web', CreatedAt }
+      ]
     })
     expect(await driver(daemon, 'Get', { Name: 'web' })).toMatchObject({ Volume: { Name: 'web', CreatedAt } })
   })
 
-  test('cannot be mounted, nor a box be changed whose versions it may ask for, and the message says what to do', async () => {
+  test('cannot be mounted, the message says what to do, and boxes are changed all the same', async () => {
     expect(await driver(daemon, 'Mount', { Name: 'db', ID: 'x' })).toEqual({
       Err: `${damaged('db')} (${hint})`
     })
     expect(existsSync(join(daemon.directory, 'copies/x'))).toBe(false)
     expect(await driver(daemon, 'Unmount', { Name: 'db', ID: 'x' })).toEqual({})
-    expect(await admin(daemon, 'PUT', '/vault/web/f', { body: 'x' })).toEqual({
-      status: 500,
-      code: 'damaged',
-      message: damaged('ü'),
-      hint
+    expect(await admin(daemon, 'PUT', '/vault/web/f', { body: 'x' })).toMatchObject({ version: 2 })
+    expect(await admin(daemon, 'GET', '/status')).toMatchObject({
+      damaged: '"volume/%", "volume/%C3%BC", "volume/db", "volume/evil"'
     })
+  })
+
+  test('takes no box with it, and keeps the last volume of another from taking one', async () => {
+    for (const Name of ['evil', 'ephemeral-a']) expect(await driver(daemon, 'Remove', { Name })).toEqual({})
+    const { boxes } = await admin(daemon, 'GET', '/vault/')
+    expect(boxes).toMatchObject([{ name: 'db' }, { name: 'ephemeral-a' }, { name: 'web' }])
   })
 
   test('can be removed, and then all is well', async () => {
     for (const Name of ['db', 'ü']) expect(await driver(daemon, 'Remove', { Name })).toEqual({})
     expect(await driver(daemon, 'Get', { Name: 'db' })).toEqual({ Err: 'no such volume "db"' })
-    expect(await admin(daemon, 'PUT', '/vault/web/f', { body: 'x' })).toMatchObject({ version: 2 })
+    expect(await admin(daemon, 'PUT', '/vault/web/f', { body: 'x' })).toMatchObject({ version: 3 })
     expect(await driver(daemon, 'Create', { Name: 'db' })).toEqual({})
   })
 })

@@ -139,7 +139,7 @@ describe('the audit', () => {
     // What cannot be recorded is not told either.
     await expect(opened.vault.list(root)).rejects.toMatchObject({ code: 'full' })
     failing = false
-    expect(await opened.vault.list(root)).toEqual([])
+    expect(await opened.vault.list(root)).toEqual({ boxes: [], damaged: [] })
     expect((await entriesOf(opened)).map(({ sequence, action }) => `${sequence} ${action}`)).toEqual([
       '3 box.list',
       '2 box.destroy',

@@ -204,7 +204,7 @@ describe('a vault whose key file', () => {
 
       rmSync(key, { recursive: true, force: true })
       copyFileSync(join(directory, 'backup'), key)
-      expect((await vault.list(root)).map(box => box.name)).toEqual(['db'])
+      expect((await vault.list(root)).boxes.map(box => box.name)).toEqual(['db'])
       expect(sealing.reason()).toBe(null)
     }
   )
@@ -256,7 +256,7 @@ describe('a vault whose key file', () => {
     const { vault, keyFile } = await open()
     rmSync(keyFile)
     await vault.create(root, name)
-    expect((await vault.list(root)).map(box => box.name)).toEqual(['db'])
+    expect((await vault.list(root)).boxes.map(box => box.name)).toEqual(['db'])
   })
 })
 

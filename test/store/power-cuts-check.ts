@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secret } from '../../src/secret.ts'
-import { allVolumes, labelsOf } from '../../src/volumes/volume-records.ts'
+import { volumeRows, labelsOf } from '../../src/volumes/volume-records.ts'
 import { openVault, root, type OpenVault } from '../open-vault.ts'
 import type { Image } from './power-cuts-disk.ts'
 import { digestOf, maxVersions, type Expected } from './power-cuts-workload.ts'
@@ -45,7 +45,7 @@ export async function whatIsWrongWith(image: Image, allowed: readonly Expected[]
 async function describe({ vault, store, audit, sealing }: OpenVault): Promise<Expected> {
   const audited = (await audit.newest(await sealing.keyring(), Infinity)).length
   const boxes: Record<string, Record<string, Record<string, string>>> = {}
-  for (const { name, versions } of await vault.list(root)) {
+  for (const { name, versions } of (await vault.list(root)).boxes) {
     boxes[name] = {}
     for (const { version } of versions) {
       const opened = await vault.look(root, name, version)
@@ -61,7 +61,7 @@ async function describe({ vault, store, audit, sealing }: OpenVault): Promise<Ex
       boxes[name][version] = tree
     }
   }
-  const volumes = (await Array.fromAsync(allVolumes(store))).map(({ name }) => name)
+  const volumes = (await Array.fromAsync(volumeRows(store))).map(({ name }) => name)
   const labels = (await Array.fromAsync(labelsOf(store, null))).map(({ mount }) => mount)
   return { boxes, volumes, labels, audited }
 }

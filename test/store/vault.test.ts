@@ -51,7 +51,7 @@ describe('boxes', () => {
     }
     await first.close()
     const { vault } = await open()
-    expect((await vault.list(root)).map(({ name }) => name)).toEqual(['a', 'b', 'ä'])
+    expect((await vault.list(root)).boxes.map(({ name }) => name)).toEqual(['a', 'b', 'ä'])
     expect(await vault.inspect(root, parseBoxName('ä'))).toMatchObject({ versions: [{ version: 1 }] })
   })
 
