@@ -7,7 +7,8 @@ export default defineConfig({
         test: {
           name: 'main',
           include: ['test/{unit,store,copies,http,cli,daemon,rows}/**/*.test.ts'],
-          testTimeout: 30_000
+          testTimeout: 120_000,
+          hookTimeout: 120_000
         }
       },
       {

@@ -32,6 +32,6 @@ export function humanAge(time: string, nowMs: number): string {
 }
 
 /** `1 file`, `2 files`: a count and its noun. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+export function counted(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : nouns}`
 }

@@ -1,35 +1,83 @@
 import type { Command } from 'commander'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { detailFormat, printerFor, type Fields } from './format.ts'
+import { exitCodes } from './failure.ts'
+import { detailFormat, printerFor, type Field, type Fields } from './format.ts'
+import { counted, humanSize } from './human.ts'
 import { tableLines } from './table.ts'
+import type { Shape } from './template-expression.ts'
 import { valueText } from './template.ts'
 
-/** `status`: how the daemon is; that it answers at all is exit status 0. */
+/** `status`: how the daemon is. The exit status says whether the vault is open: 0, or 1 while it is sealed. */
 export function status(cli: Cli): Command {
-  return command(cli, 'status', 'Show whether the vault is unsealed, and what it holds', [
-    '$ status',
-    "$ status --format '{{.sealed}}'"
-  ])
+  return command(
+    cli,
+    'status',
+    'Show whether the vault is unsealed, and what it holds. The exit status is 0 when it is, 1 while it is sealed, and 3 ' +
+      'when no daemon answers.',
+    ['$ status', "$ status --format '{{.Version}} {{.Disk.State}}'", '$ status --quiet || echo sealed']
+  )
+    .summary('Show whether the vault is unsealed, and what it holds')
     .option(...detailFormat)
-    .action(async ({ format }: { format?: string }) => {
-      const now = await cli.api.status()
-      if (format !== undefined) {
-        const fields: Fields = Object.fromEntries(
-          Object.keys(now).map(key => [key, { heading: key, fields: 'any' }])
-        )
-        printerFor(cli, format, fields, Object.keys(now))([now])
-        return
-      }
-      for (const line of tableLines(linesOf(now, ''))) cli.print(line)
+    .option('-q, --quiet', 'print nothing: the exit status says it')
+    .action(async ({ format, quiet }: { format?: string; quiet?: boolean }) => {
+      const now = capitalised(await cli.api.status()) as Record<string, unknown>
+      if (now['Sealed'] === true) cli.endWith(exitCodes.failed)
+      if (quiet === true) return
+      if (format !== undefined) printerFor(cli, format, fieldsOf(now), Object.keys(now))([now])
+      else for (const line of tableLines(linesOf(now, ''))) cli.print(line)
     })
 }
 
-// Whatever the daemon tells is shown, so that a newer one can tell more.
+/** What the API says, in docker's spelling: whatever it is, so that a newer daemon can tell more. */
+function capitalised(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(capitalised)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [
+      key === 'id' ? 'ID' : key.charAt(0).toUpperCase() + key.slice(1),
+      capitalised(each)
+    ])
+  )
+}
+
+function fieldsOf(values: Readonly<Record<string, unknown>>): Fields {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]): [string, Field] => [
+      name,
+      { heading: name, ...shapeOf(value) }
+    ])
+  )
+}
+
+function shapeOf(value: unknown): Shape {
+  if (Array.isArray(value)) return { each: 'any' }
+  if (typeof value !== 'object' || value === null) return {}
+  return { fields: Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shapeOf(each)])) }
+}
+
 function linesOf(values: Readonly<Record<string, unknown>>, prefix: string): string[][] {
   return Object.entries(values).flatMap(([key, value]) => {
-    const name = prefix + key.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
-    if (typeof value !== 'object' || value === null) return [[`${name}:`, valueText(value)]]
-    return linesOf(value as Record<string, unknown>, `${name} `)
+    // `MaxBoxBytes` reads as `Max Box`; that it is a size is told by its unit.
+    const name = prefix + key.replace(/Bytes$/, '').replace(/(?<=[a-z])[A-Z]/g, letter => ` ${letter}`)
+    if (Array.isArray(value)) return value.length === 0 ? [] : [[`${name}:`, value.map(listed).join('; ')]]
+    if (typeof value === 'object' && value !== null)
+      return linesOf(value as Record<string, unknown>, `${name} `)
+    if (typeof value === 'boolean') return [[`${name}:`, value ? 'yes' : 'no']]
+    const isSize = key.endsWith('Bytes') && typeof value === 'number'
+    return [[`${name}:`, isSize ? humanSize(value) : valueText(value)]]
   })
+}
+
+/** A container that could not be started; anything else as it is. */
+function listed(value: unknown): string {
+  const {
+    Container: container,
+    Tries: tries,
+    IsGivenUp: isGivenUp,
+    Error: error
+  } = value as Record<string, unknown>
+  if (typeof container !== 'string') return valueText(value)
+  const end = isGivenUp === true ? ', given up' : ''
+  return `${container} (${counted(Number(tries), 'try', 'tries')}${end}): ${valueText(error)}`
 }

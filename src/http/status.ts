@@ -1,7 +1,10 @@
+import { statfs } from 'node:fs/promises'
+import packageJson from '../../package.json' with { type: 'json' }
 import type { Config } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { quote } from '../errors.ts'
 import { hostPath } from '../host-paths.ts'
+import { reserveBytes } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
@@ -25,13 +28,15 @@ export function describeStatus(parts: {
 }): (caller: Caller) => Promise<Record<string, unknown>> {
   const { config, store, sealing } = parts
   return async caller => {
-    await parts.gate.allow(caller, 'status')
+    const unrecorded = await parts.gate.allow(caller, 'status')
     const reason = sealing.reason()
     return {
       sealed: reason !== null,
       ...(reason === null ? {} : { reason }),
+      version: packageJson.version,
       store: { id: parts.storeId, directory: hostPath(config.dataDir) },
       key: { directory: hostPath(config.keyDir) },
+      disk: await diskOf(config.dataDir, unrecorded === 'full'),
       boxes: await store.count('box/'),
       volumes: await store.count('volume/'),
       ...(await damagedIn(store)),
@@ -59,6 +64,14 @@ async function damagedIn(store: Store): Promise<{ damaged?: string }> {
 }
 
 const mostNamed = 5
+
+/** How much room the store has. What it refuses tells more than figures, which know of no quota. */
+async function diskOf(directory: string, isFull: boolean): Promise<Record<string, unknown>> {
+  const { bavail, bsize } = await statfs(directory)
+  const freeBytes = bavail * bsize
+  const state = isFull || freeBytes === 0 ? 'full' : freeBytes < reserveBytes ? 'nearly full' : 'has room'
+  return { state, freeBytes }
+}
 
 /** All volumes with their copies and the containers that hold them, as the kernel says it now. */
 export function describeVolumes(parts: {

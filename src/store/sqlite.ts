@@ -198,7 +198,7 @@ const pageBytes = 16 << 10
 /** The length at which the write-ahead log is moved into the file: every commit waits for that, so it is short. */
 const logBytes = 4 << 20
 /** What large commits leave free of the disk, so that there is room to remove things, to mount and to record it. */
-const reserveBytes = 16 << 20
+export const reserveBytes = 16 << 20
 /** Commits that put more than this are large. */
 const largeBytes = 256 << 10
 

@@ -22,9 +22,9 @@ export interface Gate {
   run<T>(caller: Caller, action: Action, subject: Subject, work: (permit: Permit) => Promise<T>): Promise<T>
   /**
    * Decides on what opens and changes no box, and must be possible while the vault is sealed or the disk is full:
-   * recorded as far as that can be. Throws `denied`.
+   * recorded as far as that can be. Resolves with why it could not be, or null. Throws `denied`.
    */
-  allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<void>
+  allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<ErrorCode | null>
 }
 
 export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit }): Gate {
@@ -60,13 +60,16 @@ export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit 
 
     async allow(caller, action) {
       const allowed = mayAct(caller, action)
+      let unrecorded: ErrorCode | null = null
       try {
         const entry = { caller, action, decision: allowed ? 'allowed' : 'denied', subject: {} } as const
         await audit.append(await sealing.keyring(), entry, [])
       } catch (error) {
         if (!isSecretboxError(error)) throw error
+        unrecorded = error.code
       }
       if (!allowed) throw denied(caller, action)
+      return unrecorded
     }
   }
 }

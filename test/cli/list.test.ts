@@ -160,12 +160,24 @@ test('inspect takes a format, and an older version', async () => {
 test('status tells whether the vault is unsealed and what it holds', async () => {
   const { code, stdout, stderr } = await run(['status'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(stdout).toMatch(/^sealed: +false$/m)
-  expect(stdout).toMatch(/^boxes: +3$/m)
-  expect(stdout).toMatch(/^limits max box bytes: +134217728$/m)
-  expect(await run(['status', '--format', '{{.boxes}} {{.sealed}}'])).toMatchObject(done('3 false\n'))
+  expect(stdout).toMatch(/^Sealed: +no$/m)
+  expect(stdout).toMatch(/^Version: +0\.1\.0$/m)
+  expect(stdout).toMatch(/^Disk State: +has room$/m)
+  expect(stdout).toMatch(/^Disk Free: +[\d.]+[MGT]B$/m)
+  expect(stdout).toMatch(/^Boxes: +3$/m)
+  expect(stdout).toMatch(/^Limits Max Box: +134\.2MB$/m)
+  const format = '{{.Boxes}} {{.Sealed}} {{.Limits.MaxBoxBytes}} {{len .FailedStarts}}'
+  expect(await run(['status', '--format', format])).toMatchObject(done('3 false 134217728 0\n'))
   expect(JSON.parse((await run(['status', '--format', 'json'])).stdout)).toMatchObject({
-    boxes: 3,
-    volumes: 0
+    Sealed: false,
+    Boxes: 3,
+    Store: { ID: expect.stringMatching(/^[0-9a-f]{32}$/) as string },
+    Volumes: 0
   })
+  expect(await run(['status', '--format', '{{.sealed}}'])).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringContaining('hint: known fields: .Sealed .Version .Store ') as string
+  })
+  expect(await run(['status', '--quiet'])).toMatchObject(done())
 })

@@ -110,7 +110,7 @@ test('a setting is set as it says, while a container runs', async () => {
   await run(block ?? '')
   expect(await engine.docker(['exec', 'meanwhile', 'cat', '/secrets/password'])).toBe('hunter2')
   await engine.docker(['rm', '--force', 'meanwhile'])
-  expect(await engine.docker(['vault', 'status'])).toMatch(/max versions: +20\n/)
+  expect(await engine.docker(['vault', 'status'])).toMatch(/Max Versions: +20\n/)
 })
 
 test('a cold backup is restored, with boxes and volumes', async () => {

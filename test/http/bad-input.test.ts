@@ -307,7 +307,11 @@ describe.skipIf(cannotMount)('copies (takes root)', () => {
       Volume: { Name: 'db', Status: { Box: 'db' } }
     })
     expect(await driver(daemon, 'List', {})).toMatchObject({ Volumes: [{ Name: 'db' }] })
-    expect(await admin(daemon, 'GET', '/status')).toMatchObject({ status: 200, sealed: false })
+    expect(await admin(daemon, 'GET', '/status')).toMatchObject({
+      status: 200,
+      sealed: false,
+      disk: { state: 'full', freeBytes: 0 }
+    })
     expect(readFileSync(join(copies, 'running/pw'), 'utf8')).toBe('hunter2')
     for (const id of readdirSync(copies))
       expect(await driver(daemon, 'Unmount', { Name: 'db', ID: id }), id).toEqual({})

@@ -193,7 +193,7 @@ test('a parameter that is not described is refused', async () => {
 
 test('/v1 is the same API, and there is no other version', async () => {
   for (const url of [
-    '/status',
+    '/vault/',
     '/vault/db/',
     '/vault/db/tls/key.pem?version=2',
     '/versions/db/',
