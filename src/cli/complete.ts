@@ -1,6 +1,11 @@
 import type { Argument, Command, Option } from 'commander'
 import { parseBoxName } from '../vault/names.ts'
 import type { Api } from './api.ts'
+import { counted } from './human.ts'
+import { buildFlags } from './inject/build-flags.ts'
+import type { FlagTable } from './inject/command-line.ts'
+import { positionAt } from './inject/flag-at.ts'
+import { runFlags } from './inject/run-flags.ts'
 import { printable } from './printable.ts'
 
 /** What shells are told beside the candidates, in cobra's numbers, which docker's own completion understands. */
@@ -60,11 +65,54 @@ async function completeIn(
 ): Promise<Completion> {
   const command = program.commands.find(each => each.name() === name || each.aliases().includes(name))
   if (command === undefined) return name === 'help' ? completeCommand(program, current) : nothing
+  const docker = dockerFlags[command.name()]
+  if (docker !== undefined) return completeForDocker(docker, api, before, current)
   const { operands, option, literal } = readWords(command, before)
-  if (option !== null) return valuesOf(option)
+  if (option !== null) return valuesOf(option, '')
+  const [, attached] = (!literal && /^(--[a-z-]+)=/.exec(current)) || []
+  if (attached !== undefined) {
+    const wanted = command.options.find(({ long, required }) => required && long === attached)
+    return wanted === undefined ? nothing : valuesOf(wanted, `${attached}=`)
+  }
   if (current.startsWith('-') && !literal) return optionsOf(command)
   const argument = argumentAt(command, operands.length)
   return argument === undefined ? nothing : operandsFor(argument.name(), api, operands, current)
+}
+
+/** The commands that hand their flags on to docker. */
+const dockerFlags: Readonly<Record<string, { table: FlagTable; interspersed: boolean }>> = {
+  run: { table: runFlags, interspersed: false },
+  'create-container': { table: runFlags, interspersed: false },
+  build: { table: buildFlags, interspersed: true }
+}
+
+const ownFlags: Readonly<Record<string, string>> = {
+  inject: 'a box, as BOX, BOX:ALIAS or BOX:/PATH',
+  'inject-dir': 'a directory, as DIR, DIR:ALIAS or DIR:/PATH'
+}
+
+async function completeForDocker(
+  { table, interspersed }: { table: FlagTable; interspersed: boolean },
+  api: Api,
+  before: readonly string[],
+  current: string
+): Promise<Completion> {
+  const position = positionAt(before, current, table, { interspersed })
+  switch (position.kind) {
+    case 'flag':
+      return words([
+        ...[...table.kinds.keys()].map(name => ({ value: `--${name}`, meaning: ownFlags[name] ?? '' })),
+        ...[...table.longNames].map(([letter, name]) => ({ value: `-${letter}`, meaning: `--${name}` }))
+      ])
+    case 'value': {
+      if (position.flag !== 'inject') return { candidates: [], directive: directives.files }
+      const { candidates, directive } = await boxes(api, '')
+      const { prefix } = position
+      return { candidates: candidates.map(each => ({ ...each, value: prefix + each.value })), directive }
+    }
+    case 'operand':
+      return { candidates: [], directive: directives.files }
+  }
 }
 
 /** The operands among a command's words; the option that still wants its value; whether `--` was there. */
@@ -100,12 +148,12 @@ function optionsOf(command: Command): Completion {
   )
 }
 
-function valuesOf(option: Option): Completion {
+function valuesOf(option: Option, prefix: string): Completion {
   const values: Readonly<Record<string, readonly string[]>> = {
     '--format': ['json', 'table'],
     '--charset': ['alphanumeric', 'letters', 'digits', 'hex', 'base64url', 'printable', 'bytes', 'chars:']
   }
-  return words((values[option.long ?? ''] ?? []).map(value => ({ value, meaning: '' })))
+  return words((values[option.long ?? ''] ?? []).map(value => ({ value: prefix + value, meaning: '' })))
 }
 
 async function operandsFor(
@@ -144,7 +192,7 @@ function orFiles({ candidates, directive }: Completion): Completion {
 async function boxes(api: Api, ending: string): Promise<Completion> {
   const all = await api.boxes()
   const completion = words(
-    all.map(({ name, files }) => ({ value: name + ending, meaning: `${files} files` }))
+    all.map(({ name, files }) => ({ value: name + ending, meaning: counted(files, 'file') }))
   )
   return ending === '' ? completion : { ...completion, directive: completion.directive | directives.noSpace }
 }

@@ -29,8 +29,12 @@ __secretbox_ask() {
         [\'\"]*) quote=${'$'}{cur:0:1} cur=${'$'}{cur:1} asked[-1]=$cur ;;
     esac
     # Readline replaces only what follows the last break within the word; quotes keep a word whole.
-    local prefix=
-    [[ -z $quote && $cur == *:* && $COMP_WORDBREAKS == *:* ]] && prefix=${'$'}{cur%"${'$'}{cur##*:}"}
+    local prefix= break
+    for break in : =; do
+        [[ -z $quote && $cur == *$break* && $COMP_WORDBREAKS == *$break* ]] || continue
+        value=${'$'}{cur%"${'$'}{cur##*$break}"}
+        ((${'$'}{#value} > ${'$'}{#prefix})) && prefix=$value
+    done
     COMPREPLY=()
     while IFS= read -r line; do
         if [[ $line == :+([0-9]) ]]; then

@@ -38,6 +38,41 @@ test('options are completed, and the values of some', async () => {
   expect(await complete('put', '-l', '12', 'e')).toEqual(['empty', ':4'])
 })
 
+test('values that an equals sign joins to their option are completed as such', async () => {
+  expect(await complete('list', '--format=t')).toEqual(['--format=table', ':4'])
+  expect(await complete('list', '--nonsense=t')).toEqual([':4'])
+  expect(await complete('list', '--', '--format=t')).toEqual([':4'])
+})
+
+test('after --inject boxes are completed, wherever it stands among the flags of docker', async () => {
+  for (const name of ['run', 'create-container', 'build']) {
+    expect(await complete(name, '--inject', '')).toEqual(['empty', 'two words', 'web', ':4'])
+    expect(await complete(name, '--inject', 'web', '--inject=t')).toEqual(['--inject=two words', ':4'])
+    expect(await complete(name, '--inject', 'web:')).toEqual([':4'])
+  }
+  expect(await complete('run', '-it', '--rm', '-e', 'A=b', '--name=x', '--inject', 'w')).toEqual([
+    'web',
+    ':4'
+  ])
+  expect(await complete('run', '-itu', '--inject', 'w')).toEqual([':0'])
+  expect(await complete('build', '.', '--inject', 'w')).toEqual(['web', ':4'])
+  // Behind the image everything is the container's; the value of a flag that is no box is a file at best.
+  expect(await complete('run', 'image', '--inject', 'w')).toEqual([':0'])
+  expect(await complete('run', '--', '--inject', 'w')).toEqual([':0'])
+  expect(await complete('run', '--inject-dir', 'w')).toEqual([':0'])
+  expect(await complete('run', '--cidfile', '--inject', 'w')).toEqual([':0'])
+})
+
+test("flags of docker's are completed, and our own", async () => {
+  expect(await complete('run', '--inj')).toEqual(['--inject', '--inject-dir', ':4'])
+  expect(await complete('run', '--rm', '--det')).toEqual(['--detach-keys', '--detach', ':4'])
+  expect(await complete('create-container', '-v')).toEqual(['-v', ':4'])
+  expect(await complete('build', '.', '--no-c')).toEqual(['--no-cache-filter', '--no-cache', ':4'])
+  expect(await run(['__complete', 'run', '--inject-d'])).toMatchObject(
+    done('--inject-dir\ta directory, as DIR, DIR:ALIAS or DIR:/PATH\n:4\n')
+  )
+})
+
 test('boxes are completed, also after options and other boxes', async () => {
   expect(await complete('destroy', '')).toEqual(['empty', 'two words', 'web', ':4'])
   expect(await complete('ls', '-b', 'web', 'tw')).toEqual(['two words', ':4'])
@@ -100,7 +135,11 @@ test('in a real bash, tab completes boxes and paths with spaces and colons', asy
   await bash.type('two\r\nready> ', 'docker-vault cat web:pass:\t\r')
   await bash.type('one\r\nready> ', 'docker-vault cat tw\ta\tc\t\r')
   await bash.type('four\r\nready> ', 'docker-vault list --bo\twe\t\r')
-  await bash.type('CHANGED\r\nweb ', 'exit\r')
+  // Ctrl-U takes the line away again.
+  await bash.type('CHANGED\r\nweb ', 'docker-vault run --rm --inj\t=tw\t')
+  await bash.type('ect=two\\ words ', '\u0015docker-vault run --read\t--inject tw\t')
+  await bash.type('--read-only --inject two\\ words ', '\u0015docker-vault list --bo\t--format=ta\twe\t\r')
+  await bash.type('--format=table web', 'exit\r')
   expect((await bash.ended).code).toBe(0)
 })
 
@@ -131,7 +170,9 @@ test('in a real zsh, tab completes what docker-vault and docker vault take, and 
   await zsh.type('loaded\r\n', 'docker-vault rea\tw\tpassw\t\r')
   await zsh.type('two\r\n', 'docker vault cat web:pass:\t\r')
   await zsh.type('one\r\n', 'docker vault cat tw\ta\tc\t\r')
-  await zsh.type('four\r\n', 'docker versi\t--help\r')
+  await zsh.type('four\r\n', 'docker vault run --read\t--inject tw\t')
+  await zsh.type('--inject two\\ words', '\u0015docker-vault run --inject=tw\t')
+  await zsh.type('--inject=two\\ words', '\u0015docker versi\t--help\r')
   await zsh.type('Show the Docker version', 'exit\r')
   expect((await zsh.ended).code).toBe(0)
 })
@@ -146,6 +187,9 @@ test('a real fish completes what docker-vault and docker vault take, and what do
   for (const name of ['docker-vault', 'secretbox']) {
     expect(await completions(`${name} destroy w`)).toEqual(['web\t6 files'])
     expect(await completions(`${name} read web:passw`)).toEqual(['web:password\tfile'])
+    expect(await completions(`${name} run --rm --inject w`)).toEqual(['web\t6 files'])
+    expect(await completions(`${name} run --rm --inject=w`)).toEqual(['--inject=web\t6 files'])
+    expect(await completions(`${name} run --read`)).toEqual(['--read-only'])
   }
   // Docker's own script for fish may add commands of docker, because it knows no plugins.
   expect(await completions('docker vault destroy w')).toContain('web\t6 files')
