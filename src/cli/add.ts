@@ -1,33 +1,65 @@
 import type { Command } from 'commander'
 import type { SecretboxError } from '../errors.ts'
-import { parseBoxName, parseFilePath } from '../vault/names.ts'
+import { resolvePath, type LinkTree } from '../vault/links.ts'
+import {
+  childOf,
+  parentOf,
+  parseBoxName,
+  parseFilePath,
+  type BoxName,
+  type FilePath
+} from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { findFiles, type OperatorFile } from './operator-files.ts'
+import { followOf, withFollowOptions, type FollowOptions } from './follow-options.ts'
+import { withFiles, type Operand } from './operator-files.ts'
 import { upload } from './upload.ts'
 
 /** `add [-r] <box> <file>…`: puts files of the operator's into a box, all of them as one new version. */
 export function add(cli: Cli): Command {
-  return command(
+  const defined = command(
     cli,
     'add',
     'Add files to a box under the paths they are named by; ../a/b and /a/b become a/b. Symlinks are added as ' +
-      'symlinks, modes are kept. What cannot be added is reported, the rest is added as one new version.',
+      'symlinks, modes are kept; /dev/stdin and <(…) are read. What cannot be added is reported, the rest is added ' +
+      'as one new version.',
     ['$ add db password.txt', '$ add -r web certs/ nginx.conf']
   )
     .summary('Add files to a box')
     .argument('<box>', 'name of the box')
     .argument('<file...>', 'files to add')
     .option('-r, --recursive', 'add directories with everything in them; existing ones are merged')
-    .action(async (name: string, operands: string[], { recursive = false }: { recursive?: boolean }) => {
+  return withFollowOptions(defined).action(
+    async (name: string, sources: string[], options: { recursive?: boolean } & FollowOptions) => {
       const box = parseBoxName(name)
       await cli.api.versions(box)
-      const files: OperatorFile[] = []
-      const refuse = (error: SecretboxError) => cli.fail(error)
-      await cli.each(operands, async operand => {
-        for await (const file of findFiles(operand, parseFilePath(operand), recursive, refuse))
-          files.push(file)
+      const typed: Operand[] = []
+      await cli.each(sources, async source => {
+        typed.push({ source, path: await Promise.resolve(parseFilePath(source)) })
       })
-      await upload(cli, box, files)
-    })
+      const operands = await withParentsResolved(cli, box, typed)
+      const taking = { recursive: options.recursive ?? false, follow: followOf(options) }
+      const refuse = (error: SecretboxError) => cli.fail(error)
+      await withFiles(operands, taking, refuse, files => upload(cli, { box, path: root }, files))
+    }
+  )
+}
+
+const root = parseFilePath('')
+
+/** What was typed before an operand's own name leads through symlinks of the box; nothing after it does. */
+async function withParentsResolved(cli: Cli, box: BoxName, operands: readonly Operand[]): Promise<Operand[]> {
+  if (operands.every(({ path }) => parentOf(path) === root || path === root)) return [...operands]
+  const tree: LinkTree = new Map((await cli.api.box(box)).files.map(file => [file.path as FilePath, file]))
+  const resolved: Operand[] = []
+  await cli.each(operands, async ({ source, path }) => {
+    const parent = parentOf(path)
+    const to = parent === null ? path : childOf(resolvePath(tree, parent, { follow: true }), nameOf(path))
+    resolved.push({ source, path: await Promise.resolve(to) })
+  })
+  return resolved
+}
+
+function nameOf(path: FilePath): string {
+  return path.slice(path.lastIndexOf('/') + 1)
 }

@@ -1,3 +1,4 @@
+import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
 
 /** A box, or a path in it, as users write them: `db`, `db:certs/key.pem`. */
@@ -23,4 +24,22 @@ export function parseAddress(text: string): Address {
 /** The address as text again. */
 export function addressText(box: string, path: string): string {
   return `${box}:${path}`
+}
+
+/**
+ * Throws `invalid` for a path, or an address, to store something at, when its ".." lead out of the box: what is read
+ * or removed as `../a` is `a`, but nobody who writes it there means to keep it under that name.
+ */
+export function refuseAbove(written: string): void {
+  const path = written.slice(written.indexOf(':') + 1)
+  let depth = 0
+  for (const component of path.split('/')) {
+    if (component === '..') depth--
+    else if (component !== '' && component !== '.') depth++
+    if (depth < 0) {
+      throw new SecretboxError('invalid', `bad path ${quote(path)}: ".." leads out of the box`, {
+        hint: `in the box it would be ${quote(parseFilePath(path))}`
+      })
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { BoxName, FilePath } from '../vault/names.ts'
+import type { Place } from './address.ts'
 import type { Body } from './http.ts'
 
 /** A box as the list of boxes shows it. Times are RFC 3339, `bytes` the sum of its files. */
@@ -96,6 +97,12 @@ export interface Change {
   /** How many items were done. */
   readonly applied: number
   readonly errors: readonly ItemError[]
+  /** Symlinks that were put and show no file of the box in a container. */
+  readonly dangling: readonly {
+    readonly path: string
+    readonly target: string
+    readonly leads: 'nowhere' | 'outside'
+  }[]
 }
 
 /** A box's file, or its tree as tar when that was wished and the path is a directory. */
@@ -123,8 +130,11 @@ export interface Api {
     path: FilePath,
     version?: number
   ): Promise<{ kind: 'file' | 'directory'; version: number } | null>
-  /** Merges a tar into the box as one new version; entries that cannot be kept are named in `errors`. */
-  addTree(box: BoxName, tar: Body): Promise<Change>
+  /**
+   * Merges a tar into a directory of a box as one new version; entries that cannot be kept are named in `errors`.
+   * Symlinks are followed in the directory's path, and not in the tar's names.
+   */
+  addTree(to: Place, tar: Body): Promise<Change>
   remove(box: BoxName, items: readonly { path: string; recursive: boolean }[]): Promise<Change>
   /** `mode` is octal text. With `ifVersion`, throws `precondition` unless that is the box's newest version. */
   putFile(

@@ -73,10 +73,10 @@ export function connectApi(findSocket: () => Promise<string>): Api {
         return null
       }
     },
-    addTree: (box, tar) =>
+    addTree: ({ box, path }, tar) =>
       askJson({
         method: 'PUT',
-        path: boxUrl(box),
+        path: boxUrl(box) + query({ in: path === '' ? undefined : path }),
         headers: { 'Content-Type': typeOf.directory },
         body: tar
       }),
@@ -130,7 +130,7 @@ function fileUrl(box: BoxName, path: FilePath): string {
 
 function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
   const given = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name}=${value}`
+    value === undefined ? [] : `${name}=${encodeURIComponent(value)}`
   )
   return given.length === 0 ? '' : `?${given.join('&')}`
 }

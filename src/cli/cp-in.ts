@@ -1,13 +1,13 @@
 import { basename } from 'node:path'
 import { quote, SecretboxError } from '../errors.ts'
-import { childOf, parseFilePath, type FilePath } from '../vault/names.ts'
+import { parentOf, parseFilePath, type FilePath } from '../vault/names.ts'
 import type { Place } from './address.ts'
 import type { Cli } from './cli.ts'
-import { findFiles, type OperatorFile } from './operator-files.ts'
+import { decompressed } from './decompressed.ts'
+import { withFiles, type Taking } from './operator-files.ts'
 import { startProgress } from './progress.ts'
-import { entriesOf } from './tar-in.ts'
-import { packed, packEntry } from './tar-pack.ts'
 import { upload } from './upload.ts'
+import { warnOfDangling } from './warn-of-dangling.ts'
 
 /**
  * Copies a file or directory of the operator's into a box, as one new version. Into a directory that exists, or
@@ -17,16 +17,31 @@ export async function copyIn(
   cli: Cli,
   source: string,
   { box, path }: Place,
-  intoDirectory: boolean
+  { intoDirectory, follow }: { intoDirectory: boolean; follow: Taking['follow'] }
 ): Promise<void> {
   const present = path === '' ? 'directory' : (await cli.api.kindAt(box, path))?.kind
   await cli.api.versions(box)
-  const contents = /(^|\/)\.\/?$/.test(source)
-  const into = !contents && (intoDirectory || present === 'directory')
-  const to = into ? childOf(path, ownName(source)) : path
-  const files: OperatorFile[] = []
-  for await (const file of findFiles(source, to, true, error => cli.fail(error))) files.push(file)
-  await upload(cli, box, files)
+  const [directory, name] = targetOf(source, path, present === 'directory', intoDirectory)
+  const operands = [{ source, path: name }]
+  await withFiles(
+    operands,
+    { recursive: true, follow },
+    error => cli.fail(error),
+    files => upload(cli, { box, path: directory }, files)
+  )
+}
+
+/** The directory of the box that is copied into, through whatever symlinks were typed, and the name in it; '' for none. */
+function targetOf(
+  source: string,
+  path: FilePath,
+  isDirectory: boolean,
+  intoDirectory: boolean
+): [directory: FilePath, name: FilePath] {
+  const isContents = /(^|\/)\.\/?$/.test(source)
+  if (isContents && isDirectory) return [path, parseFilePath('')]
+  if (!isContents && (isDirectory || intoDirectory)) return [path, parseFilePath(ownName(source))]
+  return [parentOf(path) ?? path, parseFilePath(basename(path))]
 }
 
 function ownName(source: string): string {
@@ -40,44 +55,15 @@ function ownName(source: string): string {
 }
 
 /** Merges the tar archive on stdin into a directory of a box, as one new version. */
-export async function copyTarIn(cli: Cli, { box, path }: Place): Promise<void> {
-  await cli.api.versions(box)
-  const progress = startProgress(cli.stderr, `copying into "${box}"`)
+export async function copyTarIn(cli: Cli, to: Place): Promise<void> {
+  await cli.api.versions(to.box)
+  const progress = startProgress(cli.stderr, `copying into "${to.box}"`)
   try {
-    const { errors } = await cli.api.addTree(box, progress.count(movedBelow(cli, path)))
-    cli.failEach(errors)
+    const archive = decompressed(cli.stdin as AsyncIterable<Buffer>, 'a tar archive from standard input')
+    const change = await cli.api.addTree(to, progress.count(archive))
+    cli.failEach(change.errors)
+    warnOfDangling(cli, change, null)
   } finally {
     progress.end()
-  }
-}
-
-// No name in the archive leads out of the directory, as none leads out of a box.
-function movedBelow(cli: Cli, directory: FilePath): AsyncGenerator<Buffer> {
-  const below = (name: string) => parseFilePath(`${directory}/${parseFilePath(name)}`)
-  return packed(async tar => {
-    for await (const entry of archiveOn(cli.stdin)) {
-      const { name, type, mode, size, linkname } = entry.header
-      try {
-        const target = type === 'link' ? below(linkname) : linkname
-        await packEntry(
-          tar,
-          { name: below(name), type, mode, linkname: target },
-          size,
-          entry as AsyncIterable<Buffer>
-        )
-      } catch (error) {
-        cli.fail(error)
-      }
-      entry.resume()
-    }
-  })
-}
-
-async function* archiveOn(stdin: AsyncIterable<Buffer>): ReturnType<typeof entriesOf> {
-  try {
-    yield* entriesOf(stdin)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new SecretboxError('invalid', `cannot read a tar archive from standard input: ${reason}`)
   }
 }

@@ -1,19 +1,23 @@
-import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
+import { quote, SecretboxError } from '../errors.ts'
+import { entriesOf } from '../tar/entries.ts'
 import { addressText, type Place } from './address.ts'
 import type { Cli } from './cli.ts'
+import { cannotWrite, openDestination } from './destination.ts'
 import { UsageError } from './failure.ts'
 import { startProgress } from './progress.ts'
 import { sendOut } from './send-out.ts'
-import { entriesOf } from './tar-in.ts'
 import { packed, packEntry } from './tar-pack.ts'
-import { cannotWrite, writeFiles } from './tar-to-files.ts'
+import { writeFiles } from './tar-to-files.ts'
 
-/** How to copy out: `contents` of a directory instead of itself; a version, or undefined for the newest. */
+/**
+ * How to copy out: `contents` of a directory instead of itself; a version, or undefined for the newest; to files, with
+ * or without set-user-ID and set-group-ID bits.
+ */
 export interface CopyOut {
   readonly contents: boolean
   readonly version: number | undefined
+  readonly keepSetId: boolean
 }
 
 /**
@@ -24,26 +28,47 @@ export async function copyOut(
   cli: Cli,
   { box, path }: Place,
   to: string,
-  { contents, version }: CopyOut
+  { contents, version, keepSetId }: CopyOut
 ): Promise<void> {
   const what = addressText(box, path)
   const found = await find(cli, { box, path }, version)
-  const present = await kindOf(to)
-  if (found.kind === 'directory' && present === 'file') throw cannotWrite(to, 'it is not a directory')
-  if (found.kind === 'file' && present === null && to.endsWith('/'))
-    throw cannotWrite(to, 'no such directory')
-  const into = present === 'directory' && !(contents && found.kind === 'directory')
-  const target = into ? join(to, basename(path) || box) : to
-
+  const directoryMode = found.kind === 'file' ? null : await modeOf(cli, { box, path }, found.version)
+  const { held, name, present } = await openDestination(to)
   const progress = startProgress(cli.stderr, `copying ${quote(what)}`)
+  const withoutSetId: string[] = []
   try {
+    if (found.kind === 'directory' && present === 'file') throw cannotWrite(to, 'it is not a directory')
+    if (found.kind === 'file' && present === null && to.endsWith('/'))
+      throw cannotWrite(to, 'no such directory')
+    const into = present === 'directory' && !(contents && found.kind === 'directory')
+    const ownName = basename(path) || box
+    const target = into ? { name: ownName, shown: join(to, ownName) } : { name, shown: to }
     const { body } = await cli.api.read(box, path, { tree: true, version: found.version })
-    const directoryMode = found.kind === 'file' ? null : await modeOf(cli, { box, path }, found.version)
-    await writeFiles(progress.count(body), target, directoryMode, error => cli.fail(error))
+    await writeFiles(
+      progress.count(body),
+      { held, ...target, directoryMode, keepSetId },
+      {
+        refuse: error => cli.fail(error),
+        setIdLeftOut: shown => withoutSetId.push(shown)
+      }
+    )
   } finally {
     progress.end()
+    held.close()
+    warnOfSetId(cli, withoutSetId)
   }
 }
+
+// A program that runs as its owner, here mostly root, is more than a secret.
+function warnOfSetId(cli: Cli, paths: readonly string[]): void {
+  for (const path of paths.slice(0, mostNames)) {
+    cli.note(`warning: ${quote(path)} was copied without its set-user-ID or set-group-ID bit`)
+  }
+  if (paths.length > mostNames) cli.note(`warning: and ${paths.length - mostNames} more such files`)
+  if (paths.length > 0) cli.note('hint: --keep-set-id keeps it')
+}
+
+const mostNames = 20
 
 async function find(
   cli: Cli,
@@ -60,15 +85,6 @@ async function find(
 async function modeOf(cli: Cli, { box, path }: Place, version: number): Promise<number> {
   const entry = (await cli.api.box(box, version)).files.find(each => each.path === path)
   return entry?.type === 'directory' ? Number.parseInt(entry.mode, 8) : 0o700
-}
-
-async function kindOf(path: string): Promise<'file' | 'directory' | null> {
-  try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file'
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null
-    throw cannotWrite(path, reasonOf(error))
-  }
 }
 
 /**
@@ -89,12 +105,12 @@ export async function copyTarOut(cli: Cli, place: Place, { contents, version }: 
 function below(directory: string, mode: number, tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   return packed(async outer => {
     await packEntry(outer, { name: `${directory}/`, type: 'directory', mode }, 0, [])
-    for await (const entry of entriesOf(tar)) {
+    for await (const { header, contents } of entriesOf(tar)) {
       if (outer.destroyed) return
-      const { name, size, ...header } = entry.header
-      const bytes = entry as AsyncIterable<Buffer>
-      await packEntry(outer, { ...header, name: `${directory}/${name}` }, size, bytes)
-      entry.resume()
+      const { name, type, mode, linkname, size } = header
+      // The daemon sends no others.
+      if (type === 'link' || type === 'other') continue
+      await packEntry(outer, { name: `${directory}/${name}`, type, mode, linkname }, size, contents)
     }
   })
 }

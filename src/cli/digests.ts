@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
+import { entriesOf } from '../tar/entries.ts'
 import { parseFilePath, type BoxName } from '../vault/names.ts'
 import type { Api, BoxListing } from './api.ts'
 import type { Progress } from './progress.ts'
-import { entriesOf } from './tar-in.ts'
 
 const shownDigits = 12
 
@@ -21,9 +21,9 @@ export async function digestsOf(
   const digests = new Map<string, string>()
   for await (const entry of entriesOf(progress.count(body))) {
     const hmac = createHmac('sha256', id)
-    for await (const chunk of entry) {
-      hmac.update(chunk as Buffer)
-      ;(chunk as Buffer).fill(0)
+    for await (const chunk of entry.contents) {
+      hmac.update(chunk)
+      chunk.fill(0)
     }
     if (entry.header.type === 'file') digests.set(entry.header.name, hmac.digest('hex').slice(0, shownDigits))
   }

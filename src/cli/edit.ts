@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
-import { addressText, parseAddress, type Place } from './address.ts'
+import { entriesOf } from '../tar/entries.ts'
+import { addressText, parseAddress, refuseAbove, type Place } from './address.ts'
 import type { Api } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
@@ -12,7 +13,6 @@ import { readAll } from './http.ts'
 import { humanSize } from './human.ts'
 import { endsWithNewline, isEndedLine, newlineNote, withoutLastNewline } from './line-end.ts'
 import { withPrivateFile } from './private-file.ts'
-import { entriesOf } from './tar-in.ts'
 
 interface EditOptions {
   readonly stripNewline?: boolean
@@ -36,6 +36,7 @@ export function edit(cli: Cli): Command {
     .option('-s, --strip-newline', 'store it without one newline at its end, such as editors add')
     .option('--allow-empty', 'store an emptied file')
     .action(async (text: string, options: EditOptions) => {
+      refuseAbove(text)
       const { box, path } = parseAddress(text)
       if (path === null || path === '')
         throw new UsageError(`${quote(text)} names no file`, 'write "box:path"')
@@ -117,7 +118,7 @@ async function load(api: Api, { box, path }: Place): Promise<Original> {
     return {
       version,
       mode: mode.toString(8),
-      bytes: await readAll(entry as AsyncIterable<Buffer>, maxEditBytes)
+      bytes: await readAll(entry.contents, maxEditBytes)
     }
   }
   throw new SecretboxError('internal', `the daemon sent nothing for ${quote(path)}`)

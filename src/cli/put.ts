@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, parseFilePath } from '../vault/names.ts'
-import { addressText, type Place } from './address.ts'
+import { addressText, refuseAbove, type Place } from './address.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { UsageError } from './failure.ts'
@@ -50,6 +50,7 @@ export function put(cli: Cli): Command {
     .option('-c, --charset <set>', `with --generate: ${charsetChoices} (default: alphanumeric)`)
     .action(async (name: string, pathText: string, options: PutOptions) => {
       const box = parseBoxName(name)
+      refuseAbove(`:${pathText}`)
       const path = parseFilePath(pathText)
       if (path === '')
         throw new UsageError(`bad path ${quote(pathText)}: it names the box itself, not a file in it`)

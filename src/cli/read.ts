@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { quote, SecretboxError } from '../errors.ts'
+import { entriesOf } from '../tar/entries.ts'
 import { parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
 import { parseAddress, type Address } from './address.ts'
 import type { Contents } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { sendOut } from './send-out.ts'
-import { entriesOf } from './tar-in.ts'
 import { parseVersion } from './version-number.ts'
 
 /** `read [-r] <box>[:<path>]…`: writes the contents of files to stdout, and nothing else. */
@@ -52,8 +52,7 @@ async function* bytesOf({ tar, body }: Contents): AsyncGenerator<Buffer> {
   }
   for await (const entry of entriesOf(body)) {
     // A symlink's file is read where it lies; elsewhere nobody asked for it.
-    if (entry.header.type === 'file') for await (const chunk of entry) yield chunk as Buffer
-    else entry.resume()
+    if (entry.header.type === 'file') yield* entry.contents
   }
 }
 

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import type { Pack } from 'tar-stream'
 import { reasonOf } from '../errors.ts'
 import type { SecretboxError } from '../errors.ts'
@@ -33,17 +32,30 @@ export function tarOf(files: Iterable<OperatorFile>, leaveOut: LeaveOut): AsyncG
   return packed(async tar => {
     for (const file of files) {
       if (tar.destroyed) return
-      if (file.type === 'file') await addFile(tar, file, leaveOut)
-      else await packEntry(tar, headerOf(file), 0, [])
+      await add(tar, file, leaveOut)
     }
   })
 }
 
-async function addFile(tar: Pack, file: OperatorFile, leaveOut: LeaveOut): Promise<void> {
+async function add(tar: Pack, file: OperatorFile, leaveOut: LeaveOut): Promise<void> {
+  const { path: name } = file
+  switch (file.type) {
+    case 'file':
+      return addFile(tar, file, leaveOut)
+    case 'stream':
+      // A copy, for the tar may have to be made again. Whoever may read a stream is not written on it.
+      return packEntry(tar, { name, type: 'file', mode: 0o600 }, file.bytes.length, [Buffer.from(file.bytes)])
+    case 'symlink':
+      return packEntry(tar, { name, type: 'symlink', mode: 0o777, linkname: file.target }, 0, [])
+    case 'directory':
+      return packEntry(tar, { name, type: 'directory', mode: file.mode }, 0, [])
+  }
+}
+
+async function addFile(tar: Pack, file: OperatorFile & { type: 'file' }, leaveOut: LeaveOut): Promise<void> {
   let handle: FileHandle
   try {
-    // What was a file when it was found may be a symlink or a fifo by now: neither is followed or waited for.
-    handle = await open(file.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    handle = await file.open()
   } catch (error) {
     leaveOut(file, cannotAdd(file.source, reasonOf(error)))
     return
@@ -71,15 +83,16 @@ async function addContents(
     leaveOut(file, changed(file))
     return
   }
+  const header: EntryHeader = { name: file.path, type: 'file', mode: Number(before.mode) & 0o7777 }
   if (size > wholeBytes) {
-    await packEntry(tar, headerOf(file), size, chunksOf(file, handle, size))
+    await packEntry(tar, header, size, chunksOf(file, handle, size))
     if (await hasChanged()) throw new BrokenFile(file, changed(file))
     return
   }
   try {
     const bytes = await readUpTo(handle, size + 1)
     if (bytes.length !== size || (await hasChanged())) leaveOut(file, changed(file))
-    else await packEntry(tar, headerOf(file), size, [bytes])
+    else await packEntry(tar, header, size, [bytes])
   } catch (error) {
     leaveOut(file, cannotAdd(file.source, reasonOf(error)))
   }
@@ -106,10 +119,6 @@ async function readUpTo(handle: FileHandle, length: number): Promise<Buffer> {
     filled += bytesRead
   }
   return buffer.subarray(0, filled)
-}
-
-function headerOf({ path, type, mode, target }: OperatorFile): EntryHeader {
-  return { name: path, type, mode, linkname: target ?? null }
 }
 
 function changed(file: OperatorFile): SecretboxError {

@@ -3,7 +3,10 @@ import { pack, type Header, type Pack } from 'tar-stream'
 import { drained } from './drained.ts'
 
 /** What a tar says of an entry before its bytes. */
-export type EntryHeader = Pick<Header, 'name' | 'type' | 'mode'> & { readonly linkname?: string | null }
+export type EntryHeader = Pick<Header, 'name' | 'mode'> & {
+  readonly type: 'file' | 'directory' | 'symlink'
+  readonly linkname?: string
+}
 
 /** A tar that is read while `fill` puts entries into it; what `fill` throws, the reader gets. The chunks are the reader's. */
 export async function* packed(fill: (tar: Pack) => Promise<void>): AsyncGenerator<Buffer> {

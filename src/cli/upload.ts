@@ -1,25 +1,34 @@
 import type { SecretboxError } from '../errors.ts'
-import type { BoxName } from '../vault/names.ts'
+import type { Place } from './address.ts'
 import type { Cli } from './cli.ts'
 import type { OperatorFile } from './operator-files.ts'
 import { startProgress } from './progress.ts'
 import { BrokenFile, tarOf } from './tar-out.ts'
+import { warnOfDangling } from './warn-of-dangling.ts'
+
+const followHint = '-L stores what symlinks lead to in their place'
 
 /**
- * Sends files into a box as one new version. What cannot be read, or what the daemon does not take, is
+ * Sends files into a directory of a box as one new version. What cannot be read, or what the daemon does not take, is
  * reported one by one; the rest is added. No files, no version.
  */
-export async function upload(cli: Cli, box: BoxName, files: readonly OperatorFile[]): Promise<void> {
+export async function upload(
+  cli: Cli,
+  to: Place,
+  files: readonly OperatorFile[],
+  danglingHint = followHint
+): Promise<void> {
   const left = new Set(files)
   const leaveOut = (file: OperatorFile, reason: SecretboxError) => {
     left.delete(file)
     cli.fail(reason)
   }
   while (left.size > 0) {
-    const progress = startProgress(cli.stderr, `adding to "${box}"`)
+    const progress = startProgress(cli.stderr, `adding to "${to.box}"`)
     try {
-      const { errors } = await cli.api.addTree(box, progress.count(tarOf([...left], leaveOut)))
-      cli.failEach(errors)
+      const change = await cli.api.addTree(to, progress.count(tarOf([...left], leaveOut)))
+      cli.failEach(change.errors)
+      warnOfDangling(cli, change, danglingHint)
       return
     } catch (error) {
       // The daemon keeps nothing of an upload that breaks off: the others go again without this one.

@@ -85,6 +85,14 @@ export function flagIn(name: string, value: unknown): boolean {
   throw new SecretboxError('invalid', `bad ${name} ${quote(textOf(value))}: it must be 1 or 0`)
 }
 
+/** A path in the box from the query; without one, its root. Throws `invalid`. */
+export function pathIn(name: string, value: unknown): FilePath {
+  if (value !== undefined && typeof value !== 'string') {
+    throw new SecretboxError('invalid', `bad ${name} ${quote(textOf(value))}: it must be one path in the box`)
+  }
+  return parseFilePath(value ?? '')
+}
+
 /** A query parameter as messages show it; a repeated one is a list. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)

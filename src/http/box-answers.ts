@@ -86,7 +86,7 @@ export function created(response: Response, box: BoxSummary): void {
 }
 
 /** What came of a change. */
-export function changed(response: Response, { version, applied, errors }: ChangeResult): void {
+export function changed(response: Response, { version, applied, errors, dangling }: ChangeResult): void {
   tagged(response, version).json({
     version,
     applied,
@@ -95,7 +95,8 @@ export function changed(response: Response, { version, applied, errors }: Change
       code: error.code,
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint })
-    }))
+    })),
+    dangling
   })
 }
 

@@ -11,6 +11,7 @@ import {
   modeIn,
   onlyIfAbsent,
   parseAddress,
+  pathIn,
   takeQuery,
   textOf,
   versionAsked,
@@ -69,11 +70,15 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
       else sendListing(response, await vault.look(caller, box, versionAsked(request)))
       return
     case 'PUT':
-      takeQuery(request)
+      takeQuery(request, 'in')
       if (isTar(request)) {
-        const change = { edits: editsFromTar(request), partial: true, ...conditionsOf(request) }
+        const followIn = pathIn('in', request.query['in'])
+        const edits = editsFromTar(request, followIn)
+        const change = { edits, partial: true, followIn, ...conditionsOf(request) }
         changed(response, await vault.change(caller, box, change))
       } else {
+        if (request.query['in'] !== undefined)
+          throw new SecretboxError('invalid', `"in" goes with Content-Type: ${tarType}`)
         await refuseBody(request)
         created(response, await vault.create(caller, box))
       }

@@ -1,96 +1,66 @@
 import { constants } from 'node:fs'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import tar, { type Header } from 'tar-stream'
 import { quote, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
+import { entriesOf, paddingOf, sparseHint } from '../tar/entries.ts'
+import { blockBytes, type TarHeader } from '../tar/header.ts'
 import type { IncomingEdit } from '../vault/change.ts'
 import { parseFilePath, parseLinkTarget, type FilePath } from '../vault/names.ts'
 import type { Entry } from '../vault/tree.ts'
 import type { OpenedVersion } from '../vault/vault.ts'
-import { createRecent, piecesOf, type Recent } from './body.ts'
+import { piecesOf } from './body.ts'
 
 /** The media type of a tar archive. */
 export const tarType = 'application/x-tar'
 
-/** tar(5): what lengths are rounded up to. */
-const blockBytes = 512
-
 /**
- * The edits that a tar archive asks for, in its order, read as they are wanted. An entry that a box cannot hold
- * is refused by itself. Throws `invalid` when the stream is not a whole tar archive.
+ * The edits that a tar archive asks for, in its order, read as they are wanted; its names are below `directory`. An
+ * entry that a box cannot hold is refused by itself. Throws `invalid` when the stream is not a whole tar archive.
  */
-export async function* editsFromTar(source: Readable): AsyncGenerator<IncomingEdit> {
-  const extract = tar.extract()
-  const recent = createRecent()
-  const feeding = pipeline(noted(piecesOf(source), recent), extract)
-  // The reader below meets the same error.
-  feeding.catch(() => undefined)
-  try {
-    for await (const entry of extract) {
-      // streamx's types do not say that its streams can be iterated; they can.
-      const bytes = contentsOf(entry as unknown as AsyncIterable<Buffer>)
-      const edit = editOf(entry.header, bytes)
-      if (edit !== null) yield edit
-      if (edit?.op !== 'file') for await (const piece of bytes) piece.fill(0)
-    }
-    await feeding
-  } catch (error) {
-    throw badArchive(error)
-  } finally {
-    recent.zero()
-  }
-}
-
-async function* contentsOf(entry: AsyncIterable<Buffer>): AsyncGenerator<Buffer, undefined> {
-  try {
-    yield* entry
-  } catch (error) {
-    throw badArchive(error)
-  }
-}
-
-function badArchive(cause: unknown): unknown {
-  if (cause instanceof SecretboxError) return cause
-  const reason = cause instanceof Error ? cause.message : 'it cannot be read'
-  return new SecretboxError('invalid', `bad tar archive: ${reason}`, { cause })
-}
-
-async function* noted(pieces: AsyncIterable<Buffer>, recent: Recent): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    recent.keep(piece)
-    yield piece
+export async function* editsFromTar(source: Readable, directory: FilePath): AsyncGenerator<IncomingEdit> {
+  for await (const { header, contents } of entriesOf(piecesOf(source))) {
+    const edit = editOf(header, directory, contents)
+    if (edit !== null) yield edit
   }
 }
 
 function editOf(
-  { name, type, mode, linkname, pax }: Header,
+  { type, what, name, linkname, notUtf8, mode }: TarHeader,
+  directory: FilePath,
   bytes: AsyncIterable<Uint8Array>
 ): IncomingEdit | null {
-  const refuse = (reason: string): never => {
-    throw new SecretboxError('invalid', `cannot put ${quote(name)}: ${reason}`)
+  const refuse = (reason: string, hint?: string): never => {
+    throw new SecretboxError(
+      'invalid',
+      `cannot put ${quote(name)}: ${reason}`,
+      hint === undefined ? {} : { hint }
+    )
   }
+  // Each name stays below the directory by itself, as none leads out of a box.
+  const below = (text: string): FilePath => parseFilePath(`${directory}/${parseFilePath(text)}`)
   try {
-    // What tar-stream puts where bytes are no UTF-8.
-    if (name.includes('\ufffd')) refuse('its name is not UTF-8')
-    if (isLink(type) && linkname.includes('\ufffd')) refuse('the name it links to is not UTF-8')
-    const path = parseFilePath(name)
-    // `tar -C dir .` names the directory itself first.
-    if (path === '') return null
+    if (notUtf8 === 'name') refuse('its name is not UTF-8')
+    if (notUtf8 === 'linkname') refuse('the name it links to is not UTF-8')
+    const path = below(name)
+    if (path === directory) {
+      // `tar -C dir .` names the directory itself first.
+      if (type === 'directory') return null
+      refuse('it has no name of its own')
+    }
     switch (type) {
       case 'file':
-      case 'contiguous-file':
-        if (Object.keys(pax ?? {}).some(key => key.startsWith('GNU.sparse.'))) refuse('it is a sparse file')
         return { op: 'file', path, mode, bytes }
       case 'link':
-        return { op: 'link', path, mode, to: parseFilePath(linkname) }
+        return { op: 'link', path, mode, to: below(linkname) }
       case 'symlink':
+        if (linkname === '') refuse('it is a symlink to nothing')
         return { op: 'symlink', path, target: parseLinkTarget(linkname) }
       case 'directory':
         return { op: 'directory', path, mode }
-      default:
-        return refuse('a box holds files, symlinks and directories')
+      case 'other':
+        return refuse(`it is ${what}`, what === 'a sparse file' ? sparseHint : kindsHint)
     }
   } catch (error) {
     if (!(error instanceof SecretboxError)) throw error
@@ -98,9 +68,7 @@ function editOf(
   }
 }
 
-function isLink(type: Header['type']): boolean {
-  return type === 'link' || type === 'symlink'
-}
+const kindsHint = 'a box holds files, symlinks and directories'
 
 /** A version as a tar archive, in pieces that the reader zeroes once they are sent. */
 export async function* tarOf({
@@ -115,8 +83,8 @@ export async function* tarOf({
     const bytes = read(entry)
     if (bytes instanceof Secret) yield bytes.bytes()
     else yield* bytes
-    const rest = entry.size % blockBytes
-    if (rest > 0) yield Buffer.alloc(blockBytes - rest)
+    const padding = paddingOf(entry.size)
+    if (padding > 0) yield Buffer.alloc(padding)
   }
   yield Buffer.alloc(2 * blockBytes)
 }

@@ -14,11 +14,12 @@ import {
   wipeManifest,
   type Manifest
 } from './manifest.ts'
+import { linkEnd } from './links.ts'
 import type { BoxName, FilePath } from './names.ts'
 import { bytesOf, editTree, type Edit, type Entry } from './tree.ts'
 import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
 
-/** One thing to do to a box, as it arrives. A `link` takes the contents of a file that came before it in the same change. */
+/** One thing to do to a box, as it arrives. A `link` is what a file or symlink is that came before it in the same change. */
 export type IncomingEdit =
   | {
       readonly op: 'file'
@@ -41,6 +42,8 @@ export interface ChangeRequest {
   readonly partial: boolean
   /** What is put must not be there yet. */
   readonly ifAbsent?: boolean
+  /** What is put lies below this path: symlinks are followed in it and not in the names below; else in all parents. */
+  readonly followIn?: FilePath
   /** The newest version the caller knows, or null for whatever it is. */
   readonly ifVersion: number | null
 }
@@ -50,6 +53,14 @@ export interface ChangeResult {
   readonly version: number
   readonly applied: number
   readonly errors: readonly { readonly path: string; readonly error: SecretboxError }[]
+  readonly dangling: readonly DanglingLink[]
+}
+
+/** A symlink that was put, and that shows no file of the box in a container: it leads to nothing, or out of the box. */
+export interface DanglingLink {
+  readonly path: FilePath
+  readonly target: string
+  readonly leads: 'nowhere' | 'outside'
 }
 
 /**
@@ -134,6 +145,7 @@ async function stage(
     }
     case 'link': {
       const origin = before.findLast(staged => staged.path === incoming.to)?.edit
+      if (origin?.op === 'put' && origin.entry.type === 'symlink') return put(incoming.path, origin.entry)
       if (origin?.op !== 'put' || origin.entry.type !== 'file') {
         return {
           path,
@@ -172,16 +184,17 @@ async function prepare(
     }
     checkVersion(box, request.ifVersion)
     base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
-    const { tree, errors } = await applyAll(base, staged, request)
+    const { tree, errors, links } = await applyAll(base, staged, request)
     const applied = staged.length - errors.length
     if (applied === 0) {
-      return { answer: { version: box.newest.version, applied, errors }, subject: {}, changes: null }
+      const answer = { version: box.newest.version, applied, errors, dangling: [] }
+      return { answer, subject: {}, changes: null }
     }
     checkLimits(tree, parts.limits, bytesOf(tree))
     FAULT: await reach('change.staged')
     const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {
-      answer: { version, applied, errors },
+      answer: { version, applied, errors, dangling: danglingOf(tree, links) },
       subject: { version, count: applied },
       changes: [...changes, ...staging.settle(blobsOf(tree))]
     }
@@ -197,21 +210,33 @@ const editsPerTurn = 32
 async function applyAll(
   base: Manifest,
   staged: readonly StagedEdit[],
-  { partial, ifAbsent = false }: ChangeRequest
-): Promise<{ tree: Manifest; errors: { path: string; error: SecretboxError }[] }> {
+  { partial, ifAbsent = false, followIn }: ChangeRequest
+): Promise<{ tree: Manifest; errors: { path: string; error: SecretboxError }[]; links: Set<FilePath> }> {
   const tree = new Map(base)
+  const links = new Set<FilePath>()
+  const how = followIn === undefined ? { ifAbsent } : { ifAbsent, followIn }
   const errors: { path: string; error: SecretboxError }[] = []
   for (const [index, one] of staged.entries()) {
     if (index % editsPerTurn === editsPerTurn - 1) await setImmediate()
     try {
       if (one.edit === null) throw one.error
-      editTree(tree, one.edit.op === 'put' ? { ...one.edit, ifAbsent } : one.edit)
+      const at = editTree(tree, one.edit.op === 'put' ? { ...one.edit, ...how } : one.edit)
+      if (one.edit.op === 'put' && one.edit.entry.type === 'symlink') links.add(at)
     } catch (error) {
       if (!partial || !(error instanceof SecretboxError)) throw error
       errors.push({ path: one.path, error })
     }
   }
-  return { tree, errors }
+  return { tree, errors, links }
+}
+
+function danglingOf(tree: Manifest, links: ReadonlySet<FilePath>): DanglingLink[] {
+  return [...links].flatMap(path => {
+    const entry = tree.get(path)
+    if (entry?.type !== 'symlink') return []
+    const { leads } = linkEnd(tree, path)
+    return leads === 'inside' ? [] : [{ path, target: entry.target, leads }]
+  })
 }
 
 function wipeInline(entry: Entry<Secret>): void {

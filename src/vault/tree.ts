@@ -1,4 +1,5 @@
 import { quote, SecretboxError } from '../errors.ts'
+import { resolvePath } from './links.ts'
 import { childOf, parentOf, parseFilePath, type FilePath } from './names.ts'
 
 /** Where a file's bytes are: in the manifest itself, or in a blob of its own. */
@@ -18,46 +19,9 @@ export type Tree<Inline> = ReadonlyMap<FilePath, Entry<Inline>>
 
 /** The mode of directories that a path brings along. */
 export const defaultDirectoryMode = 0o755
-/** Linux gives up after 40 symlinks in one resolution (path_resolution(7)). */
-export const maxLinksFollowed = 40
-
 /**
- * Resolves a path as the kernel would if the box were the root file system: `..` stops at the root, absolute
- * targets begin there. With `follow: false` a symlink in the last place stays. Components that do not exist
- * are taken as they stand, so the result may name nothing. Throws `invalid` for loops and chains over 40.
- */
-export function resolvePath<I>(tree: Tree<I>, path: FilePath, options: { follow: boolean }): FilePath {
-  const pending = path === '' ? [] : path.split('/').reverse()
-  let at = '' as FilePath
-  let followed = 0
-  while (pending.length > 0) {
-    const component = pending.pop() ?? ''
-    if (component === '' || component === '.') continue
-    if (component === '..') {
-      at = parentOf(at) ?? at
-      continue
-    }
-    const next = childOf(at, component)
-    const entry = tree.get(next)
-    if (entry?.type !== 'symlink' || (pending.length === 0 && !options.follow)) {
-      at = next
-      continue
-    }
-    if (++followed > maxLinksFollowed) {
-      throw new SecretboxError(
-        'invalid',
-        `cannot resolve path ${quote(path)}: more than ${maxLinksFollowed} symlinks`
-      )
-    }
-    if (entry.target.startsWith('/')) at = '' as FilePath
-    pending.push(...entry.target.split('/').reverse())
-  }
-  return at
-}
-
-/**
- * What to do to a tree. `put` replaces files and symlinks, unless told `ifAbsent`, and keeps directories;
- * `remove` needs `recursive` for directories.
+ * What to do to a tree. `put` replaces files and symlinks, unless told `ifAbsent`, and keeps directories; with
+ * `followIn`, symlinks are followed only in that leading part of the path. `remove` needs `recursive` for directories.
  */
 export type Edit<Inline> =
   | {
@@ -65,28 +29,27 @@ export type Edit<Inline> =
       readonly path: FilePath
       readonly entry: Entry<Inline>
       readonly ifAbsent?: boolean
+      readonly followIn?: FilePath
     }
   | { readonly op: 'remove'; readonly path: FilePath; readonly recursive: boolean }
 
 /**
- * Does one edit in place; one that fails leaves the tree as it was. Symlinks among the parents are followed inside the
- * box, missing parents are made. Throws `invalid` (root, a parent that is a file, file against directory), `exists` or
- * `not_found` (remove).
+ * Does one edit in place and returns the path that it came to; one that fails leaves the tree as it was. Symlinks among
+ * the parents are followed inside the box, missing parents are made. Throws `invalid` (root, a parent that is no
+ * directory, file against directory), `exists` or `not_found` (remove).
  */
-export function editTree<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>): void {
-  if (edit.op === 'put') putEntry(tree, edit.path, edit.entry, edit.ifAbsent ?? false)
-  else removeEntry(tree, edit.path, edit.recursive)
+export function editTree<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>): FilePath {
+  return edit.op === 'put' ? putEntry(tree, edit) : removeEntry(tree, edit.path, edit.recursive)
 }
 
 function putEntry<I>(
   tree: Map<FilePath, Entry<I>>,
-  path: FilePath,
-  entry: Entry<I>,
-  ifAbsent: boolean
-): void {
-  const at = resolvePath(tree, path, { follow: false })
+  { path, entry, ifAbsent = false, followIn }: Extract<Edit<I>, { op: 'put' }>
+): FilePath {
+  const at =
+    followIn === undefined ? resolvePath(tree, path, { follow: false }) : resolveFront(tree, followIn, path)
   if (at === '') {
-    if (entry.type === 'directory') return
+    if (entry.type === 'directory') return at
     throw new SecretboxError(
       'invalid',
       `cannot put ${quote(path)}: it names the box itself, not a file in it`
@@ -99,7 +62,8 @@ function putEntry<I>(
     const found = tree.get(parent)
     if (found === undefined) missing.push(parent)
     else if (found.type !== 'directory') {
-      throw new SecretboxError('invalid', `cannot put ${quote(path)}: ${quote(parent)} is not a directory`)
+      const what = found.type === 'symlink' ? 'a symlink' : 'not a directory'
+      throw new SecretboxError('invalid', `cannot put ${quote(path)}: ${quote(parent)} is ${what}`)
     }
   }
   const present = tree.get(at)
@@ -117,14 +81,22 @@ function putEntry<I>(
   }
   for (const parent of missing.reverse()) tree.set(parent, { type: 'directory', mode: defaultDirectoryMode })
   tree.set(at, entry)
+  return at
 }
 
-function removeEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, recursive: boolean): void {
+/** Resolves the front part of a path, and takes the names after it as they stand. */
+function resolveFront<I>(tree: Tree<I>, front: FilePath, path: FilePath): FilePath {
+  const resolved = resolvePath(tree, front, { follow: true })
+  const rest = front === '' ? path : path.slice(front.length + 1)
+  return rest === '' ? resolved : childOf(resolved, rest)
+}
+
+function removeEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, recursive: boolean): FilePath {
   const at = resolvePath(tree, path, { follow: false })
   if (at === '') {
     if (!recursive) throw isDirectory('remove', path)
     tree.clear()
-    return
+    return at
   }
   const entry = tree.get(at)
   if (entry === undefined) throw noSuchFile('remove', path)
@@ -133,18 +105,20 @@ function removeEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, recursive
     for (const inside of [...tree.keys()]) if (inside.startsWith(`${at}/`)) tree.delete(inside)
   }
   tree.delete(at)
+  return at
 }
 
 /**
- * The part of a tree below `path`, with paths relative to it; a file or symlink gives a tree of itself alone
- * under its own name. Throws `not_found`.
+ * The part of a tree below `path`, with paths relative to it; a file gives a tree of itself alone, under the name that
+ * was asked for, also where that is a symlink's. Throws `not_found`.
  */
 export function subtree<I>(tree: Tree<I>, path: FilePath): Tree<I> {
   const at = resolvePath(tree, path, { follow: true })
   if (at === '') return tree
   const entry = tree.get(at)
-  if (entry === undefined) throw noSuchFile('read', path)
-  if (entry.type !== 'directory') return new Map([[at.slice(at.lastIndexOf('/') + 1) as FilePath, entry]])
+  if (entry === undefined)
+    throw noSuchFile('read', path, tree.get(resolvePath(tree, path, { follow: false })))
+  if (entry.type !== 'directory') return new Map([[path.slice(path.lastIndexOf('/') + 1) as FilePath, entry]])
   const part = new Map<FilePath, Entry<I>>()
   for (const [inside, found] of tree) {
     if (inside.startsWith(`${at}/`)) part.set(inside.slice(at.length + 1) as FilePath, found)
@@ -157,7 +131,7 @@ export function fileAt<I>(tree: Tree<I>, path: FilePath): Extract<Entry<I>, { ty
   const entry = tree.get(resolvePath(tree, path, { follow: true }))
   if (entry?.type === 'file') return entry
   if (entry?.type === 'directory' || path === '') throw isDirectory('read', path)
-  throw noSuchFile('read', path)
+  throw noSuchFile('read', path, tree.get(resolvePath(tree, path, { follow: false })))
 }
 
 /** How many bytes the files of a tree hold. */
@@ -173,6 +147,11 @@ function isDirectory(action: string, path: FilePath): SecretboxError {
   })
 }
 
-function noSuchFile(action: string, path: FilePath): SecretboxError {
-  return new SecretboxError('not_found', `cannot ${action} ${quote(path)}: no such file in the box`)
+/** `named`: what has the name itself, where that leads to nothing. */
+function noSuchFile(action: string, path: FilePath, named?: Entry<unknown>): SecretboxError {
+  const reason =
+    named?.type === 'symlink'
+      ? `it is a symlink to ${quote(named.target)}, which is not in the box`
+      : 'no such file in the box'
+  return new SecretboxError('not_found', `cannot ${action} ${quote(path)}: ${reason}`)
 }

@@ -1,7 +1,7 @@
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
-import type { Secret } from '../secret.ts'
+import { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Change } from '../store/store.ts'
 import { attempt, commitAttempt } from './attempts.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
@@ -19,7 +19,8 @@ import {
 import { changeBox, type ChangeRequest, type ChangeResult } from './change.ts'
 import type { Permit } from './gate.ts'
 import { wipeManifest, type Manifest } from './manifest.ts'
-import type { BoxName } from './names.ts'
+import type { BoxName, FilePath } from './names.ts'
+import { partOf } from './part.ts'
 import type { Entry } from './tree.ts'
 import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
 
@@ -40,6 +41,8 @@ export interface OpenedVersion {
   readonly tree: Manifest
   /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones (`wipe` zeroes them). */
   read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
+  /** What a container is shown of `path`; see `partOf`. `wipe` zeroes it, too. */
+  part(path: FilePath): Manifest
   wipe(): void
 }
 
@@ -89,7 +92,7 @@ export function createVault(parts: VaultParts): Vault {
     gate.run(caller, action, { box: name, ...subject }, async permit => {
       const opened = await attempt(async () => {
         const box = await getBox(store, permit.keyring, name)
-        return openVersion(store, permit.keyring, box, version)
+        return openVersion(parts, permit.keyring, box, version)
       })
       return recorded(permit, opened, [])
     })
@@ -157,7 +160,8 @@ export function createVault(parts: VaultParts): Vault {
             const tree = await readManifest(store, permit.keyring, box, to)
             try {
               const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'rollback')
-              return { answer: { version, applied: tree.size, errors: [] }, subject: { version }, changes }
+              const answer = { version, applied: tree.size, errors: [], dangling: [] }
+              return { answer, subject: { version }, changes }
             } finally {
               wipeManifest(tree)
             }
@@ -177,7 +181,7 @@ export function createVault(parts: VaultParts): Vault {
       gate.run(caller, 'box.mount', { box: name, ...subject }, async permit => {
         const opened = await attempt(async () => {
           const box = await (optional ? findBox : getBox)(store, permit.keyring, name)
-          return box && openVersion(store, permit.keyring, box, version)
+          return box && openVersion(parts, permit.keyring, box, version)
         })
         if (opened !== null) return recorded(permit, opened, label(opened.info))
         await permit.commit({}, label(null))
@@ -203,7 +207,7 @@ async function recorded(
 
 /** Opens one version of a box; takes the box's key over and wipes it with the rest. */
 async function openVersion(
-  store: Store,
+  { store, limits }: VaultParts,
   keyring: Keyring,
   box: Box,
   version: number | null
@@ -211,6 +215,7 @@ async function openVersion(
   try {
     const info = version === null ? box.newest : box.versions.find(known => known.version === version)
     const tree = await readManifest(store, keyring, box, version ?? box.newest.version)
+    const again: Secret[] = []
     return {
       box: summaryOf(box),
       info: info ?? box.newest,
@@ -219,7 +224,18 @@ async function openVersion(
         'inline' in entry.content
           ? entry.content.inline
           : readBlob(store, keyring, box, entry.content.blob, entry.size),
+      part: path =>
+        partOf(tree, path, limits, entry => {
+          if (entry.type !== 'file' || !('inline' in entry.content)) return entry
+          // Bytes of its own: whoever is done with one of the two files may overwrite it.
+          const bytes = Buffer.alloc(entry.size)
+          bytes.set(entry.content.inline.bytes())
+          const inline = new Secret(bytes)
+          again.push(inline)
+          return { ...entry, content: { inline } }
+        }),
       wipe() {
+        for (const bytes of again) bytes.wipe()
         wipeManifest(tree)
         box.key.wipe()
       }

@@ -3,7 +3,6 @@ import { reach } from '../fault-points.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { BoxName, MountId, VolumeName } from '../vault/names.ts'
-import { subtree } from '../vault/tree.ts'
 import type { OpenedVersion, Vault } from '../vault/vault.ts'
 import type { Asker } from './asker.ts'
 import type { Copies, CopyContents } from './copies.ts'
@@ -71,7 +70,7 @@ export function createMounts(parts: MountsParts): Mounts {
     try {
       FAULT: await reach('mount.labelled')
       const contents: CopyContents = opened && {
-        tree: subtree(opened.tree, volume.options.path),
+        tree: opened.part(volume.options.path),
         read: entry => opened.read(entry)
       }
       await copies.make(id, contents, volume.options)

@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { done, runProgram } from './run.ts'
 import { useCli } from './use-cli.ts'
 
-const { run } = useCli({ MAX_BOX_BYTES: String(4 << 20), MAX_BOX_ENTRIES: '50' })
+// Each runs the program many times; the limit is there for what hangs.
+vi.setConfig({ testTimeout: 180_000 })
+
+const { run, daemon, program } = useCli({ MAX_BOX_BYTES: String(4 << 20), MAX_BOX_ENTRIES: '50' })
 
 let cwd: string
 beforeEach(async () => {
@@ -73,14 +76,58 @@ test('row 22: no file, no version', async () => {
 test('row 23: a symlink is added as it is', async () => {
   await symlink('../some/where else', join(cwd, 'link'))
   await symlink('.', join(cwd, 'self'))
-  expect(await run(['add', 'box', 'link', 'self'], { cwd })).toMatchObject(done())
+  expect(await run(['add', 'box', 'link', 'self'], { cwd })).toMatchObject({
+    code: 0,
+    stderr:
+      'warning: "link" is a symlink to "../some/where else", which leads out of the box\n' +
+      'hint: -L stores what symlinks lead to in their place\n'
+  })
   expect(await entries()).toEqual(['link|symlink|../some/where else', 'self|symlink|.'])
+})
+
+test('row 23: a symlink to what is not in the box is told; -H and -L add what it leads to', async () => {
+  await writeFile(join(cwd, 'file'), 'secret')
+  await symlink('file', join(cwd, 'link'))
+  expect(await run(['add', 'box', 'link'], { cwd })).toMatchObject({
+    code: 0,
+    stderr:
+      'warning: "link" is a symlink to "file", which leads nowhere in the box\n' +
+      'hint: -L stores what symlinks lead to in their place\n'
+  })
+  expect(await run(['add', 'box', 'link', 'file'], { cwd })).toMatchObject(done())
+  for (const option of ['-H', '-L', '--dereference']) {
+    await run(['rm', 'box', 'link'])
+    expect(await run(['add', option, 'box', 'link'], { cwd })).toMatchObject(done())
+    expect(await run(['read', 'box:link'])).toMatchObject(done('secret'))
+    expect(await entries()).toContain('link|file|0644')
+  }
+})
+
+test('standard input and what a shell makes of <(…) are read, not stored as symlinks', async () => {
+  expect(await run(['add', 'box', '/dev/stdin'], { cwd, input: 'from stdin' })).toMatchObject(done())
+  expect(await run(['cp', '/dev/stdin', 'box:named'], { cwd, input: 'named' })).toMatchObject(done())
+  const shell = async (command: string) =>
+    runProgram('bash', ['-c', command], {
+      cwd,
+      env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket }
+    })
+  const vault = `"${process.execPath}" "${program()}"`
+  expect(await shell(`${vault} cp <(echo secret) box:password`)).toMatchObject(done())
+  expect(await shell(`${vault} add box <(echo secret)`)).toMatchObject(done())
+  expect(await run(['read', 'box:dev/stdin', 'box:named', 'box:password'])).toMatchObject(
+    done('from stdinnamedsecret\n')
+  )
+  expect((await entries()).filter(line => line.includes('symlink'))).toEqual([])
+  expect(await shell(`${vault} add box /dev/fd/250`)).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot add "/dev/fd/250": no such file or directory\n'
+  })
 })
 
 test('row 24: a symlink in the box is followed with the box as root', async () => {
   await mkdir(join(cwd, 'in'))
   await symlink('../../../real', join(cwd, 'in/link'))
-  await run(['add', 'box', 'in/link'], { cwd })
+  expect((await run(['add', 'box', 'in/link'], { cwd })).stderr).toContain('which leads out of the box')
   await rm(join(cwd, 'in'), { recursive: true })
   await mkdir(join(cwd, 'in/link'), { recursive: true })
   await writeFile(join(cwd, 'in/link/file'), 'x')

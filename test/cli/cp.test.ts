@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { watch } from 'node:fs'
+import { renameSync, symlinkSync, watch } from 'node:fs'
 import {
   chmod,
   lstat,
@@ -15,10 +15,14 @@ import {
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { done, runProgram } from './run.ts'
 import { atTerminal } from './terminal.ts'
 import { useCli } from './use-cli.ts'
+
+// Each runs the program many times; the limit is there for what hangs.
+vi.setConfig({ testTimeout: 180_000 })
 
 const { run, daemon, program } = useCli()
 
@@ -31,7 +35,7 @@ beforeEach(async () => {
   await writeFile(join(cwd, 'tree/two\nlines'), 'more')
   await chmod(join(cwd, 'tree/sub/file'), 0o4750)
   await chmod(join(cwd, 'tree/sub'), 0o500)
-  await symlink('../up', join(cwd, 'tree/link'))
+  await symlink('two\nlines', join(cwd, 'tree/link'))
 })
 afterEach(async () => {
   await run(['destroy', 'box'])
@@ -53,8 +57,7 @@ test.each([
   ['tree/sub', 'box:new/', ['new', 'new/sub', 'new/sub/file']],
   ['tree/sub/file', 'box:', ['file']],
   ['tree/sub/file', 'box:a/name', ['a', 'a/name']],
-  ['tree/sub/file', 'box:a/', ['a', 'a/file']],
-  ['tree/link', 'box:', ['link']]
+  ['tree/sub/file', 'box:a/', ['a', 'a/file']]
 ])('cp %s %s puts it where docker cp would', async (from, to, expected) => {
   expect(await run(['cp', from, to], { cwd })).toMatchObject(done())
   expect(await inBox()).toEqual(expected)
@@ -81,17 +84,18 @@ async function copyOut(from: string, to: string): Promise<unknown> {
 test('cp out keeps names, modes, symlinks and empty directories', async () => {
   await mkdir(join(cwd, 'tree/empty'))
   await run(['cp', 'tree', 'box:'], { cwd })
-  expect(await copyOut('box:tree', 'out')).toMatchObject(done())
+  expect(await run(['cp', '--keep-set-id', 'box:tree', 'out'], { cwd })).toMatchObject(done())
   const found = (await readdir(join(cwd, 'out'), { recursive: true })).sort()
   expect(found).toEqual(['empty', 'link', 'sub', 'sub/file', 'two\nlines'])
   expect(await readFile(join(cwd, 'out/sub/file'), 'utf8')).toBe('contents')
   expect((await lstat(join(cwd, 'out/sub/file'))).mode & 0o7777).toBe(0o4750)
   expect((await lstat(join(cwd, 'out/sub'))).mode & 0o7777).toBe(0o500)
   expect((await lstat(join(cwd, 'out'))).mode & 0o7777).toBe(0o755)
-  expect(await readlink(join(cwd, 'out/link'))).toBe('../up')
+  expect(await readlink(join(cwd, 'out/link'))).toBe('two\nlines')
 })
 
 test('cp out goes where docker cp would', async () => {
+  await chmod(join(cwd, 'tree/sub/file'), 0o640)
   await run(['cp', 'tree', 'box:'], { cwd })
   await mkdir(join(cwd, 'here'))
   expect(await copyOut('box:tree/sub', 'here')).toMatchObject(done())
@@ -129,22 +133,112 @@ test('cp out goes where docker cp would', async () => {
   })
 })
 
-test('cp out never writes through a symlink, and goes on with the rest', async () => {
+test('cp out never writes through a symlink nor over one, and goes on with the rest', async () => {
+  await chmod(join(cwd, 'tree/sub/file'), 0o640)
+  await writeFile(join(cwd, 'tree/z'), 'z')
   await run(['cp', 'tree', 'box:'], { cwd })
   await mkdir(join(cwd, 'out'))
   await mkdir(join(cwd, 'elsewhere'))
   await writeFile(join(cwd, 'victim'), 'untouched')
   await symlink('../elsewhere', join(cwd, 'out/sub'))
   await symlink('../victim', join(cwd, 'out/two\nlines'))
+  await symlink('../victim', join(cwd, 'out/link'))
   expect(await copyOut('box:tree/.', 'out')).toMatchObject({
     code: 1,
     stderr:
-      'error: cannot write "out/sub": something of that name is there already\n' +
-      'error: cannot write "out/sub/file": its directory could not be made\n'
+      'error: cannot write "out/sub": a symlink has that name\n' +
+      'error: cannot write "out/sub/file": a part of its path is not a directory\n' +
+      'error: cannot write "out/two\\nlines": a symlink has that name\n'
   })
   expect(await readdir(join(cwd, 'elsewhere'))).toEqual([])
   expect(await readFile(join(cwd, 'victim'), 'utf8')).toBe('untouched')
-  expect(await readFile(join(cwd, 'out/two\nlines'), 'utf8')).toBe('more')
+  expect(await readlink(join(cwd, 'out/two\nlines'))).toBe('../victim')
+  // A symlink of the box is no plaintext: it replaces one.
+  expect(await readlink(join(cwd, 'out/link'))).toBe('two\nlines')
+  expect(await readFile(join(cwd, 'out/z'), 'utf8')).toBe('z')
+})
+
+test('cp out replaces files and nothing else, and follows what was typed', async () => {
+  await run(['put', 'box', 'p'], { input: 'secret' })
+  const made = await runProgram(
+    'sh',
+    [
+      '-c',
+      'mkdir d e; mknod d/null c 1 3; mkfifo d/fifo; ln -s /proc/self/fd/1 d/stdout; ln -s nowhere d/dangling; ' +
+        'ln -s d/null to-null; echo old > d/old; ln -s d/old to-old; ln -s e to-e; ln -s to-old to-to-old'
+    ],
+    { cwd, env: { PATH: process.env['PATH'] } }
+  )
+  expect(made).toMatchObject(done())
+  const hint = 'hint: to write into it: read, with standard output led there\n'
+  for (const [to = '', reason = '', more = ''] of [
+    ['d/null', 'it is a device', hint],
+    ['to-null', 'it is a device', hint],
+    ['d/fifo', 'it is a fifo', hint],
+    ['d/stdout', 'it is an open descriptor, not a file', hint],
+    ['/dev/stdout', 'it is an open descriptor, not a file', hint],
+    ['d/dangling', `it is a symlink to "${cwd}/d/nowhere", which is not there`],
+    ['d/old/', 'it is not a directory']
+  ]) {
+    expect(await copyOut('box:p', to)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: `error: cannot write "${to}": ${reason}\n${more}`
+    })
+  }
+  expect((await lstat(join(cwd, 'd/null'))).isCharacterDevice()).toBe(true)
+  expect((await lstat(join(cwd, 'd/fifo'))).isFIFO()).toBe(true)
+  expect(await readFile(join(cwd, 'd/old'), 'utf8')).toBe('old\n')
+
+  expect(await copyOut('box:p', 'to-to-old')).toMatchObject(done())
+  expect(await readFile(join(cwd, 'd/old'), 'utf8')).toBe('secret')
+  expect((await lstat(join(cwd, 'd/old'))).mode & 0o7777).toBe(0o600)
+  expect(await readlink(join(cwd, 'to-to-old'))).toBe('to-old')
+  expect(await copyOut('box:p', 'to-e')).toMatchObject(done())
+  expect(await readFile(join(cwd, 'e/p'), 'utf8')).toBe('secret')
+  // Below a directory it is the same.
+  expect(await copyOut('box:', 'e')).toMatchObject(done())
+  expect(await runProgram('mkfifo', [join(cwd, 'e/pipe')])).toMatchObject({ code: 0 })
+  await run(['put', 'box', 'pipe'], { input: 'secret' })
+  expect(await copyOut('box:/.', 'e')).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot write "e/pipe": a fifo has that name\n'
+  })
+})
+
+test('cp out makes no program that runs as its owner, unless it is told to', async () => {
+  await run(['cp', 'tree', 'box:'], { cwd })
+  const warning =
+    'warning: "out" was copied without its set-user-ID or set-group-ID bit\nhint: --keep-set-id keeps it\n'
+  expect(await copyOut('box:tree/sub/file', 'out')).toMatchObject({ code: 0, stderr: warning })
+  expect((await lstat(join(cwd, 'out'))).mode & 0o7777).toBe(0o750)
+  expect(await run(['cp', '--keep-set-id', 'box:tree/sub/file', 'out'], { cwd })).toMatchObject(done())
+  expect((await lstat(join(cwd, 'out'))).mode & 0o7777).toBe(0o4750)
+  expect(await run(['cp', '--keep-set-id', 'tree', 'box:'], { cwd })).toMatchObject({
+    code: 2,
+    stderr: 'error: --keep-set-id is of use only when copying out of a box\n'
+  })
+})
+
+test('cp out into a directory that becomes a symlink meanwhile writes nothing where that leads', async () => {
+  const names = Array.from({ length: 300 }, (_, i) => `f${1000 + i}`)
+  await mkdir(join(cwd, 'many/a'), { recursive: true })
+  await mkdir(join(cwd, 'many/b'), { recursive: true })
+  for (const name of names) for (const d of 'ab') await writeFile(join(cwd, 'many', d, name), 'x')
+  await run(['cp', 'many/.', 'box:'], { cwd })
+  const [out, elsewhere] = [join(cwd, 'out'), join(cwd, 'elsewhere')]
+  await mkdir(join(out, 'a'), { recursive: true })
+  await mkdir(join(out, 'b'))
+  await mkdir(elsewhere)
+  const watcher = watch(join(out, 'a'), () => {
+    watcher.close()
+    for (const name of ['a', 'b']) {
+      renameSync(join(out, name), join(cwd, `gone-${name}`))
+      symlinkSync(elsewhere, join(out, name))
+    }
+  })
+  await run(['cp', 'box:/.', 'out'], { cwd })
+  expect(await readdir(elsewhere)).toEqual([])
 })
 
 test.each(['.', 'large'])('cp of box:%s to where it cannot be written says so and ends', async path => {
@@ -182,7 +276,7 @@ test('"-" is a tar archive on stdin and stdout', async () => {
   const tar = await run(['cp', 'box:in/here/.', '-'])
   const listed = await runProgram('tar', ['-tv', '--quoting-style=escape'], { input: tar.bytes })
   expect(listed.stdout).toMatch(/^-rwsr-x--- .* tree\/sub\/file$/m)
-  expect(listed.stdout).toMatch(/^l.* tree\/link -> ..\/up$/m)
+  expect(listed.stdout).toMatch(/^l.* tree\/link -> two\\nlines$/m)
 })
 
 test.each([
@@ -204,11 +298,103 @@ test.each([
     expect(await run(['cp', '-', 'again:'], { input: tar.bytes })).toMatchObject(done())
     const format = '{{.Mode}} {{.Path}} {{.Target}}'
     const came = (await run(['list', '-f', format, '-r', 'sub|file|link', 'again'])).stdout
-    expect(came).toMatch(/^4750 .*file $|^ .*link \.\.\/up$/m)
+    expect(came).toMatch(/^4750 .*file $|^ .*link two\\nlines$/m)
     if (names.includes('sub/')) expect(came).toMatch(/^0500 sub $/m)
     await run(['destroy', 'again'])
   }
 )
+
+test('what a symlink leads to is copied with -L, with -H if it was named itself; else there is a warning', async () => {
+  await runProgram(
+    'sh',
+    [
+      '-c',
+      'mkdir -p le/live/d le/archive/d; echo key > le/archive/d/k2; ln -s ../../archive/d/k2 le/live/d/k'
+    ],
+    { cwd, env: { PATH: process.env['PATH'] } }
+  )
+  const warning = (path: string) =>
+    `warning: "${path}" is a symlink to "../../archive/d/k2", which leads out of the box\n` +
+    'hint: -L stores what symlinks lead to in their place\n'
+  expect(await run(['cp', 'le/live/d/k', 'box:key'], { cwd })).toMatchObject({
+    code: 0,
+    stderr: warning('key')
+  })
+  expect(await run(['cp', '-H', 'le/live/d', 'box:'], { cwd })).toMatchObject({
+    code: 0,
+    stderr: warning('d/k')
+  })
+  expect(await run(['cp', 'le', 'box:'], { cwd })).toMatchObject(done())
+  expect(await run(['read', 'box:le/live/d/k'])).toMatchObject(done('key\n'))
+  expect(await run(['cp', '-H', 'le/live/d/k', 'box:key'], { cwd })).toMatchObject(done())
+  expect(await run(['cp', '-L', 'le/live/d', 'box:'], { cwd })).toMatchObject(done())
+  expect(await run(['read', 'box:key', 'box:d/k'])).toMatchObject(done('key\nkey\n'))
+  expect(
+    (await runProgram('tar', ['-t'], { input: (await run(['cp', 'box:le/live/d/k', '-'])).bytes })).stdout
+  ).toBe('k\n')
+  expect(await run(['cp', '-L', 'box:key', 'out'], { cwd })).toMatchObject({
+    code: 2,
+    stderr: 'error: -H and -L are of use only when copying files into a box\n'
+  })
+})
+
+test('a directory that is copied, and an archive, put nothing where a symlink of the box leads', async () => {
+  await run(['put', 'box', 'other/file'], { input: 'old' })
+  await symlink('other', join(cwd, 'd'))
+  expect(await run(['cp', 'd', 'box:'], { cwd })).toMatchObject(done())
+  await rm(join(cwd, 'd'))
+  await mkdir(join(cwd, 'd'))
+  await writeFile(join(cwd, 'd/file'), 'new')
+  const refused = {
+    code: 1,
+    stderr:
+      'error: cannot make directory "d": a symlink has that name\nerror: cannot put "d/file": "d" is a symlink\n'
+  }
+  expect(await run(['cp', 'd', 'box:'], { cwd })).toMatchObject(refused)
+  expect(await run(['add', '-r', 'box', 'd'], { cwd })).toMatchObject(refused)
+  const archive = await runProgram('tar', ['-c', '-C', cwd, 'd/file'])
+  expect(await run(['cp', '-', 'box:'], { input: archive.bytes })).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot put "d/file": "d" is a symlink\n'
+  })
+  expect(await run(['read', 'box:other/file'])).toMatchObject(done('old'))
+  // But whoever types it means where it leads.
+  expect(await run(['cp', '-', 'box:d'], { input: archive.bytes })).toMatchObject(done())
+  expect(await run(['cp', 'd/.', 'box:d'], { cwd })).toMatchObject(done())
+  expect(await run(['add', 'box', 'd/file'], { cwd })).toMatchObject(done())
+  expect(await inBox()).toEqual(['d', 'other', 'other/d', 'other/d/file', 'other/file'])
+  expect(await run(['read', 'box:other/file'])).toMatchObject(done('new'))
+})
+
+test('an archive may be compressed by gzip or zstd; other ways are named, and nothing of a damaged one is kept', async () => {
+  const tar = (await runProgram('tar', ['-c', '-C', cwd, 'tree/sub/file'])).bytes
+  for (const [compressed, directory] of [
+    [gzipSync(tar), 'gz'],
+    [zstdCompressSync(tar), 'zst']
+  ] as const) {
+    expect(await run(['cp', '-', `box:${directory}`], { input: compressed })).toMatchObject(done())
+    expect(await run(['read', `box:${directory}/tree/sub/file`])).toMatchObject(done('contents'))
+    const cut = await run(['cp', '-', 'box:cut'], { input: compressed.subarray(0, -20) })
+    expect(cut).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        'error: cannot read a tar archive from standard input: its compression'
+      ) as string
+    })
+  }
+  const xz = await runProgram('xz', ['-c'], { input: tar })
+  expect(await run(['cp', '-', 'box:cut'], { input: xz.bytes })).toMatchObject({
+    code: 1,
+    stderr:
+      'error: cannot read a tar archive from standard input: it is compressed (xz)\nhint: pipe it through "xz -dc" first\n'
+  })
+  expect(await run(['cp', '-', 'box:cut'], { input: tar.subarray(0, 700) })).toMatchObject({
+    code: 1,
+    stderr:
+      'error: bad tar archive: it ends in the middle\nhint: it was cut short on its way, or is not finished\n'
+  })
+  expect((await inBox()).filter(path => path.startsWith('cut'))).toEqual([])
+})
 
 test('cp - of what is not there is an error', async () => {
   expect(await run(['cp', 'box:none', '-'])).toMatchObject({
@@ -258,7 +444,7 @@ test('names in an archive do not lead out of the directory', async () => {
 test('what is no archive, and an archive to a terminal, are errors', async () => {
   expect(await run(['cp', '-', 'box:'], { input: 'no archive' })).toMatchObject({
     code: 1,
-    stderr: 'error: cannot read a tar archive from standard input: Unexpected end of data\n'
+    stderr: 'error: bad tar archive: it does not begin with a header of tar\n'
   })
   expect(await run(['inspect', '-f', '{{.Version}}', 'box'])).toMatchObject(done('1\n'))
   const terminal = atTerminal(`"${process.execPath}" "${program()}" cp box: -`, {

@@ -383,7 +383,7 @@ test('an archive without the Dockerfile, or compressed in a way that is not know
   expect(await run(['build', '-'], { env, input: Buffer.from('fd377a585a000004', 'hex') })).toMatchObject({
     code: 1,
     stderr:
-      'error: cannot read the build context: its compression is not known here\n' +
-      'hint: compress it with gzip, or not at all\n'
+      'error: cannot read the build context: it is compressed (xz)\n' +
+      'hint: pipe it through "xz -dc" first\n'
   })
 })

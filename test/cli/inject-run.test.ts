@@ -426,6 +426,20 @@ test('of a directory everything is injected or nothing, and docker is not called
   expect(await boxes()).toEqual([])
 })
 
+test('symlinks that lead out of a directory stay symlinks, and are told with what to do', async () => {
+  const directory = temporaryDirectory()
+  await mkdir(join(directory, 'live'))
+  await writeFile(join(directory, 'key'), 'k')
+  await symlink('../key', join(directory, 'live/key'))
+  const { env } = await standIns('exit 0', image)
+  expect(await run(['run', '--inject-dir', join(directory, 'live'), 'web'], { env })).toMatchObject({
+    code: 0,
+    stderr:
+      'warning: "key" is a symlink to "../key", which leads out of the box\n' +
+      'hint: inject the directory that holds what symlinks lead to as well, or put it into a box with: cp -L\n'
+  })
+})
+
 test('a signal while docker runs leaves no box behind either', async () => {
   const { env } = await standIns(untilSignal('exit 3'), image)
   const child = await started(env, ['run', '--inject-dir', temporaryDirectory(), 'web'])

@@ -14,6 +14,24 @@ async function modeOf(path: string): Promise<string> {
   return (await run(['list', '-f', '{{.Mode}}', '-r', `^${path}$`, 'box'])).stdout.trim()
 }
 
+test.each([
+  ['put', ['put', 'box', '../up'], '../up'],
+  ['put', ['put', 'box', 'a/../../up'], 'a/../../up'],
+  ['cp', ['cp', '/dev/stdin', 'box:../up'], '../up'],
+  ['edit', ['edit', 'box:../up'], '../up']
+])('%s stores nothing under a name that nobody gave: %j', async (_, args, path) => {
+  await run(['create', 'box'])
+  try {
+    expect(await run(args, { input: 'secret', env: { EDITOR: 'true' } })).toMatchObject({
+      code: 1,
+      stderr: `error: bad path "${path}": ".." leads out of the box\nhint: in the box it would be "up"\n`
+    })
+    expect(await run(['list', 'box'])).toMatchObject(done())
+  } finally {
+    await run(['destroy', 'box'])
+  }
+})
+
 test('stdin is stored byte for byte and says nothing', async () => {
   const bytes = randomBytes(100_000)
   expect(await run(['put', 'box', 'bin'], { input: bytes })).toMatchObject(done())

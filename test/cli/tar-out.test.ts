@@ -1,10 +1,11 @@
-import { appendFile, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { OperatorFile } from '../../src/cli/operator-files.ts'
-import { entriesOf } from '../../src/cli/tar-in.ts'
 import { BrokenFile, tarOf } from '../../src/cli/tar-out.ts'
+import { entriesOf } from '../../src/tar/entries.ts'
 import { parseFilePath } from '../../src/vault/names.ts'
 
 let directory: string
@@ -13,17 +14,20 @@ beforeEach(async () => {
 })
 afterEach(() => rm(directory, { recursive: true }))
 
+const opened = (source: string) => open(source, constants.O_RDONLY | constants.O_NOFOLLOW)
+
 async function fileOf(name: string, contents: Buffer, mode = 0o600): Promise<OperatorFile> {
   const source = join(directory, name)
   await writeFile(source, contents)
-  return { source, path: parseFilePath(name), type: 'file', mode, size: contents.length }
+  await chmod(source, mode)
+  return { source, path: parseFilePath(name), type: 'file', open: () => opened(source) }
 }
 
 interface Entry {
   readonly name: string
   readonly type: string
   readonly mode: number
-  readonly linkname: string | null
+  readonly linkname: string
   readonly contents: Buffer
 }
 
@@ -32,7 +36,7 @@ async function roundTrip(files: OperatorFile[], refused: string[] = []): Promise
   const tar = tarOf(files, (_, { message }) => refused.push(message))
   for await (const entry of entriesOf(tar)) {
     const chunks: Buffer[] = []
-    for await (const chunk of entry) chunks.push(chunk as Buffer)
+    for await (const chunk of entry.contents) chunks.push(Buffer.from(chunk))
     const { name, type, mode, linkname } = entry.header
     entries.push({ name, type, mode, linkname, contents: Buffer.concat(chunks) })
   }
@@ -46,21 +50,21 @@ test('names, modes, targets and contents of any length come through', async () =
     await fileOf('empty', Buffer.alloc(0), 0),
     await fileOf('new\nline = ü', Buffer.from('a\0b'), 0o7777),
     await fileOf('big', big),
-    { source: '', path: parseFilePath(long), type: 'directory', mode: 0o1777, size: 0 },
+    { source: '', path: parseFilePath(long), type: 'directory', mode: 0o1777 },
+    { source: '/dev/stdin', path: parseFilePath('stream'), type: 'stream', bytes: Buffer.from('streamed') },
     {
       source: '',
       path: parseFilePath('link'),
       type: 'symlink',
-      mode: 0o777,
-      size: 0,
       target: `../${'ö'.repeat(200)}`
     }
   ]
   expect(await roundTrip(files)).toEqual([
-    { name: 'empty', type: 'file', mode: 0, linkname: null, contents: Buffer.alloc(0) },
-    { name: 'new\nline = ü', type: 'file', mode: 0o7777, linkname: null, contents: Buffer.from('a\0b') },
-    { name: 'big', type: 'file', mode: 0o600, linkname: null, contents: big },
-    { name: long, type: 'directory', mode: 0o1777, linkname: null, contents: Buffer.alloc(0) },
+    { name: 'empty', type: 'file', mode: 0, linkname: '', contents: Buffer.alloc(0) },
+    { name: 'new\nline = ü', type: 'file', mode: 0o7777, linkname: '', contents: Buffer.from('a\0b') },
+    { name: 'big', type: 'file', mode: 0o600, linkname: '', contents: big },
+    { name: long, type: 'directory', mode: 0o1777, linkname: '', contents: Buffer.alloc(0) },
+    { name: 'stream', type: 'file', mode: 0o600, linkname: '', contents: Buffer.from('streamed') },
     {
       name: 'link',
       type: 'symlink',
@@ -91,8 +95,7 @@ test('a file without a length of its own is left out', async () => {
     source: '/proc/self/status',
     path: parseFilePath('s'),
     type: 'file',
-    mode: 0o444,
-    size: 0
+    open: () => opened('/proc/self/status')
   }
   const refused: string[] = []
   expect(await roundTrip([file], refused)).toEqual([])

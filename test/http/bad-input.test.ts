@@ -86,7 +86,7 @@ describe('a request that asks for what there is not', () => {
       'PUT',
       '/vault/db/',
       { headers: { 'Content-Type': 'application/x-tar' }, body: 'x'.repeat(600) },
-      'bad tar archive: Invalid tar header. Maybe the tar is corrupted or it needs to be gunzipped?'
+      'bad tar archive: it does not begin with a header of tar'
     ]
   ]
 

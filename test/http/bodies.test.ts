@@ -152,7 +152,8 @@ describe('an upload that breaks off', () => {
     expect(answer.status).toBe(400)
     expect(JSON.parse(answer.body.toString())).toEqual({
       code: 'invalid',
-      message: 'bad tar archive: Unexpected end of data'
+      message: 'bad tar archive: it ends in the middle',
+      hint: 'it was cut short on its way, or is not finished'
     })
     expect(await recordsLeft(daemon)).toEqual({ blob: 0, staging: 0, manifest: 1 })
   })

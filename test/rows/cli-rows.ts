@@ -173,6 +173,8 @@ export const cliRows: readonly Row[] = [
       $ ln -s '../../some where/else' link
       $ docker-vault create db && docker-vault add db link
       db
+      ! warning: "link" is a symlink to "../../some where/else", which leads out of the box
+      ! hint: -L stores what symlinks lead to in their place
       $ docker-vault list -f '{{.Path}} -> {{.Target}}' db
       link -> ../../some where/else
     `
@@ -184,6 +186,9 @@ export const cliRows: readonly Row[] = [
       $ mkdir in real && printf inside >real/file && ln -s ../../../../real in/link && ln -s loop loop
       $ docker-vault create db && docker-vault add -r db in real loop
       db
+      ! warning: "in/link" is a symlink to "../../../../real", which leads out of the box
+      ! warning: "loop" is a symlink to "loop", which leads nowhere in the box
+      ! hint: -L stores what symlinks lead to in their place
       $ docker-vault read db:in/link/file
       inside
       $ printf more | docker-vault put db /in/link/other

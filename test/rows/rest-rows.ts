@@ -110,12 +110,14 @@ export const restRows: readonly Row[] = [
       $ head -c 300000 /dev/urandom >bytes && mkdir in && ln -s ../../bytes in/link
       $ docker-vault create db && docker-vault add -r db bytes in && docker-vault rm db bytes
       db
+      ! warning: "in/link" is a symlink to "../../bytes", which leads out of the box
+      ! hint: -L stores what symlinks lead to in their place
       $ curl -s --unix-socket $SOCKET 'http://vault/vault/db/in/link?version=2' | cmp - bytes
       $ curl -s --unix-socket $SOCKET --head 'http://vault/vault/db/bytes?version=2' | tr -d '\r' | grep -iE 'etag|length'
       ETag: "2"
       Content-Length: 300000
       $ curl -s --unix-socket $SOCKET http://vault/vault/db/in/link -w ' %{http_code}'
-      {"code":"not_found","message":"cannot read \"in/link\": no such file in the box"} 404
+      {"code":"not_found","message":"cannot read \"in/link\": it is a symlink to \"../../bytes\", which is not in the box"} 404
       $ curl -s --unix-socket $SOCKET http://vault/vault/db/in -w ' %{http_code}'
       {"code":"invalid","message":"cannot read \"in\": it is a directory",…} 400
     `
@@ -128,7 +130,7 @@ export const restRows: readonly Row[] = [
       $ docker-vault create db
       db
       $ tar -c -C in . | curl -s --unix-socket $SOCKET -T - http://vault/vault/db/ -H 'Content-Type: application/x-tar'
-      {"version":2,"applied":4,"errors":[]}
+      {"version":2,"applied":4,"errors":[],"dangling":[]}
       $ curl -s --unix-socket $SOCKET http://vault/vault/db/ -H 'Accept: application/x-tar' | tar -x -C out
       $ cd out && find tree -printf '%p %M %l\n' | sort
       tree drwxr-xr-x 

@@ -5,7 +5,7 @@ import { parseFilePath, type BoxName, type FilePath } from '../../vault/names.ts
 import type { BoxListing } from '../api.ts'
 import type { Cli } from '../cli.ts'
 import { startProgress } from '../progress.ts'
-import { entriesOf, type TarEntry } from '../tar-in.ts'
+import { entriesOf, type TarEntry } from '../../tar/entries.ts'
 import { vaultDirectory, type Injection } from './injection.ts'
 import { mountValue } from './mount-value.ts'
 
@@ -96,7 +96,6 @@ async function takeFiles(
     for await (const entry of entriesOf(progress.count(body))) {
       if (entry.header.type === 'file')
         await take(entry, `${target}/${entry.header.name}`, directory, collected)
-      else entry.resume()
     }
   } finally {
     progress.end()
@@ -133,7 +132,7 @@ async function take(
   const source = join(directory, String(secrets.length + 1))
   const handle = await open(source, 'wx', 0o600)
   try {
-    for await (const chunk of entry as AsyncIterable<Buffer>) {
+    for await (const chunk of entry.contents) {
       await handle.writeFile(chunk)
       chunk.fill(0)
     }

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { isUtf8 } from 'node:buffer'
 import { quote, reasonOf, SecretboxError } from '../../errors.ts'
 import { UsageError } from '../failure.ts'
-import { contextKind, readFromArchive, withReplaced } from './context-archive.ts'
+import { isArchive, readFromArchive, withReplaced } from './context-archive.ts'
 
 /** Where a Dockerfile comes from, and how docker gets another in its place. */
 export interface BuildSource {
@@ -78,25 +78,19 @@ async function fromStream(
 ): Promise<BuildSource> {
   const spool = join(directory, 'context')
   await pipeline(stream, createWriteStream(spool, { mode: 0o600 }), { signal })
-  const kind = await contextKind(spool)
-  if (kind === 'text') {
+  if (!(await isArchive(spool))) {
     if (file !== null)
       throw new UsageError(`the context is a Dockerfile itself: there is none at ${quote(file)}`)
     return toInput(textOf(await readFile(spool), 'standard input'), ['-'])
   }
-  if (kind === 'other') {
-    throw new SecretboxError('invalid', 'cannot read the build context: its compression is not known here', {
-      hint: 'compress it with gzip, or not at all'
-    })
-  }
   const name = file ?? 'Dockerfile'
   return {
     name,
-    text: textOf(await readFromArchive(spool, kind, name), name),
+    text: textOf(await readFromArchive(spool, name), name),
     deliver: text =>
       Promise.resolve({
         args: [...(file === null ? [] : ['-f', file]), '-'],
-        input: withReplaced(spool, kind, name, Buffer.from(text))
+        input: withReplaced(spool, name, Buffer.from(text))
       })
   }
 }

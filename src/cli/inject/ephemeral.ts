@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../errors.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../vault/names.ts'
 import type { Cli } from '../cli.ts'
-import { findFiles, type OperatorFile } from '../operator-files.ts'
+import { withFiles } from '../operator-files.ts'
 import { upload } from '../upload.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
 
@@ -37,8 +37,10 @@ export async function withEphemeralBoxes<T>(
   }
 }
 
+const injectHint =
+  'inject the directory that holds what symlinks lead to as well, or put it into a box with: cp -L'
+
 async function fill(cli: Cli, box: BoxName, directory: string): Promise<void> {
-  const files: OperatorFile[] = []
   let refused = 0
   const counting: Cli = {
     ...cli,
@@ -52,8 +54,12 @@ async function fill(cli: Cli, box: BoxName, directory: string): Promise<void> {
     }
   }
   const refuse = (error: SecretboxError) => counting.fail(error)
-  for await (const file of findFiles(directory, parseFilePath(''), true, refuse)) files.push(file)
-  await upload(counting, box, files)
+  const root = parseFilePath('')
+  // What lies in the directory is known, and what its symlinks lead to is not: they stay symlinks.
+  const taking = { recursive: true, follow: 'operands' } as const
+  await withFiles([{ source: directory, path: root }], taking, refuse, files =>
+    upload(counting, { box, path: root }, files, injectHint)
+  )
   if (refused > 0) {
     throw new SecretboxError(
       'invalid',
