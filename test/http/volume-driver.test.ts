@@ -409,6 +409,24 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
     }
   })
 
+  test('shows a part of a box with what its symlinks lead to, and a file under the name that was asked for', async () => {
+    await makeBox(name)
+    await admin('PUT', `/vault/${name}/archive/d/privkey2.pem`, 'key2')
+    await admin('PUT', `/vault/${name}/live/d/privkey.pem?type=symlink`, '../../archive/d/privkey2.pem')
+    await admin('PUT', `/vault/${name}/live/d/twice.pem?type=symlink`, '../../archive/d/privkey2.pem')
+    await call('Create', { Name: `${name}-dir`, Opts: { box: name, path: 'live/d' } })
+    await call('Create', { Name: `${name}-file`, Opts: { box: name, path: 'live/d/privkey.pem' } })
+    for (const [volume, names] of [
+      [`${name}-dir`, ['privkey.pem', 'twice.pem']],
+      [`${name}-file`, ['privkey.pem']]
+    ] as const) {
+      const copy = await mount(volume, id())
+      expect(readdirSync(copy).sort()).toEqual(names)
+      for (const file of names) expect(readFileSync(join(copy, file), 'utf8')).toBe('key2')
+      await call('Unmount', { Name: volume, ID: id() })
+    }
+  })
+
   test('opens directories to a group', async () => {
     await makeBox(name)
     await admin('PUT', `/vault/${name}/tls?type=directory&mode=700`)
