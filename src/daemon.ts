@@ -33,6 +33,7 @@ import { createPropagation } from './volumes/propagation.ts'
 import { createReconcile } from './volumes/reconcile.ts'
 import { createRefusals, tellingOfBoxes } from './volumes/refusals.ts'
 import { createRelease } from './volumes/release.ts'
+import { createUnused } from './volumes/unused.ts'
 import { createUses } from './volumes/uses.ts'
 import { labelsOf, pinnedVersions } from './volumes/volume-records.ts'
 import { createVolumes } from './volumes/volumes.ts'
@@ -141,6 +142,7 @@ async function startDaemon(config: Config, log: Logger): Promise<() => Promise<v
       log,
       status: describeStatus({ ...{ config, store, storeId, gate, sealing, copies, engine }, failedStarts }),
       volumes: describeVolumes({ store, gate, holders, copies, engine }),
+      unused: createUnused({ store, gate, vault, engine }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
       audit: (caller, limit) =>
         gate.run(caller, 'audit.read', {}, async permit => {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { BoxName, FilePath } from '../vault/names.ts'
+import type { BoxName, FilePath, VolumeName } from '../vault/names.ts'
 import type { Place } from './address.ts'
 import type { Body } from './http.ts'
 
@@ -66,6 +66,12 @@ export interface VolumeUse {
   readonly containers: readonly (Container & { readonly state: string })[]
 }
 
+/** What is of no use to anybody: volumes that no container has, and boxes that were to go with such. */
+export interface Unused {
+  readonly volumes: readonly { readonly name: string; readonly box: string; readonly created: string }[]
+  readonly boxes: readonly { readonly name: string; readonly created: string }[]
+}
+
 /** What reconciliation does with a copy, or would do, and why. */
 export interface Finding {
   readonly mount: string
@@ -120,7 +126,8 @@ export interface Api {
   /** As `boxes`, and the keys of records of boxes that are damaged. */
   boxesAndDamaged(): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
   createBox(box: BoxName): Promise<{ version: number }>
-  destroyBox(box: BoxName): Promise<void>
+  /** Throws `in_use` that names the containers, unless it is to be done all the same. */
+  destroyBox(box: BoxName, evenIfUsed: boolean): Promise<void>
   box(box: BoxName, version?: number): Promise<BoxListing>
   /** The versions that are kept, oldest first; there is always one. */
   versions(box: BoxName): Promise<readonly BoxVersion[]>
@@ -152,6 +159,17 @@ export interface Api {
   /** Makes a new version with the contents of an older one. */
   rollback(box: BoxName, version: number): Promise<Change>
   volumes(): Promise<readonly VolumeUse[]>
+  /** What no container has; of volumes the anonymous ones, or all. */
+  unused(all: boolean): Promise<Unused>
+  /** Removes these unless somebody uses them now; tells what was removed, and what was not and why. */
+  prune(
+    volumes: readonly VolumeName[],
+    boxes: readonly BoxName[]
+  ): Promise<{
+    readonly volumes: readonly string[]
+    readonly boxes: readonly string[]
+    readonly errors: readonly Omit<ItemError, 'path'>[]
+  }>
   /** Without `apply`, only tells what it would do. */
   reconcile(apply: boolean): Promise<readonly Finding[]>
   /** Newest first. */

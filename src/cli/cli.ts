@@ -34,7 +34,7 @@ export interface Cli {
   /** Acts on one item after the other; one that fails is told by `fail`, and the next has its turn. */
   each<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void>
   /** Tells the items of a change that the daemon did not take, likewise. */
-  failEach(errors: readonly ItemError[]): void
+  failEach(errors: readonly Omit<ItemError, 'path'>[]): void
   /** Sets the exit status, whatever failed: that of a program which was run in our place. */
   endWith(exitCode: number): void
   /** The exit status that the failures so far ask for. */

@@ -50,8 +50,8 @@ export function connectApi(findSocket: () => Promise<string>): Api {
     boxes: async () => (await boxesAndDamaged()).boxes,
     boxesAndDamaged,
     createBox: box => askJson({ method: 'PUT', path: boxUrl(box) }),
-    destroyBox: async box => {
-      await askJson({ method: 'DELETE', path: boxUrl(box) })
+    destroyBox: async (box, evenIfUsed) => {
+      await askJson({ method: 'DELETE', path: boxUrl(box) + query(evenIfUsed ? { force: 1 } : {}) })
     },
     box: (box, version) => askJson({ method: 'GET', path: boxUrl(box) + query({ version }) }),
     versions,
@@ -101,6 +101,8 @@ export function connectApi(findSocket: () => Promise<string>): Api {
     rollback: (box, version) => sendJson('PATCH', boxUrl(box), { rollback: version }),
     volumes: async () =>
       (await askJson<{ volumes: VolumeUse[] }>({ method: 'GET', path: '/volumes/' })).volumes,
+    unused: all => askJson({ method: 'GET', path: `/unused${all ? '?all=1' : ''}` }),
+    prune: (volumes, boxes) => sendJson('POST', '/prune', { volumes, boxes }),
     reconcile: async apply =>
       (
         await askJson<{ actions: Finding[] }>({

@@ -13,6 +13,7 @@ import { build } from './inject/build.ts'
 import { createContainer, run } from './inject/run.ts'
 import { inspect } from './inspect.ts'
 import { list } from './list.ts'
+import { prune } from './prune.ts'
 import { put } from './put.ts'
 import { read } from './read.ts'
 import { reconcile } from './reconcile.ts'
@@ -28,7 +29,7 @@ const commands = {
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
   'Containers and images:': [run, createContainer, build, usedBy],
-  'The daemon:': [status, audit, reconcile]
+  'The daemon:': [status, audit, reconcile, prune]
 } as const
 
 /** What the plugin says of itself, in `docker --help` and in its own. */

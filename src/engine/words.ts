@@ -39,8 +39,9 @@ const startSayings: readonly Saying<'refused' | 'away' | 'silent'>[] = [
     says: `${mounting}${looking}Post "{socket}/VolumeDriver.Get": {reason}`,
     seenOn: everywhere
   },
-  { means: 'silent', says: `${looking}Post "{socket}/VolumeDriver.Get": {reason}`, seenOn: everywhere },
-  { means: 'silent', says: `${mounting}Post "{socket}/VolumeDriver.Mount": {reason}`, seenOn: everywhere }
+  // Met when the Engine begins while a plugin hangs, and when a Mount takes too long; by moby's source (volume/service).
+  { means: 'silent', says: `${looking}Post "{socket}/VolumeDriver.Get": {reason}`, seenOn: [] },
+  { means: 'silent', says: `${mounting}Post "{socket}/VolumeDriver.Mount": {reason}`, seenOn: ['20.10.24'] }
 ]
 
 /** What the Engine answers when it does not remove a volume. Of all else it is not known that another try is of no use. */

@@ -1,28 +1,34 @@
 import express, { type Express, type Request } from 'express'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
+import { z } from 'zod'
 import { SecretboxError } from '../errors.ts'
 import type { Syscalls } from '../syscalls.ts'
 import type { AuditEntry } from '../vault/audit.ts'
 import type { Caller } from '../vault/authority.ts'
+import { parseBoxName, parseVolumeName } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Finding } from '../volumes/reconcile.ts'
+import type { UnusedThings } from '../volumes/unused.ts'
 import { flagIn, numberIn, parseAddress, takeQuery } from './address.ts'
-import { answerErrors, MethodError } from './answers.ts'
+import { answerErrors, errorJson, MethodError } from './answers.ts'
 import { boxRoutes } from './boxes.ts'
 import { descriptorOf } from './connection.ts'
+import type { DescribedVolume } from './status.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
 export interface AdminParts {
   readonly vault: Vault
   readonly status: (caller: Caller) => Promise<Record<string, unknown>>
-  readonly volumes: (caller: Caller) => Promise<Record<string, unknown>[]>
+  readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
+  readonly unused: UnusedThings
   readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
   readonly audit: (caller: Caller, limit: number) => Promise<AuditEntry[]>
   readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger
 }
 
+const Prune = z.strictObject({ volumes: z.array(z.string()), boxes: z.array(z.string()) })
 const maxJsonBytes = 4 << 20
 const auditDefault = 100
 /** As many entries as one answer holds; they are held in memory meanwhile. */
@@ -41,8 +47,9 @@ export function adminApi(parts: AdminParts): Express {
     if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
     next()
   })
+  app.post('/prune', express.json({ limit: maxJsonBytes, type: () => true }))
   app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
-  app.use('/vault', boxRoutes(parts.vault, callerOf))
+  app.use('/vault', boxRoutes(parts, callerOf))
 
   /** An endpoint whose answer is JSON, with the parameters that it takes; other methods are refused. */
   const serve = (
@@ -73,6 +80,21 @@ export function adminApi(parts: AdminParts): Express {
   serve('get', '/audit', ['limit'], async request => {
     const limit = Math.min(auditMost, numberIn('limit', request.query['limit'], auditDefault))
     return { entries: await parts.audit(callerOf(request), limit) }
+  })
+  serve('get', '/unused', ['all'], async request => ({
+    ...(await parts.unused.find(callerOf(request), flagIn('all', request.query['all'])))
+  }))
+  serve('post', '/prune', [], async request => {
+    const wanted = Prune.safeParse(request.body)
+    if (!wanted.success)
+      throw new SecretboxError('invalid', 'bad request: it must be {"volumes": [name], "boxes": [name]}')
+    const { volumes, boxes } = wanted.data
+    const pruned = await parts.unused.prune(
+      callerOf(request),
+      volumes.map(parseVolumeName),
+      boxes.map(parseBoxName)
+    )
+    return { ...pruned, errors: pruned.errors.map(errorJson) }
   })
   serve('post', '/reconcile', ['apply'], async request => {
     const apply = flagIn('apply', request.query['apply'])

@@ -52,6 +52,11 @@ export function publicError(error: unknown, log: Logger): SecretboxError {
   return new SecretboxError('internal', 'internal error', { hint: 'the daemon’s log has the cause' })
 }
 
+/** An error as answers tell of it. */
+export function errorJson({ code, message, hint }: SecretboxError): Record<string, string> {
+  return { code, message, ...(hint === undefined ? {} : { hint }) }
+}
+
 /** Answers errors of the admin API as `{"code","message","hint"?}`. */
 export function answerErrors(log: Logger): ErrorRequestHandler {
   return (thrown, _request, response, next) => {
@@ -67,11 +72,7 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
     }
     const error = publicError(thrown, log)
     const { status, headers } = headOf(error)
-    const { code, message, hint } = error
-    response
-      .status(status)
-      .set(headers)
-      .json({ code, message, ...(hint === undefined ? {} : { hint }) })
+    response.status(status).set(headers).json(errorJson(error))
   }
 }
 

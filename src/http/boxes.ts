@@ -19,6 +19,8 @@ import {
 } from './address.ts'
 import { discardBody, piecesOf, readBody } from './body.ts'
 import { changed, created, sendFile, sendListing, sendTar, summaryJson, type Sending } from './box-answers.ts'
+import { refuseUsed } from './box-users.ts'
+import type { DescribedVolume } from './status.ts'
 import { editsFromTar, tarType } from './tar.ts'
 
 /** The mode of a file that was put without one. */
@@ -32,13 +34,22 @@ const Patch = z.union([
   z.strictObject({ rollback: z.number().int().min(1) })
 ])
 
+/** What the boxes are answered from, and the volumes that show them. */
+export interface BoxParts {
+  readonly vault: Vault
+  readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
+}
+
 /** `/vault/…`: the boxes over HTTP, as docs/openapi.yaml has them. `callerOf` says who asks. */
-export function boxRoutes(vault: Vault, callerOf: (request: Request) => Caller): RequestHandler {
+export function boxRoutes(
+  { vault, volumes }: BoxParts,
+  callerOf: (request: Request) => Caller
+): RequestHandler {
   return async (request, response) => {
     try {
       const caller = callerOf(request)
       const address = parseAddress(request.path)
-      const ask = { vault, caller, request, response }
+      const ask = { vault, volumes, caller, request, response }
       if (address.box === null) {
         if (request.method !== 'GET' && request.method !== 'HEAD')
           throw new MethodError(request, ['GET', 'HEAD'])
@@ -53,8 +64,7 @@ export function boxRoutes(vault: Vault, callerOf: (request: Request) => Caller):
   }
 }
 
-interface Ask {
-  readonly vault: Vault
+interface Ask extends BoxParts {
   readonly caller: Caller
   readonly request: Request
   readonly response: Response
@@ -88,8 +98,10 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
       await patchBox(ask, box)
       return
     case 'DELETE':
-      takeQuery(request)
-      await vault.destroy(caller, box, versionExpected(request))
+      takeQuery(request, 'force')
+      await vault.destroy(caller, box, versionExpected(request), async () => {
+        if (!flagIn('force', request.query['force'])) refuseUsed(box, await ask.volumes(caller))
+      })
       response.json({ name: box })
       return
     default:

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Config } from '../config.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { Container, Engine } from '../engine/engine.ts'
 import { quote } from '../errors.ts'
 import { hostPath } from '../host-paths.ts'
 import { reserveBytes } from '../store/sqlite.ts'
@@ -13,7 +13,13 @@ import { containerOf, containersById } from '../volumes/attach.ts'
 import type { Copies } from '../volumes/copies.ts'
 import type { FailedStarts } from '../volumes/failed-starts.ts'
 import type { Holders } from '../volumes/holders.ts'
-import { damagedRecords, labelsOf, volumeRows, type CopyLabel } from '../volumes/volume-records.ts'
+import {
+  damagedRecords,
+  labelsOf,
+  volumeRows,
+  type CopyLabel,
+  type Volume
+} from '../volumes/volume-records.ts'
 
 /** How the daemon is: for `docker vault status`. It answers while the vault is sealed, but only to root. */
 export function describeStatus(parts: {
@@ -73,6 +79,12 @@ async function diskOf(directory: string, isFull: boolean): Promise<Record<string
   return { state, freeBytes }
 }
 
+/** A volume as `GET /volumes/` tells of it. */
+export interface DescribedVolume extends Volume {
+  readonly copies: readonly Omit<CopyLabel, 'volume'>[]
+  readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
+}
+
 /** All volumes with their copies and the containers that hold them, as the kernel says it now. */
 export function describeVolumes(parts: {
   store: Store
@@ -80,7 +92,7 @@ export function describeVolumes(parts: {
   holders: Holders
   copies: Pick<Copies, 'deviceOf'>
   engine: Engine
-}): (caller: Caller) => Promise<Record<string, unknown>[]> {
+}): (caller: Caller) => Promise<DescribedVolume[]> {
   return async caller => {
     await parts.gate.allow(caller, 'volume.list')
     const held = await parts.holders.all()
@@ -91,7 +103,7 @@ export function describeVolumes(parts: {
         containerOf(parts.copies.deviceOf(label.mount), held.get(label.mount), known) ?? label.container
       copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
     }
-    const described: Record<string, unknown>[] = []
+    const described: DescribedVolume[] = []
     for await (const { volume } of volumeRows(parts.store)) {
       // There is nothing to tell of one whose record is damaged.
       if (volume === null) continue

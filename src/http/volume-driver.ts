@@ -224,7 +224,7 @@ async function statusOf(
   parts: VolumeDriverParts,
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {
-  const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral } = options
+  const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral, transient } = options
   const copies = await parts.labelsOf(name).catch((error: unknown) => {
     if (!isSecretboxError(error)) throw error
     return []
@@ -240,6 +240,7 @@ async function statusOf(
     Access: rw ? 'rw' : 'ro',
     ...(optional ? { Optional: true } : {}),
     ...(ephemeral ? { Ephemeral: true } : {}),
+    ...(transient ? { Transient: true } : {}),
     ...(reason === null ? {} : { Sealed: reason }),
     Copies: copies.map(copy => ({
       Mount: copy.mount,

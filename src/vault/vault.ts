@@ -54,8 +54,11 @@ export interface Vault {
   inspect(caller: Caller, name: BoxName): Promise<BoxSummary>
   /** Makes an empty box with version 1. Throws `exists`. */
   create(caller: Caller, name: BoxName): Promise<BoxSummary>
-  /** Removes a box with all its versions. Running copies are not touched. Of one whose record is damaged only that goes. Throws `not_found`. */
-  destroy(caller: Caller, name: BoxName, ifVersion: number | null): Promise<void>
+  /**
+   * Removes a box with all its versions. Running copies are not touched. Of one whose record is damaged only that goes.
+   * Throws `not_found`, `precondition`, and what `check` throws, which is asked last: whether the box may go.
+   */
+  destroy(caller: Caller, name: BoxName, ifVersion: number | null, check?: () => Promise<void>): Promise<void>
   /** Changes a box in one new version; see `ChangeRequest`. */
   change(caller: Caller, name: BoxName, request: ChangeRequest): Promise<ChangeResult>
   /** Makes the tree of an old version the newest version. Throws `not_found`, `precondition`. */
@@ -130,21 +133,12 @@ export function createVault(parts: VaultParts): Vault {
         })
       ),
 
-    destroy: (caller, name, ifVersion) =>
+    destroy: (caller, name, ifVersion, check) =>
       gate.run(caller, 'box.destroy', { box: name }, permit =>
         commitAttempt(permit, async () => {
-          try {
-            const box = await getBox(store, permit.keyring, name)
-            box.key.wipe()
-            checkVersion(box, ifVersion)
-            const subject = { version: box.newest.version }
-            return { answer: undefined, subject, changes: removeBox(permit.keyring, box) }
-          } catch (error) {
-            // Only who names it, and no version of it, can mean one that cannot be read.
-            if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null)
-              throw error
-            return { answer: undefined, subject: {}, changes: [removeBoxRecord(permit.keyring, name)] }
-          }
+          const { subject, changes } = await removal(store, caller, permit, name, ifVersion)
+          await check?.()
+          return { answer: undefined, subject, changes }
         })
       ),
 
@@ -187,6 +181,26 @@ export function createVault(parts: VaultParts): Vault {
         await permit.commit({}, label(null))
         return null
       })
+  }
+}
+
+/** What removes a box, or of one that is damaged its record. */
+async function removal(
+  store: Store,
+  caller: Caller,
+  { keyring }: Permit,
+  name: BoxName,
+  ifVersion: number | null
+): Promise<{ subject: Subject; changes: Change[] }> {
+  try {
+    const box = await getBox(store, keyring, name)
+    box.key.wipe()
+    checkVersion(box, ifVersion)
+    return { subject: { version: box.newest.version }, changes: removeBox(keyring, box) }
+  } catch (error) {
+    // Only who names it, and no version of it, can mean one that cannot be read.
+    if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null) throw error
+    return { subject: {}, changes: [removeBoxRecord(keyring, name)] }
   }
 }
 

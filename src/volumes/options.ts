@@ -1,5 +1,12 @@
 import { quote, SecretboxError } from '../errors.ts'
-import { parseBoxName, parseFilePath, type BoxName, type FilePath, type VolumeName } from '../vault/names.ts'
+import {
+  isAnonymousVolume,
+  parseBoxName,
+  parseFilePath,
+  type BoxName,
+  type FilePath,
+  type VolumeName
+} from '../vault/names.ts'
 import { nearest } from '../vault/nearest.ts'
 import {
   byteCount,
@@ -33,6 +40,8 @@ export interface VolumeOptions {
   readonly optional: boolean
   /** The box goes with the last volume that shows it. */
   readonly ephemeral: boolean
+  /** The volume goes with the last container that has it, however that is removed. */
+  readonly transient: boolean
 }
 
 /** How the names of boxes begin that may go with a volume: the option cannot take a box that was meant to stay. */
@@ -60,7 +69,8 @@ const kinds = {
   rw: flag,
   size: byteCount,
   optional: flag,
-  ephemeral: flag
+  ephemeral: flag,
+  transient: flag
 } as const
 
 type OptionName = keyof typeof kinds
@@ -95,7 +105,8 @@ export function parseVolumeOptions(
     rw: option('rw', kinds.rw) ?? false,
     size: option('size', kinds.size),
     optional: option('optional', kinds.optional) ?? false,
-    ephemeral: option('ephemeral', kinds.ephemeral) ?? false
+    ephemeral: option('ephemeral', kinds.ephemeral) ?? false,
+    transient: option('transient', kinds.transient) ?? false
   }
   if (options.size !== null && !options.rw) {
     throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', {
@@ -107,6 +118,13 @@ export function parseVolumeOptions(
       'invalid',
       `bad option ephemeral: box ${quote(options.box)} would be destroyed with the volume`,
       { hint: `it is for boxes whose names begin with "${ephemeralPrefix}"` }
+    )
+  }
+  if (options.transient && !isAnonymousVolume(volume)) {
+    throw new SecretboxError(
+      'invalid',
+      `bad option transient: volume ${quote(volume)} has a name, so it stays until it is removed`,
+      { hint: 'it is for anonymous volumes, as "docker vault run --inject" makes them' }
     )
   }
   return options

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { driverAt, freshId } from '../daemon/driver.ts'
+import { addContainer, standInEngine } from '../daemon/stand-in-engine.ts'
+import { start } from '../daemon/started.ts'
 import { done } from './run.ts'
 import { useCli } from './use-cli.ts'
 
@@ -44,6 +47,33 @@ test('row 19: destroy takes away each box; a missing one is an error unless forc
   expect(await run(['destroy', '-f', 'd1', 'd3'])).toMatchObject(done('d3\n'))
   expect(await run(['destroy', '--force', 'a/b'])).toMatchObject({ code: 1 })
   expect(await run(['destroy-box', 'd3'])).toMatchObject({ code: 1, stdout: '' })
+})
+
+test('destroy keeps a box that containers use and names them; --force does it all the same', async () => {
+  const engine = await standInEngine()
+  const { daemon } = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })
+  const [at, driver] = [{ env: { SECRETBOX_SOCKET: daemon.adminSocket } }, driverAt(daemon.pluginSocket)]
+  onTestFinished(() => driver.close())
+  await run(['create', 'used', 'free', 'held'], at)
+  for (const name of ['used', 'held']) await driver.createVolume(name)
+  await driver.call('Create', { Name: 'other', Opts: { box: 'used' } })
+  addContainer(engine, 'web', { state: 'running', volumes: ['used'] })
+  addContainer(engine, 'job', { volumes: ['elsewhere', 'other'] })
+  const hint = 'hint: remove what uses it first, or take --force; running containers then keep their copies\n'
+  expect(await run(['destroy', 'free', 'used'], at)).toMatchObject({
+    code: 1,
+    stdout: 'free\n',
+    stderr: `error: cannot destroy box "used": it is in use by 2 containers: "job" (exited), "web" (running)\n${hint}`
+  })
+  expect(await run(['list', '--boxes'], at)).toMatchObject(done('held\nused\n'))
+
+  // A copy without a container that is known of is in use, too.
+  await driver.mount('held', freshId())
+  expect(await run(['destroy', 'held'], at)).toMatchObject({
+    code: 1,
+    stderr: `error: cannot destroy box "held": it is in use by a container: one that is just starting\n${hint}`
+  })
+  expect(await run(['destroy', '--force', 'used', 'gone', 'held'], at)).toMatchObject(done('used\nheld\n'))
 })
 
 test('row 34: list --boxes prints names alone when it is piped', async () => {

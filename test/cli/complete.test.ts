@@ -24,7 +24,7 @@ async function complete(...words: string[]): Promise<string[]> {
 
 test('commands are completed, with what they do', async () => {
   expect(await run(['__complete', 'de'])).toMatchObject(
-    done('destroy\tDestroy boxes with everything in them; running containers keep their copies\n:4\n')
+    done('destroy\tDestroy boxes with everything in them\n:4\n')
   )
   expect(await complete('help', 'ins')).toEqual(['inspect', ':4'])
   expect(await complete('nonsense', '')).toEqual([':4'])

@@ -74,11 +74,11 @@ test.each(['"', 'a"b', '"a"b', '"a', 'a,"b" c'])('%j is no mount value', value =
 test('a box is an anonymous volume of the driver that the image does not fill', () => {
   expect(boxMount('secretbox', parseBoxName('db'), '/run/vault/db')).toEqual([
     '--mount',
-    'type=volume,volume-driver=secretbox,volume-opt=box=db,target=/run/vault/db,volume-nocopy'
+    'type=volume,volume-driver=secretbox,volume-opt=box=db,volume-opt=transient=true,target=/run/vault/db,volume-nocopy'
   ])
   expect(boxMount('other:v2', parseBoxName('a,b'), '/run/vault/"c"', { ephemeral: 'true' })).toEqual([
     '--mount',
-    'type=volume,volume-driver=other:v2,"volume-opt=box=a,b",volume-opt=ephemeral=true,"target=/run/vault/""c""",volume-nocopy'
+    'type=volume,volume-driver=other:v2,"volume-opt=box=a,b",volume-opt=ephemeral=true,volume-opt=transient=true,"target=/run/vault/""c""",volume-nocopy'
   ])
   expect(emptyMount('/run/vault/db')).toEqual([
     '--mount',

@@ -13,7 +13,7 @@ const { run, program, daemon } = useCli()
 const image = { web: {} }
 const volume = (box: string, target: string): string[] => [
   '--mount',
-  `type=volume,volume-driver=secretbox,volume-opt=box=${box},target=${target},volume-nocopy`
+  `type=volume,volume-driver=secretbox,volume-opt=box=${box},volume-opt=transient=true,target=${target},volume-nocopy`
 ]
 
 beforeAll(async () => {
@@ -400,7 +400,7 @@ test('rows 76 and 77: a directory is injected as a box that nobody can guess, go
   expect(stdout).toContain(`${name}:link`)
   const call = (await calls())[0]?.join(' ') ?? ''
   expect(call).toMatch(
-    /volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=ephemeral=true,target=\/run\/vault\/my secrets,/
+    /volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=ephemeral=true,volume-opt=transient=true,target=\/run\/vault\/my secrets,/
   )
   expect(call).toContain('target=/run/vault/x,')
   expect(call).toMatch(

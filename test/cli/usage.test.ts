@@ -30,7 +30,7 @@ test('help names every command, and each has help of its own with an example', a
   const commands = [...help.stdout.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name ?? '')
   expect(commands).toEqual(
     expect.arrayContaining(
-      'create destroy add put remove list read inspect edit cp versions diff rollback used-by status reconcile audit completion'.split(
+      'create destroy add put remove list read inspect edit cp versions diff rollback used-by status reconcile prune audit completion'.split(
         ' '
       )
     )

@@ -72,7 +72,7 @@ test('a destroyed box is still shown while it is in use; one that never was is a
   await run(['create', 'doomed'])
   await drive('Create', { Name: 'doomed' })
   await drive('Mount', { Name: 'doomed', ID: 'b'.repeat(64) })
-  await run(['destroy', 'doomed'])
+  await run(['destroy', '--force', 'doomed'])
   expect(await run(['used-by', 'never', 'doomed'])).toMatchObject({
     code: 1,
     stdout: expect.stringMatching(/\ndoomed {3}1 {9}- {8}yes /) as string,

@@ -47,7 +47,7 @@ const states: Readonly<Record<string, State>> = {
   },
   'the box was destroyed': {
     async bring(started) {
-      await ask(started.daemon.adminSocket, { method: 'DELETE', url: '/vault/db/' })
+      await ask(started.daemon.adminSocket, { method: 'DELETE', url: '/vault/db/?force=1' })
       return { started, end: () => makeBox(started.daemon.adminSocket, 'db', { password: 'hunter2' }) }
     },
     message: /^cannot mount volume "db": no such box "db" \(create it with: docker vault create db\)$/

@@ -35,7 +35,7 @@ test.skipIf(cannotMount)(
   'it has none when its box was destroyed, even if there is another box of that name (takes root)',
   async () => {
     const { daemon, driver, id } = await heldApart()
-    await ask(daemon.adminSocket, { method: 'DELETE', url: '/vault/db/' })
+    await ask(daemon.adminSocket, { method: 'DELETE', url: '/vault/db/?force=1' })
     await expect(driver.mount('db', id)).rejects.toThrow('cannot mount volume "db": no such box "db"')
     await makeBox(daemon.adminSocket, 'db', { password: 'of another' })
     await expect(driver.mount('db', id)).rejects.toThrow(

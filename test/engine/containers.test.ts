@@ -174,7 +174,7 @@ test('a destroyed box leaves running copies alone, and the next start says that 
   const box = await boxWith({ password: 'hunter2' })
   const volume = freshName('volume')
   const container = await startContainer(engine, mountArgument({ volume, box }))
-  await engine.docker(['vault', 'destroy', box])
+  await engine.docker(['vault', 'destroy', '--force', box])
   expect(await exec(container, 'cat', '/secrets/password')).toBe('hunter2')
 
   await engine.docker(['stop', container])

@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -15,6 +16,8 @@ const maxBoxBytes = 50_000
 const mountId = 'a'.repeat(64)
 const tar = 'application/x-tar'
 let home: string
+/** An Engine that has no containers. */
+const engine = createServer((_request, response) => response.end('[]'))
 let daemon: Daemon
 
 /** One request to an operation: what replaces its path's parameters, and the status that it is answered with. */
@@ -66,6 +69,9 @@ const cases: readonly Case[] = [
   { id: 'changeBox', headers: { ...json, ...bad }, body: '{"rollback":1}', status: 412 },
   { id: 'changeBox', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
   { id: 'destroyBox', box: 'doomed', status: 200 },
+  { id: 'destroyBox', box: 'old', query: 'force=1', status: 200 },
+  { id: 'destroyBox', query: 'force=perhaps', status: 400 },
+  { id: 'destroyBox', status: 409 },
   { id: 'destroyBox', box: 'missing', status: 404 },
   { id: 'destroyBox', headers: bad, status: 412 },
   { id: 'destroyBox', headers: { 'If-Match': '3' }, status: 400 },
@@ -97,6 +103,13 @@ const cases: readonly Case[] = [
   { id: 'listVersions', box: 'missing', status: 404 },
   { id: 'listVersions', box: '..', status: 400 },
   { id: 'listVolumes', status: 200 },
+  { id: 'listUnused', status: 200 },
+  { id: 'listUnused', query: 'all=1', status: 200 },
+  { id: 'listUnused', query: 'all=maybe', status: 400 },
+  { id: 'prune', headers: json, body: '{"volumes":["db","none"],"boxes":["db"]}', status: 200 },
+  { id: 'prune', headers: json, body: '{"volumes":"db"}', status: 400 },
+  { id: 'prune', headers: json, body: '{"volumes":["a/b"],"boxes":[]}', status: 400 },
+  { id: 'prune', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
   { id: 'reconcile', status: 200 },
   { id: 'reconcile', query: 'apply=1', status: 200 },
   { id: 'reconcile', query: 'apply=perhaps', status: 400 },
@@ -108,6 +121,7 @@ const cases: readonly Case[] = [
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'secretbox-api-'))
+  engine.listen(join(home, 'docker.sock'))
   daemon = await startDaemonAtHome()
   const put = async (url: string, body = ''): Promise<void> => {
     const { status } = await ask(daemon.adminSocket, { method: 'PUT', url: `/vault/${url}`, body })
@@ -126,6 +140,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await callDriver('Unmount', { Name: 'db', ID: mountId })
   await daemon.stop()
+  engine.close()
   await rm(home, { recursive: true })
 })
 
@@ -269,6 +284,7 @@ function startDaemonAtHome(): Promise<Daemon> {
   return startDaemon({
     SECRETBOX_DATA_DIR: join(home, 'data'),
     SECRETBOX_KEY_DIR: join(home, 'key'),
+    SECRETBOX_DOCKER_SOCKET: join(home, 'docker.sock'),
     MAX_BOX_BYTES: String(maxBoxBytes)
   })
 }

@@ -224,7 +224,7 @@ describe('Create', () => {
 
   test('refuses unknown options and bad values, and lists or says what is right', async () => {
     expect(await failure('Create', { Name: name, Opts: { ower: '1' } })).toBe(
-      'unknown option "ower": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral'
+      'unknown option "ower": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient'
     )
     expect(await failure('Create', { Name: name, Opts: { uid: 'root' } })).toBe(
       'bad option uid="root": it must be a user id from 0 to 4294967294'
@@ -315,7 +315,7 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
       'new',
       'old'
     ])
-    await admin('DELETE', `/vault/${name}/`)
+    await admin('DELETE', `/vault/${name}/?force=1`)
     expect([before, after, pinned].map(copy => readFileSync(join(copy, 'pw'), 'utf8'))).toEqual([
       'old',
       'new',
@@ -362,7 +362,7 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
   test('fails when the box was destroyed since, and Get still answers', async () => {
     await makeBox(name)
     await call('Create', { Name: name })
-    await admin('DELETE', `/vault/${name}/`)
+    await admin('DELETE', `/vault/${name}/?force=1`)
     expect(await failure('Mount', { Name: name, ID: id() })).toBe(
       `cannot mount volume "${name}": no such box "${name}" (create it with: docker vault create ${name})`
     )
@@ -380,7 +380,7 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
     expect(await failure('Mount', { Name: `${name}-path`, ID: id() })).toBe(
       `cannot mount volume "${name}-path": cannot read "none": no such file in the box`
     )
-    await admin('DELETE', `/vault/${name}/`)
+    await admin('DELETE', `/vault/${name}/?force=1`)
     await admin('PUT', `/vault/${name}/`)
     expect(await failure('Mount', { Name: `${name}-version`, ID: id() })).toBe(
       `cannot mount volume "${name}-version": box "${name}" has no version 2 (it has versions 1 to 1)`

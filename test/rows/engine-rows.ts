@@ -46,7 +46,7 @@ export const engineRows: readonly Row[] = [
       $ docker vault create db && printf kept | docker vault put db password
       db
       $ docker vault run --network none --detach --name one --inject db $IMAGE sleep 86400 >/dev/null
-      $ docker vault destroy db && docker exec one cat /run/vault/db/password
+      $ docker vault destroy --force db && docker exec one cat /run/vault/db/password
       db
       kept
     `

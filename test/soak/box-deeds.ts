@@ -101,7 +101,7 @@ const destroyBox: Kind = {
       alone: [`box ${name}`],
       shared: [],
       refusal: null,
-      act: () => order(site, 'DELETE', `/vault/${name}/`),
+      act: () => order(site, 'DELETE', `/vault/${name}/?force=1`),
       happened: async () => (await newestOf(site, name)) === null,
       note() {
         site.model.boxes.delete(name)

@@ -9,7 +9,10 @@ import {
 } from '../../src/volumes/options.ts'
 
 const name = parseVolumeName('db')
-const parse = (given: Record<string, string>): VolumeOptions => parseVolumeOptions(name, given)
+/** The name of a volume that was given none. */
+const anonymous = parseVolumeName('0'.repeat(64))
+const parse = (given: Record<string, string>): VolumeOptions =>
+  parseVolumeOptions('transient' in given ? anonymous : name, given)
 
 function refusal(given: Record<string, string>): { message: string; hint: string | undefined } {
   try {
@@ -43,7 +46,8 @@ test('without options a volume shows the newest version of the box of its name, 
     rw: false,
     size: null,
     optional: false,
-    ephemeral: false
+    ephemeral: false,
+    transient: false
   })
 })
 
@@ -59,7 +63,8 @@ test('every option is read', () => {
     rw: 'true',
     size: '64m',
     optional: '1',
-    ephemeral: 'true'
+    ephemeral: 'true',
+    transient: 'true'
   }
   expect(Object.keys(given)).toEqual(optionNames)
   expect(parse(given)).toEqual({
@@ -73,7 +78,8 @@ test('every option is read', () => {
     rw: true,
     size: 64 << 20,
     optional: true,
-    ephemeral: true
+    ephemeral: true,
+    transient: true
   })
 })
 
@@ -106,7 +112,7 @@ test.each(['Box', 'bx', '', 'constructor', 'hasOwnProperty', '__proto__', 'o', '
   'the unknown option %j is refused with the list of known ones',
   option => {
     expect(refusal(Object.fromEntries([[option, 'x']])).message).toBe(
-      `unknown option "${option}": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral`
+      `unknown option "${option}": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient`
     )
   }
 )
@@ -221,6 +227,7 @@ const badValues: Record<string, [rule: string, values: Record<string, string | u
     '"true" or "false"',
     { '': empty('ephemeral'), y: expect.stringContaining('ephemeral=true') as string }
   ],
+  transient: ['"true" or "false"', { '': empty('transient'), 2: undefined }],
   size: [
     'bytes, or a number with k, m or g',
     {
@@ -310,6 +317,13 @@ test('a box that was meant to stay cannot go with a volume', () => {
     message: 'bad option ephemeral: box "db" would be destroyed with the volume',
     hint: 'it is for boxes whose names begin with "ephemeral-"'
   })
+})
+
+test('a volume with a name cannot go with a container', () => {
+  expect(() => parseVolumeOptions(name, { transient: 'true' })).toThrow(
+    'bad option transient: volume "db" has a name, so it stays until it is removed'
+  )
+  expect(parseVolumeOptions(name, { transient: 'false' }).transient).toBe(false)
 })
 
 test('options are the same when they mean the same', () => {

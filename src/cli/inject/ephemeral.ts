@@ -71,7 +71,8 @@ async function fill(cli: Cli, box: BoxName, directory: string): Promise<void> {
 async function destroyUnused(cli: Cli, boxes: readonly BoxName[]): Promise<void> {
   try {
     const shown = new Set((await cli.api.volumes()).map(({ options }) => options.box))
-    for (const box of boxes.filter(name => !shown.has(name))) await cli.api.destroyBox(box).catch(unlessGone)
+    for (const box of boxes.filter(name => !shown.has(name)))
+      await cli.api.destroyBox(box, false).catch(unlessGone)
   } catch (error) {
     // docker's own exit status tells whether it did its work.
     const reason = error instanceof Error ? error.message : String(error)

@@ -27,14 +27,14 @@ export interface Claim {
   readonly isDirectory: boolean
 }
 
-/** The flag that mounts a box as an anonymous volume, which is gone with a container that is removed with its volumes. */
+/** The flag that mounts a box as an anonymous volume, which goes with the last container that has it (option `transient`). */
 export function boxMount(
   driver: string,
   box: BoxName,
   target: string,
   options: Readonly<Record<string, string>> = {}
 ): string[] {
-  const driverOptions = Object.entries({ box, ...options }).map(
+  const driverOptions = Object.entries({ box, ...options, transient: 'true' }).map(
     ([name, value]) => `volume-opt=${name}=${value}`
   )
   const fields = ['type=volume', `volume-driver=${driver}`, ...driverOptions, `target=${target}`]

@@ -42,7 +42,7 @@ beforeEach(async () => {
     await engine.docker(['run', '--detach', ...options, testImage, 'sleep', '86400'])
   }
   await engine.docker(['stop', 'stopped-by-hand'])
-  await ask(rig.adminSocket, 'DELETE', '/vault/doomed/')
+  await ask(rig.adminSocket, 'DELETE', '/vault/doomed/?force=1')
 })
 
 async function running(): Promise<string[]> {

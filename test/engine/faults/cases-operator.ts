@@ -158,7 +158,7 @@ async function reconcile({ rig }: Stage): Promise<void> {
 const boxDestroyed: Fault = {
   name: 'box destroyed',
   async strike({ rig, box }) {
-    await ask(rig.adminSocket, 'DELETE', `/vault/${box}/`)
+    await ask(rig.adminSocket, 'DELETE', `/vault/${box}/?force=1`)
   }
 }
 
