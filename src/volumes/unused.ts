@@ -59,7 +59,7 @@ export function createUnused({ store, gate, vault, engine }: UnusedParts): Unuse
     const unused = known.filter(({ name }) => !used.has(name) && (all || isAnonymousVolume(name)))
     // A volume whose record is damaged may show any box.
     const isDamaged = known.length < rows.length
-    const boxes = (isDamaged ? [] : await vault.list(caller)).filter(
+    const boxes = (isDamaged ? [] : (await vault.list(caller)).boxes).filter(
       ({ name, created }) =>
         injectedBox.test(name) && !shown.has(name) && Date.now() - Date.parse(created) > settledAfterMs
     )
