@@ -1,7 +1,7 @@
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { Change } from '../store/store.ts'
+import type { Change, Store } from '../store/store.ts'
 import { attempt, commitAttempt } from './attempts.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
