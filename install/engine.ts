@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { printableLines } from '../src/cli/printable.ts'
 
 /** The plugin's name in the user's Engine. */
 export const pluginName = 'secretbox'
@@ -23,8 +24,10 @@ export function runScript(target: string, script: () => void): void {
     process.on('SIGINT', () => undefined)
     script()
   } catch (error) {
-    if (error instanceof Refusal) console.error(`error: ${error.message}\nhint: ${error.hint}`)
-    else if (error instanceof Error && 'syscall' in error) console.error(`error: ${error.message}`)
+    if (error instanceof Refusal)
+      console.error(`error: ${printableLines(error.message)}\nhint: ${printableLines(error.hint)}`)
+    else if (error instanceof Error && 'syscall' in error)
+      console.error(`error: ${printableLines(error.message)}`)
     else throw error
     process.exitCode = 1
   }
@@ -94,16 +97,28 @@ export function sourceOf(plugin: InstalledPlugin | null, mount: 'data' | 'key'):
   return plugin?.Settings.Mounts.find(({ Name }) => Name === mount)?.Source ?? null
 }
 
-/** The names of the plugin's volumes. */
+/** The names of the plugin's volumes. The Engine lists none of a disabled plugin; those of its containers are found all the same. */
 export function volumesOfPlugin(): string[] {
-  return lines(docker('volume', 'ls', '--quiet', '--filter', `driver=${pluginName}:latest`))
+  const listed = lines(docker('volume', 'ls', '--quiet', '--filter', `driver=${pluginName}:latest`))
+  return [...new Set([...listed, ...usesOfPlugin('--all').map(({ volume }) => volume)])]
+}
+
+/** The containers (`--all`: those that do not run, too) that have volumes of the plugin, a row for each of these. */
+function usesOfPlugin(...which: '--all'[]): { container: string; volume: string }[] {
+  const ids = lines(docker('ps', '--quiet', '--no-trunc', ...which))
+  if (ids.length === 0) return []
+  const format = '{{range .Mounts}}{{$.Name}}\t{{.Driver}}\t{{.Name}}\n{{end}}'
+  // It fails when one of them is gone meanwhile, and tells of the others.
+  const { stdout } = spawnSync('docker', ['inspect', '--format', format, ...ids], { encoding: 'utf8' })
+  return lines(stdout).flatMap(line => {
+    const [container = '', driver, volume = ''] = line.split('\t')
+    return driver === `${pluginName}:latest` ? [{ container: container.replace(/^\//, ''), volume }] : []
+  })
 }
 
 /** Refuses while a running container holds a copy: the plugin could not take it away at the container's end. */
 export function refuseWhileInUse(action: string): void {
-  const users = volumesOfPlugin().flatMap(volume =>
-    lines(docker('ps', '--filter', `volume=${volume}`, '--format', `{{.Names}} (volume ${volume})`))
-  )
+  const users = usesOfPlugin().map(({ container, volume }) => `${container} (volume ${volume})`)
   if (users.length === 0) return
   throw new Refusal(
     `cannot ${action}: running containers use its volumes: ${users.join(', ')}`,

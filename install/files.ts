@@ -1,11 +1,9 @@
 import {
   lstatSync,
-  mkdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
   rmSync,
-  symlinkSync,
   unlinkSync,
   writeFileSync,
   type Stats
@@ -14,13 +12,14 @@ import { dirname, join } from 'node:path'
 import { bashScript } from '../src/cli/completion-bash.ts'
 import { fishScript } from '../src/cli/completion-fish.ts'
 import { zshScript } from '../src/cli/completion-zsh.ts'
+import { whyUntrusted } from '../src/cli/trusted-path.ts'
 import { Refusal } from './engine.ts'
 import type { Places } from './places.ts'
+import { makeDirectory, programLink, putProgram, replace } from './program.ts'
 
-const builtCli = join(import.meta.dirname, '../build/docker-vault')
 const recordName = 'installed'
 
-/** A file that an installation puts onto the host: a link to the built CLI, or a completion script. */
+/** A file that an installation puts onto the host: a link to the program, or a completion script. */
 interface HostFile {
   readonly path: string
   /** The script; null for a link. */
@@ -64,29 +63,57 @@ export function refuseForeignFiles(places: Places): void {
   }
 }
 
+/** Refuses when somebody else than root could replace what an installation puts somewhere: root runs or reads it later. */
+export function refuseSharedPlaces(places: Places): void {
+  for (const [variable, directory] of Object.entries(places)) {
+    // The daemon itself looks at its own two: here it is about who could put others in their place.
+    const isDaemons = variable === 'DATA_DIR' || variable === 'KEY_DIR'
+    const reason = whyUntrusted(isDaemons ? dirname(directory) : directory)
+    if (reason === null) continue
+    throw new Refusal(
+      `cannot install into "${directory}": ${reason}`,
+      `only root may be able to change it: mend that, or choose another directory: make install ${variable}=/path/to/directory`
+    )
+  }
+}
+
 /**
- * Puts the files onto the host, and records in `dataDir` what it made, directories too, before each is made: so an
- * uninstallation finds all of it, wherever it was put.
+ * Puts the program and the files onto the host, each in the place of an older one in one step, and records in `dataDir`
+ * what it made, directories too, before each is made: so an uninstallation finds all of it, wherever it was put. A
+ * directory that holds a program ends with "/" in the record.
  */
 export function putFiles(places: Places, dataDir: string): void {
   // They are for every user to read, whatever root's own umask is.
   process.umask(0o022)
   const record = join(dataDir, recordName)
   const made = new Set(readRecord(record))
+  const write = (): void => writeFileSync(record, [...made, ''].join('\n'), { mode: 0o600 })
   const making = (path: string): void => {
     made.add(path)
-    writeFileSync(record, [...made, ''].join('\n'), { mode: 0o600 })
+    write()
   }
-  for (const { path, script } of filesFor(places)) {
-    for (const directory of missingDirectories(dirname(path))) {
-      making(directory)
-      mkdirSync(directory, { mode: 0o755 })
+  const makeMissing = (directory: string): void => {
+    for (const missing of missingDirectories(directory)) {
+      making(missing)
+      makeDirectory(missing)
     }
-    making(path)
-    if (whoseIs(path) === 'ours') unlinkSync(path)
-    if (script === null) symlinkSync(builtCli, path)
-    else writeFileSync(path, script, { mode: 0o644, flag: 'wx' })
   }
+  const older = [...made].filter(isProgram)
+  makeMissing(places.LIB_DIR)
+  const program = join(
+    putProgram(places.LIB_DIR, directory => making(`${directory}/`)),
+    'docker-vault'
+  )
+  for (const { path, script } of filesFor(places)) {
+    makeMissing(dirname(path))
+    making(path)
+    replace(path, script ?? { linkTo: program })
+  }
+  for (const directory of older) {
+    rmSync(directory, { recursive: true, force: true })
+    made.delete(directory)
+  }
+  write()
 }
 
 /** Removes what installations put onto the host: the files that are still theirs, then the directories they made if empty. */
@@ -94,7 +121,8 @@ export function removeFiles(places: Places, dataDir: string): void {
   const record = join(dataDir, recordName)
   const made = new Set([...readRecord(record), ...filesFor(places).map(({ path }) => path)])
   for (const path of [...made].reverse()) {
-    if (whoseIs(path) === 'ours') unlinkSync(path)
+    if (isProgram(path)) rmSync(path, { recursive: true, force: true })
+    else if (whoseIs(path) === 'ours') unlinkSync(path)
     else if (statOf(path)?.isDirectory() === true) removeIfEmpty(path)
   }
   rmSync(record, { force: true })
@@ -105,9 +133,13 @@ function whoseIs(path: string): 'ours' | 'theirs' | null {
   const found = statOf(path)
   if (found === undefined) return null
   const ours = found.isSymbolicLink()
-    ? /\/build\/docker-vault$/.test(readlinkSync(path))
+    ? programLink.test(readlinkSync(path))
     : found.isFile() && /^# \w+ completion for docker vault, /m.test(readFileSync(path, 'utf8'))
   return ours ? 'ours' : 'theirs'
+}
+
+function isProgram(recorded: string): boolean {
+  return recorded.endsWith('/')
 }
 
 function statOf(path: string): Stats | undefined {

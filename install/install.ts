@@ -9,7 +9,7 @@ import {
   runScript,
   sourceOf
 } from './engine.ts'
-import { putFiles, refuseForeignFiles } from './files.ts'
+import { putFiles, refuseForeignFiles, refuseSharedPlaces } from './files.ts'
 import { readPlaces } from './places.ts'
 import { putPlugin, replacePlugin } from './put-plugin.ts'
 import { firstSettings, partFor, settingsOf } from './settings.ts'
@@ -21,16 +21,17 @@ const built = join(import.meta.dirname, '../build')
  * settings are kept, and boxes, key and volumes lie outside of it anyway.
  */
 runScript('install', () => {
-  for (const product of ['plugin/config.json', 'docker-vault']) {
+  for (const product of ['plugin/config.json', 'cli/docker-vault']) {
     if (existsSync(join(built, product))) continue
     throw new Refusal(`build/${product} is missing`, 'build it first: make plugin cli')
   }
   const plugin = join(built, 'plugin')
   const places = readPlaces(process.env)
   const { DATA_DIR, KEY_DIR } = places
+  refuseForeignFiles(places)
+  refuseSharedPlaces(places)
   const socket = engineSocket()
   const old = findPlugin()
-  refuseForeignFiles(places)
   if (old === null) {
     for (const directory of [DATA_DIR, KEY_DIR]) mkdirSync(directory, { recursive: true, mode: 0o700 })
     putPlugin(plugin, firstSettings(places, socket))

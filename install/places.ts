@@ -5,6 +5,8 @@ const defaults = {
   DATA_DIR: '/var/lib/secretbox',
   /** The key file. */
   KEY_DIR: '/etc/secretbox',
+  /** The program `docker vault` and what it starts. */
+  LIB_DIR: '/usr/local/lib/secretbox',
   /** Where every user's Docker CLI looks, whatever HOME sudo sets. */
   CLI_PLUGINS_DIR: '/usr/local/lib/docker/cli-plugins',
   BIN_DIR: '/usr/local/bin',

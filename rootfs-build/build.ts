@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { bundleCli, projectRoot } from './bundle.ts'
+import { projectRoot } from './bundle.ts'
+import { buildCli, NoCompiler } from './cli.ts'
 import { buildPlugin } from './plugin.ts'
 
 /** What `make plugin` and `make cli` run: `build.ts plugin` or `build.ts cli`. */
@@ -11,7 +12,7 @@ const products: Record<string, () => Promise<string>> = {
   },
   async cli() {
     const outFile = join(projectRoot, 'build/docker-vault')
-    await bundleCli(outFile)
+    await buildCli(outFile)
     return outFile
   }
 }
@@ -23,11 +24,16 @@ for (const name of process.argv.slice(2)) {
   try {
     console.log(`built ${await build()}`)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
-    console.error(`error: cannot build the ${name}: ${(error as Error).message}`)
-    console.error(
-      'hint: this checkout, or what was built in it, belongs to another user: become that user, or root'
-    )
+    const hint = hintFor(error)
+    if (hint === null) throw error
+    console.error(`error: cannot build the ${name}: ${(error as Error).message}\nhint: ${hint}`)
     process.exit(1)
   }
+}
+
+function hintFor(error: unknown): string | null {
+  if (error instanceof NoCompiler)
+    return 'install one, on Debian: apt-get install gcc libc6-dev; or name it: make CC=…'
+  if ((error as NodeJS.ErrnoException).code !== 'EACCES') return null
+  return 'this checkout, or what was built in it, belongs to another user: become that user, or root'
 }

@@ -1,5 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 
 /** Where the bundler starts from; paths in the bundle are relative to it, so they do not depend on the checkout's place. */
@@ -96,7 +95,10 @@ export async function bundleDaemon(
   })
 }
 
-/** Bundles the CLI into the one executable CommonJS file `outFile` that any Node from 20 on runs. */
+/**
+ * Bundles the CLI into the one CommonJS file `outFile`. koffi's own loader looks for `@koromix/koffi-linux-<arch>` in a
+ * `node_modules` beside it.
+ */
 export async function bundleCli(outFile: string): Promise<void> {
   await build({
     ...shared,
@@ -105,9 +107,8 @@ export async function bundleCli(outFile: string): Promise<void> {
     format: 'cjs',
     target: 'node20',
     plugins: [withoutUnusedPackages],
-    banner: { js: '#!/usr/bin/env node' }
+    // koffi's loader asks where it lies, which a CommonJS file says in another way.
+    define: { 'import.meta.url': 'moduleUrl' },
+    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" }
   })
-  await chmod(outFile, 0o755)
-  // A file without an ending is what the nearest package.json says; elsewhere on a disk it is CommonJS anyway.
-  await writeFile(join(dirname(outFile), 'package.json'), '{ "type": "commonjs" }\n')
 }

@@ -22,6 +22,8 @@ export interface Cli {
   readonly api: Api
   /** Which Engine the user chose, where docker's own options say so. */
   readonly docker: EngineChoice
+  /** The descriptors above 2 that the user opened for the programs that we run. */
+  readonly descriptors: readonly number[]
   /** Writes one line to stdout; control characters in it are escaped. */
   print(line: string): void
   /** Writes one line to stderr, likewise. For what is good to know and is no result. */
@@ -42,7 +44,10 @@ export interface Cli {
 }
 
 /** Where a command's surroundings come from; the process's own, outside of tests. */
-export type Surroundings = Pick<Cli, 'name' | 'env' | 'stdin' | 'stdout' | 'stderr' | 'api' | 'docker'>
+export type Surroundings = Pick<
+  Cli,
+  'name' | 'env' | 'stdin' | 'stdout' | 'stderr' | 'api' | 'docker' | 'descriptors'
+>
 
 /** Makes the surroundings usable by commands. */
 export function cliOf(surroundings: Surroundings): Cli {

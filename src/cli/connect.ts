@@ -3,17 +3,19 @@ import { isSecretboxError, SecretboxError } from '../errors.ts'
 import type { BoxName, FilePath } from '../vault/names.ts'
 import type { Api, AuditEntry, BoxSummary, BoxVersion, Finding, VolumeUse } from './api.ts'
 import { exchange, readAll, refusalOf, type Request } from './http.ts'
+import type { AdminSocket } from './socket.ts'
 
 // Listings are text about files, not files: the daemon's own limit of entries keeps them far below this.
 const maxAnswerBytes = 256 * 1024 * 1024
 
-/** Speaks with the daemon at the socket that `findSocket` names; it is asked at the first call, once. */
-export function connectApi(findSocket: () => Promise<string>): Api {
-  let found: Promise<string> | undefined
+/** Speaks with the daemon at the socket that `findSocket` finds; it is asked at the first call, once. */
+export function connectApi(findSocket: () => Promise<AdminSocket>): Api {
+  let found: Promise<AdminSocket> | undefined
 
   async function send(request: Request): Promise<IncomingMessage> {
     found ??= findSocket()
-    const server = { name: 'the secretbox daemon', socketPath: await found, hint: startHint }
+    const { path: socketPath, hint } = await found
+    const server = { name: 'the secretbox daemon', socketPath, hint }
     return exchange(server, { ...request, path: apiVersion + request.path })
   }
   async function ask(request: Request): Promise<IncomingMessage> {
@@ -118,7 +120,6 @@ export function connectApi(findSocket: () => Promise<string>): Api {
 
 /** Of the daemon's API, docs/openapi.yaml. */
 const apiVersion = '/v1'
-const startHint = 'is the plugin enabled? see: docker plugin ls; docker plugin enable secretbox'
 // How contents travel: a file as it is, a directory as tar.
 const typeOf = { file: 'application/octet-stream', directory: 'application/x-tar' } as const
 

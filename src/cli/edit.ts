@@ -48,7 +48,7 @@ async function editFile(cli: Cli, place: Place, options: EditOptions): Promise<v
   const original = await load(cli.api, place)
   try {
     await withPrivateFile(basename(place.path), original.bytes, cli.env, async file => {
-      await runEditor(cli.env, file)
+      await runEditor(cli, file)
       const edited = await readFile(file).catch((error: unknown) => {
         throw new SecretboxError('invalid', `cannot read what the editor left: ${reasonOf(error)}`)
       })

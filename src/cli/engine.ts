@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { errnoOf, quote, reasonOf } from '../errors.ts'
 import { OutOfReach } from './failure.ts'
 import { exchange, readAll } from './http.ts'
 import type { EngineChoice } from './invocation.ts'
@@ -10,12 +11,18 @@ const defaultSocket = '/var/run/docker.sock'
 const answerTimeoutMs = 10_000
 const maxAnswerBytes = 64 * 1024 * 1024
 
+/** Where an Engine is, and how the user chose it, as messages call that; null: it is the usual one. */
+export interface FoundEngine {
+  readonly socket: string
+  readonly chosenBy: string | null
+}
+
 /**
  * The Unix socket of the Engine that `docker` itself would talk to: `-H`, then `-c`, `DOCKER_HOST`,
  * `DOCKER_CONTEXT`, the chosen context, the default. Throws `OutOfReach` for an Engine on another machine.
  */
-export async function findEngineSocket(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
-  const address = await engineAddress(env, given)
+export async function findEngine(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<FoundEngine> {
+  const { address, chosenBy } = await engineAddress(env, given)
   const socket = /^unix:\/\/(\/.*)$/.exec(address)?.[1]
   if (socket === undefined) {
     throw new OutOfReach(
@@ -23,16 +30,28 @@ export async function findEngineSocket(env: NodeJS.ProcessEnv, given: EngineChoi
       "run this on the Engine's own host, or set SECRETBOX_SOCKET"
     )
   }
-  return socket
+  return { socket, chosenBy }
 }
 
-async function engineAddress(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
-  if (given.host !== null) return given.host
-  const configDir = given.configDir ?? env['DOCKER_CONFIG'] ?? join(homedir(), '.docker')
-  if (given.context === null && env['DOCKER_HOST']) return env['DOCKER_HOST']
+/** The socket alone of `findEngine`. */
+export async function findEngineSocket(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
+  return (await findEngine(env, given)).socket
+}
+
+async function engineAddress(
+  env: NodeJS.ProcessEnv,
+  given: EngineChoice
+): Promise<{ address: string; chosenBy: string | null }> {
+  if (given.host !== null) return { address: given.host, chosenBy: '--host' }
+  const configDir = given.configDir ?? env['DOCKER_CONFIG'] ?? join(env['HOME'] || homedir(), '.docker')
+  if (given.context === null && env['DOCKER_HOST'])
+    return { address: env['DOCKER_HOST'], chosenBy: 'DOCKER_HOST' }
   const context = given.context ?? env['DOCKER_CONTEXT'] ?? (await chosenContext(configDir))
-  if (context === '' || context === 'default') return `unix://${defaultSocket}`
-  return contextAddress(configDir, context)
+  if (context === '' || context === 'default') return { address: `unix://${defaultSocket}`, chosenBy: null }
+  return {
+    address: await contextAddress(configDir, context),
+    chosenBy: `the docker context ${quote(context)}`
+  }
 }
 
 async function chosenContext(configDir: string): Promise<string> {
@@ -54,10 +73,11 @@ async function contextAddress(configDir: string, context: string): Promise<strin
     const meta = JSON.parse(await readFile(path, 'utf8')) as { Endpoints: { docker: { Host: string } } }
     return meta.Endpoints.docker.Host
   } catch (error) {
-    throw new OutOfReach(
-      `cannot read the docker context "${context}": ${(error as Error).message}`,
-      'see: docker context ls'
-    )
+    const message =
+      errnoOf(error) === 'ENOENT'
+        ? `there is no docker context ${quote(context)}`
+        : `cannot read the docker context ${quote(context)}: ${errnoOf(error) === null ? 'its file is not what docker writes' : reasonOf(error)}`
+    throw new OutOfReach(message, 'see: docker context ls')
   }
 }
 

@@ -13,10 +13,17 @@ export class UsageError extends SecretboxError {
 
 /** Nobody answers at the admin socket: exit status 3. Nothing more can be done in this run. */
 export class OutOfReach extends SecretboxError {
-  constructor(message: string, hint?: string) {
+  /** This user may not ask. */
+  readonly forbidden: boolean
+
+  constructor(message: string, hint?: string, { forbidden = false } = {}) {
     super('unavailable', message, hint === undefined ? {} : { hint })
+    this.forbidden = forbidden
   }
 }
+
+/** Somebody else than root or this user answers, or could: likewise. Nothing was sent. */
+export class Distrusted extends OutOfReach {}
 
 /** The exit status that an error asks for. */
 export function exitCodeOf(error: unknown): number {

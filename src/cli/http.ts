@@ -1,12 +1,12 @@
 import {
-  Agent,
   request as httpRequest,
   type ClientRequest,
   type IncomingMessage,
   type OutgoingHttpHeaders
 } from 'node:http'
 import { errnoOf, SecretboxError, type ErrorCode } from '../errors.ts'
-import { OutOfReach } from './failure.ts'
+import { Distrusted, OutOfReach } from './failure.ts'
+import { TrustedConnections, UntrustedServer } from './trusted-connections.ts'
 
 /** Bytes to send. Each chunk belongs to the sender, which overwrites it with zeros once it is sent. */
 export type Body = AsyncIterable<Buffer> | Iterable<Buffer>
@@ -29,11 +29,11 @@ export interface Request {
 
 // A server that refuses an upload reads the rest of it only when the connection is to be kept. Otherwise it
 // hangs up, our next write fails, and its reason is lost.
-const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 })
+const agent = new TrustedConnections({ keepAlive: true, maxFreeSockets: 0 })
 
 /**
  * Sends the request and resolves with the answer's head, whatever its status; the caller reads the body.
- * Rejects with `OutOfReach` when nobody serves the socket, with the body's own error when that fails.
+ * Rejects with `OutOfReach` when nobody serves the socket, with `Distrusted` when it is not root's or this user's own, with the body's own error when that fails.
  */
 export function exchange(server: Server, request: Request): Promise<IncomingMessage> {
   const { method, path, headers = {}, body, timeoutMs } = request
@@ -79,6 +79,12 @@ async function send(request: ClientRequest, body: Body, answered: () => boolean)
 }
 
 function outOfReach({ name, socketPath, hint }: Server, error: Error): OutOfReach {
+  if (error instanceof UntrustedServer) {
+    return new Distrusted(
+      `will not talk to ${name} at "${socketPath}": ${error.message}`,
+      "only root's servers and your own are told secrets; where do DOCKER_HOST, the docker context and SECRETBOX_SOCKET lead?"
+    )
+  }
   switch (errnoOf(error) ?? '') {
     case 'ENOENT':
       return new OutOfReach(`cannot reach ${name}: there is no socket at "${socketPath}"`, hint)
@@ -86,7 +92,9 @@ function outOfReach({ name, socketPath, hint }: Server, error: Error): OutOfReac
       return new OutOfReach(`cannot reach ${name}: nobody listens at "${socketPath}"`, hint)
     case 'EACCES':
     case 'EPERM':
-      return new OutOfReach(`cannot reach ${name}: you may not use "${socketPath}"`, 'try again with sudo')
+      return new OutOfReach(`cannot reach ${name}: you may not use "${socketPath}"`, 'try again with sudo', {
+        forbidden: true
+      })
     default:
       return new OutOfReach(`${name} hung up without an answer: ${error.message}`)
   }

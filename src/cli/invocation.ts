@@ -39,11 +39,11 @@ const dockerOptions: Readonly<Record<string, 'host' | 'context' | 'configDir' | 
 const dockerSwitches = new Set(['-D', '--debug', '--tls', '--tlsverify'])
 
 /**
- * Reads `argv` as the process got it (node, script, arguments …). Started by Docker, the arguments are
+ * Reads `argv`: the program's name, then its arguments. Started by Docker, the arguments are
  * `[docker's options] vault …`, `help vault …` or `__complete vault …`; otherwise they are the command itself.
  */
 export function readInvocation(argv: readonly string[]): Invocation {
-  const args = argv.slice(2)
+  const args = argv.slice(1)
   const given: Record<'host' | 'context' | 'configDir' | 'ignored', string | null> = {
     host: null,
     context: null,
@@ -68,7 +68,7 @@ export function readInvocation(argv: readonly string[]): Invocation {
   }
 
   if (args[at] !== pluginCommand) {
-    const program = basename(argv[1] ?? '')
+    const program = basename(argv[0] ?? '')
     const name = program === 'secretbox' ? program : 'docker-vault'
     return { name, args, host: null, context: null, configDir: null }
   }

@@ -7,26 +7,33 @@ import { cliOf } from './cli.ts'
 import { errorLines, exitCodeOf, exitCodes } from './failure.ts'
 import { hangUp } from './http.ts'
 import { readInvocation } from './invocation.ts'
-import { description, programFor } from './program.ts'
+import { programFor } from './program.ts'
 import { findAdminSocket } from './socket.ts'
+import { readStart, type Start } from './start.ts'
 
-/** Docker asks a file named `docker-…` for this before it takes it for a plugin (docker/cli, cli-plugins/metadata). */
-const metadata = {
-  SchemaVersion: '0.1.0',
-  Vendor: 'secretbox',
-  Version: packageJson.version,
-  ShortDescription: description
+async function begin(): Promise<number> {
+  try {
+    return await main(readStart())
+  } catch (error) {
+    process.stderr.write(errorLines(error))
+    return exitCodeOf(error)
+  }
 }
 
-async function main(): Promise<number> {
-  const invocation = readInvocation(process.argv)
-  if (invocation.args[0] === 'docker-cli-plugin-metadata') {
-    process.stdout.write(`${JSON.stringify(metadata)}\n`)
-    return exitCodes.done
-  }
-  const { stdin, stdout, stderr, env } = process
+async function main({ argv, env, descriptors }: Start): Promise<number> {
+  const invocation = readInvocation(argv)
+  const { stdin, stdout, stderr } = process
   const api = connectApi(() => findAdminSocket(env, invocation))
-  const cli = cliOf({ name: invocation.name, env, stdin, stdout, stderr, api, docker: invocation })
+  const cli = cliOf({
+    name: invocation.name,
+    env,
+    stdin,
+    stdout,
+    stderr,
+    api,
+    docker: invocation,
+    descriptors
+  })
   try {
     const program = programFor(cli, packageJson.version)
     const [first = '--help', ...rest] = invocation.args
@@ -38,8 +45,7 @@ async function main(): Promise<number> {
     return cli.exitCode()
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
-    stderr.write(errorLines(error))
-    return exitCodeOf(error)
+    throw error
   } finally {
     hangUp()
   }
@@ -61,6 +67,6 @@ process.stdout.on('error', error => {
 })
 process.stderr.on('error', () => process.exit(exitCodes.failed))
 
-void main().then(exitCode => {
+void begin().then(exitCode => {
   process.exitCode = exitCode
 })

@@ -5,6 +5,11 @@ function escapeOf(character: string): string {
   return shorthands[character] ?? `\\u${point.toString(16).padStart(4, '0')}`
 }
 
+/** As `printable`, line by line: for what may have several. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
+}
+
 /**
  * The text with everything escaped that could steer a terminal or break its line: control characters (C0, DEL,
  * C1), line and paragraph separators, and the marks that turn writing direction. Everything else stays.

@@ -1,16 +1,18 @@
-import { constants } from 'node:fs'
+import { constants, lstatSync } from 'node:fs'
 import { open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SecretboxError } from '../errors.ts'
 import { endingSignals } from './ending-signals.ts'
 import { makeProcessDirectory } from './process-directory.ts'
+import { isTrustedDirectory } from './trusted-path.ts'
 
 // statfs(2): the file systems that live in memory.
 const memoryFileSystems = new Set([0x0102_1994 /* tmpfs */, 0x8584_58f6 /* ramfs */])
 
 /**
  * Runs `use` with a new directory in memory, mode 0700; afterwards everything in it is overwritten and removed, or, when
- * this process is killed outright, before the next one begins. The caller sees to signals. Throws `unavailable` when there is no file system in memory to be had.
+ * this process is killed outright, before the next one begins. It lies where nobody but root and this user can take it
+ * away. The caller sees to signals. Throws `unavailable` when no such place is to be had.
  */
 export async function withPrivateDirectory<T>(
   env: NodeJS.ProcessEnv,
@@ -64,20 +66,23 @@ function holdSignals(): () => void {
 }
 
 async function memoryDirectory(env: NodeJS.ProcessEnv): Promise<string> {
-  const candidates = [env['XDG_RUNTIME_DIR'], '/dev/shm', '/run'].filter(
-    path => path !== undefined && path !== ''
-  )
-  for (const path of candidates as string[]) {
+  const given = env['XDG_RUNTIME_DIR'] ?? ''
+  for (const path of [...(isOwnAlone(given) ? [given] : []), '/dev/shm', '/run']) {
     const { type } = await statfs(path).catch(() => ({ type: 0 }))
-    if (memoryFileSystems.has(type)) return path
+    if (memoryFileSystems.has(type) && isTrustedDirectory(path)) return path
   }
   throw new SecretboxError(
     'unavailable',
-    `cannot keep a secret in memory: none of "${candidates.join('", "')}" is a file system in memory`,
-    {
-      hint: 'set XDG_RUNTIME_DIR to a directory on a tmpfs'
-    }
+    'cannot keep a secret in memory: neither XDG_RUNTIME_DIR nor "/dev/shm" nor "/run" is a place in memory of your own',
+    { hint: 'set XDG_RUNTIME_DIR to a directory on a tmpfs that belongs to you and has mode 0700' }
   )
+}
+
+/** As the XDG Base Directory Specification wants it. It stays somebody else's after su(1) and `sudo --preserve-env`. */
+function isOwnAlone(path: string): boolean {
+  if (!path.startsWith('/') || !isTrustedDirectory(path)) return false
+  const { uid, mode } = lstatSync(path)
+  return uid === process.geteuid?.() && (mode & 0o7777) === 0o700
 }
 
 // Editors leave backups and swap files beside the file: all that is there goes the same way.

@@ -13,6 +13,7 @@ import { build } from './inject/build.ts'
 import { createContainer, run } from './inject/run.ts'
 import { inspect } from './inspect.ts'
 import { list } from './list.ts'
+import { description } from './metadata.ts'
 import { prune } from './prune.ts'
 import { put } from './put.ts'
 import { read } from './read.ts'
@@ -31,9 +32,6 @@ const commands = {
   'Containers and images:': [run, createContainer, build, usedBy],
   'The daemon:': [status, audit, reconcile, prune]
 } as const
-
-/** What the plugin says of itself, in `docker --help` and in its own. */
-export const description = 'Keep secrets in encrypted boxes and give them to containers'
 
 /** The whole command line. Parsing it runs the command; a command line that is wrong throws `UsageError`. */
 export function programFor(cli: Cli, version: string): Command {

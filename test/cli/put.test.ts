@@ -132,7 +132,7 @@ test.each([
 })
 
 test('a directory as standard input is an error', async () => {
-  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${process.execPath}" "${program()}"`
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program()}"`
   expect(await runProgram('sh', ['-c', `${vault} put box x < /tmp`])).toMatchObject({
     code: 1,
     stderr: 'error: cannot read standard input: it is a directory\n'

@@ -1,15 +1,17 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, chown, cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { done } from './run.ts'
+import { done, runProgram } from './run.ts'
 import { useCli } from './use-cli.ts'
 
-const { run, daemon } = useCli()
-const startHint = 'hint: is the plugin enabled? see: docker plugin ls; docker plugin enable secretbox\n'
+const { run, daemon, program } = useCli()
+const startHint = 'hint: SECRETBOX_SOCKET names it; is the daemon running that serves it?\n'
 
 let directory: string
 let servers: { close(done: () => void): unknown }[]
@@ -125,20 +127,130 @@ test('the socket is found through the data directory that the plugin was given',
   expect(await run(['list'], { env: configured })).toMatchObject(done())
   expect(await run(['list'], { env: { ...configured, DOCKER_CONTEXT: 'other' } })).toMatchObject({
     code: 3,
-    stderr: expect.stringMatching(
-      /^error: cannot read the docker context "other": ENOENT.*\nhint: see: docker context ls\n$/
-    ) as string
+    stderr: 'error: there is no docker context "other"\nhint: see: docker context ls\n'
+  })
+  await writeFile(join(meta, 'meta.json'), '{"Endpoints":{}}')
+  expect(await run(['list'], { env: configured })).toMatchObject({
+    code: 3,
+    stderr:
+      'error: cannot read the docker context "mine": its file is not what docker writes\nhint: see: docker context ls\n'
   })
 })
 
-test('without a plugin, or without an Engine, the default place is tried', async () => {
+test('an Engine without the plugin leaves the default place', async () => {
   const engine = await serve('engine.sock', engineWith(null))
-  for (const host of [`unix://${engine}`, `unix://${directory}/none.sock`]) {
-    expect(await run(['list'], { env: { SECRETBOX_SOCKET: '', DOCKER_HOST: host } })).toMatchObject({
-      code: 3,
-      stderr: `error: cannot reach the secretbox daemon: there is no socket at "/var/lib/secretbox/admin.sock"\n${startHint}`
-    })
-  }
+  expect(
+    await run(['list'], { env: { SECRETBOX_SOCKET: '', DOCKER_HOST: `unix://${engine}` } })
+  ).toMatchObject({
+    code: 3,
+    stderr:
+      'error: cannot reach the secretbox daemon: there is no socket at "/var/lib/secretbox/admin.sock"\n' +
+      `hint: the Engine at "${engine}" has no plugin "secretbox": install it (make install), or start the service: systemctl start secretbox\n`
+  })
+})
+
+test('an Engine that was chosen and does not answer is the trouble, not the daemon', async () => {
+  const nope = 'unix:///nope'
+  const message =
+    'error: cannot ask where the vault is: cannot reach the Engine: there is no socket at "/nope"\n'
+  expect(await run(['list'], { env: { SECRETBOX_SOCKET: '', DOCKER_HOST: nope } })).toMatchObject({
+    code: 3,
+    stderr: `${message}hint: DOCKER_HOST names it; SECRETBOX_SOCKET does without an Engine\n`
+  })
+  const env = { SECRETBOX_SOCKET: '' }
+  expect(await run(['-H', nope, 'vault', 'list'], { env })).toMatchObject({
+    code: 3,
+    stderr: `${message}hint: --host names it; SECRETBOX_SOCKET does without an Engine\n`
+  })
+})
+
+test('a user who may not ask the Engine is told so', async () => {
+  const engine = await serve('engine.sock', engineWith(null))
+  await chmod(engine, 0o600)
+  await chmod(directory, 0o755)
+  const env = { PATH: process.env['PATH'], DOCKER_HOST: `unix://${engine}` }
+  const place = await readable()
+  const command = ['--reuid=65534', '--regid=65534', '--clear-groups', join(place, 'docker-vault'), 'list']
+  expect(await runProgram('setpriv', command, { env })).toMatchObject({
+    code: 3,
+    stderr:
+      `error: cannot ask where the vault is: cannot reach the Engine: you may not use "${engine}"\n` +
+      'hint: try again with sudo\n'
+  })
+})
+
+/** The program where every user finds it. */
+async function readable(): Promise<string> {
+  const place = join(directory, 'cli')
+  await cp(join(dirname(program()), 'cli'), place, { recursive: true, verbatimSymlinks: true })
+  return place
+}
+
+/** What a server of nobody's says it heard, and where it listens; it answers all with success. */
+async function serveAsNobody(path: string): Promise<{ heard: () => string }> {
+  const script = `require('net').createServer(c => c.on('data', d => { process.stdout.write(d);
+    c.end('HTTP/1.1 200 OK\\r\\nETag: "1"\\r\\nContent-Length: 2\\r\\n\\r\\n{}') })).listen(process.argv[1], () => {
+      require('fs').chmodSync(process.argv[1], 0o777); process.stdout.write('listening') })`
+  const child = spawn('setpriv', [
+    ...['--reuid=65534', '--regid=65534', '--clear-groups'],
+    ...[process.execPath, '-e', script, path]
+  ])
+  servers.push({
+    close(done) {
+      child.once('close', done)
+      child.kill()
+    }
+  })
+  let heard = ''
+  child.stdout.on('data', (text: Buffer) => (heard += text.toString()))
+  await once(child.stdout, 'data')
+  return { heard: () => heard.replace('listening', '') }
+}
+
+const distrust =
+  "hint: only root's servers and your own are told secrets; where do DOCKER_HOST, the docker context and SECRETBOX_SOCKET lead?\n"
+
+test("nothing is said to a server of another user's, wherever its socket lies", async () => {
+  await chmod(directory, 0o755)
+  const theirs = join(directory, 'theirs')
+  await mkdir(theirs)
+  await chown(theirs, 65534, 65534)
+  const path = join(theirs, 'any.sock')
+  const { heard } = await serveAsNobody(path)
+  const put = ['put', 'box', 'password']
+  const belongs = `"${theirs}" belongs to uid 65534\n${distrust}`
+  expect(await run(put, { input: 'S3CRET', env: { SECRETBOX_SOCKET: path } })).toMatchObject({
+    code: 3,
+    stderr: `error: will not talk to the secretbox daemon at "${path}": ${belongs}`
+  })
+  const env = { SECRETBOX_SOCKET: '', DOCKER_HOST: `unix://${path}` }
+  expect(await run(put, { input: 'S3CRET', env })).toMatchObject({
+    code: 3,
+    stderr: `error: will not talk to the Engine at "${path}": ${belongs}`
+  })
+  // The same server, behind a name that root gave it.
+  const ours = join(directory, 'ours.sock')
+  await rename(path, ours)
+  expect(await run(put, { input: 'S3CRET', env: { SECRETBOX_SOCKET: ours } })).toMatchObject({
+    code: 3,
+    stderr: `error: will not talk to the secretbox daemon at "${ours}": "${ours}" belongs to uid 65534\n${distrust}`
+  })
+  await chown(ours, 0, 0)
+  expect(await run(put, { input: 'S3CRET', env: { SECRETBOX_SOCKET: ours } })).toMatchObject({
+    code: 3,
+    stderr: `error: will not talk to the secretbox daemon at "${ours}": uid 65534 listens there\n${distrust}`
+  })
+  expect(heard()).toBe('')
+})
+
+test('nor where others could put a server of theirs', async () => {
+  const path = await serve('admin.sock', (_, response) => response.end('{"boxes":[]}'))
+  expect(await run(['list'], { env: { SECRETBOX_SOCKET: path } })).toMatchObject(done())
+  await chmod(directory, 0o777)
+  expect(await run(['list'], { env: { SECRETBOX_SOCKET: path } })).toMatchObject({
+    code: 3,
+    stderr: `error: will not talk to the secretbox daemon at "${path}": others can write to "${directory}" (mode 0777)\n${distrust}`
+  })
 })
 
 test('a disabled plugin, and an Engine elsewhere, are told as such', async () => {

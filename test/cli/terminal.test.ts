@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 
 function start(args: string): Terminal {
-  return atTerminal(`"${process.execPath}" "${program()}" ${args}`, {
+  return atTerminal(`"${program()}" ${args}`, {
     SECRETBOX_SOCKET: daemon().adminSocket
   })
 }
@@ -187,7 +187,7 @@ test('at a terminal long lines are cut, unless --no-trunc', async () => {
   await run(['create', 'long'])
   await run(['put', '--allow-empty', 'long', 'x'.repeat(60)], { input: '' })
   const narrow = 'stty cols 30; '
-  const command = `"${process.execPath}" "${program()}" list long`
+  const command = `"${program()}" list long`
   const env = { SECRETBOX_SOCKET: daemon().adminSocket }
   expect((await atTerminal(narrow + command, env).ended).screen).toBe(
     `long   version 2, 1 file, 0B\n└── ${'x'.repeat(25)}…\n`

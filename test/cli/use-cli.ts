@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { bundleCli } from '../../rootfs-build/bundle.ts'
+import { buildCli } from '../../rootfs-build/cli.ts'
 import { startDaemon, type Daemon } from '../daemon-process.ts'
 import { runProgram, type Conditions, type Outcome } from './run.ts'
 
 /** The program that users get, and a daemon of its own, for as long as a test file runs. */
 export interface Cli {
   readonly daemon: () => Daemon
-  /** The program's file: one that Node runs. */
+  /** The program's file. */
   readonly program: () => string
   /** Runs it to its end, at the daemon's socket. */
   readonly run: (args: readonly string[], conditions?: Conditions) => Promise<Outcome>
@@ -22,7 +22,7 @@ export function useCli(settings: NodeJS.ProcessEnv = {}): Cli {
   const program = () => join(directory, 'docker-vault')
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'docker-vault-'))
-    await bundleCli(program())
+    await buildCli(program())
     daemon = await startDaemon(settings)
   })
   afterAll(async () => {
@@ -33,7 +33,7 @@ export function useCli(settings: NodeJS.ProcessEnv = {}): Cli {
     daemon: () => daemon,
     program,
     run: (args, { env = {}, ...conditions } = {}) =>
-      runProgram(process.execPath, [program(), ...args], {
+      runProgram(program(), args, {
         ...conditions,
         env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon.adminSocket, ...env }
       })

@@ -1,12 +1,25 @@
-import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import {
+  chmod,
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  writeFile
+} from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { startDaemon } from '../daemon-process.ts'
 import { smallDisk } from '../tmpfs.ts'
 import { runCommand, tryCommand, type Finished } from './command.ts'
 import { importTestImage } from './image.ts'
-import { builtCli, builtPlugin } from './plugin.ts'
+import { builtPlugin } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
 import { makeBox, mountArgument, runScript, startContainer } from './shared-engine.ts'
 
@@ -15,6 +28,7 @@ let host: string
 let places: Record<
   | 'DATA_DIR'
   | 'KEY_DIR'
+  | 'LIB_DIR'
   | 'CLI_PLUGINS_DIR'
   | 'BIN_DIR'
   | 'BASH_COMPLETION_DIR'
@@ -29,6 +43,7 @@ beforeAll(async () => {
   places = {
     DATA_DIR: join(host, 'lib'),
     KEY_DIR: join(host, 'etc/secretbox'),
+    LIB_DIR: join(host, 'libexec/secretbox'),
     CLI_PLUGINS_DIR: join(engine.root, 'docker-config/cli-plugins'),
     BIN_DIR: join(host, 'bin'),
     BASH_COMPLETION_DIR: join(host, 'etc/bash_completion.d'),
@@ -54,7 +69,7 @@ function run(script: 'install' | 'uninstall', env: Record<string, string> = {}):
 /** What lies on the host, but for what the daemon keeps. */
 async function hostTree(): Promise<string[]> {
   const entries = await readdir(host, { recursive: true })
-  return entries.filter(path => !/^(lib|etc\/secretbox)(\/|$)/.test(path)).sort()
+  return entries.filter(path => !/^(lib|etc\/secretbox|libexec\/secretbox)(\/|$)/.test(path)).sort()
 }
 
 const missing = { code: 'ENOENT' }
@@ -76,6 +91,7 @@ const installed = [
   'etc/fish',
   'etc/fish/conf.d',
   'etc/fish/conf.d/docker-vault.fish',
+  'libexec',
   'share/zsh/site-functions/_docker-vault'
 ]
 
@@ -97,6 +113,29 @@ test('install takes the place of nothing that others put there, and then changes
   expect(await hostTree()).toEqual(foreign)
 })
 
+test('install refuses a place that somebody else than root could change, and then changes nothing', async () => {
+  const open = join(engine.root, 'open')
+  await mkdir(join(open, 'bin'), { recursive: true })
+  const variables = Object.keys(places) as (keyof typeof places)[]
+  await chmod(open, 0o775)
+  for (const variable of variables) {
+    expect(await run('install', { [variable]: join(open, 'bin') })).toMatchObject({
+      code: 1,
+      stderr:
+        `error: cannot install into "${join(open, 'bin')}": others can write to "${open}" (mode 0775)\n` +
+        `hint: only root may be able to change it: mend that, or choose another directory: make install ${variable}=/path/to/directory\n`
+    })
+  }
+  await chmod(open, 0o755)
+  await chown(join(open, 'bin'), 65534, 65534)
+  const { stderr } = await run('install', { BIN_DIR: join(open, 'bin/new') })
+  expect(stderr).toContain(
+    `error: cannot install into "${join(open, 'bin/new')}": "${join(open, 'bin')}" belongs to uid 65534\n`
+  )
+  expect(await plugins()).toBe('')
+  expect(await hostTree()).toEqual(foreign)
+})
+
 test('install needs no more than the Engine, and names three commands that work next', async () => {
   const { code, stdout, stderr } = await run('install')
   expect(stderr).toBe('')
@@ -104,7 +143,6 @@ test('install needs no more than the Engine, and names three commands that work 
   expect(await plugins()).toBe('secretbox:latest\n')
   expect((await stat(places.DATA_DIR)).mode & 0o777).toBe(0o700)
   expect((await stat(places.KEY_DIR)).mode & 0o777).toBe(0o700)
-  expect(await readlink(join(places.CLI_PLUGINS_DIR, 'docker-vault'))).toBe(builtCli)
   expect(await hostTree()).toEqual([...foreign, ...installed].sort())
 
   const commands = stdout.split('\n').filter(line => line.startsWith('  docker '))
@@ -133,6 +171,32 @@ test('docker-vault and secretbox are programs on the PATH, each under its own na
   }
 })
 
+/** The one program that is installed: the directory that all links lead into. */
+async function installedProgram(): Promise<string> {
+  const links = [join(places.CLI_PLUGINS_DIR, 'docker-vault')]
+  for (const name of ['docker-vault', 'secretbox']) links.push(join(places.BIN_DIR, name))
+  const [program = '', ...others] = new Set(await Promise.all(links.map(link => readlink(link))))
+  expect(others).toEqual([])
+  expect(await readdir(places.LIB_DIR)).toEqual([basename(dirname(program))])
+  return dirname(program)
+}
+
+test('the program and all that it starts are copies that only root can change', async () => {
+  const program = await installedProgram()
+  expect(dirname(program)).toBe(places.LIB_DIR)
+  const entries = await readdir(program, { recursive: true })
+  for (const needed of ['docker-vault', 'main.cjs', 'node']) expect(entries).toContain(needed)
+  expect(entries.some(entry => entry.endsWith('/koffi.node'))).toBe(true)
+  for (const path of [program, ...entries.map(entry => join(program, entry))]) {
+    const found = await lstat(path)
+    expect([path, found.isSymbolicLink(), found.uid, found.mode & 0o7022]).toEqual([path, false, 0, 0])
+  }
+  const open = join(engine.root, 'checkout-gone')
+  await rename(join(projectRoot, 'build/cli'), open)
+  onTestFinished(() => rename(open, join(projectRoot, 'build/cli')))
+  expect(await engine.docker(['vault', 'list', '--boxes'])).toBe('db\n')
+})
+
 test('the completion scripts are those that the program prints', async () => {
   for (const [shell, path] of [
     ['bash', join(places.BASH_COMPLETION_DIR, 'docker-vault')],
@@ -156,8 +220,10 @@ test('a second install upgrades in place: settings, boxes, volumes and stopped c
   await engine.docker(['plugin', 'enable', 'secretbox'])
 
   // Other places are of no interest any more: the installed plugin's own are kept.
+  const before = await installedProgram()
   const { code, stdout } = await run('install', { DATA_DIR: '/nowhere' })
   expect(code).toBe(0)
+  expect(await installedProgram()).not.toBe(before)
   expect(stdout).toMatch(
     /^keeping its settings: .*\nupgraded the plugin "secretbox" in the Engine at .*, and "docker vault"\n$/
   )
@@ -182,6 +248,27 @@ test('while a running container holds a copy, install and uninstall refuse and n
     )
   }
   expect(await engine.docker(['exec', container, 'cat', '/secrets/token'])).toBe('hunter2')
+  await engine.docker(['rm', '--force', container])
+})
+
+test('while the plugin is disabled they refuse as well', async () => {
+  const container = await startContainer(engine, mountArgument({ volume: 'web' }))
+  await engine.docker(['plugin', 'disable', '--force', 'secretbox'])
+  for (const [script, action] of [
+    ['install', 'upgrade'],
+    ['uninstall', 'uninstall']
+  ] as const) {
+    expect(await run(script)).toMatchObject({
+      code: 1,
+      stderr:
+        `error: cannot ${action} the plugin: running containers use its volumes: ${container} (volume web)\n` +
+        'hint: stop them first; start them again afterwards\n'
+    })
+  }
+  await engine.docker(['stop', container])
+  const { stderr } = await run('uninstall', { PURGE: '1' })
+  expect(stderr).toMatch(/^error: cannot purge: there are volumes of the plugin: web\n/)
+  await engine.docker(['plugin', 'enable', 'secretbox'])
   await engine.docker(['rm', '--force', container])
 })
 
@@ -383,7 +470,7 @@ test('an installation that can put the plugin in place, but not "docker vault", 
 
 test('before anything is built an installation says what to build', async () => {
   const checkout = join(engine.root, 'not-built')
-  for (const part of ['install', 'src'])
+  for (const part of ['install', 'src', 'package.json'])
     await cp(join(projectRoot, part), join(checkout, part), { recursive: true })
   const script = join(checkout, 'install/install.ts')
   expect(await tryCommand(process.execPath, [script], { env: { ...engine.env, ...places } })).toMatchObject({

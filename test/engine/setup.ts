@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { bundleCli } from '../../rootfs-build/bundle.ts'
+import { buildCli } from '../../rootfs-build/cli.ts'
 import { buildPlugin } from '../../rootfs-build/plugin.ts'
 import { importTestImage } from './image.ts'
 import { builtCli, builtPlugin, installPlugin, linkCli } from './plugin.ts'
@@ -15,7 +15,7 @@ declare module 'vitest' {
 /** Builds plugin and CLI once, starts one private Engine with the plugin in it, and takes it away at the end. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   await buildPlugin(builtPlugin)
-  await bundleCli(builtCli)
+  await buildCli(builtCli)
   const engine = await startPrivateEngine()
   try {
     await importTestImage(engine)

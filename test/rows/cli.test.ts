@@ -8,9 +8,9 @@ import { replay } from './transcript.ts'
 
 const { run, daemon, program } = useCli()
 
-/** The programs of a transcript: ours under its name, the Node that it asks for, and the system's. */
+/** The programs of a transcript: ours under its name, and the system's. */
 const environment = (): NodeJS.ProcessEnv => ({
-  PATH: [dirname(program()), dirname(process.execPath), process.env['PATH']].join(':'),
+  PATH: [dirname(program()), process.env['PATH']].join(':'),
   LANG: 'C.UTF-8',
   SECRETBOX_SOCKET: daemon().adminSocket,
   SOCKET: daemon().adminSocket,

@@ -133,7 +133,7 @@ test('the systemd unit runs the daemon as the plugin does', () => {
   const unit = text('packaging/secretbox.service')
   const [, command = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? []
   for (const words of [command.split(' '), plugin.entrypoint]) expect(words).toContain('--disable-sigusr1')
-  expect(command.endsWith(`/build/plugin/rootfs${plugin.entrypoint.at(-1) ?? ''}`)).toBe(true)
+  expect(command.endsWith(`/usr/local/lib/secretbox/daemon${plugin.entrypoint.at(-1) ?? ''}`)).toBe(true)
   for (const { name, value } of plugin.env.filter(each => each.settable === undefined)) {
     expect(unit).toContain(`\nEnvironment=${name}=${value}\n`)
   }

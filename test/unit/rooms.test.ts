@@ -57,7 +57,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine', 'cli'],
   'libsodium-wrappers-sumo': ['seal/sodium.ts'],
   'node:sqlite': ['store'],
-  koffi: ['syscalls.ts'],
+  koffi: ['syscalls.ts', 'cli/peer.ts'],
   'tar-stream': ['http', 'cli'],
   commander: ['cli']
 }

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import type { Command } from 'commander'
 import { quote, SecretboxError } from '../../errors.ts'
 import type { Cli } from '../cli.ts'
@@ -7,6 +6,7 @@ import { command } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { withPrivateDirectory } from '../private-file.ts'
 import { makeProcessDirectory } from '../process-directory.ts'
+import { isTrustedDirectory } from '../trusted-path.ts'
 import { noBoxes, readyBoxes, type BuildBoxes } from './build-boxes.ts'
 import { buildFlags } from './build-flags.ts'
 import { labelFlags } from './build-labels.ts'
@@ -58,7 +58,7 @@ async function buildWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
   const { words, env } = injections.length > 0 ? await findBuilder(docker) : plainBuilder
 
   await endingAsDocker(cli, guard =>
-    withSourceDirectory(directory =>
+    withSourceDirectory(cli.env, directory =>
       withBoxes(cli, injections, async boxes => {
         const file = lastValue(line, 'file')
         const means = { stdin: cli.stdin, directory, interrupted: guard.interrupted }
@@ -121,13 +121,31 @@ function withBoxes<T>(
   return withPrivateDirectory(cli.env, async directory => use(await readyBoxes(cli, injections, directory)))
 }
 
-/** For what is no secret: contexts can be too large for memory. */
-async function withSourceDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+/** For what is no secret, but what others must not change either: contexts can be too large for memory. */
+async function withSourceDirectory<T>(
+  env: NodeJS.ProcessEnv,
+  use: (directory: string) => Promise<T>
+): Promise<T> {
   const remove = (path: string) => rm(path, { recursive: true, force: true })
-  const directory = await makeProcessDirectory(tmpdir(), 'secretbox-build', remove)
+  const directory = await makeProcessDirectory(temporaryDirectory(env), 'secretbox-build', remove)
   try {
     return await use(directory)
   } finally {
     await remove(directory)
   }
+}
+
+/** `TMPDIR` may still be another user's, as after su(1). */
+function temporaryDirectory(env: NodeJS.ProcessEnv): string {
+  const found = [env['TMPDIR'] ?? '', '/tmp', '/var/tmp'].find(
+    path => path !== '' && isTrustedDirectory(path)
+  )
+  if (found !== undefined) return found
+  throw new SecretboxError(
+    'unavailable',
+    'cannot keep the build context: there is no temporary directory of your own',
+    {
+      hint: 'set TMPDIR to a directory that belongs to you and to which nobody else can write'
+    }
+  )
 }

@@ -1,9 +1,10 @@
-import { spawn, type StdioOptions } from 'node:child_process'
+import { spawn, type IOType, type StdioOptions } from 'node:child_process'
 import { connect } from 'node:net'
 import { constants } from 'node:os'
 import { pipeline } from 'node:stream/promises'
 import { errnoOf, quote, reasonOf, SecretboxError } from '../../errors.ts'
 import type { Cli } from '../cli.ts'
+import { withDescriptors } from '../descriptors.ts'
 import { guardSignals, type SignalGuard } from './signals.ts'
 
 /** How a program ended. */
@@ -24,14 +25,18 @@ export interface Conditions {
 
 /** The docker client that started us, or the one on the PATH, with the Engine that was chosen. */
 export interface Docker {
-  /** Runs it with our streams to its end. Signals that we get are its own. */
+  /** Runs it with our streams, and all descriptors that the user opened for it, to its end. Signals that we get are its own. */
   run(args: readonly string[], guard: SignalGuard, conditions?: Conditions): Promise<Ending>
   /** Runs it unseen. Gives what it wrote to standard output, or null when it failed. */
   ask(args: readonly string[]): Promise<string | null>
 }
 
 /** Finds the docker client as docker's own plugins do (docker/cli, cli-plugins/metadata: ReexecEnvvar). */
-export function dockerOf({ env, docker: { host, context, configDir } }: Pick<Cli, 'env' | 'docker'>): Docker {
+export function dockerOf({
+  env,
+  docker: { host, context, configDir },
+  descriptors
+}: Pick<Cli, 'env' | 'docker' | 'descriptors'>): Docker {
   const program = env['DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND'] ?? 'docker'
   const globals = [
     ...(configDir === null ? [] : ['--config', configDir]),
@@ -47,8 +52,9 @@ export function dockerOf({ env, docker: { host, context, configDir } }: Pick<Cli
 
   return {
     async run(args, guard, { env: more = {}, input, asProgress = false } = {}) {
-      const stdin = input !== undefined ? 'pipe' : asProgress ? 'ignore' : 'inherit'
-      const child = start(args, [stdin, asProgress ? 2 : 'inherit', 'inherit'], more)
+      const stdin: IOType = input !== undefined ? 'pipe' : asProgress ? 'ignore' : 'inherit'
+      const streams = withDescriptors([stdin, asProgress ? 2 : 'inherit', 'inherit'], descriptors)
+      const child = start(args, streams, more)
       const ended = new Promise<Ending>((resolve, reject) => {
         child.once('error', error => reject(cannotStart(error)))
         child.once('close', (code, signal) => resolve({ code, signal }))
