@@ -1,7 +1,7 @@
 import { quote } from '../errors.ts'
 import type { Cli } from './cli.ts'
 import { UsageError } from './failure.ts'
-import { printable } from './printable.ts'
+import { printable, printableJson } from './printable.ts'
 import { tableLines } from './table.ts'
 import { knownIn, type Shape } from './template-expression.ts'
 import { parseTemplate, valueText, type Row, type Show, type Template } from './template.ts'
@@ -38,7 +38,7 @@ export type Printer = (rows: readonly Row[]) => void
  * `table` has `columns`. Throws `UsageError` for a template that is not understood, or that shows nothing of a row.
  */
 export function printerFor(cli: Cli, format: string, fields: Fields, columns: readonly string[]): Printer {
-  if (format === 'json') return rows => rows.forEach(row => cli.stdout.write(`${JSON.stringify(row)}\n`))
+  if (format === 'json') return rows => rows.forEach(row => cli.stdout.write(`${printableJson(row)}\n`))
   if (format === 'table') {
     const headings = columns.map(column => fields[column]?.heading ?? '')
     const show = inTable(fields)

@@ -6,6 +6,7 @@ import { command } from './command.ts'
 import { entryFields, entryShape } from './entry-fields.ts'
 import { detailFormat, printerFor, type Fields } from './format.ts'
 import { parseVersion } from './version-number.ts'
+import { printableJson } from './printable.ts'
 
 /** `inspect <box>…`: everything there is to know about boxes, but no contents, as a JSON array. */
 export function inspect(cli: Cli): Command {
@@ -23,7 +24,7 @@ export function inspect(cli: Cli): Command {
         names,
         async name => void boxes.push(detailsOf(await cli.api.box(parseBoxName(name), version)))
       )
-      if (print === null) cli.stdout.write(`${JSON.stringify(boxes, null, 4)}\n`)
+      if (print === null) cli.stdout.write(`${printableJson(boxes, 4)}\n`)
       else print(boxes)
     })
 }

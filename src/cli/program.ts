@@ -22,6 +22,7 @@ import { remove } from './remove.ts'
 import { rollback } from './rollback.ts'
 import { status } from './status.ts'
 import { usedBy } from './used-by.ts'
+import { versionCommand } from './version.ts'
 import { versions } from './versions.ts'
 
 /** The commands, in the order and under the headings that help shows. */
@@ -60,6 +61,7 @@ export function programFor(cli: Cli, version: string): Command {
   }
   program.commandsGroup('More:')
   addCommand(completion)
+  addCommand(each => versionCommand(each, version))
   program.helpCommand('help [command]', 'Show the help of a command')
   return rejecting(program, `${cli.name} --help`)
 }

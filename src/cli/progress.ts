@@ -1,6 +1,7 @@
 import type { Output } from './cli.ts'
 import type { Body } from './http.ts'
 import { humanSize } from './human.ts'
+import { printable } from './printable.ts'
 
 const quietMs = 1000
 const everyMs = 200
@@ -22,7 +23,9 @@ export function startProgress(stderr: Output, label: string): Progress {
     const elapsedMs = performance.now() - startMs
     if (elapsedMs < quietMs) return
     shown = true
-    stderr.write(`\r\u001b[K${label}: ${humanSize(bytes)}, ${humanSize((bytes * 1000) / elapsedMs)}/s`)
+    stderr.write(
+      `\r\u001b[K${printable(label)}: ${humanSize(bytes)}, ${humanSize((bytes * 1000) / elapsedMs)}/s`
+    )
   }
   const timer = stderr.isTTY === true ? setInterval(show, everyMs).unref() : undefined
   return {

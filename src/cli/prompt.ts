@@ -1,5 +1,6 @@
 import { quote, SecretboxError } from '../errors.ts'
 import type { Input, Output } from './cli.ts'
+import { printable } from './printable.ts'
 
 const maxLineBytes = 64 * 1024
 const keys = {
@@ -78,7 +79,7 @@ function askSecret(terminal: Input, stderr: Output, question: string): Promise<B
     // The question comes last: whoever sees it can type, and nothing typed shows.
     terminal.setRawMode?.(true)
     terminal.on('data', take).on('end', end).resume()
-    stderr.write(question)
+    stderr.write(printable(question))
   })
 }
 

@@ -44,7 +44,7 @@ test('stdin is stored byte for byte and says nothing', async () => {
 
 test('an empty input replaces nothing, unless that is what is wanted', async () => {
   await run(['put', 'box', 'kept'], { input: 'good' })
-  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${process.execPath}" "${program()}"`
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program()}"`
   for (const command of [
     `false | ${vault} put box kept`,
     `${vault} put box kept < /dev/null`,

@@ -69,6 +69,17 @@ test('read ends the last line at a terminal, and nowhere else', async () => {
   expect(await run(['read', 'box:bare', 'box:ended'])).toMatchObject(done('onetwo\n'))
 })
 
+test('what is no text is not shown at a terminal, and is elsewhere', async () => {
+  await run(['put', 'box', 'binary'], { input: Buffer.from([0x6f, 0x6b, 0x1b, 0x5b, 0x32, 0x4a]) })
+  expect(await start('read box:binary').ended).toEqual({
+    code: 1,
+    screen:
+      'error: stopped reading "box:binary": it is no text, and would steer your terminal\n' +
+      'hint: send it to a file or a program, as in: … > FILE; or to see it all the same: … | cat\n'
+  })
+  expect(await run(['read', 'box:binary'])).toMatchObject(done('ok\u001b[2J'))
+})
+
 test('put stores a line that was begun anew with Ctrl-U and ended with Ctrl-D', async () => {
   const terminal = start('put box anew')
   await terminal.type('(not shown): ', 'wrong\u0015right\u0004')
