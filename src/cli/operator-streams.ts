@@ -1,13 +1,15 @@
-import { open, type FileHandle } from 'node:fs/promises'
-import { SecretboxError, quote, reasonOf } from '../errors.ts'
+import { createReadStream, fstatSync } from 'node:fs'
+import { quote, reasonOf, SecretboxError } from '../errors.ts'
 
 /** A tar says how long a file is before it comes, so that a stream is read whole first. */
 const maxStreamBytes = 256 << 20
-const chunkBytes = 64 << 10
 
-/** True for names of an open descriptor: standard input, and what shells make of `<(…)`. */
+/** Names of an open descriptor: standard input, and what shells make of `<(…)`. */
+const descriptorName = /^\/dev\/(?:stdin|fd\/(\d+))$|^\/proc\/self\/fd\/(\d+)$/
+
+/** True for the name of an open descriptor, which says nothing of what is to be read but where it comes from. */
 export function isStream(operand: string): boolean {
-  return /^\/dev\/(stdin|fd\/\d+)$|^\/proc\/self\/fd\/\d+$/.test(operand)
+  return descriptorName.test(operand)
 }
 
 /** Reads the descriptor that such a name means to its end; the bytes are the caller's. Throws `invalid`. */
@@ -16,27 +18,29 @@ export async function readStream(operand: string): Promise<Buffer> {
     const more = hint === undefined ? {} : { hint }
     throw new SecretboxError('invalid', `cannot add ${quote(operand)}: ${reason}`, more)
   }
-  let handle: FileHandle
-  try {
-    handle = await open(operand)
-  } catch (error) {
-    return refuse(reasonOf(error))
-  }
   const chunks: Buffer[] = []
+  let length = 0
   try {
-    if ((await handle.stat()).isDirectory()) refuse('it is a directory')
-    for (let length = 0; ;) {
-      const chunk = Buffer.allocUnsafeSlow(chunkBytes)
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length)
-      if (bytesRead === 0) return Buffer.concat(chunks, length)
-      chunks.push(chunk.subarray(0, bytesRead))
-      length += bytesRead
-      if (length > maxStreamBytes) {
+    for await (const chunk of openStream(operand)) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > maxStreamBytes)
         refuse(`it has more than ${maxStreamBytes} bytes`, 'put takes a stream of any length')
-      }
     }
+    return Buffer.concat(chunks, length)
+  } catch (error) {
+    return error instanceof SecretboxError ? Promise.reject(error) : refuse(reasonOf(error))
   } finally {
     for (const chunk of chunks) chunk.fill(0)
-    await handle.close()
   }
+}
+
+function openStream(operand: string): AsyncIterable<Buffer> {
+  const [, first, second] = descriptorName.exec(operand) ?? []
+  const descriptor = Number(first ?? second ?? 0)
+  // By its number and not by its name: a socket has none that can be opened.
+  if (descriptor > 0) return createReadStream(operand) as AsyncIterable<Buffer>
+  // Node takes a directory for an empty stream.
+  if (fstatSync(0).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
+  return process.stdin as AsyncIterable<Buffer>
 }

@@ -107,7 +107,7 @@ test('standard input and what a shell makes of <(…) are read, not stored as sy
   expect(await run(['add', 'box', '/dev/stdin'], { cwd, input: 'from stdin' })).toMatchObject(done())
   expect(await run(['cp', '/dev/stdin', 'box:named'], { cwd, input: 'named' })).toMatchObject(done())
   const shell = async (command: string) =>
-    runProgram('bash', ['-c', command], {
+    runProgram('bash', ['--norc', '-c', command], {
       cwd,
       env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket }
     })
