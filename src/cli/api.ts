@@ -103,8 +103,8 @@ export interface Change {
   /** How many items were done. */
   readonly applied: number
   readonly errors: readonly ItemError[]
-  /** Symlinks that were put and show no file of the box in a container. */
-  readonly dangling: readonly {
+  /** Symlinks of a tree that were put and show no file of the box in a container; absent when there are none. */
+  readonly dangling?: readonly {
     readonly path: string
     readonly target: string
     readonly leads: 'nowhere' | 'outside'

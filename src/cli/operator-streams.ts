@@ -29,7 +29,8 @@ export async function readStream(operand: string): Promise<Buffer> {
     }
     return Buffer.concat(chunks, length)
   } catch (error) {
-    return error instanceof SecretboxError ? Promise.reject(error) : refuse(reasonOf(error))
+    if (error instanceof SecretboxError) throw error
+    return refuse(reasonOf(error))
   } finally {
     for (const chunk of chunks) chunk.fill(0)
   }

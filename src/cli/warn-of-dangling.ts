@@ -5,7 +5,7 @@ import type { Cli } from './cli.ts'
 const mostNames = 20
 
 /** Names on stderr the symlinks of a change that show no file of the box in a container; `hint` says what else to do. */
-export function warnOfDangling(cli: Cli, { dangling }: Change, hint: string | null): void {
+export function warnOfDangling(cli: Cli, { dangling = [] }: Change, hint: string | null): void {
   for (const { path, target, leads } of dangling.slice(0, mostNames)) {
     const where = leads === 'nowhere' ? 'leads nowhere in the box' : 'leads out of the box'
     cli.note(`warning: ${quote(path)} is a symlink to ${quote(target)}, which ${where}`)

@@ -96,7 +96,7 @@ export function changed(response: Response, { version, applied, errors, dangling
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint })
     })),
-    dangling
+    ...(dangling.length === 0 ? {} : { dangling })
   })
 }
 

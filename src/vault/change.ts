@@ -53,6 +53,7 @@ export interface ChangeResult {
   readonly version: number
   readonly applied: number
   readonly errors: readonly { readonly path: string; readonly error: SecretboxError }[]
+  /** Of a partial change; who puts a single symlink has just written where it leads. */
   readonly dangling: readonly DanglingLink[]
 }
 
@@ -194,7 +195,7 @@ async function prepare(
     FAULT: await reach('change.staged')
     const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {
-      answer: { version, applied, errors, dangling: danglingOf(tree, links) },
+      answer: { version, applied, errors, dangling: request.partial ? danglingOf(tree, links) : [] },
       subject: { version, count: applied },
       changes: [...changes, ...staging.settle(blobsOf(tree))]
     }

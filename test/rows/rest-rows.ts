@@ -130,7 +130,7 @@ export const restRows: readonly Row[] = [
       $ docker-vault create db
       db
       $ tar -c -C in . | curl -s --unix-socket $SOCKET -T - http://vault/vault/db/ -H 'Content-Type: application/x-tar'
-      {"version":2,"applied":4,"errors":[],"dangling":[]}
+      {"version":2,"applied":4,"errors":[]}
       $ curl -s --unix-socket $SOCKET http://vault/vault/db/ -H 'Accept: application/x-tar' | tar -x -C out
       $ cd out && find tree -printf '%p %M %l\n' | sort
       tree drwxr-xr-x 

@@ -176,7 +176,7 @@ describe('a change', () => {
     await opened.vault.create(root, db)
     const before = await countRecords(opened)
     expect(await partially(opened, removing('a'), removing('b'))).toMatchObject({ version: 1, applied: 0 })
-    expect(await partially(opened)).toEqual({ version: 1, applied: 0, errors: [] })
+    expect(await partially(opened)).toEqual({ version: 1, applied: 0, errors: [], dangling: [] })
     expect((await opened.vault.inspect(root, db)).versions).toHaveLength(1)
     expect(await countRecords(opened)).toBe(before)
   })
@@ -379,7 +379,12 @@ describe('versions', () => {
     await opened.vault.create(root, db)
     await change(opened, db, putting('a', randomBytes(100_000).toString('hex')))
     await change(opened, db, removing('a'), putting('b', 'x'))
-    expect(await opened.vault.rollback(root, db, 2, 3)).toEqual({ version: 4, applied: 1, errors: [] })
+    expect(await opened.vault.rollback(root, db, 2, 3)).toEqual({
+      version: 4,
+      applied: 1,
+      errors: [],
+      dangling: []
+    })
     expect(await treeOf(opened, db, 4)).toEqual(await treeOf(opened, db, 2))
     expect(await treeOf(opened, db, 3)).toEqual({ b: 'x' })
     await expect(opened.vault.rollback(root, db, 9, null)).rejects.toMatchObject({
