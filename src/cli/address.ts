@@ -1,5 +1,6 @@
 import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
+import { UsageError } from './failure.ts'
 
 /** A box, or a path in it, as users write them: `db`, `db:certs/key.pem`. */
 export interface Address {
@@ -19,6 +20,17 @@ export function parseAddress(text: string): Address {
   const colon = text.indexOf(':')
   if (colon === -1) return { box: parseBoxName(text), path: null }
   return { box: parseBoxName(text.slice(0, colon)), path: parseFilePath(text.slice(colon + 1)) }
+}
+
+/** The file that `BOX PATH` or `BOX:PATH` names. Throws `UsageError` when it names none. */
+export function placeOf(first: string, second: string | undefined): Place {
+  const { box, path } =
+    second === undefined ? parseAddress(first) : { box: parseBoxName(first), path: parseFilePath(second) }
+  if (path === null)
+    throw new UsageError(`${quote(first)} names no file`, `write "${box} PATH" or "${box}:PATH"`)
+  if (path === '')
+    throw new UsageError(`bad path ${quote(second ?? '')}: it names the box itself, not a file in it`)
+  return { box, path }
 }
 
 /** The address as text again. */

@@ -3,6 +3,7 @@ import { SecretboxError } from '../errors.ts'
 import type { Api, ItemError } from './api.ts'
 import { errorLines, exitCodeOf, exitCodes, OutOfReach } from './failure.ts'
 import type { EngineChoice } from './invocation.ts'
+import { interruptible } from './interruptible.ts'
 import { printable } from './printable.ts'
 
 /** A stream that may be a terminal; `columns` is then its width in characters. */
@@ -60,6 +61,7 @@ export function cliOf(surroundings: Surroundings): Cli {
   }
   return {
     ...surroundings,
+    api: interruptible(surroundings.api, stderr),
     print: line => void stdout.write(`${printable(line)}\n`),
     note: line => void stderr.write(`${printable(line)}\n`),
     fail,

@@ -9,7 +9,7 @@ import { runFlags } from './inject/run-flags.ts'
 import { printable } from './printable.ts'
 
 /** What shells are told beside the candidates, in cobra's numbers, which docker's own completion understands. */
-const directives = { files: 0, error: 1, noSpace: 2, noFiles: 4 } as const
+const directives = { files: 0, error: 1, noSpace: 2, noFiles: 4, inOrder: 32 } as const
 
 /** What could stand where the cursor is. */
 export interface Completion {
@@ -166,13 +166,16 @@ async function operandsFor(
   switch (kind) {
     case 'box':
       return boxes(api, '')
+    case 'box|box:path':
+      return current.includes(':') ? addresses(api, current) : boxes(api, '')
     case 'path':
-      return paths(api, box, current, '')
+      return box.includes(':') ? addresses(api, current) : paths(api, box, current, '')
     case 'version':
     case 'older':
     case 'newer':
       return versions(api, box)
     case 'box[:path]':
+    case 'box[:path]...':
     case 'box:path':
       return addresses(api, current)
     case 'from':
@@ -192,7 +195,7 @@ function orFiles({ candidates, directive }: Completion): Completion {
 async function boxes(api: Api, ending: string): Promise<Completion> {
   const all = await api.boxes()
   const completion = words(
-    all.map(({ name, files }) => ({ value: name + ending, meaning: counted(files, 'file') }))
+    all.map(({ name, files }) => ({ value: name + ending, meaning: counted(files, 'entry', 'entries') }))
   )
   return ending === '' ? completion : { ...completion, directive: completion.directive | directives.noSpace }
 }
@@ -220,9 +223,12 @@ async function paths(api: Api, box: string, current: string, prefix: string): Pr
 
 async function versions(api: Api, box: string): Promise<Completion> {
   const kept = await api.versions(parseBoxName(box))
-  return words(
-    kept.toReversed().map(({ version, created }) => ({ value: String(version), meaning: created }))
-  )
+  const newestFirst = kept.toReversed()
+  return {
+    candidates: newestFirst.map(({ version, created }) => ({ value: String(version), meaning: created })),
+    // By themselves shells sort words: 1, 10, 2.
+    directive: directives.noFiles | directives.inOrder
+  }
 }
 
 function words(candidates: readonly Candidate[]): Completion {

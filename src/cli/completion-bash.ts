@@ -47,6 +47,8 @@ __secretbox_ask() {
         COMPREPLY+=("$value")
     done < <("$@" __complete "${'$'}{asked[@]}" 2>/dev/null)
     ((directive & 2)) && compopt -o nospace
+    # Newer than bash 4.3.
+    ((directive & 32)) && compopt -o nosort 2>/dev/null
     if ((!(directive & 4) && !(directive & 1))); then
         compopt -o filenames
         while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$cur")

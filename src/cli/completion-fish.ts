@@ -29,7 +29,7 @@ function __secretbox_after_vault
     contains -- vault (commandline -opc)
 end
 
-complete -c docker-vault -f -a '(__secretbox_complete)'
-complete -c secretbox -f -a '(__secretbox_complete)'
-complete -c docker -n __secretbox_after_vault -f -a '(__secretbox_complete)'
+complete -k -c docker-vault -f -a '(__secretbox_complete)'
+complete -k -c secretbox -f -a '(__secretbox_complete)'
+complete -k -c docker -n __secretbox_after_vault -f -a '(__secretbox_complete)'
 `

@@ -20,6 +20,7 @@ __secretbox_ask() {
     done < <("$@" __complete "${'$'}{asked[@]}" 2>/dev/null)
     local -a suffix
     ((directive & 2)) && suffix=(-S '')
+    ((directive & 32)) && suffix+=(-V in-order)
     ((${'$'}{#values})) && compadd -l "${'$'}{suffix[@]}" -d described -a values
     ((!(directive & 4) && !(directive & 1))) && _files
     return 0

@@ -10,7 +10,7 @@ import { matcherOf, type ListOptions } from './list-options.ts'
 const fields: Fields = {
   Name: { heading: 'BOX' },
   Version: { heading: 'VERSION' },
-  Files: { heading: 'FILES' },
+  Files: { heading: 'ENTRIES' },
   Size: sizeField,
   Created: ageField('CREATED'),
   Changed: ageField('CHANGED')
@@ -26,8 +26,14 @@ export async function listBoxes(cli: Cli, names: readonly string[], options: Lis
   const print = printerFor(cli, options.format ?? (plain ? '{{.Name}}' : 'table'), fields, columns)
   const matches = matcherOf(options.pattern)
   const boxes = await allBoxes(cli)
+  if (boxes.length === 0 && names.length === 0) sayHowToBegin(cli)
   const chosen = names.length === 0 ? boxes : named(cli, boxes, names)
   print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))
+}
+
+/** To a person who finds no box at all. */
+export function sayHowToBegin(cli: Cli): void {
+  if (cli.stdout.isTTY === true) cli.note(`there are no boxes yet; to make one: ${cli.name} create NAME`)
 }
 
 async function holding(

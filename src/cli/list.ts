@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { isSecretboxError } from '../errors.ts'
-import { parseBoxName } from '../vault/names.ts'
-import { addressText } from './address.ts'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { addressText, parseAddress } from './address.ts'
 import type { BoxEntry, BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { allBoxes } from './damaged.ts'
@@ -10,7 +9,7 @@ import { entryFields } from './entry-fields.ts'
 import { sizeField } from './fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 import { counted, humanSize } from './human.ts'
-import { listBoxes } from './list-boxes.ts'
+import { listBoxes, sayHowToBegin } from './list-boxes.ts'
 import { matcherOf, type ListOptions } from './list-options.ts'
 import { printable } from './printable.ts'
 import { cut } from './table.ts'
@@ -33,7 +32,7 @@ export function list(cli: Cli): Command {
   )
     .summary('List the files in boxes')
     .alias('ls')
-    .argument('[box...]', 'names of boxes')
+    .argument('[box[:path]...]', 'boxes, or what lies at and below a path in one')
     .option('-b, --boxes', 'list the boxes alone, not what they hold')
     .option(...listFormat)
     .option('-r, --pattern <regexp>', 'list only entries whose path matches the regular expression')
@@ -62,26 +61,44 @@ async function listEntries(cli: Cli, names: readonly string[], options: ListOpti
   const print = format === undefined ? null : printerFor(cli, format, fields, columns)
   const rows: Record<string, unknown>[] = []
 
-  for await (const box of boxesOf(cli, names)) {
-    const entries = box.files.filter(({ path }) => matches(path))
+  let isEmpty = true
+  for await (const { box, path: top } of listed(cli, names)) {
+    isEmpty = false
+    const entries = box.files.filter(({ path }) => isAtOrBelow(path, top) && matches(path))
     if (print !== null) rows.push(...entries.map(entry => rowOf(box, entry)))
     else if (quiet || cli.stdout.isTTY !== true) for (const entry of entries) cli.print(lineOf(box, entry))
     else if (entries.length > 0 || options.pattern === undefined) drawBox(cli, box, entries, options.trunc)
   }
   print?.(rows)
+  if (isEmpty && names.length === 0) sayHowToBegin(cli)
+}
+
+/** A box, and where in it the list begins; `''` is all of the box. */
+interface Listed {
+  readonly box: BoxListing
+  readonly path: string
 }
 
 /** Reads the named boxes one by one, all if none is named; reports what cannot be read and goes on. */
-async function* boxesOf(cli: Cli, names: readonly string[]): AsyncGenerator<BoxListing> {
+async function* listed(cli: Cli, names: readonly string[]): AsyncGenerator<Listed> {
   const all = names.length === 0
   for (const name of all ? (await allBoxes(cli)).map(box => box.name) : names) {
     try {
-      yield await cli.api.box(parseBoxName(name))
+      const { box: boxName, path } = parseAddress(name)
+      const box = await cli.api.box(boxName)
+      const top = path ?? ''
+      if (top !== '' && !box.files.some(({ path }) => isAtOrBelow(path, top)))
+        throw new SecretboxError('not_found', `cannot list ${quote(top)}: no such file in the box`)
+      yield { box, path: top }
     } catch (error) {
       // Between the list of boxes and this one it may have been destroyed: then it is not to be listed.
       if (!(all && isSecretboxError(error, 'not_found'))) cli.fail(error)
     }
   }
+}
+
+function isAtOrBelow(path: string, top: string): boolean {
+  return top === '' || path === top || path.startsWith(`${top}/`)
 }
 
 function rowOf(box: BoxListing, entry: BoxEntry): Record<string, unknown> {
@@ -92,8 +109,23 @@ function lineOf(box: BoxListing, { path, type }: BoxEntry): string {
   return addressText(box.name, path) + (type === 'directory' ? '/' : '')
 }
 
+/** `2 files`, `1 directory`: of each kind that there is. */
+function countsOf(entries: readonly BoxEntry[]): string[] {
+  const kinds = [
+    ['file', 'files'],
+    ['directory', 'directories'],
+    ['symlink', 'symlinks']
+  ] as const
+  const counts = kinds.flatMap(([kind, kinds]) => {
+    const count = entries.filter(({ type }) => type === kind).length
+    return count === 0 ? [] : counted(count, kind, kinds)
+  })
+  return counts.length === 0 ? ['empty'] : counts
+}
+
 function drawBox(cli: Cli, box: BoxListing, entries: readonly BoxEntry[], trunc: boolean): void {
-  const heading = `${printable(box.name)}   version ${box.version}, ${counted(box.files.length, 'file')}, ${humanSize(box.bytes)}`
+  const holds = [`version ${box.version}`, ...countsOf(box.files), humanSize(box.bytes)]
+  const heading = `${printable(box.name)}   ${holds.join(', ')}`
   for (const line of [heading, ...treeLines(entries)]) {
     cli.print(trunc ? cut(line, cli.stdout.columns || Infinity) : line)
   }

@@ -1,8 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { quote, SecretboxError } from '../errors.ts'
-import { parseBoxName, parseFilePath } from '../vault/names.ts'
-import { addressText, refuseAbove, type Place } from './address.ts'
+import { addressText, placeOf, refuseAbove, type Place } from './address.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { UsageError } from './failure.ts'
@@ -21,7 +20,7 @@ interface PutOptions {
   readonly allowEmpty?: boolean
 }
 
-/** `put <box> <path>`: stores stdin, or a secret made on the spot, as one file of a box. */
+/** `put <box> <path>` or `put <box:path>`: stores stdin, or a secret made on the spot, as one file of a box. */
 export function put(cli: Cli): Command {
   return command(
     cli,
@@ -34,8 +33,8 @@ export function put(cli: Cli): Command {
     ]
   )
     .summary('Store standard input as a file of a box')
-    .argument('<box>', 'name of the box')
-    .argument('<path>', 'path in the box; missing directories are made')
+    .argument('<box|box:path>', 'the box, or the file in it')
+    .argument('[path]', 'path in the box; missing directories are made')
     .addOption(
       new Option('-m, --mode <octal>', 'permissions of the file').default('0600').argParser(parseMode)
     )
@@ -48,12 +47,9 @@ export function put(cli: Cli): Command {
       )
     )
     .option('-c, --charset <set>', `with --generate: ${charsetChoices} (default: alphanumeric)`)
-    .action(async (name: string, pathText: string, options: PutOptions) => {
-      const box = parseBoxName(name)
-      refuseAbove(`:${pathText}`)
-      const path = parseFilePath(pathText)
-      if (path === '')
-        throw new UsageError(`bad path ${quote(pathText)}: it names the box itself, not a file in it`)
+    .action(async (name: string, pathText: string | undefined, options: PutOptions) => {
+      refuseAbove(pathText === undefined ? name : `:${pathText}`)
+      const { box, path } = placeOf(name, pathText)
       const given = watchingLines(await secretFrom(cli, { box, path }, options))
       const what = addressText(box, path)
       const progress = startProgress(cli.stderr, `storing "${what}"`)

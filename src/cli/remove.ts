@@ -1,24 +1,44 @@
 import type { Command } from 'commander'
-import { parseBoxName } from '../vault/names.ts'
+import { quote } from '../errors.ts'
+import { parseBoxName, type BoxName } from '../vault/names.ts'
+import { placeOf } from './address.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { UsageError } from './failure.ts'
 
-/** `remove [-r] <box> <path>…`: takes files out of a box, all of them as one new version. */
+/** `remove [-r] <box> <path>…` or `remove [-r] <box:path>…`: takes files out of a box, all of them as one new version. */
 export function remove(cli: Cli): Command {
-  return command(cli, 'remove', 'Remove files from a box', [
+  return command(cli, 'remove', 'Remove files from boxes; those of one box as one new version', [
     '$ remove db old-password',
-    '$ remove -r db certs'
+    '$ remove -r db:certs web:.env'
   ])
     .aliases(['rm', 'remove-file'])
-    .argument('<box>', 'name of the box')
-    .argument('<path...>', 'paths in the box')
+    .argument('<box|box:path>', 'the box, or a file in it')
+    .argument('[path...]', 'paths in the box, or further files as "box:path"')
     .option('-r, --recursive', 'remove directories with everything in them')
-    .action(async (name: string, paths: string[], { recursive = false }: { recursive?: boolean }) => {
-      const box = parseBoxName(name)
-      const { errors } = await cli.api.remove(
-        box,
-        paths.map(path => ({ path, recursive }))
-      )
-      cli.failEach(errors)
+    .action(async (first: string, rest: string[], { recursive = false }: { recursive?: boolean }) => {
+      for (const [box, paths] of pathsByBox(cli, first, rest)) {
+        const { errors } = await cli.api.remove(
+          box,
+          paths.map(path => ({ path, recursive }))
+        )
+        cli.failEach(errors)
+      }
     })
+}
+
+/** The paths to remove. What they look like in the first form is judged by the daemon, one by one. */
+function pathsByBox(cli: Cli, first: string, rest: readonly string[]): Map<BoxName, string[]> {
+  if (!first.includes(':')) {
+    const box = parseBoxName(first)
+    if (rest.length > 0) return new Map([[box, [...rest]]])
+    throw new UsageError(
+      `${quote(first)} names no file`,
+      `write "${box} PATH" or "${box}:PATH"; to remove the box itself: ${cli.name} destroy ${box}`
+    )
+  }
+  const paths = new Map<BoxName, string[]>()
+  for (const { box, path } of [first, ...rest].map(address => placeOf(address, undefined)))
+    paths.set(box, [...(paths.get(box) ?? []), path])
+  return paths
 }

@@ -12,13 +12,32 @@ export function tableLines(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-/** How many characters a text has, counted as code points. */
-export function widthOf(text: string): number {
-  return Array.from(text).length
+/** Two columns: East Asian wide and fullwidth characters (Unicode, UAX #11) and what is shown as an emoji. */
+const wide =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Yi}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u
+/** None: what is drawn onto the character before, and what is not drawn. */
+const unseen = /[\p{M}\p{Cf}]/u
+
+function columnsOf(character: string): number {
+  return unseen.test(character) ? 0 : wide.test(character) ? 2 : 1
 }
 
-/** The text, cut to `width` characters; a cut is shown by `…`. */
+/** How many columns of a terminal a text takes. */
+export function widthOf(text: string): number {
+  let width = 0
+  for (const character of text) width += columnsOf(character)
+  return width
+}
+
+/** The text, cut to `width` columns; a cut is shown by `…`. */
 export function cut(text: string, width: number): string {
-  const characters = Array.from(text)
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
+  if (widthOf(text) <= width) return text
+  let kept = ''
+  let left = width - 1
+  for (const character of text) {
+    left -= columnsOf(character)
+    if (left < 0) break
+    kept += character
+  }
+  return `${kept}…`
 }

@@ -19,16 +19,23 @@ const fields: Fields = {
   },
   Pinned: { heading: 'PINNED', show: (pinned: boolean) => (pinned ? 'yes' : '') },
   ContainerID: idField('CONTAINER ID', true),
-  Container: { heading: 'CONTAINER', show: orDash },
+  Container: {
+    heading: 'CONTAINER',
+    // One whose name the Engine did not tell is known by its ID.
+    show: (name: string | null, { ContainerID: id }) =>
+      name ?? (id as string | null)?.slice(0, shortIdLength) ?? '-'
+  },
   Image: { heading: 'IMAGE', show: orDash },
   State: { heading: 'STATE' },
   Volume: volumeField(true),
   Mount: idField('MOUNT', true),
   Since: ageField('SINCE')
 }
-const columns = ['Box', 'Version', 'Newest', 'Behind', 'ContainerID', 'Container', 'Image', 'State', 'Volume']
+// What fits into 80 columns with names of usual length; templates have the rest.
+const columns = ['Box', 'Container', 'Version', 'Newest', 'Behind', 'State', 'Image']
 
 interface UsedByOptions {
+  readonly behind?: boolean
   readonly format?: string
   readonly quiet?: boolean
   readonly trunc: boolean
@@ -42,14 +49,19 @@ export function usedBy(cli: Cli): Command {
     'List the containers, running and stopped, that use boxes; of all boxes if none is named. A running container ' +
       'keeps the version it started with: it is behind when there is a newer one, and pinned to it when its volume says ' +
       'which version it shows. A stopped one has none.',
-    ['$ used-by db', "$ used-by --format '{{.Container}} {{.Version}} {{.Behind}}' db"]
+    [
+      '$ used-by db',
+      "$ used-by --format '{{.Container}} {{.Version}} {{.Volume}}' db",
+      'docker restart $($ used-by --behind --quiet db)'
+    ]
   )
     .summary('List the containers that use boxes')
     .argument('[box...]', 'names of boxes')
+    .option('--behind', 'list only those that a restart would give a newer version')
     .option(...listFormat)
     .option('-q, --quiet', 'print container IDs alone')
     .option('--no-trunc', 'show IDs and the names of anonymous volumes in full')
-    .action(async (names: string[], { format, quiet, trunc }: UsedByOptions) => {
+    .action(async (names: string[], { behind, format, quiet, trunc }: UsedByOptions) => {
       const shown = trunc
         ? fields
         : {
@@ -61,7 +73,8 @@ export function usedBy(cli: Cli): Command {
       const print = printerFor(cli, format ?? 'table', shown, columns)
       const newest = new Map((await cli.api.boxes()).map(({ name, version }) => [name, version]))
       const rows = (await cli.api.volumes()).flatMap(volume => usesOf(volume, newest))
-      const wanted = names.length === 0 ? rows : await onlyOf(cli, names, rows, newest)
+      const named = names.length === 0 ? rows : await onlyOf(cli, names, rows, newest)
+      const wanted = behind === true ? named.filter(({ Behind, Pinned }) => Behind && !Pinned) : named
       if (quiet === true && format === undefined) printIds(cli, wanted, trunc)
       else print(wanted)
     })
@@ -91,6 +104,8 @@ function printIds(cli: Cli, rows: readonly UsedByRow[], trunc: boolean): void {
 /** A container's, or an unknown holder's, use of a box; the fields are those of the table. */
 export interface UsedByRow extends Record<string, unknown> {
   readonly Box: string
+  readonly Behind: boolean
+  readonly Pinned: boolean
   readonly ContainerID: string | null
 }
 

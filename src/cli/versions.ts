@@ -8,7 +8,7 @@ import { listFormat, printerFor, type Fields } from './format.ts'
 const fields: Fields = {
   Version: { heading: 'VERSION' },
   Created: ageField('CREATED'),
-  Files: { heading: 'FILES' },
+  Files: { heading: 'ENTRIES' },
   Size: sizeField
 }
 

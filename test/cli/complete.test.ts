@@ -83,20 +83,23 @@ test('paths are completed one level at a time; names that a line cannot hold are
   expect(await complete('rm', 'web', '')).toEqual(['certs/', 'pass:word', 'password', ':4'])
   expect(await complete('rm', 'web', 'c')).toEqual(['certs/', ':6'])
   expect(await complete('rm', 'web', 'password', 'certs/k')).toEqual(['certs/key.pem', ':4'])
+  expect(await complete('rm', 'web:pass')).toEqual(['web:pass:word', 'web:password', ':4'])
+  expect(await complete('rm', 'web:password', 'web:c')).toEqual(['web:certs/', ':6'])
+  expect(await complete('ls', 'web:certs/k')).toEqual(['web:certs/key.pem', ':4'])
   expect(await complete('read', 'web:pass')).toEqual(['web:pass:word', 'web:password', ':4'])
   expect(await complete('edit', 'two words:')).toEqual(['two words:a b/', ':6'])
 })
 
 test('versions are completed, and files where the operator has some', async () => {
-  expect(await complete('rollback', 'two words', '')).toEqual(['2', '1', ':4'])
-  expect(await complete('diff', 'two words', '1', '')).toEqual(['2', '1', ':4'])
+  expect(await complete('rollback', 'two words', '')).toEqual(['2', '1', ':36'])
+  expect(await complete('diff', 'two words', '1', '')).toEqual(['2', '1', ':36'])
   expect(await complete('add', 'web', '')).toEqual([':0'])
   expect(await complete('cp', 'web:c')).toEqual(['web:certs/', ':2'])
   expect(await complete('completion', '')).toEqual(['bash', 'fish', 'zsh', ':4'])
 })
 
 test('docker asks for its plugin with the word "vault"', async () => {
-  expect(await run(['__complete', 'vault', 'read', 'em'])).toMatchObject(done('empty:\t0 files\n:6\n'))
+  expect(await run(['__complete', 'vault', 'read', 'em'])).toMatchObject(done('empty:\t0 entries\n:6\n'))
 })
 
 test('nothing is completed, and nothing said, when it cannot be found out', async () => {
@@ -182,14 +185,14 @@ test('a real fish completes what docker-vault and docker vault take, and what do
     return stdout.split('\n').filter(candidate => candidate !== '')
   }
   for (const name of ['docker-vault', 'secretbox']) {
-    expect(await completions(`${name} destroy w`)).toEqual(['web\t6 files'])
+    expect(await completions(`${name} destroy w`)).toEqual(['web\t6 entries'])
     expect(await completions(`${name} read web:passw`)).toEqual(['web:password\tfile'])
-    expect(await completions(`${name} run --rm --inject w`)).toEqual(['web\t6 files'])
-    expect(await completions(`${name} run --rm --inject=w`)).toEqual(['--inject=web\t6 files'])
+    expect(await completions(`${name} run --rm --inject w`)).toEqual(['web\t6 entries'])
+    expect(await completions(`${name} run --rm --inject=w`)).toEqual(['--inject=web\t6 entries'])
     expect(await completions(`${name} run --read`)).toEqual(['--read-only'])
   }
   // Docker's own script for fish may add commands of docker, because it knows no plugins.
-  expect(await completions('docker vault destroy w')).toContain('web\t6 files')
+  expect(await completions('docker vault destroy w')).toContain('web\t6 entries')
   expect(await completions('docker vault read web:passw')).toContain('web:password\tfile')
   expect((await completions('docker versi')).map(line => line.split('\t')[0])).toContain('version')
 })

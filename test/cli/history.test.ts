@@ -15,8 +15,8 @@ test('versions lists what is kept, newest first', async () => {
   const { code, stdout, stderr } = await run(['versions', 'box'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout.replace(/just now|\d+ seconds? ago/g, 'now').replace(/now +/g, 'now ')).toBe(
-    'VERSION   CREATED         FILES   SIZE\n'.replace(/CREATED +/, stdout.match(/CREATED +/)?.[0] ?? '') +
-      '5         now 1       5B\n4         now 2       9B\n3         now 2       8B\n2         now 1       4B\n1         now 0       0B\n'
+    'VERSION   CREATED         ENTRIES   SIZE\n'.replace(/CREATED +/, stdout.match(/CREATED +/)?.[0] ?? '') +
+      '5         now 1         5B\n4         now 2         9B\n3         now 2         8B\n2         now 1         4B\n1         now 0         0B\n'
   )
   expect(await run(['versions', '-q', 'box'])).toMatchObject(done('5\n4\n3\n2\n1\n'))
   expect(await run(['versions', '-f', '{{.Version}}:{{.Size}}', 'box'])).toMatchObject(

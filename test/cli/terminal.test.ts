@@ -2,6 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { startDaemon } from '../daemon-process.ts'
 import { done, runProgram } from './run.ts'
 import { atTerminal, type Terminal } from './terminal.ts'
 import { useCli } from './use-cli.ts'
@@ -166,14 +167,14 @@ test('row 32: at a terminal list draws a tree, in which no name steers the termi
   await run(['put', 'tree', 'certs/ca.pem'], { input: '12345' })
   await run(['put', '--allow-empty', 'tree', 'certs/\u001b[31mred\u202e\n'], { input: '' })
   const tree =
-    'tree   version 3, 3 files, 5B\n' +
+    'tree   version 3, 2 files, 1 directory, 5B\n' +
     '└── certs/                      0755\n' +
     '    ├── \\u001b[31mred\\u202e\\n   0600   0B\n' +
     '    └── ca.pem                  0600   5B\n'
   expect(await start('list tree').ended).toEqual({ code: 0, screen: tree })
-  expect((await start('list none tree').ended).screen).toBe(`none   version 1, 0 files, 0B\n${tree}`)
+  expect((await start('list none tree').ended).screen).toBe(`none   version 1, empty, 0B\n${tree}`)
   expect((await start('list -r pem tree').ended).screen).toBe(
-    'tree   version 3, 3 files, 5B\n└── certs/\n    └── ca.pem   0600   5B\n'
+    'tree   version 3, 2 files, 1 directory, 5B\n└── certs/\n    └── ca.pem   0600   5B\n'
   )
 })
 
@@ -183,8 +184,23 @@ test('at a terminal --quiet keeps to plain lines, and --boxes is a table', async
   expect((await start('list -q plain').ended).screen).toBe('plain:a/\nplain:a/b\n')
   expect((await start('list -b -q plain').ended).screen).toBe('plain\n')
   expect((await start('list -b plain').ended).screen).toMatch(
-    /^BOX {5,}VERSION {3}FILES {3}SIZE {3}CHANGED\nplain {3}2 {9}2 {7}0B {5}(just now|\d+ seconds? ago)\n$/
+    /^BOX {5,}VERSION {3}ENTRIES {3}SIZE {3}CHANGED\nplain {3}2 {9}2 {9}0B {5}(just now|\d+ seconds? ago)\n$/
   )
+})
+
+test('a vault without boxes says how to begin, to people alone', async () => {
+  const empty = await startDaemon()
+  try {
+    const env = { SECRETBOX_SOCKET: empty.adminSocket }
+    const command = `"${process.execPath}" "${program()}" list`
+    const hint = 'there are no boxes yet; to make one: docker-vault create NAME\n'
+    expect(await atTerminal(command, env).ended).toEqual({ code: 0, screen: hint })
+    expect((await atTerminal(`${command} --boxes`, env).ended).screen).toContain(hint)
+    expect(await run(['list'], { env })).toMatchObject(done())
+    expect(await run(['list', '--boxes'], { env })).toMatchObject(done())
+  } finally {
+    await empty.stop()
+  }
 })
 
 test('at a terminal a template escapes what it prints, too', async () => {

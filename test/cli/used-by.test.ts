@@ -4,7 +4,8 @@ import { usesOf } from '../../src/cli/used-by.ts'
 import { done } from './run.ts'
 import { useCli } from './use-cli.ts'
 
-const { run, daemon } = useCli()
+// Without an Engine, what nobody holds is wiped after a while.
+const { run, daemon } = useCli({ GRACE_SECONDS: '86400' })
 
 /** Calls the volume driver as the Engine does. */
 function drive(call: string, body: object): Promise<void> {
@@ -44,8 +45,8 @@ test('used-by shows which version a copy has, and whether a newer one is there',
   )
   expect(await run(['used-by', 'box'])).toMatchObject(
     done(
-      'BOX   VERSION   NEWEST   BEHIND   CONTAINER ID   CONTAINER   IMAGE   STATE     VOLUME\n' +
-        'box   1         2        yes      -              -           -       running   volume\n'
+      'BOX   CONTAINER   VERSION   NEWEST   BEHIND   STATE     IMAGE\n' +
+        'box   -           1         2        yes      running   -\n'
     )
   )
   expect(await run(['used-by', '-f', '{{.Box}}', 'idle'])).toMatchObject(done(''))
@@ -65,6 +66,11 @@ test('a pinned version is told from one that a restart would renew, and a long n
   expect((await run(['used-by', '-f', '{{.Behind}} {{.Pinned}} {{.Volume}}', 'box'])).stdout).toContain(
     `true true ${anonymous}\n`
   )
+  // A restart would bring nothing new: it is not among those that are to be restarted.
+  expect((await run(['used-by', '--behind', '-f', '{{.Volume}} {{.Pinned}}', 'box'])).stdout).toBe(
+    'volume false\n'
+  )
+  expect(await run(['used-by', '--behind', 'idle', '-f', '{{.Box}}'])).toMatchObject(done())
   await drive('Unmount', pinned)
 })
 
@@ -75,7 +81,7 @@ test('a destroyed box is still shown while it is in use; one that never was is a
   await run(['destroy', '--force', 'doomed'])
   expect(await run(['used-by', 'never', 'doomed'])).toMatchObject({
     code: 1,
-    stdout: expect.stringMatching(/\ndoomed {3}1 {9}- {8}yes /) as string,
+    stdout: expect.stringMatching(/\ndoomed {3}- {11}1 {9}- {8}yes /) as string,
     stderr: 'error: no such box "never"\nhint: create it with: docker vault create never\n'
   })
   await drive('Unmount', { Name: 'doomed', ID: 'b'.repeat(64) })
