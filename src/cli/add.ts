@@ -9,6 +9,7 @@ import {
   type BoxName,
   type FilePath
 } from '../vault/names.ts'
+import { toFill } from './box-to-fill.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { followOf, withFollowOptions, type FollowOptions } from './follow-options.ts'
@@ -32,7 +33,7 @@ export function add(cli: Cli): Command {
   return withFollowOptions(defined).action(
     async (name: string, sources: string[], options: { recursive?: boolean } & FollowOptions) => {
       const box = parseBoxName(name)
-      await cli.api.versions(box)
+      await toFill(box, cli.api.versions(box))
       const typed: Operand[] = []
       await cli.each(sources, async source => {
         typed.push({ source, path: await Promise.resolve(parseFilePath(source)) })

@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { quote, SecretboxError } from '../errors.ts'
 import { parentOf, parseFilePath, type FilePath } from '../vault/names.ts'
 import type { Place } from './address.ts'
+import { toFill } from './box-to-fill.ts'
 import type { Cli } from './cli.ts'
 import { decompressed } from './decompressed.ts'
 import { withFiles, type Taking } from './operator-files.ts'
@@ -19,8 +20,8 @@ export async function copyIn(
   { box, path }: Place,
   { intoDirectory, follow }: { intoDirectory: boolean; follow: Taking['follow'] }
 ): Promise<void> {
-  const present = path === '' ? 'directory' : (await cli.api.kindAt(box, path))?.kind
-  await cli.api.versions(box)
+  const present = path === '' ? 'directory' : (await toFill(box, cli.api.kindAt(box, path)))?.kind
+  await toFill(box, cli.api.versions(box))
   const [directory, name] = targetOf(source, path, present === 'directory', intoDirectory)
   const operands = [{ source, path: name }]
   await withFiles(
@@ -56,7 +57,7 @@ function ownName(source: string): string {
 
 /** Merges the tar archive on stdin into a directory of a box, as one new version. */
 export async function copyTarIn(cli: Cli, to: Place): Promise<void> {
-  await cli.api.versions(to.box)
+  await toFill(to.box, cli.api.versions(to.box))
   const progress = startProgress(cli.stderr, `copying into "${to.box}"`)
   try {
     const archive = decompressed(cli.stdin as AsyncIterable<Buffer>, 'a tar archive from standard input')

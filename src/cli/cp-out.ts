@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path'
 import { quote, SecretboxError } from '../errors.ts'
 import { entriesOf } from '../tar/entries.ts'
+import { nearestPath } from '../vault/nearest.ts'
 import { addressText, type Place } from './address.ts'
 import type { Cli } from './cli.ts'
 import { cannotWrite, openDestination } from './destination.ts'
@@ -77,8 +78,17 @@ async function find(
 ): Promise<{ kind: 'file' | 'directory'; version: number }> {
   const found = await cli.api.kindAt(box, path, version)
   if (found !== null) return found
+  const { files } = await cli.api.box(box, version)
+  const meant = nearestPath(
+    path,
+    files.map(entry => entry.path)
+  )
   const what = addressText(box, path)
-  throw new SecretboxError('not_found', `cannot copy ${quote(what)}: no such file in the box`)
+  throw new SecretboxError(
+    'not_found',
+    `cannot copy ${quote(what)}: no such file in the box`,
+    meant === null ? {} : { hint: `did you mean ${quote(addressText(box, meant))}?` }
+  )
 }
 
 // The root of a box has no mode, and where a path leads through symlinks it is not looked for: better too narrow.

@@ -5,6 +5,7 @@ import { isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { entriesOf } from '../tar/entries.ts'
 import { addressText, parseAddress, refuseAbove, type Place } from './address.ts'
 import type { Api } from './api.ts'
+import { toFill } from './box-to-fill.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { runEditor } from './editor.ts'
@@ -94,7 +95,7 @@ interface Original {
 }
 
 async function load(api: Api, { box, path }: Place): Promise<Original> {
-  const { files, version } = await api.box(box)
+  const { files, version } = await toFill(box, api.box(box))
   const entry = files.find(each => each.path === path)
   if (entry?.type === 'symlink') {
     throw new SecretboxError('invalid', `cannot edit ${quote(path)}: it is a symlink`, {

@@ -1,4 +1,3 @@
-import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName } from '../vault/names.ts'
 import type { BoxSummary } from './api.ts'
 import type { Cli } from './cli.ts'
@@ -27,7 +26,7 @@ export async function listBoxes(cli: Cli, names: readonly string[], options: Lis
   const matches = matcherOf(options.pattern)
   const boxes = await allBoxes(cli)
   if (boxes.length === 0 && names.length === 0) sayHowToBegin(cli)
-  const chosen = names.length === 0 ? boxes : named(cli, boxes, names)
+  const chosen = names.length === 0 ? boxes : await named(cli, boxes, names)
   print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))
 }
 
@@ -49,22 +48,21 @@ async function holding(
   return found
 }
 
-function named(cli: Cli, boxes: readonly BoxSummary[], names: readonly string[]): BoxSummary[] {
+async function named(
+  cli: Cli,
+  boxes: readonly BoxSummary[],
+  names: readonly string[]
+): Promise<BoxSummary[]> {
   const byName = new Map(boxes.map(box => [box.name, box]))
-  return names.flatMap(name => {
-    try {
-      const box = byName.get(parseBoxName(name))
-      if (box === undefined) {
-        throw new SecretboxError('not_found', `no such box ${quote(name)}`, {
-          hint: `create it with: docker vault create ${name}`
-        })
-      }
-      return box
-    } catch (error) {
-      cli.fail(error)
-      return []
-    }
+  const found: BoxSummary[] = []
+  await cli.each(names, async text => {
+    const name = parseBoxName(text)
+    const box = byName.get(name)
+    // The daemon says that there is none, and what may have been meant.
+    if (box === undefined) await cli.api.versions(name)
+    else found.push(box)
   })
+  return found
 }
 
 function rowOf({ name, version, files, bytes, created, changed }: BoxSummary): Record<string, unknown> {

@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { quote, SecretboxError } from '../errors.ts'
 import { addressText, placeOf, refuseAbove, type Place } from './address.ts'
+import { toFill } from './box-to-fill.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { UsageError } from './failure.ts'
@@ -89,7 +90,7 @@ async function secretFrom(cli: Cli, place: Place, options: PutOptions): Promise<
 
 /** Nobody types a secret for a box that is not there, or over another one unknowingly. */
 async function tellWhatIsThere(cli: Cli, { box, path }: Place): Promise<void> {
-  const { files, version } = await cli.api.box(box)
+  const { files, version } = await toFill(box, cli.api.box(box))
   const present = files.find(entry => entry.path === path)
   if (present?.type === 'directory')
     throw new SecretboxError('conflict', `cannot put ${quote(path)}: a directory has that name`)

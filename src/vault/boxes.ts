@@ -4,8 +4,10 @@ import { keyBytes, type Keyring } from '../seal/keyring.ts'
 import { Secret } from '../secret.ts'
 import type { Change, Store, StoredRecord } from '../store/store.ts'
 import { Overtaken } from './attempts.ts'
+import type { Permit } from './gate.ts'
 import { decodeManifest, encodeManifest, padmeLength, type Manifest } from './manifest.ts'
 import type { BoxName } from './names.ts'
+import { nearest } from './nearest.ts'
 import { bytesOf } from './tree.ts'
 
 /** What is kept about one version beside its tree. */
@@ -63,15 +65,55 @@ function damagedBox(name: BoxName, cause: unknown): SecretboxError {
   })
 }
 
-/** As `findBox`, throwing `not_found`. */
-export async function getBox(store: Store, keyring: Keyring, name: BoxName): Promise<Box> {
-  const box = await findBox(store, keyring, name)
-  if (box === null) {
-    throw new SecretboxError('not_found', `no such box ${quote(name)}`, {
-      hint: `create it with: docker vault create ${name}`
-    })
+/** As `findBox`, throwing `not_found` with a hint for who wants to `find` a box, or to `fill` one that could be made. */
+export async function getBox(
+  store: Store,
+  permit: Pick<Permit, 'keyring' | 'may'>,
+  name: BoxName,
+  wish: 'find' | 'fill'
+): Promise<Box> {
+  const box = await findBox(store, permit.keyring, name)
+  if (box !== null) return box
+  const meant = permit.may('box.list') ? nearest(name, await allNames(store, permit.keyring)) : null
+  const advice = [
+    ...(meant === null ? [] : [`did you mean ${quote(meant)}?`]),
+    ...(wish === 'fill'
+      ? [`${meant === null ? '' : 'if not, '}create it with: docker vault create ${name}`]
+      : []),
+    ...(wish === 'find' && meant === null ? ['docker vault list --boxes shows those that there are'] : [])
+  ]
+  throw new SecretboxError('not_found', `no such box ${quote(name)}`, { hint: advice.join(' ') })
+}
+
+async function allNames(store: Store, keyring: Keyring): Promise<BoxName[]> {
+  const names: BoxName[] = []
+  for await (const { box } of allBoxes(store, keyring)) {
+    if (box === null) continue
+    box.key.wipe()
+    names.push(box.name)
   }
-  return box
+  return names.sort()
+}
+
+/** `not_found` that says which versions a box has; these come oldest first. */
+export function noSuchVersion(
+  name: BoxName,
+  version: number,
+  versions: readonly VersionInfo[]
+): SecretboxError {
+  const ranges: { first: number; last: number }[] = []
+  for (const { version: known } of versions) {
+    const range = ranges.at(-1)
+    if (range?.last === known - 1) range.last = known
+    else ranges.push({ first: known, last: known })
+  }
+  const words = ranges.map(({ first, last }) => (first === last ? String(first) : `${first} to ${last}`))
+  const said = [...(words.length > 1 ? [words.slice(0, -1).join(', ')] : []), ...words.slice(-1)].join(
+    ' and '
+  )
+  return new SecretboxError('not_found', `box ${quote(name)} has no version ${version}`, {
+    hint: `it has version${versions.length === 1 ? '' : 's'} ${said}`
+  })
 }
 
 /** A box's record; `box` is null when it is damaged. */
@@ -185,12 +227,8 @@ export async function readManifest(
   version: number
 ): Promise<Manifest> {
   const key = manifestKey(box.id, version)
-  if (!box.versions.some(info => info.version === version)) {
-    const [oldest, newest] = [box.versions[0]?.version ?? 1, box.newest.version]
-    throw new SecretboxError('not_found', `box ${quote(box.name)} has no version ${version}`, {
-      hint: `it has versions ${oldest} to ${newest}`
-    })
-  }
+  if (!box.versions.some(info => info.version === version))
+    throw noSuchVersion(box.name, version, box.versions)
   const record = await store.get(key)
   if (record === null) {
     const now = await findBox(store, keyring, box.name)

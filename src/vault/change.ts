@@ -74,7 +74,7 @@ export async function changeBox(
   name: BoxName,
   request: ChangeRequest
 ): Promise<ChangeResult> {
-  const { box, inlineBytes } = await attempt(() => begin(parts, permit, name))
+  const { box, inlineBytes } = await attempt(() => begin(parts, permit, name, wishOf(request)))
   const staging = createStaging(parts.store, permit.keyring, box, {
     inlineBytes,
     maxBytes: parts.limits.maxBoxBytes
@@ -100,13 +100,20 @@ export async function changeBox(
   }
 }
 
+/** Who only takes things out has no use for a new box. */
+function wishOf({ edits }: ChangeRequest): 'find' | 'fill' {
+  if (!Array.isArray(edits)) return 'fill'
+  return (edits as IncomingEdit[]).every(({ op }) => op === 'remove' || op === 'refused') ? 'find' : 'fill'
+}
+
 /** The box that a change begins with, whose key the caller wipes, and how much its newest manifest holds inline. */
 async function begin(
   parts: VaultParts,
   permit: Permit,
-  name: BoxName
+  name: BoxName,
+  wish: 'find' | 'fill'
 ): Promise<{ box: Box; inlineBytes: number }> {
-  const box = await getBox(parts.store, permit.keyring, name)
+  const box = await getBox(parts.store, permit, name, wish)
   try {
     const tree = await readManifest(parts.store, permit.keyring, box, box.newest.version)
     wipeManifest(tree)
@@ -174,7 +181,7 @@ async function prepare(
   staged: readonly StagedEdit[],
   request: ChangeRequest
 ): Promise<Attempt<ChangeResult>> {
-  const box = await getBox(parts.store, permit.keyring, begun.name)
+  const box = await getBox(parts.store, permit, begun.name, 'find')
   let base: Manifest | null = null
   try {
     if (box.id !== begun.id) {

@@ -8,6 +8,8 @@ import type { Sealing } from './sealing.ts'
 /** Proof that a caller may do an action. It carries the keys that the action needs and the only way to commit. */
 export interface Permit {
   readonly keyring: Keyring
+  /** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
+  may(action: Action): boolean
   /** Commits the changes and the audit entry of the action in one transaction. `more` adds to the entry's subject. */
   commit(more: Subject, changes: readonly Change[]): Promise<void>
 }
@@ -41,6 +43,7 @@ export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit 
       const done = { recorded: false }
       const permit: Permit = {
         keyring,
+        may: other => mayAct(caller, other),
         async commit(more, changes) {
           await audit.append(keyring, { ...entry, subject: { ...subject, ...more } }, changes)
           done.recorded = true

@@ -1,6 +1,7 @@
 import { quote, SecretboxError } from '../errors.ts'
 import { resolvePath } from './links.ts'
 import { childOf, parentOf, parseFilePath, type FilePath } from './names.ts'
+import { nearestPath } from './nearest.ts'
 
 /** Where a file's bytes are: in the manifest itself, or in a blob of its own. */
 export type Content<Inline> = { readonly inline: Inline } | { readonly blob: string }
@@ -99,7 +100,7 @@ function removeEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, recursive
     return at
   }
   const entry = tree.get(at)
-  if (entry === undefined) throw noSuchFile('remove', path)
+  if (entry === undefined) throw noSuchFile('remove', path, tree)
   if (entry.type === 'directory') {
     if (!recursive) throw isDirectory('remove', path)
     for (const inside of [...tree.keys()]) if (inside.startsWith(`${at}/`)) tree.delete(inside)
@@ -116,8 +117,7 @@ export function subtree<I>(tree: Tree<I>, path: FilePath): Tree<I> {
   const at = resolvePath(tree, path, { follow: true })
   if (at === '') return tree
   const entry = tree.get(at)
-  if (entry === undefined)
-    throw noSuchFile('read', path, tree.get(resolvePath(tree, path, { follow: false })))
+  if (entry === undefined) throw noSuchFile('read', path, tree)
   if (entry.type !== 'directory') return new Map([[path.slice(path.lastIndexOf('/') + 1) as FilePath, entry]])
   const part = new Map<FilePath, Entry<I>>()
   for (const [inside, found] of tree) {
@@ -131,7 +131,7 @@ export function fileAt<I>(tree: Tree<I>, path: FilePath): Extract<Entry<I>, { ty
   const entry = tree.get(resolvePath(tree, path, { follow: true }))
   if (entry?.type === 'file') return entry
   if (entry?.type === 'directory' || path === '') throw isDirectory('read', path)
-  throw noSuchFile('read', path, tree.get(resolvePath(tree, path, { follow: false })))
+  throw noSuchFile('read', path, tree)
 }
 
 /** How many bytes the files of a tree hold. */
@@ -147,11 +147,14 @@ function isDirectory(action: string, path: FilePath): SecretboxError {
   })
 }
 
-/** `named`: what has the name itself, where that leads to nothing. */
-function noSuchFile(action: string, path: FilePath, named?: Entry<unknown>): SecretboxError {
-  const reason =
-    named?.type === 'symlink'
-      ? `it is a symlink to ${quote(named.target)}, which is not in the box`
-      : 'no such file in the box'
-  return new SecretboxError('not_found', `cannot ${action} ${quote(path)}: ${reason}`)
+function noSuchFile(action: string, path: FilePath, tree: Tree<unknown>): SecretboxError {
+  const cannot = `cannot ${action} ${quote(path)}`
+  const named = tree.get(resolvePath(tree, path, { follow: false }))
+  if (named?.type === 'symlink') {
+    const reason = `it is a symlink to ${quote(named.target)}, which is not in the box`
+    return new SecretboxError('not_found', `${cannot}: ${reason}`)
+  }
+  const meant = nearestPath(path, [...tree.keys()])
+  const hint = meant === null ? {} : { hint: `did you mean ${quote(meant)}?` }
+  return new SecretboxError('not_found', `${cannot}: no such file in the box`, hint)
 }

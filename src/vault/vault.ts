@@ -90,11 +90,12 @@ export function createVault(parts: VaultParts): Vault {
     action: 'box.inspect' | 'box.reveal' | 'box.serve',
     name: BoxName,
     version: number | null,
-    subject: Subject
+    subject: Subject,
+    wish: 'find' | 'fill' = 'find'
   ): Promise<OpenedVersion> =>
     gate.run(caller, action, { box: name, ...subject }, async permit => {
       const opened = await attempt(async () => {
-        const box = await getBox(store, permit.keyring, name)
+        const box = await getBox(store, permit, name, wish)
         return openVersion(parts, permit.keyring, box, version)
       })
       return recorded(permit, opened, [])
@@ -115,8 +116,8 @@ export function createVault(parts: VaultParts): Vault {
       }),
 
     inspect: (caller, name) =>
-      gate.run(caller, 'box.inspect', { box: name }, async ({ keyring }) => {
-        const box = await getBox(store, keyring, name)
+      gate.run(caller, 'box.inspect', { box: name }, async permit => {
+        const box = await getBox(store, permit, name, 'find')
         box.key.wipe()
         return summaryOf(box)
       }),
@@ -148,7 +149,7 @@ export function createVault(parts: VaultParts): Vault {
     rollback: (caller, name, to, ifVersion) =>
       gate.run(caller, 'box.change', { box: name }, permit =>
         commitAttempt(permit, async () => {
-          const box = await getBox(store, permit.keyring, name)
+          const box = await getBox(store, permit, name, 'find')
           try {
             checkVersion(box, ifVersion)
             const tree = await readManifest(store, permit.keyring, box, to)
@@ -169,12 +170,14 @@ export function createVault(parts: VaultParts): Vault {
 
     reveal: (caller, name, version, path) => open(caller, 'box.reveal', name, version, { path }),
 
-    serve: (caller, name, subject) => open(caller, 'box.serve', name, null, subject),
+    serve: (caller, name, subject) => open(caller, 'box.serve', name, null, subject, 'fill'),
 
     openForMount: (caller, name, version, { subject, optional, label }) =>
       gate.run(caller, 'box.mount', { box: name, ...subject }, async permit => {
         const opened = await attempt(async () => {
-          const box = await (optional ? findBox : getBox)(store, permit.keyring, name)
+          const box = optional
+            ? await findBox(store, permit.keyring, name)
+            : await getBox(store, permit, name, 'fill')
           return box && openVersion(parts, permit.keyring, box, version)
         })
         if (opened !== null) return recorded(permit, opened, label(opened.info))
@@ -188,19 +191,19 @@ export function createVault(parts: VaultParts): Vault {
 async function removal(
   store: Store,
   caller: Caller,
-  { keyring }: Permit,
+  permit: Permit,
   name: BoxName,
   ifVersion: number | null
 ): Promise<{ subject: Subject; changes: Change[] }> {
   try {
-    const box = await getBox(store, keyring, name)
+    const box = await getBox(store, permit, name, 'find')
     box.key.wipe()
     checkVersion(box, ifVersion)
-    return { subject: { version: box.newest.version }, changes: removeBox(keyring, box) }
+    return { subject: { version: box.newest.version }, changes: removeBox(permit.keyring, box) }
   } catch (error) {
     // Only who names it, and no version of it, can mean one that cannot be read.
     if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null) throw error
-    return { subject: {}, changes: [removeBoxRecord(keyring, name)] }
+    return { subject: {}, changes: [removeBoxRecord(permit.keyring, name)] }
   }
 }
 

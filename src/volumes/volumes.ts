@@ -1,5 +1,6 @@
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import type { Caller } from '../vault/authority.ts'
+import { noSuchVersion } from '../vault/boxes.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/gate.ts'
 import type { BoxName, VolumeName } from '../vault/names.ts'
@@ -121,6 +122,7 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
   }
 }
 
+/** Throws `not_found` for a box that is missing, or has no such version. */
 async function requireBox(
   vault: Vault,
   caller: Caller,
@@ -128,15 +130,17 @@ async function requireBox(
   box: BoxName,
   version: number | null
 ): Promise<void> {
-  try {
-    const summary = await vault.inspect(caller, box)
-    if (version !== null && !summary.versions.some(known => known.version === version)) {
-      throw new SecretboxError('not_found', `box ${quote(box)} has no version ${version}`)
-    }
-  } catch (error) {
+  const cannot = (error: SecretboxError, hint: string | undefined): SecretboxError =>
+    new SecretboxError(
+      error.code,
+      `cannot create volume ${quote(volume)}: ${error.message}`,
+      hint === undefined ? {} : { hint }
+    )
+  const { versions } = await vault.inspect(caller, box).catch((error: unknown) => {
     if (!isSecretboxError(error, 'not_found')) throw error
-    throw new SecretboxError('not_found', `cannot create volume ${quote(volume)}: ${error.message}`, {
-      hint: `create the box first (docker vault create ${box}), or set the option optional=true`
-    })
-  }
+    throw cannot(error, `create the box first (docker vault create ${box}), or set the option optional=true`)
+  })
+  if (version === null || versions.some(known => known.version === version)) return
+  const missing = noSuchVersion(box, version, versions)
+  throw cannot(missing, missing.hint)
 }

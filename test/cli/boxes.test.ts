@@ -42,7 +42,7 @@ test('row 19: destroy takes away each box; a missing one is an error unless forc
   expect(await run(['destroy', 'd1', 'gone', 'd2'])).toMatchObject({
     code: 1,
     stdout: 'd1\nd2\n',
-    stderr: 'error: no such box "gone"\nhint: create it with: docker vault create gone\n'
+    stderr: 'error: no such box "gone"\nhint: did you mean "one"?\n'
   })
   expect(await run(['destroy', '-f', 'd1', 'd3'])).toMatchObject(done('d3\n'))
   expect(await run(['destroy', '--force', 'a/b'])).toMatchObject({ code: 1 })
@@ -84,7 +84,7 @@ test('row 34: list --boxes prints names alone when it is piped', async () => {
   expect(await run(['ls', '-b', 'l2', 'l1', 'l0'])).toMatchObject({
     code: 1,
     stdout: 'l2\nl1\n',
-    stderr: 'error: no such box "l0"\nhint: create it with: docker vault create l0\n'
+    stderr: 'error: no such box "l0"\nhint: did you mean "l1"?\n'
   })
   expect(await run(['ls', '-b', '-r', 'pem$', 'l1', 'l2'])).toMatchObject(done('l2\n'))
   expect(await run(['ls', '-b', '-f', '{{.Name}} {{.Version}} {{.Files}} {{.Size}}', 'l2'])).toMatchObject(

@@ -129,7 +129,7 @@ test('cp out goes where docker cp would', async () => {
   })
   expect(await copyOut('none:nothing', 'here')).toMatchObject({
     code: 1,
-    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+    stderr: 'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n'
   })
 })
 

@@ -24,7 +24,7 @@ test('versions lists what is kept, newest first', async () => {
   )
   expect(await run(['versions', 'none'])).toMatchObject({
     code: 1,
-    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+    stderr: 'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n'
   })
 })
 
@@ -66,7 +66,7 @@ test('diff needs versions that exist', async () => {
   })
   expect(await run(['diff', 'fresh', '1', '2'])).toMatchObject({
     code: 1,
-    stderr: 'error: box "fresh" has no version 2\nhint: it has versions 1 to 1\n'
+    stderr: 'error: box "fresh" has no version 2\nhint: it has version 1\n'
   })
   expect(await run(['diff', 'fresh', 'one'])).toMatchObject({
     code: 2,

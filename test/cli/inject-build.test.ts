@@ -155,7 +155,7 @@ test.each([
     'cannot give "/run/vault/odd/a b, \\"c\\"" to a build: no Dockerfile can name such a path',
     'a build takes names of printable ASCII characters other than quotes, "$", "<", "`" and "\\"'
   ],
-  ['none', 'no such box "none"', 'create it with: docker vault create none']
+  ['none', 'no such box "none"', 'docker vault list --boxes shows those that there are']
 ])('the box %s cannot be given to a build, and docker is not called for it', async (box, message, hint) => {
   const where = await context({ Dockerfile: 'FROM scratch\nRUN a' })
   const { env, calls } = await standIns(oldDocker())

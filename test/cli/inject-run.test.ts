@@ -84,8 +84,8 @@ test('row 50: a missing box is told before docker is called, and so is every oth
     code: 1,
     stdout: '',
     stderr:
-      'error: no such box "no"\nhint: create it with: docker vault create no\n' +
-      'error: no such box "nor"\nhint: create it with: docker vault create nor\n'
+      'error: no such box "no"\nhint: docker vault list --boxes shows those that there are\n' +
+      'error: no such box "nor"\nhint: docker vault list --boxes shows those that there are\n'
   })
   expect(await calls()).toEqual([])
 })

@@ -28,7 +28,7 @@ test('row 33: a missing box is an error, and the others are listed', async () =>
   expect(await run(['list', 'none', 'web'])).toMatchObject({
     code: 1,
     stdout: 'web:ü\n',
-    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+    stderr: 'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n'
   })
 })
 
@@ -127,7 +127,7 @@ test('inspect tells all but contents, as an array, and goes on after a missing b
   const { code, stdout, stderr } = await run(['inspect', 'none', 'db'])
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+    stderr: 'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n'
   })
   expect(JSON.parse(stdout)).toEqual([
     {

@@ -59,7 +59,7 @@ test('row 39: what is missing is an error, and the rest is read', async () => {
     code: 1,
     stdout: 'text\n',
     stderr:
-      'error: no such box "none"\nhint: create it with: docker vault create none\n' +
+      'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n' +
       'error: cannot read "nothing": no such file in the box\n' +
       'error: cannot read "box:": it is a directory\nhint: -r (recursive) takes it with everything in it\n' +
       'error: bad box name "a/b": it contains "/"\n' +

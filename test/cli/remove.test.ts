@@ -48,6 +48,6 @@ test('row 31: a directory is an error, and the others are removed, unless --recu
 test('a missing box is an error', async () => {
   expect(await run(['remove', 'none', 'a'])).toMatchObject({
     code: 1,
-    stderr: 'error: no such box "none"\nhint: create it with: docker vault create none\n'
+    stderr: 'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n'
   })
 })

@@ -7,6 +7,7 @@ const { run } = useCli()
 
 test.each([
   [['lsit'], 'unknown command "lsit"', 'did you mean list?'],
+  [['version'], 'unknown command "version"', 'did you mean versions?'],
   [['frobnicate'], 'unknown command "frobnicate"', 'see: docker-vault --help'],
   [['create'], 'missing required argument "box"', 'see: docker-vault create --help'],
   [['add', 'box'], 'missing required argument "file"', 'see: docker-vault add --help'],

@@ -82,7 +82,7 @@ test('a destroyed box is still shown while it is in use; one that never was is a
   expect(await run(['used-by', 'never', 'doomed'])).toMatchObject({
     code: 1,
     stdout: expect.stringMatching(/\ndoomed {3}- {11}1 {9}- {8}yes /) as string,
-    stderr: 'error: no such box "never"\nhint: create it with: docker vault create never\n'
+    stderr: 'error: no such box "never"\nhint: docker vault list --boxes shows those that there are\n'
   })
   await drive('Unmount', { Name: 'doomed', ID: 'b'.repeat(64) })
 })

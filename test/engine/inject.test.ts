@@ -131,7 +131,7 @@ test('row 50: a missing box is told, and no container is made', async () => {
   const { code, stderr } = await tryRun('--inject', 'missing', testImage, 'true')
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: 'error: no such box "missing"\nhint: create it with: docker vault create missing\n'
+    stderr: 'error: no such box "missing"\nhint: docker vault list --boxes shows those that there are\n'
   })
   expect(await engine.docker(['ps', '--all', '--quiet'])).toBe('')
 })

@@ -114,7 +114,7 @@ export const cliRows: readonly Row[] = [
       one
       two
       ! error: no such box "missing"
-      ! hint: create it with: docker vault create missing
+      ! hint: docker vault list --boxes shows those that there are
       [1]
       $ docker-vault destroy -f missing three
       three
@@ -338,7 +338,7 @@ export const cliRows: readonly Row[] = [
       $ docker-vault list missing db
       db:password
       ! error: no such box "missing"
-      ! hint: create it with: docker vault create missing
+      ! hint: docker vault list --boxes shows those that there are
       [1]
     `
   },
@@ -427,7 +427,7 @@ export const cliRows: readonly Row[] = [
       contents
       ! error: cannot read "missing": no such file in the box
       ! error: no such box "missing"
-      ! hint: create it with: docker vault create missing
+      ! hint: docker vault list --boxes shows those that there are
       [1]
     `
   },

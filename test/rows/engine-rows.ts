@@ -268,7 +268,7 @@ export const engineRows: readonly Row[] = [
     transcript: String.raw`
       $ docker vault run --network none --inject missing $IMAGE true
       ! error: no such box "missing"
-      ! hint: create it with: docker vault create missing
+      ! hint: docker vault list --boxes shows those that there are
       [1]
       $ docker run --network none --mount type=volume,volume-driver=secretbox,src=missing,dst=/db $IMAGE true
       ! docker: Error response from daemon: create missing: VolumeDriver.Create: cannot create volume "missing": no such box "missing" (…).

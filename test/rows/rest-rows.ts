@@ -28,7 +28,7 @@ export const restRows: readonly Row[] = [
       $ curl -s --unix-socket $SOCKET -X DELETE http://vault/vault/db/ -H 'If-Match: "2"' -w ' %{http_code}'
       {"name":"db"} 200
       $ curl -s --unix-socket $SOCKET -X DELETE http://vault/vault/db/ -w ' %{http_code}'
-      {"code":"not_found","message":"no such box \"db\"","hint":"create it with: docker vault create db"} 404
+      {"code":"not_found","message":"no such box \"db\"","hint":"docker vault list --boxes shows those that there are"} 404
       $ docker-vault list --boxes
     `
   },

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { SecretboxError } from '../../src/errors.ts'
 import type { Store } from '../../src/store/store.ts'
+import { noSuchVersion } from '../../src/vault/boxes.ts'
 import type { ChangeResult, IncomingEdit } from '../../src/vault/change.ts'
-import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
+import { parseBoxName, parseFilePath, type BoxName } from '../../src/vault/names.ts'
+import type { Vault } from '../../src/vault/vault.ts'
 import {
   change,
   nobody,
@@ -33,6 +35,10 @@ beforeEach(() => {
 
 function partially({ vault }: OpenVault, ...edits: IncomingEdit[]): Promise<ChangeResult> {
   return vault.change(root, db, { edits, partial: true, ifVersion: null })
+}
+
+function mountOf(box: BoxName): Parameters<Vault['openForMount']>[3] {
+  return { subject: { volume: box, mount: 'a' }, optional: false, label: () => [] }
 }
 
 /** How many records there are, less the audit's. */
@@ -71,14 +77,41 @@ describe('boxes', () => {
     const missing = {
       code: 'not_found',
       message: 'no such box "db"',
-      hint: 'create it with: docker vault create db'
+      hint: 'docker vault list --boxes shows those that there are'
     }
     await expect(vault.inspect(root, db)).rejects.toMatchObject(missing)
     await expect(vault.look(root, db, null)).rejects.toMatchObject(missing)
     await expect(vault.reveal(root, db, null, '')).rejects.toMatchObject(missing)
     await expect(vault.destroy(root, db, null)).rejects.toMatchObject(missing)
     await expect(vault.rollback(root, db, 1, null)).rejects.toMatchObject(missing)
-    await expect(change({ vault }, db, putting('a', 'x'))).rejects.toMatchObject(missing)
+    await expect(change({ vault }, db, removing('a'))).rejects.toMatchObject(missing)
+    // Only who wants to fill it has a use for a new box.
+    const absent = { ...missing, hint: 'create it with: docker vault create db' }
+    await expect(change({ vault }, db, putting('a', 'x'))).rejects.toMatchObject(absent)
+    const engine = { kind: 'engine' } as const
+    await expect(vault.openForMount(engine, db, null, mountOf(db))).rejects.toMatchObject(absent)
+    await expect(vault.serve(engine, db, {})).rejects.toMatchObject(absent)
+  })
+
+  test('that are misspelt are told of to those who may list boxes, and to nobody else', async () => {
+    const { vault } = await open()
+    await vault.create(root, db)
+    const misspelt = parseBoxName('bd')
+    await expect(vault.inspect(root, misspelt)).rejects.toMatchObject({ hint: 'did you mean "db"?' })
+    await expect(change({ vault }, misspelt, putting('a', 'x'))).rejects.toMatchObject({
+      hint: 'did you mean "db"? if not, create it with: docker vault create bd'
+    })
+    const engine = { kind: 'engine' } as const
+    await expect(vault.inspect(engine, misspelt)).rejects.toMatchObject({
+      hint: 'docker vault list --boxes shows those that there are'
+    })
+    await expect(vault.openForMount(engine, misspelt, null, mountOf(misspelt))).rejects.toMatchObject({
+      hint: 'create it with: docker vault create bd'
+    })
+    await expect(vault.inspect(nobody, misspelt)).rejects.toMatchObject({
+      code: 'denied',
+      hint: 'ask as root'
+    })
   })
 
   test('that are destroyed leave no record at all, and a new box of the name begins anew', async () => {
@@ -349,6 +382,20 @@ describe('limits', () => {
 })
 
 describe('versions', () => {
+  test.each([
+    [[1], 'it has version 1'],
+    [[1, 2], 'it has versions 1 to 2'],
+    [[3, 4, 5, 6], 'it has versions 3 to 6'],
+    [[1, 3, 4, 7, 9, 10], 'it has versions 1, 3 to 4, 7 and 9 to 10']
+  ])('%j are told of as: %s', (numbers, hint) => {
+    const versions = numbers.map(version => ({ version, created: '', files: 0, bytes: 0 }))
+    expect(noSuchVersion(db, 99, versions)).toMatchObject({
+      code: 'not_found',
+      message: 'box "db" has no version 99',
+      hint
+    })
+  })
+
   test('are kept with their trees, and read by number', async () => {
     const opened = await open()
     await opened.vault.create(root, db)
@@ -421,6 +468,7 @@ describe('versions', () => {
     const numbers = async (): Promise<number[]> =>
       (await opened.vault.inspect(root, db)).versions.map(({ version }) => version)
     expect(await numbers()).toEqual([2, 6])
+    await expect(opened.vault.look(root, db, 5)).rejects.toMatchObject({ hint: 'it has versions 2 and 6' })
     expect((await treeOf(opened, db, 2))['a']?.[0]).toBe('0')
     expect(await opened.store.count('blob/')).toBe(2)
     pinned.clear()

@@ -62,8 +62,8 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli']
 }
 
-/** What the command line shares with the daemon: no more than words, how an archive is read and where symlinks lead. */
-const sharedWithCli = ['errors.ts', 'tar/', 'vault/links.ts', 'vault/names.ts']
+/** What the command line shares with the daemon: no more than words, which word was meant, how an archive is read and where symlinks lead. */
+const sharedWithCli = ['errors.ts', 'tar/', 'vault/links.ts', 'vault/names.ts', 'vault/nearest.ts']
 
 function importsOf(file: string): string[] {
   return ts

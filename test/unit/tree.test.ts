@@ -257,6 +257,21 @@ describe('reading', () => {
     })
   })
 
+  test('a path that is not there reminds of the one that was meant', () => {
+    const hint = (work: () => unknown): string | undefined => {
+      try {
+        work()
+      } catch (error) {
+        return (error as SecretboxError).hint
+      }
+      throw new Error('found')
+    }
+    expect(hint(() => fileAt(tree, at('a/b/d')))).toBe('did you mean "a/b/c"?')
+    expect(hint(() => subtree(tree, at('c')))).toBe('did you mean "a/b/c"?')
+    expect(hint(() => edited(tree, remove('a/m')))).toBe('did you mean "a/b"?')
+    expect(hint(() => fileAt(tree, at('nothing')))).toBeUndefined()
+  })
+
   test('a file is found through symlinks; directories and missing ones are not files', () => {
     expect(fileAt(tree, at('a/l'))).toEqual(file('deep'))
     expect(fileAt(tree, at('l/c'))).toEqual(file('deep'))
