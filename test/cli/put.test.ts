@@ -15,20 +15,20 @@ async function modeOf(path: string): Promise<string> {
 }
 
 test.each([
-  ['put', ['put', 'box', '../up'], '../up'],
-  ['put', ['put', 'box', 'a/../../up'], 'a/../../up'],
-  ['cp', ['cp', '/dev/stdin', 'box:../up'], '../up'],
-  ['edit', ['edit', 'box:../up'], '../up']
+  ['put', ['put', 'names', '../up'], '../up'],
+  ['put', ['put', 'names', 'a/../../up'], 'a/../../up'],
+  ['cp', ['cp', '/dev/stdin', 'names:../up'], '../up'],
+  ['edit', ['edit', 'names:../up'], '../up']
 ])('%s stores nothing under a name that nobody gave: %j', async (_, args, path) => {
-  await run(['create', 'box'])
+  await run(['create', 'names'])
   try {
     expect(await run(args, { input: 'secret', env: { EDITOR: 'true' } })).toMatchObject({
       code: 1,
       stderr: `error: bad path "${path}": ".." leads out of the box\nhint: in the box it would be "up"\n`
     })
-    expect(await run(['list', 'box'])).toMatchObject(done())
+    expect(await run(['list', 'names'])).toMatchObject(done())
   } finally {
-    await run(['destroy', 'box'])
+    await run(['destroy', 'names'])
   }
 })
 
@@ -92,7 +92,7 @@ test('a newline at the end of a line is stored and noted, or stripped when that 
 })
 
 test('missing directories are made, and the mode is 0600 unless another is given', async () => {
-  expect(await run(['put', 'box', '/../a/./b/c'], { input: 'x' })).toMatchObject(done())
+  expect(await run(['put', 'box', '/a/./b/c'], { input: 'x' })).toMatchObject(done())
   expect(await run(['read', 'box:a/b/c'])).toMatchObject(done('x'))
   expect(await modeOf('a/b/c')).toBe('0600')
   await run(['put', '--mode', '444', 'box', 'a/b/c'], { input: 'x' })

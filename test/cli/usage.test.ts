@@ -7,7 +7,7 @@ const { run } = useCli()
 
 test.each([
   [['lsit'], 'unknown command "lsit"', 'did you mean list?'],
-  [['version'], 'unknown command "version"', 'did you mean versions?'],
+  [['version', 'web'], '"version" takes no box', 'the versions of a box: docker-vault versions web'],
   [['frobnicate'], 'unknown command "frobnicate"', 'see: docker-vault --help'],
   [['create'], 'missing required argument "box"', 'see: docker-vault create --help'],
   [['add', 'box'], 'missing required argument "file"', 'see: docker-vault add --help'],
