@@ -6,7 +6,9 @@ export default defineConfig({
       {
         test: {
           name: 'main',
+          globalSetup: 'test/setup.ts',
           include: ['test/{unit,store,copies,http,cli,daemon,rows}/**/*.test.ts'],
+          // They only end what hangs: a machine may be as busy as it likes.
           testTimeout: 120_000,
           hookTimeout: 120_000
         }

@@ -2,12 +2,14 @@ import { join } from 'node:path'
 import { projectRoot } from './bundle.ts'
 import { buildCli, NoCompiler } from './cli.ts'
 import { buildPlugin } from './plugin.ts'
+import { buildSupervisor, supervisorOfSources } from './supervisor.ts'
 
 /** What `make plugin` and `make cli` run: `build.ts plugin` or `build.ts cli`. */
 const products: Record<string, () => Promise<string>> = {
   async plugin() {
     const outDir = join(projectRoot, 'build/plugin')
     await buildPlugin(outDir)
+    await buildSupervisor(supervisorOfSources, { faultPoints: true })
     return outDir
   },
   async cli() {

@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:
 import { dirname, join } from 'node:path'
 import { bundleDaemon, projectRoot } from './bundle.ts'
 import { sharedLibraries } from './libraries.ts'
+import { buildSupervisor } from './supervisor.ts'
 import { normaliseTree } from './tree.ts'
 
 /** Directories the Engine mounts something on, or that programs expect. The Engine's runtime would make them anyway. */
@@ -19,7 +20,7 @@ const mountPoints = [
 
 /**
  * Builds the plugin directory that `docker plugin create` takes: `config.json` and `rootfs/` with Node, the
- * libraries it needs, the bundled daemon and koffi's native file for this machine's architecture; no shell,
+ * libraries it needs, the supervisor, the bundled daemon and koffi's native file for this machine's architecture; no shell,
  * nothing else. The same sources on the same machine give the same bytes, modes and times. Replaces `outDir`.
  * With `faultPoints`, for tests, the daemon takes orders to fail from `faults/` in its data directory.
  */
@@ -57,6 +58,7 @@ async function fillRootfs(rootfs: string, options: { faultPoints: boolean }): Pr
 
   for (const directory of mountPoints) await mkdir(join(rootfs, directory), { recursive: true })
   await bundleDaemon('src/daemon.ts', join(rootfs, program, 'daemon.mjs'), options)
+  await buildSupervisor(join(rootfs, program, 'supervisor'), options)
   await copyInto(node, join(rootfs, 'usr/bin/node'))
   for (const file of ['package.json', 'index.js', koffiNative]) {
     await copyInto(join(packages, koffi, file), join(rootfs, program, 'node_modules', koffi, file))

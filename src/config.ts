@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SecretboxError } from './errors.ts'
+import { defaultCopiesDir } from './places.ts'
 import type { BoxLimits } from './vault/versions.ts'
 
 /** Where the daemon's things lie and what it allows. */
@@ -30,7 +31,7 @@ const count = (least: number, initial: number): z.ZodType<number> =>
 const Environment = z.object({
   SECRETBOX_DATA_DIR: z.string().min(1).default('/var/lib/secretbox'),
   SECRETBOX_KEY_DIR: z.string().min(1).default('/etc/secretbox'),
-  SECRETBOX_COPIES_DIR: z.string().min(1).default('/mnt/secretbox'),
+  SECRETBOX_COPIES_DIR: z.string().min(1).default(defaultCopiesDir),
   SECRETBOX_PLUGIN_SOCKET: z.string().min(1).default('/run/docker/plugins/secretbox.sock'),
   SECRETBOX_ADMIN_SOCKET: z.string().min(1).optional(),
   SECRETBOX_DOCKER_SOCKET: z.string().min(1).default('/var/run/docker.sock'),

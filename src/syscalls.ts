@@ -1,9 +1,5 @@
 import koffi from 'koffi'
 
-/** mount(2) flags, from <linux/mount.h>. */
-export const MountFlag = { readOnly: 1, noSuid: 2, noDev: 4, noExec: 8, remount: 32 } as const
-/** umount2(2) flags. */
-export const UmountFlag = { detach: 2, noFollow: 8 } as const
 /** mmap(2), madvise(2). */
 const protReadWrite = 3
 const mapPrivateAnonymous = 0x22
@@ -16,10 +12,6 @@ const rlimitCore = 4
 /** socket(7). */
 const solSocket = 1
 const soPeerCred = 17
-/** lseek(2). */
-const seekData = 3
-const seekHole = 4
-
 /** A system call that failed: `code` is the errno's name, as in Node's own errors. */
 export class SyscallError extends Error {
   readonly code: string
@@ -36,20 +28,10 @@ export class SyscallError extends Error {
 
 /** The few system calls that Node has no function for. Each throws `SyscallError` when the kernel refuses. */
 export interface Syscalls {
-  mount(
-    source: string | null,
-    target: string,
-    type: string | null,
-    flags: number,
-    options: string | null
-  ): void
-  umount(target: string, flags: number): void
   /** The process at the other end of a connected Unix socket, as the kernel noted it at connect time (SO_PEERCRED). */
   peerOf(fd: number): { pid: number; uid: number; gid: number }
   /** A second descriptor of the same open file, for the caller to close (dup(2)). */
   dup(fd: number): number
-  /** The next stretch of a file that holds data, from `offset` on; null when only a hole is left. */
-  nextData(fd: number, offset: number): { start: number; end: number } | null
   /** No core dump of this process, and no ptrace by others than root. */
   forbidDumps(): void
   /**
@@ -64,10 +46,7 @@ const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) =>
 /** Binds the calls to the C library that the process runs on. */
 export function loadSyscalls(): Syscalls {
   const libc = koffi.load(null)
-  const mount = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
-  const umount2 = libc.func('int umount2(const char *, int)')
   const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint32_t *, _Inout_ uint32_t *)')
-  const lseek = libc.func('int64_t lseek(int, int64_t, int)')
   const dup = libc.func('int dup(int)')
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
@@ -79,18 +58,7 @@ export function loadSyscalls(): Syscalls {
   const check = (syscall: string, result: number): void => {
     if (result < 0) throw new SyscallError(syscall, koffi.errno())
   }
-  const seek = (fd: number, offset: number, whence: number): number => {
-    const at = Number(lseek(fd, offset, whence))
-    check('lseek', at)
-    return at
-  }
-
   return {
-    mount: (source, target, type, flags, options) =>
-      check('mount', mount(source, target, type, flags, options) as number),
-
-    umount: (target, flags) => check('umount2', umount2(target, flags) as number),
-
     peerOf(fd) {
       const credentials = new Uint32Array(3)
       check(
@@ -105,17 +73,6 @@ export function loadSyscalls(): Syscalls {
       const copy = dup(fd) as number
       check('dup', copy)
       return copy
-    },
-
-    nextData(fd, offset) {
-      try {
-        const start = seek(fd, offset, seekData)
-        return { start, end: seek(fd, start, seekHole) }
-      } catch (error) {
-        // lseek(2): ENXIO means there is no data at or after the offset.
-        if (error instanceof SyscallError && error.code === 'ENXIO') return null
-        throw error
-      }
     },
 
     forbidDumps() {

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadSyscalls, UmountFlag } from '../src/syscalls.ts'
-import { parseMountInfo } from '../src/volumes/mount-table.ts'
+import { unmountBelow } from './mounting.ts'
 
 const entry = new URL('../src/daemon.ts', import.meta.url).pathname
 
@@ -15,6 +15,7 @@ export interface Daemon {
   readonly directory: string
   readonly adminSocket: string
   readonly pluginSocket: string
+  /** Of the daemon, which the supervisor runs. */
   readonly pid: number
   /** What it has written so far. */
   readonly log: () => string
@@ -60,6 +61,7 @@ export async function startDaemon(
       SECRETBOX_COPIES_DIR: join(home, 'copies'),
       SECRETBOX_PLUGIN_SOCKET: pluginSocket,
       SECRETBOX_ADMIN_SOCKET: adminSocket,
+      RUNTIME_DIRECTORY: home,
       SECRETBOX_DOCKER_SOCKET: join(home, 'no-docker.sock'),
       ...settings
     },
@@ -90,7 +92,9 @@ export async function startDaemon(
     directory: home,
     adminSocket,
     pluginSocket,
-    pid: daemon.pid ?? 0,
+    get pid() {
+      return daemonOf(daemon.pid ?? 0)
+    },
     log: () => log,
     ended,
     kill,
@@ -101,18 +105,17 @@ export async function startDaemon(
   }
 }
 
-/** Removes a daemon's directory, with what is still mounted there. */
-export async function removeHome(directory: string): Promise<void> {
-  await unmountBelow(directory)
-  await rm(directory, { recursive: true, force: true })
+/** The process that a supervisor started first. */
+function daemonOf(supervisor: number): number {
+  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').split(' ')
+  const isDaemon = (pid: string): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(entry)
+  return Number(children.find(pid => /^\d+$/.test(pid) && isDaemon(pid)))
 }
 
-/** Unmounts what a daemon left mounted in its directory. */
-export async function unmountBelow(directory: string): Promise<void> {
-  const syscalls = loadSyscalls()
-  const mounts = parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'))
-  for (const { target } of mounts.toReversed())
-    if (target.startsWith(`${directory}/`)) syscalls.umount(target, UmountFlag.detach)
+/** Removes a daemon's directory, with what is still mounted there. */
+export async function removeHome(directory: string): Promise<void> {
+  unmountBelow(directory)
+  await rm(directory, { recursive: true, force: true })
 }
 
 /** Whether a socket takes connections. */

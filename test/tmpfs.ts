@@ -2,7 +2,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { loadSyscalls, MountFlag, UmountFlag } from '../src/syscalls.ts'
+import { mount, MountFlag, umount } from './mounting.ts'
 
 /** A small disk of its own: a tmpfs that goes when the running test ends. */
 export interface SmallDisk {
@@ -16,18 +16,17 @@ export const cannotMount = process.getuid?.() !== 0 && process.env['CI'] === und
 
 /** Mounts a disk of `bytes`. */
 export function smallDisk(bytes: number): SmallDisk {
-  const syscalls = loadSyscalls()
   const directory = mkdtempSync(join(tmpdir(), 'secretbox-disk-'))
-  syscalls.mount('secretbox-test', directory, 'tmpfs', 0, `size=${bytes},mode=0700`)
+  mount('secretbox-test', directory, 'tmpfs', 0, `size=${bytes},mode=0700`)
   onTestFinished(() => {
-    syscalls.umount(directory, UmountFlag.detach)
+    umount(directory)
     rmdirSync(directory)
   })
   return {
     directory,
     remount({ bytes: size, readOnly = false }) {
       const flags = MountFlag.remount | (readOnly ? MountFlag.readOnly : 0)
-      syscalls.mount(null, directory, null, flags, size === undefined ? null : `size=${size}`)
+      mount(null, directory, null, flags, size === undefined ? null : `size=${size}`)
     }
   }
 }

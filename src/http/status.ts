@@ -1,6 +1,8 @@
 import { statfs } from 'node:fs/promises'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Config } from '../config.ts'
+import type { Copies } from '../copies/copies.ts'
+import type { Holders } from '../copies/holders.ts'
 import type { Container, Engine } from '../engine/engine.ts'
 import { quote } from '../errors.ts'
 import { hostPath } from '../host-paths.ts'
@@ -9,10 +11,8 @@ import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
 import type { Sealing } from '../vault/sealing.ts'
-import { containerOf, containersById } from '../volumes/attach.ts'
-import type { Copies } from '../volumes/copies.ts'
+import { containerOf, containersById, holdersOf } from '../volumes/attach.ts'
 import type { FailedStarts } from '../volumes/failed-starts.ts'
-import type { Holders } from '../volumes/holders.ts'
 import {
   damagedRecords,
   labelsOf,
@@ -81,7 +81,7 @@ async function diskOf(directory: string, isFull: boolean): Promise<Record<string
 
 /** A volume as `GET /volumes/` tells of it. */
 export interface DescribedVolume extends Volume {
-  readonly copies: readonly Omit<CopyLabel, 'volume'>[]
+  readonly copies: readonly Omit<CopyLabel, 'volume' | 'device'>[]
   readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
 }
 
@@ -90,17 +90,16 @@ export function describeVolumes(parts: {
   store: Store
   gate: Gate
   holders: Holders
-  copies: Pick<Copies, 'deviceOf'>
   engine: Engine
 }): (caller: Caller) => Promise<DescribedVolume[]> {
   return async caller => {
     await parts.gate.allow(caller, 'volume.list')
-    const held = await parts.holders.all()
+    const labels = await Array.fromAsync(labelsOf(parts.store, null))
+    const held = await holdersOf(parts.holders, labels)
     const known = await containersById(parts.engine)
     const copies = new Map<string, CopyLabel[]>()
-    for await (const label of labelsOf(parts.store, null)) {
-      const container =
-        containerOf(parts.copies.deviceOf(label.mount), held.get(label.mount), known) ?? label.container
+    for (const label of labels) {
+      const container = containerOf(held.get(label) ?? [], known) ?? label.container
       copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
     }
     const described: DescribedVolume[] = []
@@ -110,7 +109,7 @@ export function describeVolumes(parts: {
       const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
       described.push({
         ...volume,
-        copies: (copies.get(volume.name) ?? []).map(({ volume, ...copy }) => copy),
+        copies: (copies.get(volume.name) ?? []).map(({ volume, device, ...copy }) => copy),
         containers: containers.map(({ id, name, image, state }) => ({ id, name, image, state }))
       })
     }

@@ -70,15 +70,20 @@ export interface Vault {
   /** Opens the newest version to give a file of it to a service of a swarm; recorded with what `subject` says. */
   serve(caller: Caller, name: BoxName, subject: Subject): Promise<OpenedVersion>
   /**
-   * Opens a version to be copied for a container. `label` goes into the store with the audit entry. `optional`:
-   * null instead of `not_found` when there is no such box (the label is stored all the same).
+   * Opens a version for `fill` to copy for a container, and wipes it. Records that with the changes that `fill` gives,
+   * once it has the copy: who reads the answer has what is recorded. `optional`: when there is no such box `fill`
+   * gets null, instead of `not_found` being thrown.
    */
   openForMount(
     caller: Caller,
     name: BoxName,
     version: number | null,
-    mount: { subject: Subject; optional: boolean; label: (info: VersionInfo | null) => Change[] }
-  ): Promise<OpenedVersion | null>
+    mount: {
+      readonly subject: Subject
+      readonly optional: boolean
+      readonly fill: (opened: OpenedVersion | null) => Promise<Change[]>
+    }
+  ): Promise<void>
 }
 
 /** The vault over a store. It keeps no state of its own. */
@@ -172,7 +177,7 @@ export function createVault(parts: VaultParts): Vault {
 
     serve: (caller, name, subject) => open(caller, 'box.serve', name, null, subject, 'fill'),
 
-    openForMount: (caller, name, version, { subject, optional, label }) =>
+    openForMount: (caller, name, version, { subject, optional, fill }) =>
       gate.run(caller, 'box.mount', { box: name, ...subject }, async permit => {
         const opened = await attempt(async () => {
           const box = optional
@@ -180,9 +185,12 @@ export function createVault(parts: VaultParts): Vault {
             : await getBox(store, permit, name, 'fill')
           return box && openVersion(parts, permit.keyring, box, version)
         })
-        if (opened !== null) return recorded(permit, opened, label(opened.info))
-        await permit.commit({}, label(null))
-        return null
+        try {
+          const changes = await fill(opened)
+          await permit.commit(opened === null ? {} : { version: opened.info.version }, changes)
+        } finally {
+          opened?.wipe()
+        }
       })
   }
 }

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
+import { copyKeyOf } from '../copies/copy-key.ts'
+import type { Holder, Holders } from '../copies/holders.ts'
+import { sharingRuns } from '../copies/sharing-runs.ts'
 import type { Container, Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/gate.ts'
-import type { Copies } from './copies.ts'
-import { sharingRuns } from './sharing-runs.ts'
-import type { Holder, Holders } from './holders.ts'
+import { recordedDevice } from './boot.ts'
 import type { Locks } from './locks.ts'
 import { findLabelRow, labelsOf, putLabel, type ContainerLabel, type CopyLabel } from './volume-records.ts'
 
@@ -13,7 +14,6 @@ export interface AttachParts {
   readonly store: Store
   readonly gate: Gate
   readonly holders: Holders
-  readonly copies: Pick<Copies, 'deviceOf'>
   readonly locks: Locks
   readonly engine: Engine
   readonly log: Logger
@@ -54,15 +54,31 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
     const waiting: CopyLabel[] = []
     for await (const label of labelsOf(store, null)) if (!label.container?.name) waiting.push(label)
     if (waiting.length === 0) return
-    const held = await parts.holders.all()
+    const held = await holdersOf(parts.holders, waiting)
     const known = await containersById(parts.engine)
     for (const label of waiting) {
-      const container = containerOf(parts.copies.deviceOf(label.mount), held.get(label.mount), known)
+      const container = containerOf(held.get(label) ?? [], known)
       // The Engine may not have said the name when the container was found, and may say it now.
       const isNews = container !== null && (label.container === null || container.name !== null)
-      if (isNews) await parts.locks.run(label.mount, () => attachOne(label, container))
+      if (isNews) {
+        const key = copyKeyOf(label.volume, label.mount)
+        await parts.locks.run(key, () => attachOne(label, container))
+      }
     }
   })
+}
+
+/** Who holds each of these copies, also where it cannot be reached any more. */
+export async function holdersOf(
+  holders: Holders,
+  labels: readonly CopyLabel[]
+): Promise<ReadonlyMap<CopyLabel, readonly Holder[]>> {
+  const devices = labels.flatMap(label => {
+    const device = recordedDevice(label)
+    return device === null ? [] : [{ label, device, key: copyKeyOf(label.volume, label.mount) }]
+  })
+  const sight = await holders.of(devices)
+  return new Map(devices.map(({ label, device }) => [label, sight.holders.get(device) ?? []]))
 }
 
 /** All containers by id; none when the Engine does not answer. */
@@ -74,18 +90,12 @@ export async function containersById(engine: Engine): Promise<ReadonlyMap<string
   }
 }
 
-/**
- * The container among a copy's holders, or null. What is mounted on another device than `device` only bears the
- * copy's name, which anybody may give to a mount of their own; null: the copy is out of our sight.
- */
+/** The container among a copy's holders, or null; what its mounts say of it, and what the Engine knows of it. */
 export function containerOf(
-  device: string | null,
-  held: readonly Holder[] | undefined,
+  held: readonly Holder[],
   known: ReadonlyMap<string, Container>
 ): ContainerLabel | null {
-  const id = held?.find(
-    holder => holder.containerId !== null && (device === null || holder.device === device)
-  )?.containerId
+  const id = held.find(({ containerId }) => containerId !== null)?.containerId
   if (id === null || id === undefined) return null
   const container = known.get(id)
   return { id, name: container?.name ?? null, image: container?.image ?? null }

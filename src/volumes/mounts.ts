@@ -1,22 +1,27 @@
+import type { Copies } from '../copies/copies.ts'
+import { copyKeyOf } from '../copies/copy-key.ts'
+import type { Holders } from '../copies/holders.ts'
+import type { CopyContents } from '../copies/send-tree.ts'
+import type { Engine } from '../engine/engine.ts'
 import { quote, SecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
-import type { Store } from '../store/store.ts'
+import type { Change, Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { BoxName, MountId, VolumeName } from '../vault/names.ts'
 import type { OpenedVersion, Vault } from '../vault/vault.ts'
 import type { Asker } from './asker.ts'
-import type { Copies, CopyContents } from './copies.ts'
-import type { Holders } from './holders.ts'
+import { bootId, recordedDevice } from './boot.ts'
+import { hasEngineEnded } from './ended.ts'
 import type { Locks } from './locks.ts'
 import type { Refusals } from './refusals.ts'
-import type { Release } from './release.ts'
+import type { CopyName, Release } from './release.ts'
 import type { Uses } from './uses.ts'
 import { findLabelRow, getVolume, putLabel, type CopyLabel, type Volume } from './volume-records.ts'
 
 /** What the Engine's Mount and Unmount do. */
 export interface Mounts {
   /**
-   * Gives the mount ID its copy and returns the copy's path. An ID whose copy is held, or was asked for before by
+   * Gives the mount ID its copy of the volume and returns the copy's path. One whose copy is held, or was asked for before by
    * the same process of the Engine, keeps it and has one use more. When it throws, nothing of the copy is left.
    */
   mount(caller: Caller, name: VolumeName, id: MountId, asker?: Asker | null): Promise<string>
@@ -33,6 +38,7 @@ export interface MountsParts {
   readonly locks: Locks
   readonly release: Release
   readonly refusals: Refusals
+  readonly engine: Engine
   /** Whether the process that asks for a copy will see it; see `createPropagation`. */
   readonly isSeenBy: (asker: Asker) => boolean
   /** Called when it will not: nothing but a new start of this daemon makes that right. */
@@ -40,97 +46,128 @@ export interface MountsParts {
 }
 
 export function createMounts(parts: MountsParts): Mounts {
-  const { store, vault, copies, holders, uses, locks, release, refusals } = parts
+  const { store, vault, copies, holders, uses, locks, release, refusals, engine } = parts
 
   /** `twin`: the label of the copy that a container holds where it cannot be reached; then this shows the same version. */
-  const open = async (
+  const make = async (
     caller: Caller,
     volume: Volume,
-    id: MountId,
+    { key, owner }: Owned,
     twin: CopyLabel | null
-  ): Promise<OpenedVersion | null> => {
-    const { name, options } = volume
-    // A container has nothing of a box that has come since: its copy was made without one.
-    if (twin !== null && twin.version === null) return null
-    const opened = await vault.openForMount(caller, options.box, twin?.version ?? options.version, {
-      subject: { volume: name, mount: id },
-      optional: options.optional,
-      label: info => (twin === null ? [putLabel(newLabel(volume, id, info?.version ?? null))] : [])
-    })
-    // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
-    if (twin !== null && opened !== null && opened.info.created > twin.created) {
-      opened.wipe()
-      throw anotherBox(options.box)
-    }
-    return opened
-  }
-
-  const make = async (caller: Caller, volume: Volume, id: MountId, twin: CopyLabel | null): Promise<void> => {
-    const opened = await open(caller, volume, id, twin)
-    try {
+  ): Promise<void> => {
+    const { options } = volume
+    const fill = async (opened: OpenedVersion | null): Promise<Change[]> => {
+      // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
+      if (twin !== null && opened !== null && opened.info.created > twin.created)
+        throw anotherBox(options.box)
+      const tree = opened && opened.part(options.path)
+      const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
+      const device = await copies.make(key, contents, options)
       FAULT: await reach('mount.labelled')
-      const contents: CopyContents = opened && {
-        tree: opened.part(volume.options.path),
-        read: entry => opened.read(entry)
+      // The label stays that of the copy which the container holds.
+      if (twin !== null) return []
+      return [putLabel(newLabel(volume, owner.mount, opened?.info.version ?? null, device))]
+    }
+    try {
+      // A container has nothing of a box that has come since: its copy was made without one.
+      if (twin !== null && twin.version === null) await fill(null)
+      else {
+        await vault.openForMount(caller, options.box, twin?.version ?? options.version, {
+          subject: { volume: owner.volume, mount: owner.mount },
+          optional: options.optional,
+          fill
+        })
       }
-      await copies.make(id, contents, volume.options)
       FAULT: await reach('mount.done')
     } catch (error) {
       // The Engine sends no Unmount for a Mount that failed.
-      await release(caller, volume.name, id)
+      await release(caller, { key, owner }, () => Promise.resolve(true))
       throw error
-    } finally {
-      opened?.wipe()
     }
   }
 
+  const open = async (caller: Caller, volume: Volume, copy: Owned, asker: Asker | null): Promise<string> => {
+    const { key, owner } = copy
+    if (asker !== null && !parts.isSeenBy(asker)) {
+      parts.onUnseen()
+      throw unseen()
+    }
+    const label = (await findLabelRow(store, owner.volume, owner.mount))?.label ?? null
+    const device = copies.deviceOf(key)
+    const recorded = recordedDevice(label)
+    const devices = [...new Set([device, recorded])].filter(one => one !== null)
+    const sight = await holders.of(devices.map(one => ({ key, device: one })))
+    const isShared =
+      device !== null &&
+      (uses.isRepeated(key, asker) ||
+        sight.holders.has(device) ||
+        // What cannot be seen may be there: then the copy is not another start's to replace.
+        (!sight.isComplete && !(await hasEngineEnded(engine, owner.volume))))
+    if (isShared) {
+      FAULT: await reach('mount.shared')
+    } else {
+      const isApart = recorded !== null && recorded !== device && sight.holders.has(recorded)
+      // Whoever a copy of this ID was made for is gone, and this is another start of the container.
+      if (device !== null || label !== null) await release(caller, copy, () => Promise.resolve(true))
+      await make(caller, volume, copy, isApart ? label : null)
+    }
+    uses.begin(key, owner, asker, isShared)
+    refusals.forget(owner.volume)
+    return copies.pathOf(key)
+  }
+
   return {
-    mount: (caller, name, id, asker = null) =>
-      locks.run(id, async () => {
+    mount: (caller, name, mount, asker = null) => {
+      const copy = copyOf(name, mount)
+      return locks.run(copy.key, async () => {
         FAULT: await reach('mount.begun')
         const volume = await getVolume(store, name)
         try {
-          if (asker !== null && !parts.isSeenBy(asker)) {
-            parts.onUnseen()
-            throw unseen()
-          }
-          const row = await findLabelRow(store, name, id)
-          const device = copies.deviceOf(id)
-          const held = device === null && row === null ? [] : await holders.of(id)
-          const isShared =
-            device !== null && (uses.isRepeated(id, asker) || held.some(holder => holder.device === device))
-          if (isShared) {
-            FAULT: await reach('mount.shared')
-          } else {
-            // Whoever a copy of this ID was made for is gone, and this is another start of the container.
-            if (device !== null || row !== null) await release(caller, name, id)
-            await make(caller, volume, id, held.length > 0 ? (row?.label ?? null) : null)
-          }
-          uses.begin(id, name, asker, isShared)
-          refusals.forget(name)
-          return copies.pathOf(id)
+          return await open(caller, volume, copy, asker)
         } catch (error) {
           throw refusals.refuse(name, error)
         }
-      }),
+      })
+    },
 
-    unmount: (caller, name, id) =>
-      locks.run(id, async () => {
-        const isLast = uses.end(id, name)
+    unmount: (caller, volume, mount) => {
+      const copy = copyOf(volume, mount)
+      return locks.run(copy.key, async () => {
+        const { isLast, isCertain } = uses.end(copy.key, copy.owner)
         FAULT: await reach('unmount.begun')
-        if (isLast) await release(caller, name, id)
+        if (isLast) {
+          await release(caller, copy, () =>
+            isCertain ? Promise.resolve(true) : hasEngineEnded(engine, volume)
+          )
+        }
         FAULT: await reach('unmount.done')
       })
+    }
   }
 }
 
-function newLabel({ name, options }: Volume, mount: MountId, version: number | null): CopyLabel {
+/** A copy of which it is known whose it is. */
+interface Owned extends CopyName {
+  readonly owner: NonNullable<CopyName['owner']>
+}
+
+function copyOf(volume: VolumeName, mount: MountId): Owned {
+  return { key: copyKeyOf(volume, mount), owner: { volume, mount } }
+}
+
+function newLabel(
+  { name, options }: Volume,
+  mount: MountId,
+  version: number | null,
+  device: number
+): CopyLabel {
   return {
     mount,
     volume: name,
     box: options.box,
     version,
     created: new Date().toISOString(),
+    device: { number: device, boot: bootId() },
     container: null
   }
 }

@@ -1,3 +1,4 @@
+import type { CopyOptions } from '../copies/send-tree.ts'
 import { quote, SecretboxError } from '../errors.ts'
 import {
   isAnonymousVolume,
@@ -19,23 +20,12 @@ import {
 } from './option-values.ts'
 
 /** How a volume shows its box; the meaning of `-o`, `volume-opt` and `driver_opts`. */
-export interface VolumeOptions {
+export interface VolumeOptions extends CopyOptions {
   readonly box: BoxName
   /** A version to stay at; null: the newest at each mount. */
   readonly version: number | null
   /** The part of the box to serve; '' is all of it. */
   readonly path: FilePath
-  /** Owner of every entry. */
-  readonly uid: number
-  readonly gid: number
-  /** Permission bits of every file; null: each file's own. */
-  readonly mode: number | null
-  /** Permission bits of every directory and of the copy's root; null: each directory's own, and 0755 for the root. */
-  readonly dirmode: number | null
-  /** The container may write into its copy. */
-  readonly rw: boolean
-  /** Bytes that a writable copy may hold; null: what the box needs and `defaultSpareBytes` more. */
-  readonly size: number | null
   /** A missing box gives an empty copy instead of an error. */
   readonly optional: boolean
   /** The box goes with the last volume that shows it. */
@@ -46,9 +36,6 @@ export interface VolumeOptions {
 
 /** How the names of boxes begin that may go with a volume: the option cannot take a box that was meant to stay. */
 const ephemeralPrefix = 'ephemeral-'
-
-/** What a writable copy may grow by when `size` is not given. */
-export const defaultSpareBytes = 16 << 20
 
 const boxName: ValueKind<BoxName> = { rule: 'the name of a box', read: parseBoxName, advise: () => null }
 const pathInBox: ValueKind<FilePath> = {

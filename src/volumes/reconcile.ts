@@ -1,22 +1,26 @@
 import type { Logger } from 'pino'
+import type { Copies } from '../copies/copies.ts'
+import { copyKeyOf, type CopyKey } from '../copies/copy-key.ts'
+import type { Holder, Holders, Sight } from '../copies/holders.ts'
 import type { Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../errors.ts'
 import { reach } from '../fault-points.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
-import type { MountId, VolumeName } from '../vault/names.ts'
-import type { Copies } from './copies.ts'
-import type { Holder, Holders } from './holders.ts'
+import type { VolumeName } from '../vault/names.ts'
+import { recordedDevice } from './boot.ts'
+import { hasEngineEnded } from './ended.ts'
 import type { Locks } from './locks.ts'
 import type { Release } from './release.ts'
 import { createReprieves, isRunning, type KnownCopy } from './reprieve.ts'
 import type { Uses } from './uses.ts'
 import { labelRows, type LabelRow } from './volume-records.ts'
 
-/** What one pass finds about one mount ID and what it does, or would do, about it. */
+/** What one pass finds about one copy and what it does, or would do, about it. */
 export interface Finding {
-  readonly mount: MountId
+  /** The copy's mount ID, or the name of its directory where nothing tells the ID. */
+  readonly mount: string
   readonly volume: VolumeName | null
   /** `keep`: it is held or may be about to be; `wipe`: nobody holds it; `forget`: only its label or directory is left. */
   readonly action: 'keep' | 'wipe' | 'forget'
@@ -50,11 +54,15 @@ export interface ReconcileParts {
 interface Judgement {
   readonly copy: KnownCopy
   readonly held: readonly Holder[]
+  readonly isHeldHere: boolean
+  /** That nobody was found to hold it means that nobody does. */
+  readonly hasEnded: boolean
   readonly finding: Finding
 }
 
 /**
- * The truth is the kernel's: a copy that a mount table outside its own place shows is held and stays. One that
+ * The truth is the kernel's: a copy that a mount table outside its own place shows is held and stays. That none shows
+ * it counts only when every one was read, or with the Engine's word. One that
  * nobody holds may belong to a container that is just starting, which the Engine is asked about. Then the tables are
  * read again, since the container may have started meanwhile, and once more before anything is wiped.
  */
@@ -62,60 +70,88 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   const { store, copies, holders, uses, engine, log } = parts
   const beginPass = createReprieves(engine, parts.graceMs)
   /** The copies that a pass has found to be held, with when they were made: an ID may come again. */
-  let heldBefore: ReadonlyMap<MountId, string | undefined> = new Map()
+  let heldBefore: ReadonlyMap<CopyKey, string | undefined> = new Map()
 
-  /** Every mount ID that has a directory or a label; `isAll` is false when labels cannot be read. */
+  /** Every copy that has a directory or a label; `isAll` is false when labels cannot be read. */
   const knownCopies = async (): Promise<{ known: KnownCopy[]; isAll: boolean }> => {
-    const rows = new Map<MountId, LabelRow>()
+    const rows = new Map<CopyKey, LabelRow>()
     let isAll = true
     try {
-      for await (const row of labelRows(store, null)) rows.set(row.mount, row)
+      for await (const row of labelRows(store, null)) rows.set(copyKeyOf(row.volume, row.mount), row)
     } catch (err) {
       // The kernel's word is enough to wipe what nobody holds.
       log.error({ err }, 'cannot read the labels of copies')
       isAll = false
     }
-    const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(id => {
-      const [row, use] = [rows.get(id), uses.of(id)]
-      const volume = row?.volume ?? use?.volume ?? null
+    const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(key => {
+      const [row, use] = [rows.get(key), uses.of(key)]
+      const whose = row ?? use
+      const owner = whose === undefined ? null : { volume: whose.volume, mount: whose.mount }
       const label = row?.label ?? null
-      const wasHeld = heldBefore.has(id) && heldBefore.get(id) === label?.created
-      return { id, volume, use, label, wasHeld }
+      const wasHeld = heldBefore.has(key) && heldBefore.get(key) === label?.created
+      return { key, owner, use, label, wasHeld }
     })
     return { known, isAll }
   }
 
-  const isHeldHere = (id: MountId, held: readonly Holder[] | undefined): boolean => {
-    const device = copies.deviceOf(id)
-    return device !== null && (held ?? []).some(holder => holder.device === device)
-  }
+  /** Where copies are or were: who shows these file systems holds them. */
+  const lookAt = (known: readonly KnownCopy[]): Promise<Sight> =>
+    holders.of(
+      known.flatMap(({ key, label }) =>
+        [copies.deviceOf(key), recordedDevice(label)]
+          .filter(device => device !== null)
+          .map(device => ({ key, device }))
+      )
+    )
 
   const judge = async (known: readonly KnownCopy[]): Promise<Judgement[]> => {
     const reprieveOf = beginPass()
-    const first = await holders.all()
-    const unheld = known.filter(({ id }) => copies.deviceOf(id) !== null && !isHeldHere(id, first.get(id)))
+    const first = await lookAt(known)
+    const unheld = known.filter(({ key }) => {
+      const device = copies.deviceOf(key)
+      return device !== null && !first.holders.has(device)
+    })
     const reprieves = new Map(
-      await Promise.all(unheld.map(async copy => [copy.id, await reprieveOf(copy)] as const))
+      await Promise.all(unheld.map(async copy => [copy.key, await reprieveOf(copy)] as const))
     )
-    const second = unheld.length > 0 ? await holders.all() : first
-    const everHeld = known.filter(({ id, wasHeld }) => wasHeld || isHeldHere(id, second.get(id)))
-    heldBefore = new Map(everHeld.map(({ id, label }) => [id, label?.created]))
-    return known.map(copy => {
-      const held = second.get(copy.id) ?? []
+    const sight = unheld.length > 0 ? await lookAt(known) : first
+    const ended = new Map(
+      sight.isComplete
+        ? []
+        : await Promise.all(
+            known.map(
+              async ({ key, owner }) => [key, await hasEngineEnded(engine, owner?.volume ?? null)] as const
+            )
+          )
+    )
+    const judgements = known.map((copy): Judgement => {
+      const device = copies.deviceOf(copy.key)
+      const recorded = recordedDevice(copy.label)
+      const here = (device === null ? null : sight.holders.get(device)) ?? []
+      const apart = (recorded === null || recorded === device ? null : sight.holders.get(recorded)) ?? []
+      const hasEnded = sight.isComplete || ended.get(copy.key) === true
       const found = (action: Finding['action'], reason: string): Judgement => ({
-        copy,
-        held,
-        finding: { mount: copy.id, volume: copy.volume, action, reason }
+        ...{ copy, hasEnded, isHeldHere: here.length > 0, held: [...here, ...apart] },
+        finding: { mount: copy.owner?.mount ?? copy.key, volume: copy.owner?.volume ?? null, action, reason }
       })
-      if (isHeldHere(copy.id, held)) return found('keep', `held by ${namesOf(held)}`)
-      if (copies.deviceOf(copy.id) !== null) {
-        const reprieve = reprieves.has(copy.id) ? reprieves.get(copy.id) : 'it was mounted just now'
-        return reprieve ? found('keep', reprieve) : found('wipe', 'nobody holds it')
+      if (here.length > 0) return found('keep', `held by ${namesOf(here)}`)
+      if (device !== null) {
+        const reprieve = reprieves.has(copy.key) ? reprieves.get(copy.key) : 'it was mounted just now'
+        if (reprieve) return found('keep', reprieve)
+        return hasEnded
+          ? found('wipe', 'nobody holds it')
+          : found(
+              'keep',
+              'not every mount table can be read, and the engine does not say that its container has ended'
+            )
       }
-      if (held.length > 0)
-        return found('keep', `held by ${namesOf(held)}, where it cannot be reached any more`)
+      if (apart.length > 0)
+        return found('keep', `held by ${namesOf(apart)}, where it cannot be reached any more`)
       return found('forget', 'nothing is mounted')
     })
+    const everHeld = judgements.filter(({ copy, isHeldHere }) => copy.wasHeld || isHeldHere)
+    heldBefore = new Map(everHeld.map(({ copy }) => [copy.key, copy.label?.created]))
+    return judgements
   }
 
   /** Whoever holds these copies will be heard of when it ends; they need not be looked at again and again. */
@@ -128,20 +164,20 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     for (const { copy, held } of doubtful) {
       const isCounted = copy.use !== undefined && copy.use.count > 0
       if (copy.use && (isCounted || held.some(({ containerId }) => running.has(containerId))))
-        uses.trust(copy.id, copy.use)
+        uses.trust(copy.key, copy.use)
     }
   }
 
   /** False when it must be tried again. */
-  const carryOut = async (caller: Caller, { copy, finding }: Judgement): Promise<boolean> => {
+  const carryOut = async (caller: Caller, { copy, finding, hasEnded }: Judgement): Promise<boolean> => {
     const { mount, volume, action, reason } = finding
     if (action === 'keep') return true
     try {
-      return await parts.locks.run(mount, () => {
+      return await parts.locks.run(copy.key, () => {
         // The Engine said something about it while it was judged: then the judgement is about the past.
-        if (uses.of(mount) !== copy.use) return Promise.resolve(true)
+        if (uses.of(copy.key) !== copy.use) return Promise.resolve(true)
         log.info({ mount, volume, action }, reason)
-        return parts.release(caller, volume, mount)
+        return parts.release(caller, copy, () => Promise.resolve(hasEnded))
       })
     } catch (err) {
       log.error({ err, mount, volume }, 'cannot reconcile a copy')
@@ -168,6 +204,11 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
 }
 
 function namesOf(holders: readonly Holder[]): string {
-  const names = new Set(holders.map(({ containerId, pid }) => containerId?.slice(0, 12) ?? `process ${pid}`))
+  const names = new Set(
+    holders.map(
+      ({ containerId, pid }) =>
+        containerId?.slice(0, 12) ?? (pid === null ? 'a mount namespace' : `process ${pid}`)
+    )
+  )
   return [...names].join(', ')
 }

@@ -1,21 +1,30 @@
 import type { Logger } from 'pino'
+import type { Copies } from '../copies/copies.ts'
+import type { CopyKey } from '../copies/copy-key.ts'
+import type { Holders } from '../copies/holders.ts'
 import { reach } from '../fault-points.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
 import type { MountId, VolumeName } from '../vault/names.ts'
-import type { Copies } from './copies.ts'
-import type { Holders } from './holders.ts'
+import { recordedDevice } from './boot.ts'
 import type { Uses } from './uses.ts'
-import { findLabelRow, removeLabel } from './volume-records.ts'
+import { findLabelRow, removeLabel, type LabelRow } from './volume-records.ts'
+
+/** A copy, by its directory, and whose it is as far as that is known: without a label nothing but its use tells. */
+export interface CopyName {
+  readonly key: CopyKey
+  readonly owner: { readonly volume: VolumeName; readonly mount: MountId } | null
+}
 
 /**
  * Wipes a copy and forgets its label, unless the kernel says that something holds it. The caller holds the copy's lock
- * and knows that no container is about to hold it; `volume` null: not even a label says whose it is. True when
- * nothing is left; false when it is held, here or where it cannot be reached, or its label cannot be removed. Throws
- * only when the copy is there and cannot be unmounted.
+ * and knows that no container is about to hold it. `hasEnded` is asked when not every mount table could be read: the
+ * Engine's word that whatever used the copy has ended; without that the copy stays. True when nothing is left; false
+ * when it is held, here or where it cannot be reached, or may be, or cannot be overwritten just now, or its label
+ * cannot be removed. Throws only when the copy is there and cannot be unmounted.
  */
-export type Release = (caller: Caller, volume: VolumeName | null, id: MountId) => Promise<boolean>
+export type Release = (caller: Caller, copy: CopyName, hasEnded: () => Promise<boolean>) => Promise<boolean>
 
 export interface ReleaseParts {
   readonly store: Store
@@ -27,23 +36,27 @@ export interface ReleaseParts {
 }
 
 export function createRelease({ store, gate, copies, holders, uses, log }: ReleaseParts): Release {
-  const wipe = async (id: MountId): Promise<void> => {
+  const wipe = async (key: CopyKey): Promise<boolean> => {
     try {
-      await copies.wipe(id)
+      const isGone = await copies.wipe(key)
+      if (!isGone)
+        log.warn({ copy: key }, 'a file of a copy is kept from being overwritten: it is tried again')
+      return isGone
     } catch (err) {
-      if (copies.deviceOf(id) !== null) throw err
-      log.error({ err, mount: id }, 'copy is gone, but could not be overwritten')
+      if (copies.deviceOf(key) !== null) throw err
+      log.error({ err, copy: key }, 'copy is gone, but could not be overwritten')
+      return true
     }
   }
 
-  const forgetLabel = async (caller: Caller, volume: VolumeName, id: MountId): Promise<boolean> => {
-    const change = removeLabel(volume, id)
+  const forgetLabel = async (caller: Caller, volume: VolumeName, mount: MountId): Promise<boolean> => {
+    const change = removeLabel(volume, mount)
     try {
-      await gate.run(caller, 'copy.wipe', { volume, mount: id }, permit => permit.commit({}, [change]))
+      await gate.run(caller, 'copy.wipe', { volume, mount }, permit => permit.commit({}, [change]))
       return true
     } catch (err) {
       // The copy is gone; that this cannot be recorded must not keep the container's stop from succeeding.
-      log.warn({ err, volume, mount: id }, 'cannot record that a copy was wiped')
+      log.warn({ err, volume, mount }, 'cannot record that a copy was wiped')
       return store.commit([change]).then(
         () => true,
         () => false
@@ -51,34 +64,47 @@ export function createRelease({ store, gate, copies, holders, uses, log }: Relea
     }
   }
 
-  const isLabelled = async (volume: VolumeName, id: MountId): Promise<boolean> => {
+  /** `unread`: the store does not tell; a copy is wiped whatever it says. */
+  const readLabel = async ({ owner, key }: CopyName): Promise<LabelRow | 'unread' | null> => {
+    if (owner === null) return null
     try {
-      return (await findLabelRow(store, volume, id)) !== null
+      return await findLabelRow(store, owner.volume, owner.mount)
     } catch (err) {
-      // A copy is wiped whatever the store says.
-      log.error({ err, volume, mount: id }, 'cannot read the label of a copy')
-      return true
+      log.error({ err, ...owner, copy: key }, 'cannot read the label of a copy')
+      return 'unread'
     }
   }
 
-  return async (caller, volume, id) => {
-    const device = copies.deviceOf(id)
-    const labelled = volume !== null && (await isLabelled(volume, id)) ? volume : null
-    // An ID that nothing is known of needs no look at all mount tables.
-    const held = device === null && labelled === null ? [] : await holders.of(id)
-    if (device !== null && held.some(holder => holder.device === device)) {
-      log.info({ volume, mount: id }, 'copy is still held and stays')
+  return async (caller, name, hasEnded) => {
+    const { key, owner } = name
+    const told = { ...owner, copy: key }
+    const device = copies.deviceOf(key)
+    const row = await readLabel(name)
+    const recorded = row === 'unread' ? null : recordedDevice(row?.label ?? null)
+    const isKnown = device !== null || recorded !== null
+    const devices = [...new Set([device, recorded])].filter(one => one !== null)
+    const sight = await holders.of(devices.map(one => ({ key, device: one })))
+    if (device !== null && sight.holders.has(device)) {
+      log.info(told, 'copy is still held and stays')
+      return false
+    }
+    if (isKnown && !sight.isComplete && !(await hasEnded())) {
+      log.warn(
+        told,
+        'not every mount table could be read: a copy stays until the Engine says that its container has ended'
+      )
       return false
     }
     FAULT: await reach('unmount.judged')
-    await wipe(id)
+    if (!(await wipe(key))) return false
     FAULT: await reach('unmount.wiped')
-    if (held.length > 0) {
-      log.info({ volume, mount: id }, 'copy is still held where it cannot be reached')
+    if (recorded !== null && sight.holders.has(recorded)) {
+      log.info(told, 'copy is still held where it cannot be reached')
       return false
     }
-    if (labelled !== null && !(await forgetLabel(caller, labelled, id))) return false
-    uses.forget(id)
+    if (owner !== null && row !== null && !(await forgetLabel(caller, owner.volume, owner.mount)))
+      return false
+    uses.forget(key)
     return true
   }
 }

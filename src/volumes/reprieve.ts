@@ -1,13 +1,12 @@
 import type { Container, Engine } from '../engine/engine.ts'
-import type { MountId, VolumeName } from '../vault/names.ts'
+import type { CopyKey } from '../copies/copy-key.ts'
 import { hasEnded } from './asker.ts'
+import type { CopyName } from './release.ts'
 import type { Use } from './uses.ts'
 import type { CopyLabel } from './volume-records.ts'
 
-/** A mount ID, and what is known of its copy beside what the kernel says. */
-export interface KnownCopy {
-  readonly id: MountId
-  readonly volume: VolumeName | null
+/** A copy, and what is known of it beside what the kernel says. */
+export interface KnownCopy extends CopyName {
   readonly use: Use | undefined
   readonly label: CopyLabel | null
   /** An earlier look at it found that something held it. */
@@ -43,17 +42,17 @@ const lingerMs = 1500
  */
 export function createReprieves(engine: Engine, graceMs: number): () => Reprieve {
   /** When copies whose Engine has ended were first found held by nobody; the last pass's and this one's. */
-  let orphanedBefore = new Map<MountId, number>()
-  let orphaned = new Map<MountId, number>()
+  let orphanedBefore = new Map<CopyKey, number>()
+  let orphaned = new Map<CopyKey, number>()
 
   const isStartingOn = async (volume: string | null): Promise<boolean> => {
     const idle = (await engine.containers(volume ?? undefined)).filter(container => !isRunning(container))
     return (await Promise.all(idle.map(({ id }) => engine.isLocked(id, lockProbeMs)))).includes(true)
   }
 
-  const lingers = (id: MountId): boolean => {
-    const since = orphanedBefore.get(id) ?? performance.now()
-    orphaned.set(id, since)
+  const lingers = (key: CopyKey): boolean => {
+    const since = orphanedBefore.get(key) ?? performance.now()
+    orphaned.set(key, since)
     return performance.now() - since < lingerMs
   }
 
@@ -67,17 +66,17 @@ export function createReprieves(engine: Engine, graceMs: number): () => Reprieve
       return answer
     }
 
-    return async ({ id, volume, use, label, wasHeld }) => {
+    return async ({ key, owner, use, label, wasHeld }) => {
       // The Engine has let go of it itself.
       if (use?.count === 0) return null
       const askerHasEnded = hasEnded(use?.asker ?? null)
       const ageMs = use === undefined ? ageOf(label) : performance.now() - use.since
       try {
-        if (await isStarting(volume)) return 'a container is just starting'
+        if (await isStarting(owner?.volume ?? null)) return 'a container is just starting'
         const isClaimed = use !== undefined && !askerHasEnded && !use.isDoubtful
         return isClaimed && ageMs < (wasHeld ? lastUseMs : ownUseMs) ? 'it was mounted just now' : null
       } catch {
-        if (askerHasEnded) return lingers(id) ? 'the engine that asked for it ended just now' : null
+        if (askerHasEnded) return lingers(key) ? 'the engine that asked for it ended just now' : null
         return ageMs < (wasHeld ? lastUseMs : graceMs)
           ? 'the engine does not answer and the copy is young'
           : null

@@ -1,9 +1,11 @@
+import type { CopyKey } from '../copies/copy-key.ts'
 import type { MountId, VolumeName } from '../vault/names.ts'
 import { isSameAsker, type Asker } from './asker.ts'
 
-/** What the Engine has said about one mount ID. Never changed, always replaced: the same object means that nothing was said since. */
+/** What the Engine has said about one copy. Never changed, always replaced: the same object means that nothing was said since. */
 export interface Use {
   readonly volume: VolumeName
+  readonly mount: MountId
   /** Mounts less Unmounts. */
   readonly count: number
   /** When the last Mount was answered, by `performance.now()`. */
@@ -14,61 +16,79 @@ export interface Use {
   readonly isDoubtful: boolean
 }
 
+/** How an Unmount leaves a use. */
+export interface Ended {
+  /** There is no use left, as far as this process heard. */
+  readonly isLast: boolean
+  /** And it heard of all: it has counted from the first Mount on, and no call was lost. */
+  readonly isCertain: boolean
+}
+
 /**
  * What the Engine has said about copies, as far as this process heard it: what it is about to do, not what is. It is
  * the kernel that says whether a copy exists and who holds it.
  */
 export interface Uses {
-  of(id: MountId): Use | undefined
+  of(key: CopyKey): Use | undefined
+  /** Whether the Engine has asked for a copy of the volume and not let go of it. */
+  hasCounted(volume: VolumeName): boolean
   /** True when the Mount of `asker` repeats one whose reply was lost: it is there already, and no Unmount came. */
-  isRepeated(id: MountId, asker: Asker | null): boolean
+  isRepeated(key: CopyKey, asker: Asker | null): boolean
   /** A Mount was answered: with the copy that was there, or with a new one. */
-  begin(id: MountId, volume: VolumeName, asker: Asker | null, isShared: boolean): void
-  /** An Unmount came; true when it was the last use. What it is about stays in doubt until `trust` or `forget`. */
-  end(id: MountId, volume: VolumeName): boolean
+  begin(
+    key: CopyKey,
+    of: { readonly volume: VolumeName; readonly mount: MountId },
+    asker: Asker | null,
+    isShared: boolean
+  ): void
+  /** An Unmount came. What it is about stays in doubt until `trust` or `forget`. */
+  end(key: CopyKey, of: { readonly volume: VolumeName; readonly mount: MountId }): Ended
   /** A call was lost, nobody knows which: every use may have ended. */
   doubtAll(): void
   /** Takes the doubt away unless something was said since; whoever holds the copy will be heard of when it ends. */
-  trust(id: MountId, known: Use): void
+  trust(key: CopyKey, known: Use): void
   /** The copy is gone. */
-  forget(id: MountId): void
+  forget(key: CopyKey): void
   /** Whether there is a doubtful use, or one that began after this moment of `performance.now()`. */
   callForALook(sinceMs: number): boolean
 }
 
 export function createUses(): Uses {
-  const uses = new Map<MountId, Use>()
+  const uses = new Map<CopyKey, Use>()
   return {
-    of: id => uses.get(id),
+    of: key => uses.get(key),
 
-    isRepeated(id, asker) {
-      const use = uses.get(id)
+    hasCounted: volume => [...uses.values()].some(use => use.volume === volume && use.count > 0),
+
+    isRepeated(key, asker) {
+      const use = uses.get(key)
       return use !== undefined && use.count > 0 && !use.isDoubtful && isSameAsker(use.asker, asker)
     },
 
-    begin(id, volume, asker, isShared) {
-      const count = isShared ? (uses.get(id)?.count ?? 0) + 1 : 1
-      uses.set(id, { volume, count, since: performance.now(), asker, isDoubtful: false })
+    begin(key, { volume, mount }, asker, isShared) {
+      const count = isShared ? (uses.get(key)?.count ?? 0) + 1 : 1
+      uses.set(key, { volume, mount, count, since: performance.now(), asker, isDoubtful: false })
     },
 
-    end(id, volume) {
-      const use = uses.get(id) ?? { volume, count: 0, since: performance.now(), asker: null }
+    end(key, { volume, mount }) {
+      const known = uses.get(key)
+      const use = known ?? { volume, mount, count: 0, since: performance.now(), asker: null }
       const count = Math.max(0, use.count - 1)
-      uses.set(id, { ...use, count, isDoubtful: true })
-      return count === 0
+      uses.set(key, { ...use, count, isDoubtful: true })
+      return { isLast: count === 0, isCertain: known?.count === 1 && !known.isDoubtful }
     },
 
     doubtAll() {
-      for (const [id, use] of uses) uses.set(id, { ...use, isDoubtful: true })
+      for (const [key, use] of uses) uses.set(key, { ...use, isDoubtful: true })
     },
 
-    trust(id, known) {
-      if (uses.get(id) !== known) return
-      if (known.count === 0) uses.delete(id)
-      else uses.set(id, { ...known, isDoubtful: false })
+    trust(key, known) {
+      if (uses.get(key) !== known) return
+      if (known.count === 0) uses.delete(key)
+      else uses.set(key, { ...known, isDoubtful: false })
     },
 
-    forget: id => void uses.delete(id),
+    forget: key => void uses.delete(key),
 
     callForALook: sinceMs => [...uses.values()].some(({ isDoubtful, since }) => isDoubtful || since > sinceMs)
   }

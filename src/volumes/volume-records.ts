@@ -28,6 +28,8 @@ export interface CopyLabel {
   /** Null for the empty copy of a box that is missing. */
   readonly version: number | null
   readonly created: string
+  /** Its file system: the `st_dev` of it, and the boot of the machine in which it was made. */
+  readonly device: { readonly number: number; readonly boot: string } | null
   readonly container: ContainerLabel | null
 }
 
@@ -51,6 +53,7 @@ const LabelRecord = z.strictObject({
   box: checkedBy(parseBoxName),
   version: z.int().min(1).nullable(),
   created,
+  device: z.strictObject({ number: z.int().nonnegative(), boot: plainText }).nullable(),
   container: z
     .strictObject({ id: plainText, name: plainText.nullable(), image: plainText.nullable() })
     .nullable()

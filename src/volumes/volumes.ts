@@ -1,3 +1,6 @@
+import type { Copies } from '../copies/copies.ts'
+import { copyKeyOf, type CopyKey } from '../copies/copy-key.ts'
+import type { Holders } from '../copies/holders.ts'
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import type { Caller } from '../vault/authority.ts'
 import { noSuchVersion } from '../vault/boxes.ts'
@@ -5,8 +8,9 @@ import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/gate.ts'
 import type { BoxName, VolumeName } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { Holders } from './holders.ts'
+import { recordedDevice } from './boot.ts'
 import { parseVolumeOptions, sameOptions } from './options.ts'
+import type { Uses } from './uses.ts'
 import {
   findVolumeRow,
   getVolumeRow,
@@ -48,10 +52,12 @@ export interface VolumesParts {
   readonly gate: Gate
   readonly vault: Vault
   readonly holders: Holders
+  readonly copies: Pick<Copies, 'deviceOf'>
+  readonly uses: Pick<Uses, 'hasCounted'>
 }
 
 /** The volumes over a store. */
-export function createVolumes({ store, gate, vault, holders }: VolumesParts): Volumes {
+export function createVolumes({ store, gate, vault, holders, copies, uses }: VolumesParts): Volumes {
   /** What the store told last of each volume, for when it tells nothing any more. */
   const told = new Map<VolumeName, KnownVolume>()
 
@@ -70,6 +76,19 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
     } catch (error) {
       if (!isSecretboxError(error, 'not_found')) throw error
     }
+  }
+
+  /** A copy of it is counted, or mounted, or held where it cannot be reached any more. */
+  const isInUse = async (name: VolumeName): Promise<boolean> => {
+    if (uses.hasCounted(name)) return true
+    const apart: { key: CopyKey; device: number }[] = []
+    for await (const { mount, label } of labelRows(store, name)) {
+      const key = copyKeyOf(name, mount)
+      if (copies.deviceOf(key) !== null) return true
+      const device = recordedDevice(label)
+      if (device !== null) apart.push({ key, device })
+    }
+    return (await holders.of(apart)).holders.size > 0
   }
 
   return {
@@ -91,10 +110,8 @@ export function createVolumes({ store, gate, vault, holders }: VolumesParts): Vo
     async remove(caller, name) {
       await gate.run(caller, 'volume.remove', { volume: name }, async permit => {
         const { volume } = await getVolumeRow(store, name)
-        for await (const { mount } of labelRows(store, name)) {
-          if ((await holders.of(mount)).length > 0)
-            throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
-        }
+        if (await isInUse(name))
+          throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
         if (volume?.options.ephemeral === true) await destroyWithLastVolume(name, volume.options.box)
         await permit.commit({}, [removeVolume(name)])
       })

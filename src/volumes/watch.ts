@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Copies } from '../copies/copies.ts'
+import { sharingRuns } from '../copies/sharing-runs.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Sealing } from '../vault/sealing.ts'
-import type { Copies } from './copies.ts'
 import type { FailedStarts } from './failed-starts.ts'
 import type { LeftVolumes } from './left-volumes.ts'
-import { sharingRuns } from './sharing-runs.ts'
 import type { Reconcile } from './reconcile.ts'
 import type { Uses } from './uses.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Envelope } from '../../src/seal/envelope.ts'
-import { loadSyscalls, MountFlag } from '../../src/syscalls.ts'
+import { mount, MountFlag, umount } from '../mounting.ts'
 import type { Copies } from './copies.ts'
 
 /**
@@ -16,7 +16,6 @@ export function bareCopies(
   envelope: Envelope,
   recordBytes: readonly number[]
 ): Copies {
-  const syscalls = loadSyscalls()
   const key = randomBytes(32)
   const place = Buffer.from('the place of a record')
   const records = recordBytes.map(length => envelope.seal(key, place, Buffer.alloc(length)))
@@ -33,25 +32,25 @@ export function bareCopies(
     for (const record of records) envelope.open(key, place, record).fill(0)
     const root = join(directory, randomBytes(32).toString('hex'))
     mkdirSync(root, { recursive: true, mode: 0o700 })
-    syscalls.mount('bare', root, 'tmpfs', flags, 'mode=0755,size=65536,nr_inodes=32')
+    mount('bare', root, 'tmpfs', flags, 'mode=0755,size=65536,nr_inodes=32')
     for (const { path, parent, bytes } of contents) {
       mkdirSync(`${root}/${parent}`, { recursive: true })
       writeFileSync(`${root}/${path}`, bytes, { mode: 0o600 })
     }
-    syscalls.mount(null, root, null, flags | MountFlag.remount | MountFlag.readOnly, null)
+    mount(null, root, null, flags | MountFlag.remount | MountFlag.readOnly, null)
     mounted.push(root)
   }
 
   const wipe = (): void => {
     const root = mounted.pop()
     if (root === undefined) return
-    syscalls.mount(null, root, null, flags | MountFlag.remount, null)
+    mount(null, root, null, flags | MountFlag.remount, null)
     for (const { path, zeros } of contents) {
       writeFileSync(`${root}/${path}`, zeros, { flag: 'r+' })
       unlinkSync(`${root}/${path}`)
     }
     for (const name of readdirSync(root)) rmdirSync(`${root}/${name}`)
-    syscalls.umount(root, 0)
+    umount(root, 0)
     rmdirSync(root)
   }
 

@@ -1,17 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MountFlag } from '../../src/syscalls.ts'
 import { parseFilePath } from '../../src/vault/names.ts'
-import { mountSourceOf } from '../../src/volumes/mount-table.ts'
+import { mount, MountFlag, mountsBelow } from '../mounting.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
-import { contentsOf, listing, mountsBelow, newId, newPlace, plain, syscalls, type Given } from './place.ts'
-
-const bind = 4096
+import { contentsOf, listing, newKey, newPlace, plain, type Given } from './place.ts'
 
 /** The lines of mountinfo for a path: options of the mount, kind and source, options of the file system. */
 function mountLine(path: string): {
@@ -41,37 +38,37 @@ function rootOf(path: string): string {
 
 describe.skipIf(cannotMount)('a copy (takes root)', () => {
   test('is a tmpfs of its own, without set-id, devices and programs, never swapped, and read-only as a whole', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     expect(copies.deviceOf(id)).toBe(null)
     await copies.make(id, contentsOf({ pw: { file: 'x' } }), plain)
     const { options, type, source, superOptions } = mountLine(copies.pathOf(id))
     expect(options).toEqual(expect.arrayContaining(['ro', 'nosuid', 'nodev', 'noexec']))
-    expect([type, source]).toEqual(['tmpfs', mountSourceOf(id)])
+    expect([type, source]).toEqual(['tmpfs', `secretbox:${id}`])
     expect(superOptions).toContain('ro')
     if (copies.memory === 'tmpfs with noswap') expect(superOptions).toContain('noswap')
-    expect(superOptions).toEqual(expect.arrayContaining(['size=8k', 'nr_inodes=9']))
-    expect(copies.deviceOf(id)).toMatch(/^0:\d+$/)
+    expect(superOptions).toEqual(expect.arrayContaining(['size=8k', 'nr_inodes=12']))
+    expect(copies.deviceOf(id)).toBe(statSync(copies.pathOf(id)).dev)
     expect(await copies.list()).toEqual([id])
     await copies.wipe(id)
     expect([copies.deviceOf(id), await copies.list()]).toEqual([null, []])
   })
 
   test('stays read-only through a bind mount that is made writable, as a container has one', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     await copies.make(id, contentsOf({ pw: { file: 'x' } }), plain)
     const target = join(copies.pathOf(id), '..', `bound-${id}`)
     mkdirSync(target)
-    syscalls.mount(copies.pathOf(id), target, null, bind, null)
-    syscalls.mount(null, target, null, MountFlag.remount | bind, null)
+    mount(copies.pathOf(id), target, null, MountFlag.bind, null)
+    mount(null, target, null, MountFlag.remount | MountFlag.bind, null)
     expect(mountLine(target).options).toContain('rw')
     for (const path of ['pw', 'new']) expect(() => writeFileSync(join(target, path), '')).toThrow('EROFS')
   })
 
   test('holds every kind of entry, with modes, names and lengths as they are', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     const deep = `${'d/'.repeat(2047)}ee`
     const given: Record<string, Given> = {
       plain: { file: 'x', mode: 0o640 },
@@ -119,8 +116,8 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
   })
 
   test('gives every entry the owner, and every file the mode, that were asked for', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     const given = { d: { directory: 0o700 }, 'd/f': { file: 'x', mode: 0o4755 }, l: { link: 'd/f' } }
     await copies.make(id, contentsOf(given), { ...plain, uid: 1000, gid: 4294967294, mode: 0o2440 })
     expect(listing(copies.pathOf(id))).toEqual({
@@ -132,8 +129,8 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
   })
 
   test('gives every directory, its root too, the mode that was asked for', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     const given = {
       d: { directory: 0o700 },
       'd/e': { directory: 0o1777 },
@@ -159,27 +156,27 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
     [true, 'can', { uid: 2000, mode: 0o400 }],
     [false, 'cannot', { uid: 2001, mode: 0o400 }]
   ])('is open: %s, to a user who %s enter and read it by %j', async (opens, _, options) => {
-    const { copies, directory } = newPlace()
-    const id = newId()
+    const { copies, directory } = await newPlace()
+    const id = newKey()
     await copies.make(id, contentsOf({ d: { directory: 0o700 }, 'd/f': { file: 'secret', mode: 0o600 } }), {
       ...plain,
       ...options
     })
-    chmodSync(directory, 0o755)
+    for (const closed of [dirname(directory), directory]) chmodSync(closed, 0o755)
     const reading = spawnSync('cat', [join(copies.pathOf(id), 'd/f')], { uid: 2000, gid: 2000 })
     expect(reading.stdout.toString()).toBe(opens ? 'secret' : '')
   })
 
   test('of nothing is empty', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     await copies.make(id, null, plain)
     expect(readdirSync(copies.pathOf(id))).toEqual([])
     expect(() => writeFileSync(join(copies.pathOf(id), 'f'), '')).toThrow('EROFS')
   })
 
   test('has room for whatever a box may hold, and for no more than that', async () => {
-    const { copies } = newPlace()
+    const { copies } = await newPlace()
     const name = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', 'e'), minLength: 1, maxLength: 200 })
     const entry = fc.oneof(
       fc.integer({ min: 0, max: 20_000 }).map((length): Given => ({ file: Buffer.alloc(length, 7) })),
@@ -188,14 +185,14 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.dictionary(name, entry, { maxKeys: 60, noNullPrototype: true }), async given => {
-        const id = newId()
+        const id = newKey()
         await copies.make(id, contentsOf(given), plain)
         expect(Object.keys(listing(copies.pathOf(id)))).toHaveLength(Object.keys(given).length)
         await copies.wipe(id)
       }),
       { numRuns: 40 }
     )
-    const id = newId()
+    const id = newKey()
     await copies.make(id, contentsOf({ f: { file: Buffer.alloc(8192) } }), {
       ...plain,
       rw: true,
@@ -205,20 +202,20 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
   })
 
   test('never follows a symlink while it is written, were there one in its way', async () => {
-    const { copies } = newPlace()
+    const { copies } = await newPlace()
     const outside = temporaryDirectory()
-    const id = newId()
+    const id = newKey()
     // No box holds such a tree: a vault refuses an entry below a symlink.
     const contents = contentsOf({ l: { link: outside }, 'l/f': { file: 'x' } })
-    await expect(copies.make(id, contents, plain)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(copies.make(id, contents, plain)).rejects.toMatchObject({ code: 'damaged' })
     expect(readdirSync(outside)).toEqual([])
     expect(await copies.list()).toEqual([])
   })
 
   test('and many others leave no directory, no mount and no descriptor behind', async () => {
-    const { copies, directory } = newPlace()
+    const { copies, directory } = await newPlace()
     const descriptors = readdirSync('/proc/self/fd').length
-    const ids = Array.from({ length: 200 }, newId)
+    const ids = Array.from({ length: 200 }, newKey)
     const contents = {
       'd/e/f': { file: 'x' },
       d: { directory: 0o755 },

@@ -6,11 +6,10 @@ import { onTestFinished } from 'vitest'
 import type { Engine } from '../../src/engine/engine.ts'
 import { SecretboxError } from '../../src/errors.ts'
 import type { Store } from '../../src/store/store.ts'
-import { UmountFlag, type Syscalls } from '../../src/syscalls.ts'
 import type { Caller } from '../../src/vault/authority.ts'
 import { parseBoxName, parseVolumeName, type MountId } from '../../src/vault/names.ts'
-import type { Copies } from '../../src/volumes/copies.ts'
-import { createHolders } from '../../src/volumes/holders.ts'
+import type { Copies } from '../../src/copies/copies.ts'
+import { createHolders } from '../../src/copies/holders.ts'
 import { createLocks } from '../../src/volumes/locks.ts'
 import { createMounts } from '../../src/volumes/mounts.ts'
 import { createReconcile, type Finding, type Reconciled } from '../../src/volumes/reconcile.ts'
@@ -20,7 +19,8 @@ import { createUses, type Uses } from '../../src/volumes/uses.ts'
 import { labelRows } from '../../src/volumes/volume-records.ts'
 import { createVolumes, type Volumes } from '../../src/volumes/volumes.ts'
 import { change, openVault, putting, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
-import { newPlace, syscalls } from './place.ts'
+import { umount } from '../mounting.ts'
+import { newPlace } from './place.ts'
 
 const engineCaller: Caller = { kind: 'engine' }
 
@@ -47,7 +47,9 @@ export interface DriverStage {
 export interface StageSettings extends VaultSettings {
   readonly engine?: Engine
   readonly graceMs?: number
-  readonly calls?: Syscalls
+  /** Of the supervisor. */
+  readonly options?: readonly string[]
+  readonly environment?: NodeJS.ProcessEnv
 }
 
 /** An Engine that answers nothing, as when there is no socket. */
@@ -74,14 +76,14 @@ export function engineWith(states: Readonly<Record<string, string>>): Engine {
 
 /** Builds them; they go with all that they mounted when the running test ends. */
 export async function openDriverStage(settings: StageSettings = {}): Promise<DriverStage> {
-  const { engine = silentEngine(), graceMs = 0, calls = syscalls, ...vaultSettings } = settings
+  const { engine = silentEngine(), graceMs = 0, options = [], environment = {}, ...vaultSettings } = settings
   const directory = mkdtempSync(join(tmpdir(), 'secretbox-stage-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  const place = newPlace(calls)
+  const place = await newPlace(options, environment)
   const opened = await openVault(directory, vaultSettings)
   onTestFinished(() => opened.close())
   const { store, gate, vault } = opened
-  const [holders, uses, locks] = [createHolders(), createUses(), createLocks()]
+  const [holders, uses, locks] = [createHolders(place.supervisor), createUses(), createLocks()]
   const log = pino({ level: 'silent' })
   const parts = { store, gate, vault, copies: place.copies, holders, uses, locks, engine, log, graceMs }
   const release = createRelease(parts)
@@ -110,7 +112,7 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
 
 /** Takes a copy out of the daemon's reach, as the Engine does that ends a plugin by force. */
 export function takeAway(copy: string): void {
-  syscalls.umount(copy, UmountFlag.detach)
+  umount(copy)
 }
 
 /** A store on a disk that answers nothing while `isBroken`. */

@@ -1,64 +1,183 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { MountId } from '../../src/vault/names.ts'
-import { createHolders } from '../../src/volumes/holders.ts'
-import { mountSourceOf } from '../../src/volumes/mount-table.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { CopyKey } from '../../src/copies/copy-key.ts'
+import { createHolders, type Sight } from '../../src/copies/holders.ts'
+import { hold } from '../daemon/hold.ts'
+import { temporaryDirectory } from '../temporary.ts'
+import { cannotMount } from '../tmpfs.ts'
+import { newKey, newPlace, plain, type Place } from './place.ts'
 
-let directory: string
-let id: MountId
+const container = 'c0'.repeat(32)
+const kernels = [
+  ['as the kernel lists them', []],
+  ['by their tables, as before Linux 6.12', ['--old-kernel']]
+] as const
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'secretbox-holders-'))
-  id = randomBytes(32).toString('hex') as MountId
-})
-afterEach(() => rm(directory, { recursive: true }))
-
-/**
- * A process with a mount namespace of its own (unshare(2)) in which a file system with the copy's name is mounted.
- * With `endMainThread` only its main thread ends (exit(2) of that thread alone), and a worker goes on.
- */
-const holder = `
-  const { Worker } = require('node:worker_threads')
-  const koffi = require('koffi')
-  const libc = koffi.load(null)
-  const [, source, target, endMainThread] = process.argv
-  const [newNamespace, recursivePrivate] = [0x20000, 0x44000]
-  if (libc.func('int unshare(int)')(newNamespace) !== 0) throw new Error('unshare')
-  const mount = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
-  if (mount('none', '/', null, recursivePrivate, null) !== 0) throw new Error('private')
-  if (mount(source, target, 'tmpfs', 0, 'size=4096') !== 0) throw new Error('mount')
-  const code = "require('node:worker_threads').parentPort.postMessage('up'); setInterval(() => {}, 1 << 30)"
-  new Worker(code, { eval: true }).once('message', () => {
-    require('node:fs').writeSync(1, 'ready')
-    const exitThread = process.arch === 'arm64' ? 93 : 60
-    if (endMainThread === 'yes') libc.func('long syscall(long, long)')(exitThread, 0)
+/** A process that is let go at the end of the test; resolves when it has written something. */
+async function running(script: string, cwd: string, ...wrapper: string[]): Promise<number> {
+  const command = [...wrapper, 'sh', '-c', script]
+  const [program, ...args] = command as [string, ...string[]]
+  const child = spawn(program, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
   })
-`
+  await Promise.race([once(child.stdout, 'data'), ended.then(() => Promise.reject(new Error('it ended')))])
+  return child.pid ?? 0
+}
 
-test.each(['no', 'yes'])(
-  'a process holds what its threads see; its main thread has ended: %s',
-  async endMainThread => {
-    const child = spawn(process.execPath, ['-e', holder, mountSourceOf(id), directory, endMainThread], {
+describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_name, options) => {
+  /** A place with a copy in it, and who holds that. */
+  const withCopy = async (): Promise<
+    Place & { key: CopyKey; look: () => Promise<Sight>; device: number }
+  > => {
+    const place = await newPlace(options)
+    const key = newKey()
+    const device = await place.copies.make(key, null, plain)
+    const holders = createHolders(place.supervisor)
+    return { ...place, key, device, look: () => holders.of([{ key, device }]) }
+  }
+
+  test('a copy that is where it was made alone is held by nobody', async () => {
+    const { look } = await withCopy()
+    const sight = await look()
+    expect([...sight.holders]).toEqual([])
+    expect(sight.isComplete).toBe(options.length === 0)
+  })
+
+  test('a container holds what its table shows, and is known by its own files', async () => {
+    const { copies, key, device, look } = await withCopy()
+    const held = await hold(copies.pathOf(key), container)
+    expect((await look()).holders.get(device)).toMatchObject([{ containerId: container }])
+    await held.end()
+    expect((await look()).holders.size).toBe(0)
+  })
+
+  test('a copy of another directory of the same mount namespace does not count, nor does the place where it was made', async () => {
+    const { copies, key, device, look, directory } = await withCopy()
+    // A namespace of its own has the copy at its place, as every process that was started with it has.
+    await running('echo up; exec cat', directory, 'unshare', '--mount')
+    expect((await look()).holders.size).toBe(0)
+    const elsewhere = join(temporaryDirectory(), 'bound')
+    mkdirSync(elsewhere)
+    const pid = await running(
+      `mount --bind ${copies.pathOf(key)} ${elsewhere}; echo up; exec cat`,
+      directory,
+      ...['unshare', '--mount', '--propagation', 'private']
+    )
+    expect((await look()).holders.get(device)).toEqual([{ containerId: null, pid }])
+  })
+
+  test('a process that has changed its root holds what its mount namespace shows', async () => {
+    const { copies, key, device, look } = await withCopy()
+    const jail = temporaryDirectory()
+    const held = await hold(copies.pathOf(key), container, jail)
+    expect(readFileSync(`/proc/${held.pid}/mountinfo`, 'utf8')).not.toContain('secretbox:')
+    expect((await look()).holders.get(device)).toMatchObject([{ containerId: container }])
+  })
+
+  test('a process whose main thread has ended holds what its other threads see', async () => {
+    const { copies, key, device, look, directory } = await withCopy()
+    const elsewhere = temporaryDirectory()
+    const script = join(temporaryDirectory(), 'threads.cjs')
+    writeFileSync(script, threads)
+    const child = spawn(process.execPath, [script, copies.pathOf(key), elsewhere], {
       cwd: new URL('../..', import.meta.url).pathname,
+      env: { ...process.env, NODE_PATH: new URL('../../node_modules', import.meta.url).pathname },
       stdio: ['ignore', 'pipe', 'inherit']
     })
     const ended = once(child, 'exit')
-    try {
-      await once(child.stdout, 'data')
-      while (endMainThread === 'yes' && !readFileSync(`/proc/${child.pid}/stat`, 'utf8').includes(') Z ')) {
-        await new Promise(setImmediate)
-      }
-      expect(await createHolders().of(id)).toMatchObject([{ pid: child.pid, containerId: null }])
-    } finally {
+    onTestFinished(async () => {
       child.kill('SIGKILL')
-    }
-    await ended
-    expect(await createHolders().of(id)).toEqual([])
-  }
-)
+      await ended
+    })
+    await once(child.stdout, 'data')
+    while (!readFileSync(`/proc/${child.pid ?? 0}/stat`, 'utf8').includes(') Z '))
+      await new Promise(setImmediate)
+    expect((await look()).holders.get(device)).toHaveLength(1)
+    expect(directory).not.toBe('')
+  })
+
+  test('a mount that only bears the name of a copy is none of it', async () => {
+    const { key, directory, look } = await withCopy()
+    const elsewhere = temporaryDirectory()
+    await running(
+      `mount -t tmpfs -o size=4k secretbox:${key} ${elsewhere}; echo up; exec cat`,
+      directory,
+      ...['unshare', '--user', '--map-root-user', '--mount']
+    )
+    expect((await look()).holders.size).toBe(0)
+  })
+
+  test('twenty thousand mounts of somebody else change nothing', { timeout: 120_000 }, async () => {
+    const { copies, key, device, look, directory } = await withCopy()
+    const elsewhere = temporaryDirectory()
+    await running(
+      `mount -t tmpfs x ${elsewhere}; cd ${elsewhere}; mkdir d; i=0; while [ $i -lt 1000 ]; do mount -t tmpfs -o size=4k secretbox:${key} d; i=$((i+1)); done; echo up; exec cat`,
+      directory,
+      ...['unshare', '--user', '--map-root-user', '--mount']
+    )
+    await hold(copies.pathOf(key), container)
+    expect((await look()).holders.get(device)).toMatchObject([{ containerId: container }])
+  })
+})
+
+describe.skipIf(cannotMount)('a look (takes root)', () => {
+  test('sees a mount namespace in which no process is any more', async () => {
+    const { copies, directory, supervisor } = await newPlace()
+    const key = newKey()
+    const device = await copies.make(key, null, plain)
+    const kept = join(temporaryDirectory(), 'namespace')
+    writeFileSync(kept, '')
+    const elsewhere = temporaryDirectory()
+    // A namespace that is mounted itself (mount_namespaces(7)) stays; it must lie in another than its own.
+    const script = `unshare --mount=${kept} --propagation private mount --bind ${copies.pathOf(key)} ${elsewhere}; echo up; exec cat`
+    const parent = temporaryDirectory()
+    await running(
+      `mount --bind ${parent} ${parent}; mount --make-private ${parent}; touch ${parent}/ns; ${script.replaceAll(kept, `${parent}/ns`)}`,
+      directory,
+      ...['unshare', '--mount', '--propagation', 'private']
+    )
+    const sight = await createHolders(supervisor).of([{ key, device }])
+    expect(sight.holders.get(device)).toEqual([{ containerId: null, pid: null }])
+  })
+
+  test('that is killed in the middle finds nothing and does not claim to be complete; the next one is', async () => {
+    const { copies, supervisor } = await newPlace()
+    const key = newKey()
+    const device = await copies.make(key, null, plain)
+    const holders = createHolders(supervisor)
+    const children = readFileSync(
+      `/proc/${supervisor.child.pid ?? 0}/task/${supervisor.child.pid ?? 0}/children`,
+      'utf8'
+    )
+    const looker = Number(children.trim().split(' ')[0])
+    process.kill(looker, 'SIGSTOP')
+    const looking = holders.of([{ key, device }])
+    process.kill(looker, 'SIGKILL')
+    expect(await looking).toEqual({ holders: new Map(), isComplete: false })
+    expect(await holders.of([{ key, device }])).toEqual({ holders: new Map(), isComplete: true })
+  })
+})
+
+/** Binds a copy in a mount namespace of its own; then its main thread ends, and a worker goes on. */
+const threads = `
+  const { Worker } = require('node:worker_threads')
+  const koffi = require('koffi')
+  const libc = koffi.load(null)
+  const [, , source, target] = process.argv
+  const [newNamespace, recursivePrivate, bind] = [0x20000, 0x44000, 4096]
+  if (libc.func('int unshare(int)')(newNamespace) !== 0) throw new Error('unshare')
+  const mount = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
+  if (mount('none', '/', null, recursivePrivate, null) !== 0) throw new Error('private')
+  if (mount(source, target, null, bind, null) !== 0) throw new Error('mount')
+  const code = "require('node:worker_threads').parentPort.postMessage('up'); setInterval(() => {}, 1 << 30)"
+  new Worker(code, { eval: true }).once('message', () => {
+    require('node:fs').writeSync(1, 'ready')
+    libc.func('long syscall(long, long)')(process.arch === 'arm64' ? 93 : 60, 0)
+  })
+`

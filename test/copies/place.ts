@@ -1,37 +1,46 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Secret } from '../../src/secret.ts'
-import { loadSyscalls, UmountFlag, type Syscalls } from '../../src/syscalls.ts'
-import { parseFilePath, type FilePath, type MountId } from '../../src/vault/names.ts'
+import type { CopyKey } from '../../src/copies/copy-key.ts'
+import { openCopies, type Copies } from '../../src/copies/copies.ts'
+import type { CopyContents, CopyOptions } from '../../src/copies/send-tree.ts'
+import { parseFilePath, type FilePath } from '../../src/vault/names.ts'
 import type { Entry } from '../../src/vault/tree.ts'
-import { openCopies, type Copies, type CopyContents, type CopyOptions } from '../../src/volumes/copies.ts'
-import { parseMountInfo, type MountEntry } from '../../src/volumes/mount-table.ts'
+import { unmountBelow } from '../mounting.ts'
+import { startSupervisor, type RunningSupervisor } from '../supervisor.ts'
 
-export const syscalls = loadSyscalls()
 export const plain: CopyOptions = { uid: 0, gid: 0, mode: null, dirmode: null, rw: false, size: null }
 
-/** A directory for copies, which goes with whatever is mounted in it when the running test ends. */
-export function newPlace(calls: Syscalls = syscalls): { directory: string; copies: Copies } {
-  const directory = mkdtempSync(join(tmpdir(), 'secretbox-copies-'))
-  onTestFinished(() => {
-    for (const { target } of mountsBelow(directory).toReversed()) syscalls.umount(target, UmountFlag.detach)
-    rmSync(directory, { recursive: true })
+/** A directory for copies and what serves it, which go with whatever is mounted there when the running test ends. */
+export interface Place {
+  readonly directory: string
+  readonly supervisor: RunningSupervisor
+  readonly copies: Copies
+}
+
+/** `options` and `environment` are the supervisor's; `wrapper`: a command that executes it. */
+export async function newPlace(
+  options: readonly string[] = [],
+  environment: NodeJS.ProcessEnv = {},
+  wrapper: readonly string[] = []
+): Promise<Place> {
+  const home = mkdtempSync(join(tmpdir(), 'secretbox-copies-'))
+  const directory = join(home, 'copies')
+  const supervisor = await startSupervisor(directory, home, options, environment, wrapper)
+  onTestFinished(async () => {
+    await supervisor.end()
+    unmountBelow(home)
+    rmSync(home, { recursive: true })
   })
-  return { directory, copies: openCopies(directory, calls) }
+  return { directory, supervisor, copies: await openCopies(directory, supervisor) }
 }
 
-export function newId(): MountId {
-  return randomBytes(32).toString('hex') as MountId
-}
-
-/** The mounts below a directory, as this process sees them. */
-export function mountsBelow(directory: string): MountEntry[] {
-  const mounts = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
-  return mounts.filter(({ target }) => target.startsWith(`${directory}/`))
+export function newKey(): CopyKey {
+  return randomBytes(16).toString('hex') as CopyKey
 }
 
 /** An entry as tests write it: a file's contents (Buffer), or a symlink's target, or a directory. */

@@ -1,31 +1,32 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { SyscallError } from '../../src/syscalls.ts'
-import { parseVolumeName } from '../../src/vault/names.ts'
+import { copyKeyOf } from '../../src/copies/copy-key.ts'
+import { parseMountId, parseVolumeName, type MountId } from '../../src/vault/names.ts'
+import { freshId } from '../daemon/driver.ts'
 import { hold } from '../daemon/hold.ts'
 import { eventually } from '../engine/faults/eventually.ts'
 import { ordersIn } from '../engine/faults/orders.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { breakable, engineWith, openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
-import { newId, syscalls } from './place.ts'
+import { leaseOn } from './lease.ts'
 
 const container = 'c'.repeat(64)
 
 /** A stage with a volume `db`, and a copy of it that nobody holds. */
 async function withCopy(
   settings: Parameters<typeof openDriverStage>[0] = {}
-): Promise<DriverStage & { id: ReturnType<typeof newId>; copy: string }> {
+): Promise<DriverStage & { id: MountId; copy: string }> {
   const stage = await openDriverStage(settings)
   await stage.makeVolume('db', 'hunter2')
-  const id = newId()
+  const id = parseMountId(freshId())
   return { ...stage, id, copy: await stage.mount('db', id) }
 }
 
 /** Makes the stage as after a start of the daemon, which has heard nothing from the Engine yet. */
-function forgetUses({ uses }: DriverStage, id: ReturnType<typeof newId>): void {
-  uses.forget(id)
+function forgetUses({ uses }: DriverStage, id: MountId): void {
+  uses.forget(copyKeyOf(parseVolumeName('db'), id))
 }
 
 describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
@@ -92,7 +93,7 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
   test('is wiped though its label, or any, is damaged, and such labels go', async () => {
     const stage = await withCopy()
     const { store } = stage.opened
-    for (const id of [stage.id, newId()])
+    for (const id of [stage.id, parseMountId(freshId())])
       await store.commit([{ put: `copy/db/${id}`, value: Buffer.from('garbage') }])
     expect(await stage.reconcile()).toMatchObject({ isSettled: true })
     expect(readdirSync(stage.directory)).toEqual([])
@@ -102,11 +103,11 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
   test('is wiped, and Unmount succeeds, while nothing can be read from the store', async () => {
     let broken = false
     const stage = await withCopy({ wrap: store => breakable(store, () => broken) })
-    const other = newId()
+    const other = parseMountId(freshId())
     await stage.mount('db', other)
     broken = true
     await stage.unmount('db', stage.id)
-    expect(readdirSync(stage.directory)).toEqual([other])
+    expect(readdirSync(stage.directory)).toEqual([copyKeyOf(parseVolumeName('db'), other)])
     expect(await stage.reconcile()).toMatchObject({ isSettled: false })
     expect(readdirSync(stage.directory)).toEqual([])
     broken = false
@@ -125,16 +126,11 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
   })
 
   test('is tried again when it could not be wiped', async () => {
-    let refuses = false
-    const umount = (target: string, flags: number): void => {
-      if (refuses) throw new SyscallError('umount2', 5)
-      syscalls.umount(target, flags)
-    }
-    const stage = await withCopy({ calls: { ...syscalls, umount } })
-    refuses = true
+    const stage = await withCopy()
+    const lease = await leaseOn(join(stage.copy, 'password'))
     expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'wipe' }], isSettled: false })
     expect(await stage.labels()).toEqual([stage.id])
-    refuses = false
+    await lease.end()
     expect(await stage.reconcile()).toMatchObject({ isSettled: true })
     expect(readdirSync(stage.directory)).toEqual([])
   })
@@ -234,7 +230,7 @@ describe.skipIf(cannotMount)('a copy that is held out of reach (takes root)', ()
   test('has an empty twin when it was made without a box, though there is one now', async () => {
     const stage = await openDriverStage()
     await stage.volumes.create({ kind: 'engine' }, parseVolumeName('hint'), { optional: 'true' })
-    const id = newId()
+    const id = parseMountId(freshId())
     const copy = await stage.mount('hint', id)
     await hold(copy)
     takeAway(copy)
@@ -246,8 +242,12 @@ describe.skipIf(cannotMount)('a copy that is held out of reach (takes root)', ()
 
 test.skipIf(cannotMount)('what is in the directory and no copy is told of and left alone', async () => {
   const stage = await openDriverStage()
-  mkdirSync(join(stage.directory, 'photos'))
-  writeFileSync(join(stage.directory, 'photos/a'), 'precious')
-  expect(await stage.reconcile()).toMatchObject({ findings: [{ mount: 'photos' }], isSettled: true })
-  expect(readFileSync(join(stage.directory, 'photos/a'), 'utf8')).toBe('precious')
+  const foreign = 'f'.repeat(32)
+  mkdirSync(join(stage.directory, foreign))
+  writeFileSync(join(stage.directory, foreign, 'a'), 'precious')
+  expect(await stage.reconcile()).toMatchObject({
+    findings: [{ mount: foreign, volume: null }],
+    isSettled: true
+  })
+  expect(readFileSync(join(stage.directory, foreign, 'a'), 'utf8')).toBe('precious')
 })

@@ -1,168 +1,176 @@
-import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, readSync, readdirSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/errors.ts'
-import { SyscallError, type Syscalls } from '../../src/syscalls.ts'
-import { openCopies, type CopyContents } from '../../src/volumes/copies.ts'
+import type { CopyContents } from '../../src/copies/send-tree.ts'
+import { mountsBelow } from '../mounting.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
-import { contentsOf, mountsBelow, newId, newPlace, plain, syscalls } from './place.ts'
-
-const [noPermission, badArgument] = [1, 22]
-
-/** The kernel, refusing the mounts that `refuses` names. */
-function refusing(refuses: (options: string | null, nth: number) => number | null): Syscalls {
-  let nth = 0
-  return {
-    ...syscalls,
-    mount(...args) {
-      const errno = refuses(args[4], ++nth)
-      if (errno !== null) throw new SyscallError('mount', errno)
-      syscalls.mount(...args)
-    }
-  }
-}
+import { contentsOf, newKey, newPlace, plain } from './place.ts'
 
 describe.skipIf(cannotMount)('a copy that cannot be made (takes root)', () => {
-  test.each([
-    ['mounting it', 2],
-    ['making it read-only', 3]
-  ])('leaves nothing when %s fails, and says so', async (_name, failing) => {
-    // The first mount is the probe.
-    const { copies, directory } = newPlace(
-      refusing((_options, nth) => (nth === failing ? noPermission : null))
-    )
-    const id = newId()
+  test('leaves nothing when mounting it fails, and says so', async () => {
+    const { copies, directory } = await newPlace()
+    const key = newKey()
     const contents = contentsOf({ 'd/f': { file: 'secret' }, d: { directory: 0o755 } })
-    await expect(copies.make(id, contents, plain)).rejects.toMatchObject({
+    // (uid_t)-1 is nobody's.
+    await expect(copies.make(key, contents, { ...plain, uid: 0xffff_ffff })).rejects.toMatchObject({
       code: 'unavailable',
-      message: `cannot make copy "${copies.pathOf(id)}": the system does not permit it`
+      message: `cannot make copy "${copies.pathOf(key)}": mount: EINVAL`
     })
     expect(readdirSync(directory)).toEqual([])
     expect(mountsBelow(directory)).toEqual([])
-    await copies.make(id, contents, plain)
+    await copies.make(key, contents, plain)
+  })
+
+  test('leaves nothing when making it read-only fails, and says so', async () => {
+    const { copies, directory } = await newPlace()
+    const key = newKey()
+    const large = { file: Buffer.alloc(100_000, 'x'), chunks: [100_000] }
+    const all = contentsOf({ a: large, b: large })
+    let writer = -1
+    async function* meanwhile(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      // Whoever has a file open for writing keeps a file system from becoming read-only (mount(2), EBUSY).
+      yield* bytes
+      if (writer === -1) writer = await opened(join(copies.pathOf(key), 'a'), 'r+')
+    }
+    const contents: CopyContents = { tree: all.tree, read: reading(all, meanwhile) }
+    await expect(copies.make(key, contents, plain)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: `cannot make copy "${copies.pathOf(key)}": make read-only: EBUSY`
+    })
+    expect(readFileSync(writer).every(byte => byte === 0)).toBe(true)
+    closeSync(writer)
+    expect(readdirSync(directory)).toEqual([])
   })
 
   test('leaves nothing when reading breaks off midway, and what was written is overwritten', async () => {
-    const { copies, directory } = newPlace()
-    const id = newId()
+    const { copies, directory } = await newPlace()
+    const id = newKey()
     const all = contentsOf({
       a: { file: 'first secret' },
       b: { file: Buffer.alloc(300_000, 'second'), chunks: [100_000, 100_000, 100_000] },
       c: { file: 'never' }
     })
-    const opened: number[] = []
+    const seen: number[] = []
     async function* breaking(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
       let pieces = 0
       for await (const piece of bytes) {
         if (++pieces === 3) {
-          for (const name of ['a', 'b']) opened.push(openSync(join(copies.pathOf(id), name), 'r'))
+          for (const name of ['a', 'b']) seen.push(await opened(join(copies.pathOf(id), name), 'r'))
           throw new SecretboxError('damaged', 'cannot open record: it was changed or moved')
         }
         yield piece
       }
     }
-    const contents: CopyContents = {
-      tree: all.tree,
-      read(entry) {
-        const bytes = all.read(entry)
-        return Symbol.asyncIterator in bytes ? breaking(bytes) : bytes
-      }
-    }
+    const contents: CopyContents = { tree: all.tree, read: reading(all, breaking) }
     await expect(copies.make(id, contents, plain)).rejects.toMatchObject({
       code: 'damaged',
       message: 'cannot open record: it was changed or moved'
     })
     expect(readdirSync(directory)).toEqual([])
     expect(mountsBelow(directory)).toEqual([])
-    const seen = opened.map(fd => {
-      const bytes = Buffer.alloc(300_000, 1)
-      const length = readSync(fd, bytes, 0, bytes.length, 0)
+    const bytes = seen.map(fd => {
+      const contents = readFileSync(fd)
       closeSync(fd)
-      return bytes.subarray(0, length)
+      return contents
     })
-    expect(seen.map(({ length }) => length)).toEqual([12, 200_000])
-    for (const bytes of seen) expect(bytes.every(byte => byte === 0)).toBe(true)
+    expect(bytes.map(({ length }) => length)).toEqual([12, 200_000])
+    for (const contents of bytes) expect(contents.every(byte => byte === 0)).toBe(true)
   })
 
-  test('leaves nothing when it does not fit', async () => {
-    const { copies, directory } = newPlace()
+  test('is made all the same when the job is killed once, and not when it is killed again', async () => {
+    for (const point of ['make.mounted', 'make.written', 'make.made']) {
+      const orders = temporaryDirectory()
+      writeFileSync(join(orders, point), 'kill')
+      const { copies } = await newPlace([], { SECRETBOX_FAULTS: orders })
+      const key = newKey()
+      await copies.make(key, contentsOf({ f: { file: 'x' } }), plain)
+      expect(readdirSync(orders)).toContain(`${point}.reached`)
+      expect(readFileSync(join(copies.pathOf(key), 'f'), 'utf8')).toBe('x')
+      await copies.wipe(key)
+    }
+  })
+
+  test('leaves nothing when a file has another length than its record says', async () => {
+    const { copies, directory } = await newPlace()
     const contents = contentsOf({ f: { file: Buffer.alloc(20_000), chunks: [20_000] } })
     const lying: CopyContents = {
       tree: contentsOf({ f: { file: 'x' } }).tree,
       read: () => contents.read(contents.tree.values().next().value as never)
     }
-    await expect(copies.make(newId(), lying, plain)).rejects.toMatchObject({
-      code: 'unavailable',
-      message: expect.stringMatching(/^cannot make copy ".*": no space is left there$/) as string
+    await expect(copies.make(newKey(), lying, plain)).rejects.toMatchObject({
+      code: 'damaged',
+      message: 'a file of the box is not as long as its record says'
     })
     expect(readdirSync(directory)).toEqual([])
   })
 })
 
-describe.skipIf(cannotMount)('the memory of copies (takes root)', () => {
-  const withoutNoswap = refusing(options => (options?.includes('noswap') === true ? badArgument : null))
+/** What reads the contents of a copy, with the pieces of files that have such sent through `between`. */
+function reading(
+  contents: NonNullable<CopyContents>,
+  between: (bytes: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>
+): NonNullable<CopyContents>['read'] {
+  return entry => {
+    const bytes = contents.read(entry)
+    return Symbol.asyncIterator in bytes ? between(bytes) : bytes
+  }
+}
 
-  test('is a tmpfs that is never swapped, where the kernel has one', () => {
-    expect(newPlace().copies.memory).toBe('tmpfs with noswap')
+/** Opens a file once the job has made it. */
+async function opened(path: string, flags: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, flags)
+    } catch {
+      await new Promise(setImmediate)
+    }
+  }
+}
+
+describe.skipIf(cannotMount)('the memory of copies (takes root)', () => {
+  test('is a tmpfs that is never swapped, where the kernel has one', async () => {
+    expect((await newPlace()).copies.memory).toBe('tmpfs with noswap')
   })
 
   test('is a plain tmpfs where the kernel knows no noswap and the host has no swap', async () => {
-    const { copies } = newPlace(withoutNoswap)
+    const { copies } = await newPlace(['--old-kernel'])
     expect(copies.memory).toBe('tmpfs on a host without swap')
-    const id = newId()
-    await copies.make(id, contentsOf({ f: { file: 'x' } }), plain)
-    expect(readFileSync(join(copies.pathOf(id), 'f'), 'utf8')).toBe('x')
-    await copies.wipe(id)
+    const key = newKey()
+    await copies.make(key, contentsOf({ f: { file: 'x' } }), plain)
+    expect(readFileSync(join(copies.pathOf(key), 'f'), 'utf8')).toBe('x')
+    await copies.wipe(key)
   })
 
-  test('is ramfs, read-only all the same, where the kernel knows no noswap and the host has swap', () => {
-    const directory = temporaryDirectory()
-    const swaps = join(directory, 'swaps')
+  test('is ramfs, read-only all the same, where the kernel knows no noswap and the host has swap', async () => {
+    const swaps = join(temporaryDirectory(), 'swaps')
     writeFileSync(swaps, 'Filename\tType\tSize\tUsed\tPriority\n/swapfile file 1048572 0 -2\n')
-    // Another /proc/swaps, in a mount namespace of its own.
-    const script = `mount --bind ${swaps} /proc/swaps && exec "$0" "$1" "$2"`
-    const program = new URL('ramfs.ts', import.meta.url).pathname
-    const args = [
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      script,
-      process.execPath,
-      program,
-      directory
-    ]
-    const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' })
-    expect(stderr).toBe('')
-    expect(JSON.parse(stdout)).toEqual({
-      memory: 'ramfs',
-      type: 'ramfs',
-      contents: 'x',
-      owner: '1000:1001',
-      mode: '2750',
-      writing: 'EROFS',
-      writable: 'cannot make a writable copy: ramfs has no size limit',
-      left: []
+    // Another /proc/swaps, in a mount namespace of its own that shows its copies here.
+    const script = 'mount --bind "$0" /proc/swaps && exec "$@"'
+    const wrapper = ['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c', script, swaps]
+    const { copies, supervisor, directory } = await newPlace(['--old-kernel'], {}, wrapper)
+    expect(copies.memory).toBe('ramfs')
+    const key = newKey()
+    const options = { ...plain, uid: 1000, gid: 1001, dirmode: 0o2750 }
+    await copies.make(key, contentsOf({ f: { file: 'x' } }), options)
+    const path = `/proc/${supervisor.child.pid ?? 0}/root${copies.pathOf(key)}`
+    expect(readFileSync(join(path, 'f'), 'utf8')).toBe('x')
+    expect(statSync(path)).toMatchObject({ uid: 1000, gid: 1001, mode: 0o42750 })
+    expect(() => writeFileSync(join(path, 'new'), '')).toThrow('EROFS')
+    await copies.wipe(key)
+    await expect(copies.make(key, null, { ...plain, rw: true })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'cannot make a writable copy: ramfs has no size limit'
     })
+    expect(readdirSync(directory)).toEqual([])
   })
 
-  test('is not to be had where mounting is not permitted, which is said at once', () => {
-    const directory = temporaryDirectory()
-    expect(() =>
-      openCopies(
-        directory,
-        refusing(() => noPermission)
-      )
-    ).toThrow(
-      expect.objectContaining({
-        code: 'unavailable',
-        message: `cannot mount a tmpfs on "${join(directory, '.probe')}": the system does not permit it`,
-        hint: 'the daemon needs root and CAP_SYS_ADMIN'
-      })
-    )
-    expect(readdirSync(directory)).toEqual([])
+  test('is not to be had where mounting is not permitted, which is said at once', async () => {
+    await expect(newPlace([], {}, ['setpriv', '--bounding-set', '-sys_admin'])).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/^cannot mount copy ".*": mount: EPERM$/) as string,
+      hint: 'the supervisor needs root and CAP_SYS_ADMIN'
+    })
   })
 })

@@ -1,4 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import {
   closeSync,
   constants,
@@ -10,19 +12,19 @@ import {
   readFileSync,
   readSync,
   readdirSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
   writeSync
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { wipeTree } from '../../src/volumes/tree-wiper.ts'
-import { mountSourceOf } from '../../src/volumes/mount-table.ts'
+import type { CopyKey } from '../../src/copies/copy-key.ts'
+import { mount, MountFlag, mountsBelow } from '../mounting.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
-import { contentsOf, mountsBelow, newId, newPlace, plain, syscalls } from './place.ts'
-
-const bind = 4096
+import { contentsOf, newKey, newPlace, plain, type Place } from './place.ts'
+import { leaseOn } from './lease.ts'
 
 /** The bytes that an open file shows now. */
 function bytesOf(fd: number): Buffer {
@@ -33,8 +35,8 @@ function bytesOf(fd: number): Buffer {
 
 describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
   test('overwrites every file in place: whoever has it open sees zeros', async () => {
-    const { copies, directory } = newPlace()
-    const id = newId()
+    const { copies, directory } = await newPlace()
+    const id = newKey()
     const secret = Buffer.from('a secret')
     const files = {
       small: secret,
@@ -60,19 +62,19 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
   })
 
   test('takes the contents from whoever has it mounted elsewhere', async () => {
-    const { copies, directory } = newPlace()
-    const [id, elsewhere] = [newId(), newId()]
+    const { copies, directory } = await newPlace()
+    const [id, elsewhere] = [newKey(), newKey()]
     await copies.make(id, contentsOf({ f: { file: 'a secret' } }), plain)
     mkdirSync(join(directory, elsewhere))
-    syscalls.mount(copies.pathOf(id), join(directory, elsewhere), null, bind, null)
+    mount(copies.pathOf(id), join(directory, elsewhere), null, MountFlag.bind, null)
     await copies.wipe(id)
     expect(readdirSync(join(directory, elsewhere))).toEqual([])
     expect(await copies.list()).toEqual([elsewhere])
   })
 
   test('takes whatever a container made in a writable one', async () => {
-    const { copies } = newPlace()
-    const id = newId()
+    const { copies } = await newPlace()
+    const id = newKey()
     const outside = temporaryDirectory()
     writeFileSync(join(outside, 'precious'), 'kept')
     await copies.make(id, contentsOf({ f: { file: 'a secret' } }), { ...plain, rw: true, size: 1 << 20 })
@@ -108,12 +110,12 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
   })
 
   test('takes every mount that lies on the place, one upon the other', async () => {
-    const { copies, directory } = newPlace()
-    const id = newId()
+    const { copies, directory } = await newPlace()
+    const id = newKey()
     await copies.make(id, contentsOf({ f: { file: 'first' } }), plain)
     const first = openSync(join(copies.pathOf(id), 'f'), 'r')
     for (let i = 0; i < 2; i++) {
-      syscalls.mount(mountSourceOf(id), copies.pathOf(id), 'tmpfs', 0, 'size=8k')
+      mount(`secretbox:${id}`, copies.pathOf(id), 'tmpfs', 0, 'size=8k')
       writeFileSync(join(copies.pathOf(id), 'f'), 'on top')
     }
     expect(mountsBelow(directory)).toHaveLength(3)
@@ -125,8 +127,8 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
   })
 
   test('does nothing for what is not there, and removes a directory without a mount', async () => {
-    const { copies, directory } = newPlace()
-    const id = newId()
+    const { copies, directory } = await newPlace()
+    const id = newKey()
     await copies.wipe(id)
     mkdirSync(join(directory, id))
     await copies.wipe(id)
@@ -134,19 +136,16 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
   })
 
   test('goes on after a file that cannot be overwritten, unmounts, and says so then', async () => {
-    const place = newPlace({
-      ...syscalls,
-      nextData(fd, offset) {
-        if (fstatSync(fd).size === 3) throw new Error('cannot seek')
-        return syscalls.nextData(fd, offset)
-      }
-    })
-    const id = newId()
-    await place.copies.make(id, contentsOf({ bad: { file: 'bad' }, good: { file: 'good' } }), plain)
-    const good = openSync(join(place.copies.pathOf(id), 'good'), constants.O_RDONLY)
-    await expect(place.copies.wipe(id)).rejects.toMatchObject({
+    // Without this capability nobody can take the flag away again.
+    const place = await newPlace([], {}, ['setpriv', '--bounding-set', '-linux_immutable'])
+    const key = newKey()
+    const files = contentsOf({ bad: { file: 'bad' }, good: { file: 'good' } })
+    await place.copies.make(key, files, { ...plain, rw: true })
+    execFileSync('chattr', ['+i', join(place.copies.pathOf(key), 'bad')])
+    const good = openSync(join(place.copies.pathOf(key), 'good'), constants.O_RDONLY)
+    await expect(place.copies.wipe(key)).rejects.toMatchObject({
       code: 'unavailable',
-      message: `cannot overwrite copy "${place.copies.pathOf(id)}": cannot seek`
+      message: `cannot wipe copy "${place.copies.pathOf(key)}": overwrite: EPERM`
     })
     expect(bytesOf(good).every(byte => byte === 0)).toBe(true)
     closeSync(good)
@@ -154,10 +153,121 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
   })
 })
 
-test('wiping a tree leaves the directory itself, empty', async () => {
-  const root = temporaryDirectory()
-  mkdirSync(join(root, 'a/b/c'), { recursive: true })
-  writeFileSync(join(root, 'a/b/f'), 'x')
-  await wipeTree(syscalls, root)
-  expect(readdirSync(root)).toEqual([])
+/** A writable copy, and what a container could have made of it. */
+async function writable(): Promise<Place & { key: CopyKey; root: string }> {
+  const place = await newPlace()
+  const key = newKey()
+  await place.copies.make(key, contentsOf({ f: { file: 'a secret' } }), {
+    ...plain,
+    rw: true,
+    size: 64 << 20
+  })
+  return { ...place, key, root: place.copies.pathOf(key) }
+}
+
+describe.skipIf(cannotMount)('wiping what a container has made of its copy (takes root)', () => {
+  test('waits for no FIFO, socket or device, and follows no link', async () => {
+    const { copies, key, root } = await writable()
+    execFileSync('mkfifo', [join(root, 'fifo')])
+    execFileSync('mknod', [join(root, 'tty'), 'c', '5', '0'])
+    symlinkSync('/dev/tty', join(root, 'link'))
+    const server = createServer().listen(join(root, 'socket'))
+    await once(server, 'listening')
+    expect(await copies.wipe(key)).toBe(true)
+    expect(await copies.list()).toEqual([])
+    await new Promise(resolve => server.close(resolve))
+  })
+
+  test('overwrites data beyond what a double can count to, and what mmap(2) wrote behind the end of a file', async () => {
+    const { copies, key, root } = await writable()
+    const script = `
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+far = os.open('far', os.O_RDWR | os.O_CREAT)
+os.pwrite(far, b'far secret', 2 ** 60 + 1)
+tail = os.open('tail', os.O_RDWR | os.O_CREAT)
+os.write(tail, b'x' * 10)
+page = libc.mmap(None, 4096, 3, 1, tail, 0)
+ctypes.memmove(page + 100, b'tail secret', 11)
+os.write(1, b'made')
+sys.stdin.read(1)
+os.write(1, str([os.pread(far, 10, 2 ** 60 + 1), ctypes.string_at(page + 100, 11)] == [bytes(10), bytes(11)]).encode())
+`
+    const child = spawn('python3', ['-c', script], { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    expect(await copies.wipe(key)).toBe(true)
+    child.stdin.write('.')
+    const [seen] = (await once(child.stdout, 'data')) as [Buffer]
+    expect(seen.toString()).toBe('True')
+    child.stdin.end()
+    await once(child, 'exit')
+    expect(await copies.list()).toEqual([])
+  })
+
+  test('takes immutable and append-only files and directories, of any depth and any names', async () => {
+    const { copies, key, root } = await writable()
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        'mkdir -p d/e moved-0 moved-1/moved-0; echo x >d/e/f; echo y >log; chattr +a log; chattr +i d/e/f d/e d f'
+      ],
+      { cwd: root }
+    )
+    const opened = openSync(join(root, 'd/e/f'), 'r')
+    expect(await copies.wipe(key)).toBe(true)
+    expect(bytesOf(opened).every(byte => byte === 0)).toBe(true)
+    expect(fstatSync(opened).nlink).toBe(0)
+    closeSync(opened)
+    expect(await copies.list()).toEqual([])
+  })
+
+  test('nested deeper than any stack or table of descriptors reaches the bottom', async () => {
+    const { copies, key, root } = await writable()
+    let bottom = root
+    // Each is made at the root and moved around what there is: no path ever gets long.
+    for (let depth = 0; depth < 4000; depth++) {
+      const outer = join(root, `outer${depth % 2}`)
+      mkdirSync(outer)
+      if (depth > 0) renameSync(bottom, join(outer, 'd'))
+      else writeFileSync(join(outer, 'secret'), 'x'.repeat(5000))
+      bottom = outer
+    }
+    expect(await copies.wipe(key)).toBe(true)
+    expect(await copies.list()).toEqual([])
+  })
+
+  test('does not wait for a lease: what it covers stays until it is gone, and all else is wiped', async () => {
+    const { copies, key, root } = await writable()
+    writeFileSync(join(root, 'other'), 'other')
+    const lease = await leaseOn(join(root, 'f'))
+    const other = openSync(join(root, 'other'), 'r')
+    expect(await copies.wipe(key)).toBe(false)
+    expect(bytesOf(other).every(byte => byte === 0)).toBe(true)
+    expect(fstatSync(other).nlink).toBe(0)
+    closeSync(other)
+    expect(readdirSync(root)).toEqual(['f'])
+    await lease.end()
+    expect(await copies.wipe(key)).toBe(true)
+    expect(await copies.list()).toEqual([])
+  })
+
+  test('goes on where it was when the job is killed in the middle of it', async () => {
+    for (const point of ['wipe.begun', 'wipe.overwritten', 'wipe.unmounted']) {
+      const orders = temporaryDirectory()
+      writeFileSync(join(orders, point), 'kill')
+      const place = await newPlace([], { SECRETBOX_FAULTS: orders })
+      const key = newKey()
+      await place.copies.make(key, contentsOf({ f: { file: 'a secret' } }), plain)
+      const opened = openSync(join(place.copies.pathOf(key), 'f'), 'r')
+      expect(await place.copies.wipe(key)).toBe(true)
+      expect(readdirSync(orders)).toContain(`${point}.reached`)
+      expect(bytesOf(opened).every(byte => byte === 0)).toBe(true)
+      expect(fstatSync(opened).nlink).toBe(0)
+      closeSync(opened)
+      expect(readdirSync(place.directory)).toEqual([])
+    }
+  })
 })

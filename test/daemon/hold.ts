@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -9,23 +9,31 @@ import { onTestFinished } from 'vitest'
 export interface Hold {
   /** A file's contents, as the process sees them now. */
   read(file: string): string
+  readonly pid: number
   end(): Promise<void>
 }
 
 /**
  * Binds a copy to another place in a mount namespace of its own, and holds it there until `end` or the end of the
- * test. `container`: the id of the container whose files the process has mounted beside it.
+ * test. `container`: the id of the container whose files the process has mounted beside it. With `jail`, a directory,
+ * the process then makes that its root.
  */
-export async function hold(copy: string, container = '0'.repeat(64)): Promise<Hold> {
+export async function hold(copy: string, container = '0'.repeat(64), jail?: string): Promise<Hold> {
   const home = mkdtempSync(join(tmpdir(), 'secretbox-hold-'))
   const hostname = join(home, 'containers', container, 'hostname')
   mkdirSync(join(home, 'containers', container), { recursive: true })
   for (const file of [hostname, join(home, 'hostname')]) writeFileSync(file, '')
   mkdirSync(join(home, 'secrets'))
-  const script = 'mount --bind "$1" secrets && mount --bind "$2" hostname && echo held && exec cat'
+  // The shell reads what comes, so that it needs no program in its new root.
+  const stay =
+    jail === undefined
+      ? 'echo held && exec cat'
+      : 'exec chroot "$3" /bin/busybox sh -c "echo held; read line"'
+  if (jail !== undefined) installBusybox(jail)
+  const script = `mount --bind "$1" secrets && mount --bind "$2" hostname && ${stay}`
   const holder = spawn(
     'unshare',
-    ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', copy, hostname],
+    ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', copy, hostname, jail ?? ''],
     {
       cwd: home,
       stdio: ['pipe', 'pipe', 'inherit']
@@ -44,6 +52,12 @@ export async function hold(copy: string, container = '0'.repeat(64)): Promise<Ho
   ])
   return {
     read: file => readFileSync(`/proc/${holder.pid}/root${home}/secrets/${file}`, 'utf8'),
+    pid: holder.pid ?? 0,
     end
   }
+}
+
+function installBusybox(jail: string): void {
+  mkdirSync(join(jail, 'bin'), { recursive: true })
+  copyFileSync(execFileSync('sh', ['-c', 'command -v busybox']).toString().trim(), join(jail, 'bin/busybox'))
 }

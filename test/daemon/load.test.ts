@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { parseMountInfo } from '../../src/volumes/mount-table.ts'
+import { mountsBelow } from '../mounting.ts'
 import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
 import { eventually } from '../engine/faults/eventually.ts'
 import { ask } from '../http/ask.ts'
@@ -38,8 +38,7 @@ const patient = { GRACE_SECONDS: '86400' }
 
 /** What there is of copies: directories, mounts and labels. */
 async function leftBy({ directory, adminSocket }: Daemon): Promise<number[]> {
-  const mounts = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
-  const below = mounts.filter(({ target }) => target.startsWith(`${directory}/copies/`))
+  const below = mountsBelow(`${directory}/copies`)
   return [readdirSync(join(directory, 'copies')).length, below.length, (await labels(adminSocket)).length]
 }
 

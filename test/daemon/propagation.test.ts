@@ -2,12 +2,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { loadSyscalls } from '../../src/syscalls.ts'
+import { mount, MountFlag } from '../mounting.ts'
 import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
 import { driverAt, freshId, makeBox, type Driver } from './driver.ts'
 
-const syscalls = loadSyscalls()
-const bind = 4096
 const shared = 1 << 20
 
 /** A daemon in a mount namespace of its own, as the Engine runs plugins, whose copies show here as they do for an Engine. */
@@ -15,8 +13,8 @@ async function startApart(prepare: string): Promise<{ daemon: Daemon; driver: Dr
   const directory = mkdtempSync(join(tmpdir(), 'secretbox-'))
   const copies = join(directory, 'copies')
   mkdirSync(copies, { mode: 0o700 })
-  syscalls.mount(copies, copies, null, bind, null)
-  syscalls.mount(null, copies, null, shared, null)
+  mount(copies, copies, null, MountFlag.bind, null)
+  mount(null, copies, null, shared, null)
   const wrapper = ['unshare', '--mount', '--propagation', 'unchanged']
   const script = `${prepare}; exec "$@"`
   const daemon = await startDaemon({}, directory, [...wrapper, 'sh', '-c', script, 'sh'])

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadSyscalls, UmountFlag } from '../../src/syscalls.ts'
+import { umount } from '../mounting.ts'
 import { ask } from '../http/ask.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { freshId, labels, makeBox } from './driver.ts'
@@ -16,7 +16,7 @@ async function heldApart(): Promise<Started & { id: string }> {
   const id = freshId()
   const copy = await started.driver.mount('db', id)
   await hold(copy)
-  loadSyscalls().umount(copy, UmountFlag.detach)
+  umount(copy)
   return { ...started, id }
 }
 

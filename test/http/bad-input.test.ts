@@ -5,7 +5,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { removeHome, startDaemon, unmountBelow, type Daemon } from '../daemon-process.ts'
+import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
+import { unmountBelow } from '../mounting.ts'
 import { cannotMount, smallDisk } from '../tmpfs.ts'
 import { ask, type Request } from './ask.ts'
 
@@ -246,7 +247,8 @@ describe.skipIf(cannotMount)('copies (takes root)', () => {
     const daemon = await startDaemon({}, directory)
     onTestFinished(async () => {
       await daemon.kill('SIGKILL')
-      await (directory === undefined ? removeHome(daemon.directory) : unmountBelow(directory))
+      if (directory === undefined) await removeHome(daemon.directory)
+      else unmountBelow(directory)
     })
     await admin(daemon, 'PUT', '/vault/db/')
     await admin(daemon, 'PUT', '/vault/db/pw', { body: 'hunter2' })

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { parseMountInfo } from '../../src/volumes/mount-table.ts'
 import { startDaemon, type Daemon } from '../daemon-process.ts'
+import { mountsBelow } from '../mounting.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { ask } from './ask.ts'
 
@@ -259,7 +259,7 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
     await makeBox(name)
     await call('Create', { Name: name, Opts: { uid: '1000', gid: '50' } })
     const [one, two] = [await mount(name, id('1')), await mount(name, id('2'))]
-    expect(one).toBe(join(daemon.directory, 'copies', id('1')))
+    expect(dirname(one)).toBe(join(daemon.directory, 'copies'))
     expect(two).not.toBe(one)
     for (const copy of [one, two]) {
       expect(readFileSync(join(copy, 'pw'), 'utf8')).toBe('hunter2')
@@ -464,13 +464,36 @@ describe.skipIf(cannotMount)('Mount (takes root)', () => {
     expect(existsSync(join(daemon.directory, 'copies', id()))).toBe(false)
   })
 
-  test('is no obstacle to Remove while no container holds the copy, and Unmount comes all the same', async () => {
+  test('keeps its volume from being removed until Unmount comes, though no container holds the copy', async () => {
     await makeBox(name)
     await call('Create', { Name: name })
     const copy = await mount(name, id())
-    await call('Remove', { Name: name })
+    const inUse = { Err: `volume "${name}" is in use by a container` }
+    expect(await call('Remove', { Name: name })).toEqual(inUse)
     await call('Unmount', { Name: name, ID: id() })
     expect(existsSync(copy)).toBe(false)
+    expect(await call('Remove', { Name: name })).toEqual({})
+  })
+
+  test('is one of its volume: the same ID of another volume has a copy of its own', async () => {
+    const other = `${name}-other`
+    await makeBox(name)
+    await makeBox(other)
+    await ask(daemon.adminSocket, { method: 'PUT', url: `/vault/${other}/pw`, body: 'of another' })
+    for (const volume of [name, other]) await call('Create', { Name: volume })
+    const [one, two] = [await mount(name, id()), await mount(other, id())]
+    expect([one, two].map(copy => readFileSync(join(copy, 'pw'), 'utf8'))).toEqual(['hunter2', 'of another'])
+    const copiesOf = async (volume: string): Promise<unknown> => (await volumeOf(volume))['Status']
+    for (const volume of [name, other])
+      expect(await copiesOf(volume)).toMatchObject({ Copies: [{ Mount: id() }] })
+    await call('Unmount', { Name: name, ID: id() })
+    expect([existsSync(one), readFileSync(join(two, 'pw'), 'utf8')]).toEqual([false, 'of another'])
+    expect(await call('Remove', { Name: name })).toEqual({})
+    expect(await call('Remove', { Name: other })).toEqual({
+      Err: `volume "${other}" is in use by a container`
+    })
+    await call('Unmount', { Name: other, ID: id() })
+    expect(await call('Remove', { Name: other })).toEqual({})
   })
 })
 
@@ -531,6 +554,5 @@ describe.skipIf(cannotMount)('while the vault is sealed (takes root)', () => {
 
 test.skipIf(cannotMount)('at the end nothing is mounted and no directory left', () => {
   expect(readdirSync(join(daemon.directory, 'copies'))).toEqual([])
-  const mounts = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
-  expect(mounts.filter(({ target }) => target.startsWith(daemon.directory))).toEqual([])
+  expect(mountsBelow(daemon.directory)).toEqual([])
 })

@@ -78,7 +78,7 @@ describe('the audit', () => {
     const opened = await open()
     const { vault } = opened
     const gone = parseBoxName('gone')
-    const mount = { subject: { volume: 'v', mount: 'm' }, optional: false, label: () => [] }
+    const mount = { subject: { volume: 'v', mount: 'm' }, optional: false, fill: () => Promise.resolve([]) }
     await vault.create(root, db)
     await expect(vault.create(root, db)).rejects.toMatchObject({ code: 'exists' })
     await expect(vault.reveal(root, gone, null, 'a')).rejects.toMatchObject({ code: 'not_found' })

@@ -123,14 +123,16 @@ const mountVolume: Step = {
   async run({ vault }) {
     const box = parseBoxName('db')
     const created = new Date().toISOString()
-    const opened = await vault.openForMount({ kind: 'engine' }, box, null, {
+    await vault.openForMount({ kind: 'engine' }, box, null, {
       subject: { volume, mount },
       optional: false,
-      label: info => [
-        putLabel({ mount, volume, box, version: info?.version ?? null, created, container: null })
-      ]
+      fill(opened) {
+        const version = opened?.info.version ?? null
+        return Promise.resolve([
+          putLabel({ mount, volume, box, version, created, device: null, container: null })
+        ])
+      }
     })
-    opened?.wipe()
   },
   becomes: before => ({ ...before, labels: [mount], audited: before.audited + 1 })
 }

@@ -38,7 +38,7 @@ function partially({ vault }: OpenVault, ...edits: IncomingEdit[]): Promise<Chan
 }
 
 function mountOf(box: BoxName): Parameters<Vault['openForMount']>[3] {
-  return { subject: { volume: box, mount: 'a' }, optional: false, label: () => [] }
+  return { subject: { volume: box, mount: 'a' }, optional: false, fill: () => Promise.resolve([]) }
 }
 
 /** How many records there are, less the audit's. */

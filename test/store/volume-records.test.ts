@@ -29,7 +29,15 @@ function volumeOf(name: string, given: Record<string, string> = {}): Volume {
 
 const good = volumeOf('good', { box: 'db', version: '3' })
 const label: CopyLabel = {
-  ...{ mount: parseMountId('m1'), volume: good.name, box: db, version: 3, created, container: null }
+  ...{
+    mount: parseMountId('m1'),
+    volume: good.name,
+    box: db,
+    version: 3,
+    created,
+    device: { number: 57, boot: 'b' },
+    container: null
+  }
 }
 
 let store: Store

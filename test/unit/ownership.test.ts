@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ownershipOf, rootOfCopy, type OwnershipOptions } from '../../src/volumes/ownership.ts'
+import { ownershipOf, rootOfCopy, type OwnershipOptions } from '../../src/copies/ownership.ts'
 
 const none: OwnershipOptions = { uid: 0, gid: 0, mode: null, dirmode: null }
 const file = { type: 'file', mode: 0o4755 } as const

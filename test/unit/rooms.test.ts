@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const src = new URL('../../src/', import.meta.url).pathname
 const files = globSync('**/*.ts', { cwd: src })
 
-/** Which rooms a room may import; a file that lies in `src` itself is a room of its own. Only `daemon` builds things. */
+/** Which rooms a room may import; a file that lies in `src` itself is a room of its own. Only `run-daemon` builds things. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   secret: [],
@@ -15,13 +15,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'host-paths': ['errors'],
   'private-place': ['errors', 'host-paths'],
   syscalls: [],
+  places: [],
+  supervised: ['places'],
   'fault-points': [],
-  config: ['errors', 'vault'],
+  config: ['errors', 'places', 'vault'],
   store: ['errors', 'host-paths', 'durable', 'private-place'],
   seal: ['errors', 'host-paths', 'secret', 'durable', 'private-place', 'store'],
   vault: ['errors', 'secret', 'fault-points', 'seal', 'store'],
   engine: [],
-  volumes: ['errors', 'secret', 'fault-points', 'syscalls', 'vault', 'store', 'engine'],
+  copies: ['errors', 'secret', 'fault-points', 'vault'],
+  volumes: ['errors', 'secret', 'fault-points', 'vault', 'store', 'engine', 'copies'],
   http: [
     'errors',
     'host-paths',
@@ -31,11 +34,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'config',
     'vault',
     'store',
+    'copies',
     'volumes',
     'engine'
   ],
   cli: ['errors', 'tar', 'vault'],
-  daemon: [
+  daemon: ['supervised', 'run-daemon'],
+  'run-daemon': [
     'errors',
     'host-paths',
     'private-place',
@@ -45,6 +50,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'seal',
     'store',
     'vault',
+    'copies',
     'volumes',
     'engine',
     'http'

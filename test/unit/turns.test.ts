@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { sharingRuns } from '../../src/volumes/sharing-runs.ts'
+import { sharingRuns } from '../../src/copies/sharing-runs.ts'
 import { createLocks } from '../../src/volumes/locks.ts'
 
 /** Work that ends when it is told to. */

@@ -1,7 +1,13 @@
-import type { VolumeOptions } from './options.ts'
-
-/** The options that say who owns what in a copy, and who may do what with it. */
-export type OwnershipOptions = Pick<VolumeOptions, 'uid' | 'gid' | 'mode' | 'dirmode'>
+/** Who owns what in a copy, and who may do what with it. */
+export interface OwnershipOptions {
+  /** Owner of every entry. */
+  readonly uid: number
+  readonly gid: number
+  /** Permission bits of every file; null: each file's own. */
+  readonly mode: number | null
+  /** Permission bits of every directory and of the copy's root; null: each directory's own, and 0755 for the root. */
+  readonly dirmode: number | null
+}
 
 /** A file or directory, with the bits of its own. */
 interface WithMode {

@@ -1,0 +1,76 @@
+import type { CopyKey } from './copy-key.ts'
+import { sharingRuns } from './sharing-runs.ts'
+import type { Supervisor } from './supervisor.ts'
+import { lookBytes, lookHolderBytes, lookReplyBytes, readLookHolder, readLookReply } from './wire.ts'
+
+/** A mount table that shows a copy where it was not made, so that something may use it there. */
+export interface Holder {
+  /** 64 hex digits, or null when its mounts tell of no container. */
+  readonly containerId: string | null
+  /** A process that uses that mount table; null when there is none, or it was not looked for. */
+  readonly pid: number | null
+}
+
+/** Which file system is meant: a copy's, by its `st_dev`, as stat(2) says now or as it was recorded. */
+export interface CopyDevice {
+  readonly key: CopyKey
+  readonly device: number
+}
+
+/** What a look found. */
+export interface Sight {
+  /** By `st_dev`; a copy that nobody holds is not in it. */
+  readonly holders: ReadonlyMap<number, readonly Holder[]>
+  /** Every mount table there is was read. Otherwise what was not found may be there all the same. */
+  readonly isComplete: boolean
+}
+
+/** Who holds which copies, as the kernel says it. */
+export interface Holders {
+  /**
+   * Looks for those that hold any of these copies now, or a moment later. Never throws: a look that fails has found
+   * nothing, and is not complete.
+   */
+  of(copies: readonly CopyDevice[]): Promise<Sight>
+}
+
+const nothing: Sight = { holders: new Map(), isComplete: false }
+
+/** Has the supervisor look. Concurrent questions share a look that is younger than each of them. */
+export function createHolders(supervisor: Supervisor): Holders {
+  let asked = new Map<number, CopyDevice>()
+  const look = sharingRuns(async () => {
+    const copies = [...asked.values()]
+    asked = new Map()
+    try {
+      return await supervisor.look(async connection => {
+        await connection.send(lookBytes(copies))
+        const head = await connection.receive(lookReplyBytes)
+        if (head === null) return nothing
+        const { count, isComplete } = readLookReply(head)
+        const body = await connection.receive(count * lookHolderBytes)
+        return body === null ? nothing : { holders: holdersIn(body), isComplete }
+      })
+    } catch {
+      return nothing
+    }
+  })
+  return {
+    of(copies) {
+      if (copies.length === 0) return Promise.resolve({ holders: new Map(), isComplete: true })
+      for (const copy of copies) asked.set(copy.device, copy)
+      return look()
+    }
+  }
+}
+
+function holdersIn(body: Buffer): ReadonlyMap<number, readonly Holder[]> {
+  const holders = new Map<number, Holder[]>()
+  for (let at = 0; at < body.length; at += lookHolderBytes) {
+    const { device, pid, containerId } = readLookHolder(body.subarray(at, at + lookHolderBytes))
+    const known = holders.get(device) ?? []
+    holders.set(device, known)
+    known.push({ containerId, pid: pid === 0 ? null : pid })
+  }
+  return holders
+}

@@ -1,0 +1,2 @@
+/** Where copies are mounted unless it is set otherwise. */
+export const defaultCopiesDir = '/mnt/secretbox'

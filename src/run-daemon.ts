@@ -1,0 +1,213 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import pino, { type Logger } from 'pino'
+import { readConfig, type Config } from './config.ts'
+import { openCopies } from './copies/copies.ts'
+import { createHolders } from './copies/holders.ts'
+import { connectSupervisor } from './copies/supervisor.ts'
+import { connectEngine } from './engine/engine.ts'
+import { isSecretboxError } from './errors.ts'
+import { reach } from './fault-points.ts'
+import { nameHostPaths } from './host-paths.ts'
+import { adminApi } from './http/admin.ts'
+import { serveUnixSocket } from './http/serve.ts'
+import { describeStatus, describeVolumes } from './http/status.ts'
+import { volumeDriver } from './http/volume-driver.ts'
+import { makePrivateDirectory } from './private-place.ts'
+import { createEnvelope } from './seal/envelope.ts'
+import { initialiseVault, readStoreId } from './seal/keyslots.ts'
+import { lockedMemory } from './seal/locked-memory.ts'
+import { loadSodium } from './seal/sodium.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+import { loadSyscalls } from './syscalls.ts'
+import { createAudit } from './vault/audit.ts'
+import { createGate } from './vault/gate.ts'
+import { createSealing } from './vault/sealing.ts'
+import { sweepStaging } from './vault/sweep.ts'
+import { createVault } from './vault/vault.ts'
+import { createAttach } from './volumes/attach.ts'
+import { createFailedStarts } from './volumes/failed-starts.ts'
+import { createLeftVolumes } from './volumes/left-volumes.ts'
+import { createLocks } from './volumes/locks.ts'
+import { createMounts } from './volumes/mounts.ts'
+import { createPropagation } from './volumes/propagation.ts'
+import { createReconcile } from './volumes/reconcile.ts'
+import { createRefusals, tellingOfBoxes } from './volumes/refusals.ts'
+import { createRelease } from './volumes/release.ts'
+import { createUnused } from './volumes/unused.ts'
+import { createUses } from './volumes/uses.ts'
+import { labelsOf, pinnedVersions } from './volumes/volume-records.ts'
+import { createVolumes } from './volumes/volumes.ts'
+import { watchCopies } from './volumes/watch.ts'
+
+/** How long what is in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
+const closeTimeoutMs = 4000
+
+/** Builds the daemon out of its parts, serves, and returns what ends it: copies of live containers stay. */
+async function startDaemon(config: Config, supervisorDir: string, log: Logger): Promise<() => Promise<void>> {
+  const syscalls = loadSyscalls()
+  syscalls.forbidDumps()
+  nameHostPaths()
+  // Whatever the daemon makes, SQLite's files too, is for root alone.
+  process.umask(0o077)
+  for (const directory of [config.dataDir, config.keyDir]) makePrivateDirectory(directory)
+
+  const sodium = await loadSodium()
+  const envelope = createEnvelope(sodium)
+  const store = await openSqliteStore(join(config.dataDir, 'store.db'), { create: true })
+  const keyslots = {
+    sodium,
+    envelope,
+    store,
+    keyDirectory: config.keyDir,
+    allocate: (length: number) => lockedMemory(bytes => syscalls.lockedBytes(bytes), length)
+  }
+  const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
+  FAULT: await reach('start.opened')
+  const sealing = createSealing(keyslots, storeId, keyring =>
+    sweepStaging(store, keyring).catch((err: unknown) =>
+      log.warn({ err }, 'cannot remove what unfinished changes left')
+    )
+  )
+  // Sealed is a state to serve in, not a reason to end: volumes must be answered for.
+  await sealing.keyring().catch(() => null)
+  const audit = createAudit(store, config.limits.maxAuditEntries)
+  const gate = createGate({ sealing, audit })
+  const refusals = createRefusals()
+  const vault = tellingOfBoxes(
+    createVault({
+      store,
+      gate,
+      limits: config.limits,
+      pinnedVersions: box => pinnedVersions(store, box)
+    }),
+    () => refusals.boxChanged()
+  )
+
+  const supervisor = connectSupervisor(supervisorDir)
+  const copies = await openCopies(config.copiesDir, supervisor)
+  const holders = createHolders(supervisor)
+  const engine = connectEngine(config.dockerSocket)
+  const uses = createUses()
+  const volumes = createVolumes({ store, gate, vault, holders, copies, uses })
+  const locks = createLocks()
+  const release = createRelease({ store, gate, copies, holders, uses, log })
+  const mounts = createMounts({
+    store,
+    vault,
+    copies,
+    holders,
+    uses,
+    locks,
+    release,
+    refusals,
+    engine,
+    isSeenBy: createPropagation(config.copiesDir),
+    onUnseen() {
+      log.error('copies do not reach the Engine: this process ends, so that the Engine starts it anew')
+      process.kill(process.pid, 'SIGTERM')
+    }
+  })
+  const reconcile = createReconcile({
+    ...{ store, gate, copies, holders, uses, locks, release, engine, log },
+    graceMs: config.graceMs
+  })
+  const attach = createAttach({ store, gate, holders, locks, engine, log })
+  const failedStarts = createFailedStarts({
+    engine,
+    volumes: async () => (await volumes.list()).map(({ name }) => name),
+    refusals,
+    log
+  })
+
+  const driver = await serveUnixSocket(
+    config.pluginSocket,
+    0o600,
+    { syscalls, log },
+    volumeDriver({
+      volumes,
+      mounts,
+      uses,
+      vault,
+      sealing,
+      syscalls,
+      log,
+      labelsOf: volume => Array.fromAsync(labelsOf(store, volume))
+    })
+  )
+  const admin = await serveUnixSocket(
+    config.adminSocket,
+    0o600,
+    { syscalls, log },
+    adminApi({
+      vault,
+      syscalls,
+      log,
+      status: describeStatus({ ...{ config, store, storeId, gate, sealing, copies, engine }, failedStarts }),
+      volumes: describeVolumes({ store, gate, holders, engine }),
+      unused: createUnused({ store, gate, vault, engine }),
+      reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
+      audit: (caller, limit) =>
+        gate.run(caller, 'audit.read', {}, async permit => {
+          await permit.commit({}, [])
+          return audit.newest(permit.keyring, limit)
+        })
+    })
+  )
+
+  FAULT: await reach('start.listening')
+  const ending = new AbortController()
+  const watch = watchCopies(
+    {
+      ...{ engine, reconcile, attach, uses, copies, sealing, log },
+      leftVolumes: createLeftVolumes({ engine, volumes: () => volumes.list(), log }),
+      failedStarts: config.startFailed ? failedStarts : null
+    },
+    ending.signal
+  )
+  log.info({ store: storeId, memory: copies.memory }, 'serving')
+  const reason = sealing.reason()
+  if (reason !== null) log.warn(reason)
+
+  return async () => {
+    ending.abort()
+    const done = Promise.all([driver.close(closeTimeoutMs), admin.close(closeTimeoutMs), watch])
+    // What goes on though its caller was cut off, such as a Mount, is what the next start makes good for.
+    await Promise.race([done, delay(closeTimeoutMs)])
+    sealing.wipe()
+    await store.close()
+  }
+}
+
+async function end(signal: string, stop: () => Promise<void>, log: Logger): Promise<void> {
+  log.info({ signal }, 'stopping')
+  try {
+    await stop()
+    process.exit(0)
+  } catch (err) {
+    log.error({ err }, 'cannot stop cleanly')
+    process.exit(1)
+  }
+}
+
+/**
+ * Reads the settings, starts the daemon and ends it at SIGTERM and SIGINT; what keeps it from starting is the last line
+ * of the log. `supervisorDir`: where its supervisor listens.
+ */
+export async function runDaemon(supervisorDir: string): Promise<void> {
+  let log = pino({ base: null }, pino.destination({ fd: 1, sync: true }))
+  try {
+    const config = readConfig(process.env)
+    log = pino({ base: null, level: config.logLevel }, pino.destination({ fd: 1, sync: true }))
+    // Heard from the first moment on: whoever can reach a socket may also send a signal.
+    const signalled = Promise.withResolvers<string>()
+    process.once('SIGTERM', signalled.resolve)
+    process.once('SIGINT', signalled.resolve)
+    const stop = await startDaemon(config, supervisorDir, log)
+    void signalled.promise.then(signal => end(signal, stop, log))
+  } catch (error) {
+    if (isSecretboxError(error)) log.fatal({ code: error.code, hint: error.hint }, error.message)
+    else log.fatal({ err: error }, 'cannot start')
+    process.exit(1)
+  }
+}
