@@ -175,7 +175,6 @@ async function operandsFor(
     case 'newer':
       return versions(api, box)
     case 'box[:path]':
-    case 'box[:path]...':
     case 'box:path':
       return addresses(api, current)
     case 'from':

@@ -32,7 +32,7 @@ export function list(cli: Cli): Command {
   )
     .summary('List the files in boxes')
     .alias('ls')
-    .argument('[box[:path]...]', 'boxes, or what lies at and below a path in one')
+    .argument('[box|box:path...]', 'boxes, or what lies at and below a path in one')
     .option('-b, --boxes', 'list the boxes alone, not what they hold')
     .option(...listFormat)
     .option('-r, --pattern <regexp>', 'list only entries whose path matches the regular expression')
