@@ -1,6 +1,10 @@
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** A moment inside a job (supervisor/faults.c), which knows the orders `kill` and `wait`. */
+export type JobPoint =
+  'make.mounted' | 'make.written' | 'make.made' | 'wipe.begun' | 'wipe.overwritten' | 'wipe.unmounted'
+
 /** A moment inside the daemon at which tests make things go wrong. */
 export type FaultPoint =
   | 'mount.begun'

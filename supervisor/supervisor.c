@@ -1,7 +1,7 @@
 /*
  * secretbox's first process, and its privileged half.
  *
- *   supervisor [--hold=SECONDS] [--old-kernel] COPIES-DIRECTORY RUN-DIRECTORY [COMMAND [ARGUMENT...]]
+ *   supervisor [--hold=SECONDS] [--silence=SECONDS] [--old-kernel] COPIES-DIRECTORY RUN-DIRECTORY [COMMAND [ARGUMENT...]]
  *
  * It runs the daemon (COMMAND) without any capability, and does for it what takes one: to make, wipe and look for
  * copies, which are mounts below COPIES-DIRECTORY. It knows no key and parses nothing from outside. It listens in a
@@ -12,7 +12,7 @@
  *
  * A daemon that dies of a signal is started again. One that ends by itself ends the supervisor, with the same status;
  * it ends no earlier than `--hold` after its start, since an Engine that is enabling a plugin would restart one that
- * ends at once for ever. A daemon that gives no sign of life (SECRETBOX_LIFE_FD) for a minute is killed.
+ * ends at once for ever. A daemon that gives no sign of life (SECRETBOX_LIFE_FD) for a minute, or `--silence`, is killed.
  *
  * Without COMMAND it writes the name of its directory to standard output, and serves until its standard input ends.
  */
@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_JOBS = 64, SILENCE_SECONDS = 60, QUICK_SECONDS = 10, MOST_QUICK_DEATHS = 5, END_SECONDS = 4 };
+enum { MOST_JOBS = 64, QUICK_SECONDS = 10, MOST_QUICK_DEATHS = 5, END_SECONDS = 4 };
 
 static struct copies copies;
 static int first_directory; /* the working directory that the daemon is to have */
@@ -50,6 +50,7 @@ static unsigned jobs;
 static int life = -1;       /* the end of a pipe that the daemon writes to */
 static time_t last_sign;    /* of life */
 static time_t daemon_start; /* all by the monotonic clock */
+static int silence = 60;    /* for so many seconds a daemon may give no sign */
 
 static time_t now(void)
 {
@@ -245,7 +246,7 @@ static _Noreturn void supervise(char **command, time_t held_until)
       {.fd = jobs < MOST_JOBS ? jobs_socket : -1, .events = POLLIN},
       {.fd = command == NULL ? 0 : life, .events = POLLIN},
     };
-    if (poll(on, 3, command == NULL ? -1 : SILENCE_SECONDS * 1000) < 0 && errno != EINTR)
+    if (poll(on, 3, command == NULL ? -1 : silence * 1000) < 0 && errno != EINTR)
       err(1, "poll");
     if (on[0].revents != 0) {
       struct signalfd_siginfo signal;
@@ -270,7 +271,7 @@ static _Noreturn void supervise(char **command, time_t held_until)
       else if (got == 0)
         close(life), life = -1; /* the daemon ends; SIGCHLD follows */
     }
-    if (command != NULL && now() - last_sign >= SILENCE_SECONDS) {
+    if (command != NULL && now() - last_sign >= silence) {
       say(50, "the daemon is stuck: killing it");
       kill(daemon_pid, SIGKILL);
       last_sign = now();
@@ -320,11 +321,13 @@ static char **take_command(int count, char **words)
 int main(int count, char **words)
 {
   static const struct option options[] = {
-    {"hold", required_argument, NULL, 'h'}, {"old-kernel", no_argument, NULL, 'o'}, {0}};
+    {"hold", required_argument, NULL, 'h'}, {"silence", required_argument, NULL, 's'}, {"old-kernel", no_argument, NULL, 'o'}, {0}};
   time_t held_until = 0;
   for (int option; (option = getopt_long(count, words, "+", options, NULL)) != -1;) {
     if (option == 'h')
       held_until = now() + atoi(optarg);
+    else if (option == 's')
+      silence = atoi(optarg);
     else if (option == 'o')
       copies.is_old_kernel = true;
     else

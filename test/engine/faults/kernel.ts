@@ -4,7 +4,7 @@ import type { Engine } from '../engine.ts'
 
 /** A mount of a copy, as a mount table shows it. */
 export interface CopyMount {
-  /** The mount ID of the copy. */
+  /** The key of the copy. */
   readonly copy: string
   readonly device: string
   readonly target: string

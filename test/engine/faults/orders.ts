@@ -1,19 +1,21 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { untilIn, type FaultPoint } from '../../../src/fault-points.ts'
+import { untilIn, type FaultPoint, type JobPoint } from '../../../src/fault-points.ts'
 
 /** What the daemon is to do at a fault point. */
 export type Order = 'kill' | 'throw' | 'wait'
 
 /** The orders given to a daemon that was built with fault points. */
 export interface Orders {
-  give(point: FaultPoint, order: Order): Promise<void>
+  give(point: FaultPoint | JobPoint, order: Order): Promise<void>
   /** Resolves when the daemon has come to the point. Rejects when `until` settles before it does, or after half a minute. */
-  reached(point: FaultPoint, until?: Promise<unknown>): Promise<void>
+  reached(point: FaultPoint | JobPoint, until?: Promise<unknown>): Promise<void>
   /** Lets a daemon that waits at the point go on. */
-  release(point: FaultPoint): Promise<void>
+  release(point: FaultPoint | JobPoint): Promise<void>
+  /** The job that has come to the point. */
+  jobAt(point: JobPoint): Promise<number>
   /** Takes all orders back. */
   clear(): Promise<void>
 }
@@ -50,6 +52,8 @@ export async function ordersIn(directory: string): Promise<Orders> {
     },
 
     release: point => rm(join(directory, point), { force: true }),
+
+    jobAt: async point => Number(await readFile(join(directory, `${point}.reached`), 'utf8')),
 
     async clear() {
       for (const name of await readdir(directory)) await rm(join(directory, name), { force: true })

@@ -17,8 +17,10 @@ export interface Rig {
   readonly engine: PrivateEngine
   readonly orders: Orders
   readonly adminSocket: string
-  /** SIGKILL; the Engine starts it again at once. */
+  /** SIGKILL for the daemon; the supervisor starts it again at once. */
   killPlugin(): Promise<void>
+  /** SIGKILL for the supervisor, with which all ends; the Engine starts it again at once. */
+  killSupervisor(): Promise<void>
   disablePlugin(): Promise<unknown>
   /** `docker plugin upgrade` of the disabled plugin to another build, from a registry. */
   upgradePlugin(): Promise<void>
@@ -62,6 +64,12 @@ export async function startRig(
       process.kill(pid, 'SIGKILL')
     },
 
+    async killSupervisor() {
+      const pid = await pluginProcess(engine)
+      killed = askerWith(pid)
+      process.kill(await parentOf(pid), 'SIGKILL')
+    },
+
     disablePlugin: () => engine.docker(['plugin', 'disable', '--force', 'secretbox']),
     async upgradePlugin() {
       const registry = await startRegistry(join(engine.root, `registry-${++upgrades}`))
@@ -99,7 +107,8 @@ export async function startRig(
         const pid = await pluginProcess(engine).catch(() => null)
         if (pid === null) return null
         // Which it writes down.
-        return (await stat(await pluginRecord(engine))).mtimeMs > (await startedAtMs(pid)) || null
+        const plugin = await parentOf(pid)
+        return (await stat(await pluginRecord(engine))).mtimeMs > (await startedAtMs(plugin)) || null
       }, upWithinMs)
       if (accepted === null) throw new Error(`the Engine does not accept the plugin; see ${engine.log}`)
     },
@@ -125,6 +134,11 @@ async function pluginRecord(engine: Engine): Promise<string> {
   const plugins = join(engine.dataRoot, 'plugins')
   const id = (await readdir(plugins)).find(name => /^[0-9a-f]{64}$/.test(name))
   return join(plugins, id ?? '', 'config.json')
+}
+
+/** The supervisor, which is what the Engine started. */
+async function parentOf(pid: number): Promise<number> {
+  return Number(/^PPid:\t(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1])
 }
 
 /** When a process was started, by the clock on the wall (proc_pid_stat(5): in hundredths of a second since boot). */

@@ -1,3 +1,5 @@
+import { copyKeyOf } from '../../../src/copies/copy-key.ts'
+import type { MountId, VolumeName } from '../../../src/vault/names.ts'
 import { askJson } from './admin.ts'
 import { tracesOf, type CopyMount } from './kernel.ts'
 import type { Rig } from './rig.ts'
@@ -9,7 +11,10 @@ export interface Live {
 }
 
 interface VolumeList {
-  readonly volumes: readonly { readonly copies: readonly { readonly mount: string }[] }[]
+  readonly volumes: readonly {
+    readonly name: VolumeName
+    readonly copies: readonly { readonly mount: MountId }[]
+  }[]
 }
 
 /**
@@ -27,7 +32,9 @@ export async function straysBeside<L extends Live>(
   const devices = new Map(held.map(({ copy, device }) => [copy, device]))
   const traces = await tracesOf(rig.engine)
   const { volumes } = await askJson<VolumeList>(rig.adminSocket, 'GET', '/volumes/')
-  const labels = volumes.flatMap(({ copies }) => copies.map(({ mount }) => mount))
+  const labels: string[] = volumes.flatMap(({ name, copies }) =>
+    copies.map(({ mount }) => copyKeyOf(name, mount))
+  )
   const strays: string[] = []
   for (const { copy, device } of traces.onHost) {
     if (devices.get(copy) !== device) strays.push(`mounted: ${shortened(copy)} ${device}`)
