@@ -288,9 +288,10 @@ static void open_copies(const char *path)
     err(1, "open");
   if ((mkdir(path, 0700) < 0 && errno != EEXIST) || chdir(path) < 0)
     give_up("cannot use copies directory", path);
+  struct stat found;
   copies.directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   /* Files of copies have the modes that containers need; it is this directory that keeps others out. */
-  if (copies.directory < 0 || chmod(".", 0700) < 0)
+  if (copies.directory < 0 || stat(".", &found) < 0 || ((found.st_mode & 0777) != 0700 && chmod(".", 0700) < 0))
     give_up("cannot use copies directory", path);
 }
 

@@ -88,7 +88,10 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
     )
   }
 
-  const { memory, pageBytes } = checked('mount', directory, await askTwice({ job: 'probe' }))
+  const { memory, pageBytes } = checked(
+    `use copies directory ${quote(directory)}`,
+    await askTwice({ job: 'probe' })
+  )
 
   const copies: Copies = {
     memory: memories[memory] as CopyMemory,
@@ -108,7 +111,7 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
       const root = ownershipOf(rootOfCopy, options)
       const request: Request = { job: 'make', key, isWritable: options.rw, root, ...size }
       const reply = await askTwice(request, connection => sendTree(connection, contents, options))
-      return checked('make', pathOf(key), reply).device
+      return checked(`make copy ${quote(pathOf(key))}`, reply).device
     },
 
     async wipe(key) {
@@ -119,17 +122,18 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
         return false
       }
       busySince.delete(key)
-      checked('wipe', pathOf(key), reply)
+      checked(`wipe copy ${quote(pathOf(key))}`, reply)
       return true
     }
   }
   return copies
 }
 
-function checked(action: string, path: string, reply: Reply): Reply {
+/** Throws what the reply says, about what was to be done. */
+function checked(work: string, reply: Reply): Reply {
   if (reply.outcome === outcomes.done) return reply
   if (reply.outcome === outcomes.notOurs) {
-    throw new SecretboxError('conflict', `cannot wipe ${quote(path)}: what is there is no copy`, {
+    throw new SecretboxError('conflict', `cannot ${work}: what is there is no copy`, {
       hint: 'give the copies a directory of their own (SECRETBOX_COPIES_DIR)'
     })
   }
@@ -139,7 +143,7 @@ function checked(action: string, path: string, reply: Reply): Reply {
     })
   }
   const reason = reply.errno === 0 ? reply.step : `${reply.step}: ${getSystemErrorName(-reply.errno)}`
-  throw new SecretboxError('unavailable', `cannot ${action} copy ${quote(path)}: ${reason}`, {
+  throw new SecretboxError('unavailable', `cannot ${work}: ${reason}`, {
     ...(reply.step === 'mount' ? { hint: 'the supervisor needs root and CAP_SYS_ADMIN' } : {})
   })
 }

@@ -28,7 +28,7 @@ describe.skipIf(cannotMount)('what is no copy (takes root)', () => {
     writeFileSync(join(directory, key, 'file'), 'precious')
     await expect(copies.wipe(key)).rejects.toMatchObject({
       code: 'conflict',
-      message: `cannot wipe "${join(directory, key)}": what is there is no copy`
+      message: `cannot wipe copy "${join(directory, key)}": what is there is no copy`
     })
     expect(readFileSync(join(directory, key, 'file'), 'utf8')).toBe('precious')
   })
@@ -51,7 +51,7 @@ describe.skipIf(cannotMount)('what is no copy (takes root)', () => {
     for (const one of [key, file]) {
       await expect(copies.wipe(one)).rejects.toMatchObject({
         code: 'conflict',
-        message: `cannot wipe "${join(directory, one)}": what is there is no copy`
+        message: `cannot wipe copy "${join(directory, one)}": what is there is no copy`
       })
     }
     expect(readdirSync(path)).toEqual(['a'])

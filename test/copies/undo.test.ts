@@ -169,7 +169,7 @@ describe.skipIf(cannotMount)('the memory of copies (takes root)', () => {
   test('is not to be had where mounting is not permitted, which is said at once', async () => {
     await expect(newPlace([], {}, ['setpriv', '--bounding-set', '-sys_admin'])).rejects.toMatchObject({
       code: 'unavailable',
-      message: expect.stringMatching(/^cannot mount copy ".*": mount: EPERM$/) as string,
+      message: expect.stringMatching(/^cannot use copies directory ".*": mount: EPERM$/) as string,
       hint: 'the supervisor needs root and CAP_SYS_ADMIN'
     })
   })

@@ -233,7 +233,7 @@ describe('a daemon does not start', () => {
 
   test('where a directory should be and a file is', async () => {
     const directory = temporaryDirectory()
-    for (const name of ['data', 'key', 'copies']) {
+    for (const name of ['copies', 'data', 'key']) {
       writeFileSync(join(directory, name), '')
       const { code, message } = await failure({}, directory)
       expect([code, message]).toEqual(['unavailable', expect.stringContaining(`"${directory}/${name}`)])
@@ -269,7 +269,7 @@ describe.skipIf(cannotMount)('on a read-only disk (takes root)', () => {
     })
     expect(await failure({ ...place, ...own }, disk.directory)).toMatchObject({
       code: 'unavailable',
-      message: `cannot use copies directory "${disk.directory}/copies": Read-only file system`
+      message: `cannot use copies directory "${disk.directory}/copies": mkdir: EROFS`
     })
     disk.remount({})
     const again = await start({}, disk.directory)
@@ -293,7 +293,7 @@ describe.skipIf(cannotMount)('without the right to mount (takes root)', () => {
     const withoutMounting = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin']
     expect(await failure({}, directory, withoutMounting)).toEqual({
       code: 'unavailable',
-      message: `cannot mount copy "${directory}/copies": mount: EPERM`,
+      message: `cannot use copies directory "${directory}/copies": mount: EPERM`,
       hint: 'the supervisor needs root and CAP_SYS_ADMIN'
     })
   })
@@ -323,18 +323,24 @@ describe.skipIf(cannotMount)('with the capabilities of the systemd unit and no o
     }
     await ok(daemon, 'PUT', '/vault/db/')
     await ok(daemon, 'PUT', '/vault/db/tool?mode=6711', 'hunter2')
+    const copies = new Map<string, string>()
+    const mount = async (name: string): Promise<string> =>
+      ((await driver('Mount', { Name: name, ID: name })) as { Mountpoint: string }).Mountpoint
     for (const [name, more] of [
       ['db', {}],
       ['rw', { rw: 'true' }]
     ] as const) {
       const Opts = { box: 'db', uid: '1000', gid: '1001', ...more }
       expect(await driver('Create', { Name: name, Opts })).toEqual({})
-      expect(await driver('Mount', { Name: name, ID: name })).toHaveProperty('Mountpoint')
-      const file = join(directory, 'copies', name, 'tool')
-      expect(statSync(file)).toMatchObject({ uid: 1000, gid: 1001, mode: 0o106711 })
+      copies.set(name, await mount(name))
+      expect(statSync(join(copies.get(name) ?? '', 'tool'))).toMatchObject({
+        uid: 1000,
+        gid: 1001,
+        mode: 0o106711
+      })
     }
     // What a container does in its writable copy.
-    const made = join(directory, 'copies/rw/made')
+    const made = join(copies.get('rw') ?? '', 'made')
     mkdirSync(made, { mode: 0o000 })
     chownSync(made, 1234, 1234)
     for (const name of ['db', 'rw']) expect(await driver('Unmount', { Name: name, ID: name })).toEqual({})

@@ -1,0 +1,192 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chown, mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JobPoint } from '../../../src/fault-points.ts'
+import { isLong } from '../../length.ts'
+import { testImage } from '../image.ts'
+import { freshName } from '../shared-engine.ts'
+import { askJson } from './admin.ts'
+import { eventually } from './eventually.ts'
+import { inMount, inUnmount, settled, startedAtLast, whileRunning, type Fault } from './moments.ts'
+import type { FaultCase, Stage } from './stage.ts'
+
+const nobody = 65534
+
+/** The compiled attacker.c, below the Engine's root. */
+function attackerOf({ rig }: Stage): string {
+  const program = join(rig.engine.root, 'attacker')
+  const source = new URL('attacker.c', import.meta.url).pathname
+  execFileSync('cc', ['-static', '-O1', '-o', program, source], { stdio: 'inherit' })
+  return program
+}
+
+/** Starts a container whose first process is the attacker in its copy, and resolves when that has begun. */
+async function startAttacker(
+  stage: Stage,
+  how: string,
+  options: readonly string[] = [],
+  volume: readonly string[] = []
+): Promise<string> {
+  const { engine } = stage.rig
+  const name = freshName('attacker')
+  await engine.docker([
+    ...['run', '--detach', '--name', name, '--network', 'none', ...options],
+    ...['--mount', `type=bind,src=${attackerOf(stage)},dst=/attacker,readonly`],
+    ...[
+      '--mount',
+      ['type=volume,volume-driver=secretbox,dst=/secrets,volume-opt=box=db', ...volume].join(',')
+    ],
+    ...[testImage, '/attacker', how, '/secrets']
+  ])
+  const begun = await eventually(
+    async () => (await engine.docker(['logs', name])) === 'begun\n' || null,
+    30_000
+  )
+  if (begun === null) throw new Error(`the attacker has not begun: ${await engine.docker(['logs', name])}`)
+  return name
+}
+
+/** While the attacker runs: others start and end, and the daemon reconciles. Then it is killed, and all is as if it had never been. */
+function attackedBy(
+  fault: string,
+  how: string,
+  options: readonly string[] = [],
+  volume: readonly string[] = []
+): FaultCase {
+  return {
+    fault,
+    moment: 'while others start and end',
+    async play(stage) {
+      const { engine, adminSocket } = stage.rig
+      const attacker = await startAttacker(stage, how, options, volume)
+      const ending = await stage.runningSubject()
+      await ending.stop()
+      const subject = await stage.runningSubject()
+      await askJson(adminSocket, 'POST', '/reconcile?apply=true')
+      await engine.docker(['rm', '--force', '--volumes', attacker])
+      return [subject]
+    }
+  }
+}
+
+/** A container that leases its files and changes its root has its copy for as long as it runs. */
+const hiddenHolder: FaultCase = {
+  fault: 'leases on every file, and another root',
+  moment: 'its copy stays as long as it runs',
+  async play(stage) {
+    const { engine, adminSocket } = stage.rig
+    const attacker = await startAttacker(stage, 'lease')
+    const pid = (await engine.docker(['inspect', '--format', '{{.State.Pid}}', attacker])).trim()
+    const ending = await stage.runningSubject()
+    await ending.stop()
+    for (let pass = 0; pass < 2; pass++) await askJson(adminSocket, 'POST', '/reconcile?apply=true')
+    // The first that it has opened, after the three of every process and the directory.
+    const bytes = await readFile(`/proc/${pid}/fd/4`)
+    if (bytes.length === 0 || bytes.every(byte => byte === 0)) throw new Error('a live copy was wiped')
+    await engine.docker(['rm', '--force', '--volumes', attacker])
+    return []
+  }
+}
+
+/** Mounts that a user of the host makes, who has no right at all: in the name of a copy, `count` of them. */
+function mountsOfNobody(count: number): FaultCase {
+  return {
+    fault: `${count} mounts of a user of the host, in the name of a copy`,
+    moment: 'while it starts and ends',
+    async play(stage) {
+      const { rig } = stage
+      const subject = await stage.runningSubject()
+      const [copy] = await subject.copies()
+      const home = join('/var/tmp', freshName('nobody'))
+      await mkdir(home, { mode: 0o755 })
+      await chown(home, nobody, nobody)
+      const program = attackerOf(stage)
+      execFileSync('chmod', ['a+x', rig.engine.root])
+      const as = ['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups', '--no-new-privs']
+      const child = spawn(
+        'setpriv',
+        [...as, program, 'mounts', home, `secretbox:${copy?.copy ?? ''}`, String(count)],
+        { stdio: ['ignore', 'pipe', 'inherit'] }
+      )
+      const ended = once(child, 'exit')
+      try {
+        await Promise.race([
+          once(child.stdout, 'data'),
+          ended.then(() => Promise.reject(new Error('no mounts')))
+        ])
+        await subject.stop()
+        const next = await stage.runningSubject()
+        await askJson(rig.adminSocket, 'POST', '/reconcile?apply=true')
+        // The volume of the container that has ended is nobody's.
+        return [next]
+      } finally {
+        child.kill('SIGKILL')
+        await ended
+        execFileSync('rmdir', [home])
+      }
+    }
+  }
+}
+
+/** A job is killed when it has come to a point: it is done once more, and nobody notices. */
+function jobKilled(point: JobPoint): FaultCase {
+  return {
+    fault: 'job killed',
+    moment: `at ${point}`,
+    async play(stage) {
+      const { orders } = stage.rig
+      await orders.give(point, 'kill')
+      const subject = await stage.runningSubject()
+      await subject.stop()
+      await orders.reached(point, Promise.resolve())
+      await subject.start()
+      return [subject]
+    }
+  }
+}
+
+/** A job hangs until the supervisor's clock ends it; others come and go meanwhile. */
+function jobHangs(point: JobPoint): FaultCase {
+  return {
+    fault: 'job hangs',
+    moment: `at ${point}`,
+    async play(stage) {
+      const { orders } = stage.rig
+      const isMount = point.startsWith('make')
+      const subject = await (isMount ? stage.subject() : stage.runningSubject())
+      await orders.give(point, 'wait')
+      const hanging = isMount ? subject.start() : subject.stop()
+      await orders.reached(point, hanging)
+      const other = await stage.runningSubject()
+      await other.stop()
+      await settled(hanging)
+      return isMount ? [await startedAtLast(stage, subject)] : []
+    }
+  }
+}
+
+const supervisorKilled: Fault = { name: 'supervisor killed', strike: ({ rig }) => rig.killSupervisor() }
+
+/** What a container, a user of the host, or bad luck does to the privileged half. */
+export const attackCases: readonly FaultCase[] = [
+  attackedBy('leases on every file, and another root', 'lease'),
+  hiddenHolder,
+  attackedBy('files swapped for FIFOs', 'fifo', [], ['volume-opt=rw=true']),
+  attackedBy(
+    'sparse, immutable, deep and odd files',
+    'oddities',
+    ['--cap-add', 'LINUX_IMMUTABLE'],
+    ['volume-opt=rw=true']
+  ),
+  mountsOfNobody(1),
+  mountsOfNobody(20_000),
+  ...(
+    ['make.mounted', 'make.written', 'make.made', 'wipe.begun', 'wipe.overwritten', 'wipe.unmounted'] as const
+  ).map(jobKilled),
+  jobHangs('wipe.begun'),
+  ...(isLong ? [jobHangs('make.written')] : []),
+  whileRunning(supervisorKilled),
+  inMount('mount.mounted', supervisorKilled),
+  inUnmount('unmount.judged', supervisorKilled)
+]
