@@ -142,6 +142,11 @@ function checked(work: string, reply: Reply): Reply {
       hint: 'use a kernel from 6.4 on, or a host without swap'
     })
   }
+  if (reply.errno === constants.errno.ENOSPC && reply.step === 'mkdir') {
+    throw new SecretboxError('full', `cannot ${work}: the disk is full`, {
+      hint: 'free room on the disk that holds the directory of copies'
+    })
+  }
   const reason = reply.errno === 0 ? reply.step : `${reply.step}: ${getSystemErrorName(-reply.errno)}`
   throw new SecretboxError('unavailable', `cannot ${work}: ${reason}`, {
     ...(reply.step === 'mount' ? { hint: 'the supervisor needs root and CAP_SYS_ADMIN' } : {})

@@ -207,7 +207,9 @@ test('with an Engine that remaps users boxes belong to root of the container', a
   await run(['create-container', '--inject-dir', '/etc/default:x', 'web'], { env })
   await run(['run', 'web'], { env })
   const [remapped, host, directory, none] = await calls()
-  expect(remapped?.[2]).toContain('volume-opt=box=db,volume-opt=uid=100000,volume-opt=gid=200000,target=')
+  expect(remapped?.[2]).toContain(
+    'volume-opt=box=db,volume-opt=uid=100000,volume-opt=gid=200000,volume-opt=transient=true,target='
+  )
   expect(host?.[2]).toBe(volume('db', '/run/vault/db')[1])
   expect(directory?.[2]).toMatch(/volume-opt=uid=100000,volume-opt=gid=200000,volume-opt=ephemeral=true/)
   expect(none).toEqual(['run', 'web'])

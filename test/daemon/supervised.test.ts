@@ -74,7 +74,7 @@ describe.skipIf(cannotMount)('a daemon that dies (takes root)', () => {
     expect(held.read('password')).toBe('hunter2')
   })
 
-  test('again and again at its start is given up, with status 1', async () => {
+  test('again and again at its start is given up, with status 1', () => {
     const command = ['sh', '-c', 'kill -9 $$']
     const home = temporaryDirectory()
     const { status, stdout } = spawnSync(supervisorOfSources, [join(home, 'copies'), home, ...command], {
@@ -97,7 +97,7 @@ describe.skipIf(cannotMount)('a daemon that dies (takes root)', () => {
     expect(performance.now() - begun).toBeGreaterThan(1000)
   })
 
-  test('when it gives no sign of life is killed, and started again', async () => {
+  test('when it gives no sign of life is killed, and started again', () => {
     const home = temporaryDirectory()
     // Hangs at its first start, and ends well at its second.
     const script = `if [ -e ${home}/second ]; then exit 0; fi; touch ${home}/second; exec sleep 86400`

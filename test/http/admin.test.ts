@@ -159,7 +159,7 @@ describe('a file', () => {
     expect(await refused('GET', `/vault/${box}/l`)).toEqual({
       status: 404,
       code: 'not_found',
-      message: 'cannot read "l": no such file in the box'
+      message: 'cannot read "l": it is a symlink to "../../d/f", which is not in the box'
     })
   })
 

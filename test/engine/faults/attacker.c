@@ -83,7 +83,9 @@ static void mounts(const char *source, int count)
 {
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
     err(1, "unshare");
+  put("/proc/self/setgroups", "deny");
   put("/proc/self/uid_map", "0 65534 1");
+  put("/proc/self/gid_map", "0 65534 1");
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount(source, directory, "tmpfs", 0, "size=1m") < 0 ||
       chdir(directory) < 0 || mkdir("d", 0755) < 0)
     err(1, "mount");
