@@ -147,11 +147,12 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
       volumes: describeVolumes({ store, gate, holders, engine }),
       unused: createUnused({ store, gate, vault, engine }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
-      audit: (caller, limit) =>
-        gate.run(caller, 'audit.read', {}, async permit => {
+      audit: (caller, box) =>
+        gate.run(caller, 'audit.read', { box }, async permit => {
           await permit.commit({}, [])
-          return audit.newest(permit.keyring, limit)
-        })
+          return query => audit.read(permit.keyring, query)
+        }),
+      auditAfter: sequence => audit.after(sequence)
     })
   )
 

@@ -84,10 +84,46 @@ export interface Finding {
 export type AuditEntry = {
   readonly sequence: number
   readonly time: string
-  readonly caller: { readonly kind: string; readonly uid?: number; readonly pid?: number }
+  readonly caller: {
+    readonly kind: string
+    readonly uid?: number
+    readonly pid?: number
+    readonly purpose?: string
+  }
   readonly action: string
   readonly decision: string
 } & Readonly<Record<string, unknown>>
+
+/** Which entries of the audit are asked for. */
+export interface AuditQuery {
+  /** The newest so many of them. */
+  readonly limit?: number | undefined
+  readonly box?: string | undefined
+  readonly action?: string | undefined
+  /** RFC 3339. */
+  readonly since?: string | undefined
+  /** What comes later, too. */
+  readonly follow?: boolean | undefined
+}
+
+/** What a reading of the audit gives. */
+export type AuditLine = AuditEntry | AuditDamage | AuditCheck
+
+/** What is wrong at a place of the audit; `sequence` is null where a record is of no entry. */
+export interface AuditDamage {
+  readonly sequence: number | null
+  readonly damaged: string
+}
+
+/** How many entries were looked at, which, of which, and how many damages were found. */
+export interface AuditCheck {
+  readonly checked: number
+  readonly damages: number
+  readonly from: number
+  readonly to: number
+  readonly oldest: number
+  readonly newest: number
+}
 
 /** An item that the daemon did not take, of a request whose other items it did. */
 export interface ItemError {
@@ -172,7 +208,7 @@ export interface Api {
   }>
   /** Without `apply`, only tells what it would do. */
   reconcile(apply: boolean): Promise<readonly Finding[]>
-  /** Newest first. */
-  audit(limit: number): Promise<readonly AuditEntry[]>
+  /** Oldest first, with what is damaged in its place; last what was looked at, unless it is followed without an end. */
+  audit(query: AuditQuery): AsyncIterable<AuditLine>
   status(): Promise<Readonly<Record<string, unknown>>>
 }

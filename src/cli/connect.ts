@@ -1,22 +1,26 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { isSecretboxError, SecretboxError } from '../errors.ts'
 import type { BoxName, FilePath } from '../vault/names.ts'
-import type { Api, AuditEntry, BoxSummary, BoxVersion, Finding, VolumeUse } from './api.ts'
+import type { Api, AuditLine, BoxSummary, BoxVersion, Finding, VolumeUse } from './api.ts'
 import { exchange, readAll, refusalOf, type Request } from './http.ts'
 import type { AdminSocket } from './socket.ts'
 
 // Listings are text about files, not files: the daemon's own limit of entries keeps them far below this.
 const maxAnswerBytes = 256 * 1024 * 1024
 
-/** Speaks with the daemon at the socket that `findSocket` finds; it is asked at the first call, once. */
-export function connectApi(findSocket: () => Promise<AdminSocket>): Api {
+/**
+ * Speaks with the daemon at the socket that `findSocket` finds; it is asked at the first call, once. `purpose`: what for,
+ * when nobody asked for what is read, as when a shell completes names.
+ */
+export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'completion'): Api {
   let found: Promise<AdminSocket> | undefined
 
   async function send(request: Request): Promise<IncomingMessage> {
     found ??= findSocket()
     const { path: socketPath, hint } = await found
     const server = { name: 'the secretbox daemon', socketPath, hint }
-    return exchange(server, { ...request, path: apiVersion + request.path })
+    const headers = { ...request.headers, ...(purpose === undefined ? {} : { 'Secretbox-Purpose': purpose }) }
+    return exchange(server, { ...request, headers, path: apiVersion + request.path })
   }
   async function ask(request: Request): Promise<IncomingMessage> {
     const answer = await send(request)
@@ -112,8 +116,12 @@ export function connectApi(findSocket: () => Promise<AdminSocket>): Api {
           path: `/reconcile${apply ? '?apply=1' : ''}`
         })
       ).actions,
-    audit: async limit =>
-      (await askJson<{ entries: AuditEntry[] }>({ method: 'GET', path: `/audit?limit=${limit}` })).entries,
+    async *audit({ follow, ...filters }) {
+      const given = { ...filters, ...(follow === true ? { follow: 1 } : {}) }
+      const headers = { Accept: 'application/x-ndjson' }
+      const answer = await ask({ method: 'GET', path: `/audit${query(given)}`, headers })
+      for await (const line of linesOf(whole(answer, 'the audit'))) yield JSON.parse(line) as AuditLine
+    },
     status: () => askJson({ method: 'GET', path: '/status' })
   }
 }
@@ -136,6 +144,17 @@ function query(parameters: Readonly<Record<string, string | number | undefined>>
     value === undefined ? [] : `${name}=${encodeURIComponent(value)}`
   )
   return given.length === 0 ? '' : `?${given.join('&')}`
+}
+
+/** The lines of a text, without their ends; the last has one, or is not whole. */
+async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
 }
 
 function versionOf(answer: IncomingMessage): number {

@@ -23,7 +23,8 @@ async function begin(): Promise<number> {
 async function main({ argv, env, descriptors }: Start): Promise<number> {
   const invocation = readInvocation(argv)
   const { stdin, stdout, stderr } = process
-  const api = connectApi(() => findAdminSocket(env, invocation))
+  const findSocket = () => findAdminSocket(env, invocation)
+  const api = connectApi(findSocket)
   const cli = cliOf({
     name: invocation.name,
     env,
@@ -38,7 +39,8 @@ async function main({ argv, env, descriptors }: Start): Promise<number> {
     const program = programFor(cli, packageJson.version)
     const [first = '--help', ...rest] = invocation.args
     if (first === '__complete' || first === '__completeNoDesc') {
-      stdout.write(completionLines(await complete(program, api, rest), { meanings: first === '__complete' }))
+      const completion = await complete(program, connectApi(findSocket, 'completion'), rest)
+      stdout.write(completionLines(completion, { meanings: first === '__complete' }))
     } else {
       await program.parseAsync(commandLineOf(program, [first, ...rest]), { from: 'user' })
     }

@@ -12,6 +12,28 @@ export function tableLines(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+/**
+ * Lines of a table that comes in parts, the heading before the first; columns become wider with what needs it, and never
+ * narrower again.
+ */
+export function growingTable(
+  headings: readonly string[]
+): (rows: readonly (readonly string[])[]) => string[] {
+  let widest: readonly string[] | null = null
+  return rows => {
+    if (widest !== null && rows.length === 0) return []
+    const before: readonly string[] = widest ?? headings
+    const isFirst = widest === null
+    widest = before.map((cell, column) =>
+      rows.reduce(
+        (wide, row) => (widthOf(row[column] ?? '') > widthOf(wide) ? (row[column] ?? '') : wide),
+        cell
+      )
+    )
+    return tableLines([widest, ...(isFirst ? [headings] : []), ...rows]).slice(1)
+  }
+}
+
 /** Two columns: East Asian wide and fullwidth characters (Unicode, UAX #11) and what is shown as an emoji. */
 const wide =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Yi}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u

@@ -4,39 +4,38 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { SecretboxError } from '../errors.ts'
 import type { Syscalls } from '../syscalls.ts'
-import type { AuditEntry } from '../vault/audit.ts'
 import type { Caller } from '../vault/authority.ts'
 import { parseBoxName, parseVolumeName } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Finding } from '../volumes/reconcile.ts'
 import type { UnusedThings } from '../volumes/unused.ts'
-import { flagIn, numberIn, parseAddress, takeQuery } from './address.ts'
+import { flagIn, parseAddress, takeQuery } from './address.ts'
 import { answerErrors, errorJson, MethodError } from './answers.ts'
+import { auditRoute, type AuditParts } from './audit.ts'
 import { boxRoutes } from './boxes.ts'
 import { descriptorOf } from './connection.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
-export interface AdminParts {
+export interface AdminParts extends AuditParts {
   readonly vault: Vault
   readonly status: (caller: Caller) => Promise<Record<string, unknown>>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
   readonly unused: UnusedThings
   readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
-  readonly audit: (caller: Caller, limit: number) => Promise<AuditEntry[]>
   readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger
 }
 
 const Prune = z.strictObject({ volumes: z.array(z.string()), boxes: z.array(z.string()) })
 const maxJsonBytes = 4 << 20
-const auditDefault = 100
-/** As many entries as one answer holds; they are held in memory meanwhile. */
-const auditMost = 10_000
 
 /** The admin API (docs/openapi.yaml). Callers are known by the kernel's SO_PEERCRED of their connection. */
 export function adminApi(parts: AdminParts): Express {
-  const callerOf = (request: Request): Caller => callerOn(request.socket, parts.syscalls)
+  const callerOf = (request: Request): Caller => {
+    const caller = callerOn(request.socket, parts.syscalls)
+    return request.get('Secretbox-Purpose') === 'completion' ? { ...caller, purpose: 'completion' } : caller
+  }
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -77,10 +76,6 @@ export function adminApi(parts: AdminParts): Express {
   })
   serve('get', '/volumes/', [], async request => ({ volumes: await parts.volumes(callerOf(request)) }))
   serve('get', '/status', [], request => parts.status(callerOf(request)))
-  serve('get', '/audit', ['limit'], async request => {
-    const limit = Math.min(auditMost, numberIn('limit', request.query['limit'], auditDefault))
-    return { entries: await parts.audit(callerOf(request), limit) }
-  })
   serve('get', '/unused', ['all'], async request => ({
     ...(await parts.unused.find(callerOf(request), flagIn('all', request.query['all'])))
   }))
@@ -96,6 +91,12 @@ export function adminApi(parts: AdminParts): Express {
     )
     return { ...pruned, errors: pruned.errors.map(errorJson) }
   })
+  app
+    .route('/audit')
+    .get(auditRoute(parts, callerOf))
+    .all(request => {
+      throw new MethodError(request, ['GET', 'HEAD'])
+    })
   serve('post', '/reconcile', ['apply'], async request => {
     const apply = flagIn('apply', request.query['apply'])
     return { actions: await parts.reconcile(callerOf(request), apply) }
@@ -109,6 +110,6 @@ export function adminApi(parts: AdminParts): Express {
   return app
 }
 
-function callerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf'>): Caller {
+function callerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf'>): Caller & { kind: 'user' } {
   return { kind: 'user', ...syscalls.peerOf(descriptorOf(socket)) }
 }

@@ -1,26 +1,16 @@
-import { createHash } from 'node:crypto'
-import type { Change, Store, StoredRecord } from '../store/store.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import { isSecretboxError, SecretboxError, type ErrorCode } from '../errors.ts'
-import type { Action, Caller, Subject } from './authority.ts'
-
-/** Who wanted what, whether it was allowed, and the code of the error if it then failed. */
-export interface Decision {
-  readonly caller: Caller
-  readonly action: Action
-  readonly decision: 'allowed' | 'denied'
-  readonly failed?: ErrorCode
-}
-
-/** One decision, as it is kept: also of which thing, and when. */
-export interface AuditEntry extends Decision, Subject {
-  /** Begins at 1; no number is left out. */
-  readonly sequence: number
-  /** RFC 3339, UTC. */
-  readonly time: string
-  /** SHA-256 of the sealed entry before this one, hex; zeros for the first. */
-  readonly previous: string
-}
+import type { Change, Store } from '../store/store.ts'
+import { readEntries, type AuditLine, type AuditQuery } from './audit-reading.ts'
+import {
+  entryKey,
+  hashOf,
+  putEnds,
+  readEnds,
+  type AuditEnds,
+  type AuditEntry,
+  type Decision
+} from './audit-records.ts'
+import type { Subject } from './authority.ts'
 
 /** The chained record of decisions. */
 export interface Audit {
@@ -33,59 +23,63 @@ export interface Audit {
     decision: Decision & { readonly subject: Subject },
     changes: readonly Change[]
   ): Promise<void>
-  /** The newest entries, newest first. Throws `damaged` when an entry or the chain between two was altered. */
-  newest(keyring: Keyring, limit: number): Promise<AuditEntry[]>
+  /**
+   * The entries that are asked for, oldest first, checked on the way: what is damaged is told in its place and hides
+   * nothing else. At the end comes what was looked at. It holds a page of entries at a time.
+   */
+  read(keyring: Keyring, query: AuditQuery): AsyncGenerator<AuditLine>
+  /** Resolves when there are entries after the number. */
+  after(sequence: number): Promise<void>
 }
-
-const prefix = 'audit/'
-const noPrevious = '0'.repeat(64)
 
 /** The most entries that leave in one commit. */
 const maxTrimmed = 64
 
 /** Keeps the newest `maxEntries` entries; older ones leave in the commits that add newer ones. */
 export function createAudit(store: Store, maxEntries: number): Audit {
-  let head: { sequence: number; hash: string } | null = null
+  let known: AuditEnds | null = null
   let queue: Promise<unknown> = Promise.resolve()
+  let appended = Promise.withResolvers<undefined>()
 
-  const readHead = async (): Promise<{ sequence: number; hash: string }> => {
-    for await (const { key, value } of store.list(prefix, { reverse: true, limit: 1 })) {
-      return { sequence: sequenceOf(key), hash: sha256(value) }
-    }
-    return { sequence: 0, hash: noPrevious }
-  }
-
-  /** More than one leaves when fewer may be kept than before. The oldest go first, so that the chain has no gap. */
-  const trim = async (newest: number): Promise<Change[]> => {
-    const removed: Change[] = []
-    if (newest <= maxEntries) return removed
-    for await (const { key } of store.list(prefix, { limit: maxTrimmed })) {
-      if (sequenceOf(key) > newest - maxEntries) break
-      removed.push({ remove: key })
-    }
-    return removed
-  }
+  const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
 
   const appendNow: Audit['append'] = async (keyring, { subject, ...decision }, changes) => {
-    head ??= await readHead()
-    const sequence = head.sequence + 1
+    const { first, last, hash } = await endsNow(keyring)
+    const sequence = last + 1
     const entry: AuditEntry = {
       sequence,
       time: new Date().toISOString(),
       ...decision,
       ...subject,
-      previous: head.hash
+      previous: hash
     }
-    const sealed = keyring.seal(keyOf(sequence), Buffer.from(JSON.stringify(entry)))
-    const trimmed = await trim(sequence)
+    const sealed = keyring.seal(entryKey(sequence), Buffer.from(JSON.stringify(entry)))
+    // More than one leaves when fewer may be kept than before. The oldest go first, so that the chain has no gap.
+    const kept = Math.max(first, Math.min(sequence - maxEntries + 1, first + maxTrimmed))
+    const trimmed = Array.from({ length: kept - first }, (_, i) => ({ remove: entryKey(first + i) }))
+    const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(sealed) }
     try {
-      await store.commit([...changes, { put: keyOf(sequence), value: sealed, expect: null }, ...trimmed])
-      head = { sequence, hash: sha256(sealed) }
+      await store.commit([
+        ...changes,
+        { put: entryKey(sequence), value: sealed },
+        putEnds(keyring, ends),
+        ...trimmed
+      ])
+      known = ends
     } catch (error) {
       // It may have been done all the same.
-      head = null
+      known = null
       throw error
     }
+    appended.resolve(undefined)
+    appended = Promise.withResolvers()
+  }
+
+  /** Not while an entry is being appended: what was read before must not be taken for known after. */
+  const endsInTurn = (keyring: Keyring): Promise<AuditEnds> => {
+    const turn = queue.then(() => endsNow(keyring))
+    queue = turn.catch(() => undefined)
+    return turn
   }
 
   return {
@@ -96,48 +90,10 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       return turn
     },
 
-    async newest(keyring, limit) {
-      const entries: AuditEntry[] = []
-      let expected: { sequence: number; hash: string } | null = null
-      for await (const record of store.list(prefix, { reverse: true, limit })) {
-        const entry = openEntry(keyring, record)
-        if (
-          expected !== null &&
-          (entry.sequence !== expected.sequence || sha256(record.value) !== expected.hash)
-        ) {
-          throw broken(expected.sequence)
-        }
-        entries.push(entry)
-        expected = { sequence: entry.sequence - 1, hash: entry.previous }
-      }
-      return entries
+    read: (keyring, query) => readEntries(store, keyring, () => endsInTurn(keyring), query),
+
+    async after(sequence) {
+      while (known === null || known.last <= sequence) await appended.promise
     }
   }
-}
-
-function openEntry(keyring: Keyring, { key, value }: StoredRecord): AuditEntry {
-  try {
-    return JSON.parse(keyring.open(key, value).toString()) as AuditEntry
-  } catch (error) {
-    if (isSecretboxError(error, 'damaged')) throw broken(sequenceOf(key), error)
-    throw error
-  }
-}
-
-function broken(sequence: number, cause?: unknown): SecretboxError {
-  return new SecretboxError('damaged', `the audit is broken: entry ${sequence} is not what was written`, {
-    cause
-  })
-}
-
-function sequenceOf(key: string): number {
-  return Number.parseInt(key.slice(prefix.length), 10)
-}
-
-function keyOf(sequence: number): string {
-  return prefix + String(sequence).padStart(16, '0')
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

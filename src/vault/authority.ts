@@ -5,28 +5,39 @@ import type { BoxName } from './names.ts'
  * the plugin socket, which lies in a directory of root's; the daemon is this process on its own account.
  */
 export type Caller =
-  | { readonly kind: 'user'; readonly uid: number; readonly gid: number; readonly pid: number }
+  | {
+      readonly kind: 'user'
+      readonly uid: number
+      readonly gid: number
+      readonly pid: number
+      /** Says of itself that it completes names for a shell; it may do no more and no less for that. */
+      readonly purpose?: 'completion'
+    }
   | { readonly kind: 'engine' }
   | { readonly kind: 'daemon' }
 
 /** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container, `box.serve` to a service of a swarm. */
-export type Action =
-  | 'box.list'
-  | 'box.inspect'
-  | 'box.create'
-  | 'box.destroy'
-  | 'box.change'
-  | 'box.reveal'
-  | 'box.mount'
-  | 'box.serve'
-  | 'copy.attach'
-  | 'copy.wipe'
-  | 'volume.list'
-  | 'volume.create'
-  | 'volume.remove'
-  | 'audit.read'
-  | 'reconcile'
-  | 'status'
+export const actions = [
+  'box.list',
+  'box.inspect',
+  'box.create',
+  'box.destroy',
+  'box.change',
+  'box.reveal',
+  'box.mount',
+  'box.serve',
+  'copy.attach',
+  'copy.wipe',
+  'volume.list',
+  'volume.create',
+  'volume.remove',
+  'audit.read',
+  'reconcile',
+  'status'
+] as const
+
+/** One of `actions`. */
+export type Action = (typeof actions)[number]
 
 /** The thing an action is about, as the audit keeps it. */
 export interface Subject {

@@ -14,11 +14,19 @@ export interface Permit {
   commit(more: Subject, changes: readonly Change[]): Promise<void>
 }
 
+/**
+ * Shells ask for names at each press of a key. What is asked again for the same thing within this time is not recorded
+ * again; contents always are, and denials.
+ */
+const repeatMs = 10 * 60_000
+const mostRemembered = 1000
+
 /** The one place where authority is checked and decisions are recorded. */
 export interface Gate {
   /**
    * Decides before anything is looked up, then does the work. Every call leaves an audit entry: the one that the
-   * work commits, or else one after it, which names the error if it failed. A denial is recorded, then thrown as
+   * work commits, or else one after it, which names the error if it failed; but for names that a shell completes over
+   * and over. A denial is recorded, then thrown as
    * `denied`. Throws `sealed` when the vault has no root key: what cannot be recorded is not done.
    */
   run<T>(caller: Caller, action: Action, subject: Subject, work: (permit: Permit) => Promise<T>): Promise<T>
@@ -30,6 +38,20 @@ export interface Gate {
 }
 
 export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit }): Gate {
+  /** When completions asked for what, last. */
+  const asked = new Map<string, number>()
+
+  const isRepeated = (caller: Caller, action: Action, { box }: Subject): boolean => {
+    if (caller.kind !== 'user' || caller.purpose !== 'completion') return false
+    if (action !== 'box.list' && action !== 'box.inspect') return false
+    const key = JSON.stringify([caller.uid, action, box])
+    const now = performance.now()
+    if (now - (asked.get(key) ?? -Infinity) < repeatMs) return true
+    if (asked.size >= mostRemembered) asked.clear()
+    asked.set(key, now)
+    return false
+  }
+
   return {
     async run(caller, action, subject, work) {
       const allowed = mayAct(caller, action)
@@ -40,11 +62,12 @@ export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit 
         await audit.append(keyring, { ...entry, decision: 'denied' }, [])
         throw denied(caller, action)
       }
-      const done = { recorded: false }
+      const done = { recorded: isRepeated(caller, action, subject) }
       const permit: Permit = {
         keyring,
         may: other => mayAct(caller, other),
         async commit(more, changes) {
+          if (done.recorded && changes.length === 0) return
           await audit.append(keyring, { ...entry, subject: { ...subject, ...more } }, changes)
           done.recorded = true
         }

@@ -201,3 +201,16 @@ test('the bash script is correct as it stands', async () => {
   const { stdout } = await run(['completion', 'bash'])
   expect(await runProgram('bash', ['-n'], { input: stdout })).toMatchObject(done())
 })
+
+test('what is completed again and again is in the audit once, and what is read always', async () => {
+  await run(['create', 'tabbed'])
+  await run(['put', 'tabbed', 'a'], { input: 'x' })
+  for (let i = 0; i < 3; i++) {
+    await run(['__complete', 'read', 'tabbed:'])
+    await run(['read', 'tabbed:a'])
+  }
+  const { stdout } = await run(['audit', '--box', 'tabbed', '--format', '{{.Action}} {{.Caller}}'])
+  const actions = stdout.split('\n')
+  expect(actions.filter(action => action === 'box.inspect uid 0 (completion)')).toHaveLength(1)
+  expect(actions.filter(action => action === 'box.reveal uid 0')).toHaveLength(3)
+})

@@ -89,7 +89,8 @@ test('rollback makes a new version out of an old one and prints its number', asy
 
 test('audit tells who did what, the newest last', async () => {
   const { code, stdout, stderr } = await run(['audit', '--limit', '2'])
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/^checked 2 entries, \d+ to \d+, of \d+: nothing is missing or altered\n$/)
   expect(stdout).toMatch(/^NUMBER +TIME +CALLER +ACTION +DECISION +SUBJECT\n/)
   await run(['create', 'seen'])
   const entries = (await run(['audit', '-n', '2', '--format', 'json'])).stdout.trim().split('\n')
@@ -98,8 +99,36 @@ test('audit tells who did what, the newest last', async () => {
     { Caller: 'uid 0', Action: 'audit.read', Decision: 'allowed' }
   ])
   expect((await run(['audit', '-n', '2', '-f', '{{.Subject.box}}'])).stdout).toBe('\n\n')
-  expect(await run(['audit', '--limit', 'all'])).toMatchObject({
+  expect(await run(['audit', '--last', 'some'])).toMatchObject({
     code: 2,
-    stderr: 'error: bad limit "all": a limit is a whole number from 1 on\n'
+    stderr: 'error: bad number "some": it must be a whole number from 1 on, or "all"\n'
+  })
+})
+
+test('audit shows what was done with one box, what was done of one kind, and since when', async () => {
+  const shown = async (...options: string[]): Promise<string[]> => {
+    const { stdout } = await run(['audit', ...options, '-f', '{{.Action}} {{.Subject.box}}'])
+    return stdout.split('\n').filter(line => line !== '')
+  }
+  await run(['create', 'filtered'])
+  await run(['put', 'filtered', 'a'], { input: 'x' })
+  await run(['read', 'filtered:a'])
+  const all = ['box.create filtered', 'box.change filtered', 'box.reveal filtered', 'audit.read filtered']
+  expect(await shown('--box', 'filtered')).toEqual(expect.arrayContaining(all))
+  expect(await shown('--box', 'filtered', '--action', 'box.change')).toEqual(['box.change filtered'])
+  expect(await shown('--box', 'filtered', '--since', '1h', '--action', 'box.create')).toEqual([
+    'box.create filtered'
+  ])
+  expect(await shown('--since', '2999-01-01')).toEqual([])
+  const everything = await run(['audit', '--last', 'all'])
+  expect(everything.stderr).toMatch(/^checked \d+ entries: nothing is missing or altered\n$/)
+  expect(everything.stdout).toMatch(/^NUMBER .*\n1 /)
+  expect(await run(['audit', '--action', 'read'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('bad action "read": actions are box.list, ') as string
+  })
+  expect(await run(['audit', '--since', 'today'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('bad time "today": it must be how long ago') as string
   })
 })

@@ -76,7 +76,12 @@ describe('a request that asks for what there is not', () => {
     ],
     ['PUT', '/vault/db/l?type=symlink', { body: 'x'.repeat(8193) }, 'the body may have at most 8192 bytes'],
     ['GET', '/status?format=json', {}, 'unknown parameter "format": GET "/status" takes none'],
-    ['GET', '/v1/audit?last=1', {}, 'unknown parameter "last": GET "/v1/audit" takes limit'],
+    [
+      'GET',
+      '/v1/audit?last=1',
+      {},
+      'unknown parameter "last": GET "/v1/audit" takes limit, box, action, since, follow'
+    ],
     [
       'PUT',
       '/vault/db/f?Mode=644',
@@ -258,7 +263,7 @@ describe.skipIf(cannotMount)('copies (takes root)', () => {
 
   test('of a volume that is to be removed must not be in use, and the message names the volume', async () => {
     const daemon = await withVolume()
-    const { Mountpoint: copy } = (await driver(daemon, 'Mount', { Name: 'db', ID: 'a' }))
+    const { Mountpoint: copy } = await driver(daemon, 'Mount', { Name: 'db', ID: 'a' })
     // A mount namespace of its own, as a container's, with the copy at another place in it.
     const place = join(daemon.directory, 'place')
     const script = `mkdir ${place} && mount --bind ${String(copy)} ${place} && echo && exec sleep 999`

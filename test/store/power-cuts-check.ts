@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secret } from '../../src/secret.ts'
+import { isDamage, isEntry } from '../../src/vault/audit-reading.ts'
 import { volumeRows, labelsOf } from '../../src/volumes/volume-records.ts'
 import { openVault, root, type OpenVault } from '../open-vault.ts'
 import type { Image } from './power-cuts-disk.ts'
@@ -43,7 +44,9 @@ export async function whatIsWrongWith(image: Image, allowed: readonly Expected[]
 
 /** What the vault says it holds; every chunk of every version is opened, and the audit's chain is checked. */
 async function describe({ vault, store, audit, sealing }: OpenVault): Promise<Expected> {
-  const audited = (await audit.newest(await sealing.keyring(), Infinity)).length
+  const lines = await Array.fromAsync(audit.read(await sealing.keyring(), { limit: Infinity }))
+  if (lines.some(isDamage)) throw new Error('the audit is broken')
+  const audited = lines.filter(isEntry).length
   const boxes: Record<string, Record<string, Record<string, string>>> = {}
   for (const { name, versions } of (await vault.list(root)).boxes) {
     boxes[name] = {}
