@@ -46,7 +46,7 @@ demo-packages:
 	@test/engine/packages openssl
 
 test-packages:
-	@test/engine/packages docker-compose docker-registry curl strace zsh fish vim nano
+	@test/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano
 
 soak-packages bench-packages:
 	@test/engine/packages
