@@ -1,3 +1,5 @@
+import { copyKeyOf } from '../../src/copies/copy-key.ts'
+import { parseMountId, parseVolumeName } from '../../src/vault/names.ts'
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -20,6 +22,8 @@ interface State {
   /** What the volume's Status says of it. */
   readonly status?: object
 }
+
+const keyOf = (id: string): string => copyKeyOf(parseVolumeName('db'), parseMountId(id))
 
 const states: Readonly<Record<string, State>> = {
   'the vault is sealed': {
@@ -93,7 +97,7 @@ test.skipIf(cannotMount).for(Object.entries(states))(
     await expect(driver.call('Get', { Name: 'other' })).rejects.toThrow('no such volume "other"')
 
     await expect(driver.mount('db', other)).rejects.toThrow(state.message)
-    expect(copies()).not.toContain(other)
+    expect(copies()).not.toContain(keyOf(other))
     expect(await labels(daemon.adminSocket)).not.toContain(other)
     // What runs is as it was, also for "docker cp".
     await driver.mount('db', running)
@@ -102,7 +106,7 @@ test.skipIf(cannotMount).for(Object.entries(states))(
     expect(await driver.unmount('db', ended)).toEqual({})
     expect(await driver.unmount('db', freshId())).toEqual({})
     expect(await driver.unmount('other', freshId())).toEqual({})
-    expect(copies()).toEqual([running])
+    expect(copies()).toEqual([keyOf(running)])
 
     await end()
     await driver.unmount('db', await driver.mount('db', other).then(() => other))
