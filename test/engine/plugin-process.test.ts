@@ -75,7 +75,7 @@ test("the plugin's environment makes glibc overwrite what is freed, and holds no
   const names = variables.map(line => line.split('=', 1)[0])
   // Some versions of glibc take GLIBC_TUNABLES to pieces where it stands.
   const others = names.filter(name => !env.some(known => known.name === name) && !name?.startsWith('glibc.'))
-  expect(others.sort()).toEqual(['HOME', 'PATH'])
+  expect(others.sort()).toEqual(['HOME', 'PATH', 'SECRETBOX_LIFE_FD', 'SECRETBOX_SUPERVISOR'])
 })
 
 test('what the plugin keeps on the host is for root alone', async () => {
