@@ -1,7 +1,7 @@
 /*
  * What the daemon and the jobs say to each other. One connection is one job: a request, for a copy to be made its
  * entries and their contents, and a reply. Both ends are of one build on one machine, so numbers are in the
- * machine's own order. src/copies/wire.ts is the other end; test/copies/wire.test.ts holds the two together.
+ * machine's own order. src/copies/wire.ts is the other end.
  */
 #pragma once
 #include <stdint.h>
