@@ -32,7 +32,7 @@ export default defineConfig({
           // Each has an Engine of its own, and deadlines, so nothing else runs beside these.
           sequence: { groupOrder: 2 },
           maxWorkers: 2,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 180_000
         }
       }
