@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { errnoOf, reasonOf, SecretboxError } from '../errors.ts'
 import { quotePath } from '../host-paths.ts'
 import { refuseSharedFile } from '../private-place.ts'
@@ -50,6 +50,8 @@ export async function readKeyFile(sodium: Sodium, path: string): Promise<KeyFile
 
 async function readPrivateFile(path: string, into: Buffer): Promise<number | null> {
   try {
+    // Before it is opened, too: root without capabilities may not read what belongs to somebody else.
+    refuseSharedFile('key file', path, await stat(path))
     const file = await open(path, 'r')
     try {
       refuseSharedFile('key file', path, await file.stat())

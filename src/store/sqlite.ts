@@ -25,8 +25,12 @@ const applicationId = 0x73636278
  */
 export async function openSqliteStore(path: string, options: { create: boolean }): Promise<Store> {
   try {
-    if (existsSync(path)) await refuseStranger(path)
-    else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found !== undefined) {
+      // Before it is opened: root without capabilities may not read what belongs to somebody else.
+      refuseSharedFile('store', path, found)
+      await refuseStranger(path)
+    } else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
     else if (options.create) await createDatabase(path)
     else throw new SecretboxError('not_found', `cannot open store ${quotePath(path)}: no such file`)
     const database = openDatabase(path, { isNew: false })

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { NotStarted, startDaemon } from '../daemon-process.ts'
@@ -48,3 +48,18 @@ test('a store that others may use is refused, and opens when it is private again
   }
   await (await startDaemon({}, home)).stop()
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a key file of another user seals the vault, which says whose it is (giving it away takes root)',
+  async () => {
+    const home = temporaryDirectory()
+    const first = await startDaemon({}, home)
+    expect(await first.kill('SIGTERM')).toBe(0)
+    const [name = ''] = readdirSync(join(home, 'key'))
+    const key = join(home, 'key', name)
+    chownSync(key, 65_534, 65_534)
+    const second = await startDaemon({}, home)
+    await second.stop()
+    expect(second.log()).toContain(`cannot use key file \\"${key}\\": it belongs to uid 65534`)
+  }
+)
