@@ -5,9 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { builtDaemon } from './built.ts'
 import { unmountBelow } from './mounting.ts'
-
-const entry = new URL('../src/daemon.ts', import.meta.url).pathname
 
 /** A daemon of its own, with everything it keeps in one temporary directory. */
 export interface Daemon {
@@ -52,7 +51,7 @@ export async function startDaemon(
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'secretbox-')))
   const adminSocket = settings['SECRETBOX_ADMIN_SOCKET'] ?? join(home, 'admin.sock')
   const pluginSocket = settings['SECRETBOX_PLUGIN_SOCKET'] ?? join(home, 'plugin.sock')
-  const [program, ...args] = [...wrapper, process.execPath, entry]
+  const [program, ...args] = [...wrapper, process.execPath, builtDaemon]
   const daemon = spawn(program, args, {
     env: {
       PATH: process.env['PATH'],
@@ -108,7 +107,8 @@ export async function startDaemon(
 /** The process that a supervisor started first. */
 function daemonOf(supervisor: number): number {
   const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').split(' ')
-  const isDaemon = (pid: string): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(entry)
+  const isDaemon = (pid: string): boolean =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(builtDaemon)
   return Number(children.find(pid => /^\d+$/.test(pid) && isDaemon(pid)))
 }
 

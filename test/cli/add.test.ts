@@ -111,7 +111,7 @@ test('standard input and what a shell makes of <(…) are read, not stored as sy
       cwd,
       env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket }
     })
-  const vault = `"${process.execPath}" "${program()}"`
+  const vault = `"${process.execPath}" "${program}"`
   expect(await shell(`${vault} cp <(echo secret) box:password`)).toMatchObject(done())
   expect(await shell(`${vault} add box <(echo secret)`)).toMatchObject(done())
   expect(await run(['read', 'box:dev/stdin', 'box:named', 'box:password'])).toMatchObject(

@@ -1,6 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { temporaryDirectory } from '../temporary.ts'
 import { done, runProgram } from './run.ts'
 import { atTerminal } from './terminal.ts'
 import { useCli } from './use-cli.ts'
@@ -126,7 +127,7 @@ test('other shells have none', async () => {
 
 test('in a real bash, tab completes boxes and paths with spaces and colons', async () => {
   const bash = atTerminal('bash --norc --noprofile -i', {
-    PATH: [dirname(program()), process.env['PATH']].join(':'),
+    PATH: [dirname(program), process.env['PATH']].join(':'),
     PS1: 'ready> ',
     SECRETBOX_SOCKET: daemon().adminSocket
   })
@@ -145,15 +146,15 @@ test('in a real bash, tab completes boxes and paths with spaces and colons', asy
 
 /** Where `docker vault` is the program, and the script of a shell lies where that shell finds it by itself. */
 async function installedFor(shell: string, path: string): Promise<NodeJS.ProcessEnv> {
-  const home = join(dirname(program()), shell)
+  const home = temporaryDirectory()
   const script = join(home, path)
   await mkdir(join(home, 'cli-plugins'), { recursive: true })
   await mkdir(dirname(script), { recursive: true })
-  await symlink(program(), join(home, 'cli-plugins/docker-vault'))
-  await symlink(program(), join(home, 'secretbox'))
+  await symlink(program, join(home, 'cli-plugins/docker-vault'))
+  await symlink(program, join(home, 'secretbox'))
   await writeFile(script, (await run(['completion', shell])).stdout)
   return {
-    PATH: [dirname(program()), home, process.env['PATH']].join(':'),
+    PATH: [dirname(program), home, process.env['PATH']].join(':'),
     HOME: home,
     DOCKER_CONFIG: home,
     SECRETBOX_SOCKET: daemon().adminSocket

@@ -410,7 +410,7 @@ test('a cp that is told to end leaves nothing half-written', async () => {
   await mkdir(out)
   const watcher = watch(out)
   const changed = once(watcher, 'change')
-  const child = spawn(program(), ['cp', 'box:large', out], {
+  const child = spawn(program, ['cp', 'box:large', out], {
     env: { SECRETBOX_SOCKET: daemon().adminSocket },
     stdio: 'ignore'
   })
@@ -447,7 +447,7 @@ test('what is no archive, and an archive to a terminal, are errors', async () =>
     stderr: 'error: bad tar archive: it does not begin with a header of tar\n'
   })
   expect(await run(['inspect', '-f', '{{.Version}}', 'box'])).toMatchObject(done('1\n'))
-  const terminal = atTerminal(`"${program()}" cp box: -`, {
+  const terminal = atTerminal(`"${program}" cp box: -`, {
     SECRETBOX_SOCKET: daemon().adminSocket
   })
   expect(await terminal.ended).toEqual({

@@ -140,7 +140,7 @@ test('when the program is told to end, so is the editor, and nothing of the file
   const begun = join(directory, 'begun')
   await runProgram('mkfifo', [begun])
   const env = await editor(`echo new > "$1"\necho > "${begun}"\nexec sleep 1000`)
-  const child = spawn(program(), ['edit', 'box:dir/pw'], {
+  const child = spawn(program, ['edit', 'box:dir/pw'], {
     env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket, ...env },
     stdio: 'ignore'
   })
@@ -155,7 +155,7 @@ test('what a program that was killed outright has left goes with the next one, a
   const begun = join(directory, 'killed')
   await runProgram('mkfifo', [begun])
   const env = await editor(`echo > "${begun}"\nexec sleep 1000`)
-  const child = spawn(program(), ['edit', 'box:dir/pw'], {
+  const child = spawn(program, ['edit', 'box:dir/pw'], {
     env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket, ...env },
     stdio: 'ignore',
     detached: true
@@ -178,7 +178,7 @@ test('what a program that was killed outright has left goes with the next one, a
 })
 
 test('a file that was changed meanwhile stays as it is; a change elsewhere in the box does not matter', async () => {
-  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program()}"`
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program}"`
   const same = await editor(`printf other | ${vault} put box dir/pw\necho mine > "$1"`)
   expect(await run(['edit', 'box:dir/pw'], { env: same })).toMatchObject({
     code: 1,

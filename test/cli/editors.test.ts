@@ -53,7 +53,7 @@ test.each([
   const home = await hoardingHome()
   await run(['put', 'box', 'pw'], { input: 'OLD-CANARY\n' })
   const env = { EDITOR, HOME: home, TERM: 'xterm', SECRETBOX_SOCKET: daemon().adminSocket }
-  const terminal = atTerminal(`stty cols 80 rows 24; "${program()}" edit box:pw`, env)
+  const terminal = atTerminal(`stty cols 80 rows 24; "${program}" edit box:pw`, env)
   await terminal.type('OLD-CANARY', keys)
   expect(await terminal.ended).toMatchObject({ code: 0 })
   expect((await run(['read', 'box:pw'])).stdout).toMatch(/^NEW-CANARY\n*$/)
@@ -80,7 +80,7 @@ test('nano adds no line end of its own', async () => {
   const home = await hoardingHome()
   await run(['put', 'box', 'bare'], { input: '1234567' })
   const env = { EDITOR: 'nano', HOME: home, TERM: 'xterm', SECRETBOX_SOCKET: daemon().adminSocket }
-  const terminal = atTerminal(`stty cols 80 rows 24; "${program()}" edit box:bare`, env)
+  const terminal = atTerminal(`stty cols 80 rows 24; "${program}" edit box:bare`, env)
   await terminal.type('1234567', 'x\u000f\r\u0018')
   expect(await terminal.ended).toMatchObject({ code: 0 })
   expect(await run(['read', 'box:bare'])).toMatchObject(done('x1234567'))

@@ -80,7 +80,7 @@ test('a signal ends docker, and nothing is left then either', async () => {
   const wait =
     "trap 'exit 5' TERM; for word do case $word in id=*) echo ${word#*src=} ;; esac; done; while :; do sleep 0.05; done"
   const { env } = await standIns(oldDocker(wait))
-  const child = spawn(program(), ['build', '--inject', 'npm', where], {
+  const child = spawn(program, ['build', '--inject', 'npm', where], {
     env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket, TMPDIR: where },
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -100,7 +100,7 @@ test.each([
   const { env, calls } = await standIns(oldDocker('exit 0'))
   const watcher = watch(where)
   const changed = once(watcher, 'change')
-  const child = spawn(program(), ['build', '--inject', 'npm', ...words], {
+  const child = spawn(program, ['build', '--inject', 'npm', ...words], {
     env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket, TMPDIR: where },
     stdio: ['pipe', 'ignore', 'pipe']
   })

@@ -338,7 +338,7 @@ test('without docker or without an Engine it says so', async () => {
 
 /** Starts the program and resolves once docker stands in, which then says so. */
 async function started(env: NodeJS.ProcessEnv, args: string[]): Promise<ChildProcess> {
-  const child = spawn(program(), [...args], {
+  const child = spawn(program, [...args], {
     env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket },
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -388,7 +388,7 @@ test('rows 76 and 77: a directory is injected as a box that nobody can guess, go
   await writeFile(join(directory, 'key'), 'k', { mode: 0o640 })
   await symlink('key', join(directory, 'link'))
   // What docker would show the daemon: the box, while it is there.
-  const list = `${program()} list --format '{{.Box}}:{{.Path}} {{.Mode}}' | grep ^ephemeral`
+  const list = `${program} list --format '{{.Box}}:{{.Path}} {{.Mode}}' | grep ^ephemeral`
   const { env, calls } = await standIns(list, image)
   const { code, stdout } = await run(
     ['run', '--inject-dir', directory, '--inject-dir', `${directory}:x`, 'web'],

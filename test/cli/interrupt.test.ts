@@ -9,7 +9,7 @@ const { run, daemon, program } = useCli()
 
 test('Ctrl-C while a tree is sent says that nothing was added, and so it is', async () => {
   await run(['create', 'web'])
-  const child = spawn(process.execPath, [program(), 'cp', '-', 'web:'], {
+  const child = spawn(process.execPath, [program, 'cp', '-', 'web:'], {
     env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon().adminSocket },
     stdio: ['pipe', 'ignore', 'pipe']
   })

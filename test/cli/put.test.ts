@@ -44,7 +44,7 @@ test('stdin is stored byte for byte and says nothing', async () => {
 
 test('an empty input replaces nothing, unless that is what is wanted', async () => {
   await run(['put', 'box', 'kept'], { input: 'good' })
-  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program()}"`
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program}"`
   for (const command of [
     `false | ${vault} put box kept`,
     `${vault} put box kept < /dev/null`,
@@ -132,7 +132,7 @@ test.each([
 })
 
 test('a directory as standard input is an error', async () => {
-  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program()}"`
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program}"`
   expect(await runProgram('sh', ['-c', `${vault} put box x < /tmp`])).toMatchObject({
     code: 1,
     stderr: 'error: cannot read standard input: it is a directory\n'

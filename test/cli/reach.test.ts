@@ -182,7 +182,7 @@ test('a user who may not ask the Engine is told so', async () => {
 /** The program where every user finds it. */
 async function readable(): Promise<string> {
   const place = join(directory, 'cli')
-  await cp(join(dirname(program()), 'cli'), place, { recursive: true, verbatimSymlinks: true })
+  await cp(join(dirname(program), 'cli'), place, { recursive: true, verbatimSymlinks: true })
   return place
 }
 

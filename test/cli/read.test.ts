@@ -96,7 +96,7 @@ test('an older version can be read', async () => {
 })
 
 test('a reader that stops early is no error', async () => {
-  const child = spawn(program(), ['read', 'single'], {
+  const child = spawn(program, ['read', 'single'], {
     env: { SECRETBOX_SOCKET: daemon().adminSocket },
     stdio: ['ignore', 'pipe', 'pipe']
   })
@@ -109,7 +109,7 @@ test('a reader that stops early is no error', async () => {
 })
 
 test('a full disk behind stdout is an error', async () => {
-  const child = spawn(program(), ['read', 'single'], {
+  const child = spawn(program, ['read', 'single'], {
     env: { SECRETBOX_SOCKET: daemon().adminSocket },
     stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe']
   })

@@ -102,7 +102,7 @@ test('arguments reach docker as they were typed, however odd or many', async () 
 test('an argument that is no text is refused rather than changed', async () => {
   const { env, calls } = await standIns('exit 0', image)
   const script = '"$0" run web "$(printf \'a\\377b\')"'
-  expect(await runProgram('sh', ['-c', script, program()], { env })).toMatchObject({
+  expect(await runProgram('sh', ['-c', script, program], { env })).toMatchObject({
     code: 2,
     stderr: 'error: cannot read argument 3: "a\uFFFDb" is not UTF-8\n'
   })
@@ -117,15 +117,15 @@ test('descriptors that were opened for docker reach it, under their numbers', as
   const script = `exec "$0" run --inject db web 3<${directory}/low 200<${directory}/high`
   const all = { ...env, SECRETBOX_SOCKET: daemon().adminSocket }
   for (const closed of ['', ' <&-', ' 2>&-'])
-    expect(
-      await runProgram('bash', ['--norc', '-c', script + closed, program()], { env: all })
-    ).toMatchObject(done('lowhigh'))
+    expect(await runProgram('bash', ['--norc', '-c', script + closed, program], { env: all })).toMatchObject(
+      done('lowhigh')
+    )
   const substituted = '"$0" create-container --inject db --label-file <(printf substituted) web'
   const { env: reading } = await standIns('cat "${@:$#-1:1}"', image)
   const docker = join(String(reading['PATH']).split(':')[0] ?? '', 'docker')
   await writeFile(docker, (await readFile(docker, 'utf8')).replace('#!/bin/sh', '#!/bin/bash'))
   expect(
-    await runProgram('bash', ['--norc', '-c', substituted, program()], { env: { ...all, ...reading } })
+    await runProgram('bash', ['--norc', '-c', substituted, program], { env: { ...all, ...reading } })
   ).toMatchObject(done('substituted'))
 })
 
@@ -134,13 +134,13 @@ test('descriptors that were opened for the editor reach it', async () => {
   await writeFile(join(directory, 'new'), 'from descriptor 5')
   const env = { ...process.env, SECRETBOX_SOCKET: daemon().adminSocket, EDITOR: 'cat <&5 >' }
   const script = `exec "$0" edit db:pw 5<${directory}/new`
-  expect(await runProgram('bash', ['--norc', '-c', script, program()], { env })).toMatchObject({ code: 0 })
+  expect(await runProgram('bash', ['--norc', '-c', script, program], { env })).toMatchObject({ code: 0 })
   expect(await run(['read', 'db:pw'])).toMatchObject(done('from descriptor 5'))
 })
 
 test('it starts from anywhere, by whatever link, and keeps the name it is called by', async () => {
   const place = join(temporaryDirectory(), "it's $HOME `here`")
-  await cp(join(dirname(program()), 'cli'), join(place, 'lib'), { recursive: true, verbatimSymlinks: true })
+  await cp(join(dirname(program), 'cli'), join(place, 'lib'), { recursive: true, verbatimSymlinks: true })
   await mkdir(join(place, 'bin'))
   await symlink('../lib/docker-vault', join(place, 'bin/secretbox'))
   await symlink('secretbox', join(place, 'bin/-x'))
@@ -161,7 +161,7 @@ test('it starts from anywhere, by whatever link, and keeps the name it is called
 test('docker is told what the plugin is without a Node; all else without one is an error', async () => {
   const directory = temporaryDirectory()
   const alone = join(directory, 'docker-vault')
-  await copyFile(join(dirname(program()), 'cli/docker-vault'), alone)
+  await copyFile(join(dirname(program), 'cli/docker-vault'), alone)
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string }
   const { code, stdout } = await runProgram(alone, ['docker-cli-plugin-metadata'])
   expect(code).toBe(0)
@@ -178,7 +178,7 @@ test('docker is told what the plugin is without a Node; all else without one is 
 })
 
 test('a Node that is given the program as its script runs it, too', async () => {
-  expect(await runProgram(process.execPath, [program(), '--version'])).toMatchObject({ code: 0 })
+  expect(await runProgram(process.execPath, [program, '--version'])).toMatchObject({ code: 0 })
 })
 
 test('what is handed on is read to the byte', () => {

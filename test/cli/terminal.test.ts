@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 
 function start(args: string): Terminal {
-  return atTerminal(`"${program()}" ${args}`, {
+  return atTerminal(`"${program}" ${args}`, {
     SECRETBOX_SOCKET: daemon().adminSocket
   })
 }
@@ -192,7 +192,7 @@ test('a vault without boxes says how to begin, to people alone', async () => {
   const empty = await startDaemon()
   try {
     const env = { SECRETBOX_SOCKET: empty.adminSocket }
-    const command = `"${process.execPath}" "${program()}" list`
+    const command = `"${process.execPath}" "${program}" list`
     const hint = 'there are no boxes yet; to make one: docker-vault create NAME\n'
     expect(await atTerminal(command, env).ended).toEqual({ code: 0, screen: hint })
     expect((await atTerminal(`${command} --boxes`, env).ended).screen).toContain(hint)
@@ -214,7 +214,7 @@ test('at a terminal long lines are cut, unless --no-trunc', async () => {
   await run(['create', 'long'])
   await run(['put', '--allow-empty', 'long', 'x'.repeat(60)], { input: '' })
   const narrow = 'stty cols 30; '
-  const command = `"${program()}" list long`
+  const command = `"${program}" list long`
   const env = { SECRETBOX_SOCKET: daemon().adminSocket }
   expect((await atTerminal(narrow + command, env).ended).screen).toBe(
     `long   version 2, 1 file, 0B\n└── ${'x'.repeat(25)}…\n`

@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { buildCli } from '../../rootfs-build/cli.ts'
 import { buildPlugin } from '../../rootfs-build/plugin.ts'
+import { buildForTests } from '../built.ts'
 import { importTestImage } from './image.ts'
 import { builtCli, builtPlugin, installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine } from './private-engine.ts'
@@ -12,8 +13,9 @@ declare module 'vitest' {
   }
 }
 
-/** Builds plugin and CLI once, starts one private Engine with the plugin in it, and takes it away at the end. */
+/** Builds everything once, starts one private Engine with the plugin in it, and takes it away at the end. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  await buildForTests()
   await buildPlugin(builtPlugin)
   await buildCli(builtCli)
   const engine = await startPrivateEngine()

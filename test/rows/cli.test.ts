@@ -10,7 +10,7 @@ const { run, daemon, program } = useCli()
 
 /** The programs of a transcript: ours under its name, and the system's. */
 const environment = (): NodeJS.ProcessEnv => ({
-  PATH: [dirname(program()), process.env['PATH']].join(':'),
+  PATH: [dirname(program), process.env['PATH']].join(':'),
   LANG: 'C.UTF-8',
   SECRETBOX_SOCKET: daemon().adminSocket,
   SOCKET: daemon().adminSocket,

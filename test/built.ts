@@ -1,0 +1,42 @@
+import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { bundleDaemon, projectRoot } from '../rootfs-build/bundle.ts'
+import { buildCli } from '../rootfs-build/cli.ts'
+import { buildSupervisor, supervisorOfSources } from '../rootfs-build/supervisor.ts'
+
+const built = join(projectRoot, 'build/test')
+/** The daemon that tests start: in one file, it is up in half the time that its sources take. It takes orders to fail. */
+export const builtDaemon = join(built, 'daemon.mjs')
+/** The CLI that tests run. */
+export const builtCli = join(built, 'docker-vault')
+const stamp = join(built, 'built')
+
+/**
+ * Builds what tests run, once per run and only when a source is newer: daemon, CLI and supervisor, and the supervisor of
+ * a daemon that is run from its sources.
+ */
+export async function buildForTests(): Promise<void> {
+  if ((await changedMs(stamp)) > (await newestMs())) return
+  await rm(stamp, { force: true })
+  await mkdir(built, { recursive: true })
+  await buildSupervisor(supervisorOfSources, { faultPoints: true })
+  await copyFile(supervisorOfSources, join(built, 'supervisor'))
+  await bundleDaemon('src/daemon.ts', builtDaemon, { faultPoints: true })
+  await buildCli(builtCli)
+  await writeFile(stamp, '')
+}
+
+/** When the newest of the sources was changed, in milliseconds since 1970. */
+async function newestMs(): Promise<number> {
+  const listed = ['src', 'supervisor', 'rootfs-build'].map(async directory => {
+    const names = await readdir(join(projectRoot, directory), { recursive: true })
+    return [directory, ...names.map(name => join(directory, name))]
+  })
+  const paths = ['package-lock.json', ...(await Promise.all(listed)).flat()]
+  return Math.max(...(await Promise.all(paths.map(path => changedMs(join(projectRoot, path))))))
+}
+
+/** When a file was changed, in milliseconds since 1970; 0 if there is none. */
+async function changedMs(path: string): Promise<number> {
+  return (await stat(path).catch(() => null))?.mtimeMs ?? 0
+}
