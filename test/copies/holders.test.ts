@@ -30,6 +30,11 @@ async function running(script: string, cwd: string, ...wrapper: string[]): Promi
   return child.pid ?? 0
 }
 
+/** The number of a CPU that this process may run on. */
+function anAllowedCpu(): string {
+  return /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+}
+
 describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_name, options) => {
   /** A place with a copy in it, and who holds that. */
   const withCopy = async (): Promise<
@@ -131,17 +136,14 @@ describe.skipIf(cannotMount)('a look (takes root)', () => {
     const { copies, directory, supervisor } = await newPlace()
     const key = newKey()
     const device = await copies.make(key, null, plain)
-    const kept = join(temporaryDirectory(), 'namespace')
-    writeFileSync(kept, '')
     const elsewhere = temporaryDirectory()
-    // A namespace that is mounted itself (mount_namespaces(7)) stays; it must lie in another than its own.
-    const script = `unshare --mount=${kept} --propagation private mount --bind ${copies.pathOf(key)} ${elsewhere}; echo up; exec cat`
     const parent = temporaryDirectory()
-    await running(
-      `mount --bind ${parent} ${parent}; mount --make-private ${parent}; touch ${parent}/ns; ${script.replaceAll(kept, `${parent}/ns`)}`,
-      directory,
-      ...['unshare', '--mount', '--propagation', 'private']
-    )
+    // A namespace that is mounted itself (mount_namespaces(7)) stays; it must lie in another than its own.
+    const script = `mount --bind ${parent} ${parent}; mount --make-private ${parent}; touch ${parent}/ns
+      unshare --mount=${parent}/ns --propagation private mount --bind ${copies.pathOf(key)} ${elsewhere}
+      echo up; exec cat`
+    // On one CPU: it must also be older than the one mounted in it, and Linux 6.18 numbers them for each CPU apart.
+    await running(script, directory, 'taskset', '--cpu-list', anAllowedCpu(), 'unshare', '--mount', '--propagation', 'private')
     const sight = await createHolders(supervisor).of([{ key, device }])
     expect(sight.holders.get(device)).toEqual([{ containerId: null, pid: null }])
   })
