@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { reasonOf, SecretboxError } from './errors.ts'
+import { errnoOf, reasonOf, SecretboxError } from './errors.ts'
 import { hostPath, quotePath } from './host-paths.ts'
 
 /** Whose a file or directory is, and who may use it: as stat(2) tells. */
@@ -33,6 +34,19 @@ export function makePrivateDirectory(path: string): void {
     throw new SecretboxError('unavailable', `cannot use directory ${quotePath(path)}: ${reasonOf(error)}`, {
       cause: error
     })
+  }
+}
+
+/**
+ * Opens a file for reading. Throws `denied` when that is not allowed because it belongs to somebody else: root without
+ * capabilities may not read every file. Otherwise what open(2) says. The caller closes it.
+ */
+export async function openPrivateFile(kind: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') refuseOtherOwner(kind, path, await stat(path))
+    throw error
   }
 }
 

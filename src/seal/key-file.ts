@@ -1,8 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { open, stat } from 'node:fs/promises'
 import { errnoOf, reasonOf, SecretboxError } from '../errors.ts'
 import { quotePath } from '../host-paths.ts'
-import { refuseSharedFile } from '../private-place.ts'
+import { openPrivateFile, refuseSharedFile } from '../private-place.ts'
 import { Secret } from '../secret.ts'
 import { keyBytes } from './keyring.ts'
 import type { Sodium } from './sodium.ts'
@@ -50,9 +49,7 @@ export async function readKeyFile(sodium: Sodium, path: string): Promise<KeyFile
 
 async function readPrivateFile(path: string, into: Buffer): Promise<number | null> {
   try {
-    // Before it is opened, too: root without capabilities may not read what belongs to somebody else.
-    refuseSharedFile('key file', path, await stat(path))
-    const file = await open(path, 'r')
+    const file = await openPrivateFile('key file', path)
     try {
       refuseSharedFile('key file', path, await file.stat())
       return (await file.read(into, 0, into.length, 0)).bytesRead

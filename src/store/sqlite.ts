@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, rmSync, statSync, statfsSync, writeFileSync } from 'node:fs'
-import { link, open, rename } from 'node:fs/promises'
+import { link, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { syncDirectory } from '../durable.ts'
 import { errnoOf, SecretboxError } from '../errors.ts'
 import { quotePath } from '../host-paths.ts'
-import { refuseSharedFile } from '../private-place.ts'
+import { openPrivateFile, refuseSharedFile } from '../private-place.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
 import { createCommit } from './sqlite-commit.ts'
 import { boundsOf, createRows, type Range } from './sqlite-rows.ts'
@@ -25,12 +25,8 @@ const applicationId = 0x73636278
  */
 export async function openSqliteStore(path: string, options: { create: boolean }): Promise<Store> {
   try {
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (found !== undefined) {
-      // Before it is opened: root without capabilities may not read what belongs to somebody else.
-      refuseSharedFile('store', path, found)
-      await refuseStranger(path)
-    } else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
+    if (existsSync(path)) await refuseStranger(path)
+    else if (existsSync(`${path}-wal`)) throw damaged(path, 'it is gone, but its write-ahead log is there')
     else if (options.create) await createDatabase(path)
     else throw new SecretboxError('not_found', `cannot open store ${quotePath(path)}: no such file`)
     const database = openDatabase(path, { isNew: false })
@@ -92,7 +88,7 @@ function openDatabase(path: string, { isNew }: { isNew: boolean }): DatabaseSync
 
 /** A truncated file would otherwise be taken by SQLite for a new, empty database. */
 async function refuseStranger(path: string): Promise<void> {
-  const file = await open(path, 'r')
+  const file = await openPrivateFile('store', path)
   try {
     const head = Buffer.alloc(magic.length)
     await file.read(head, 0, head.length, 0)
