@@ -27,6 +27,7 @@ import { sweepStaging } from './vault/sweep.ts'
 import { createVault } from './vault/vault.ts'
 import { createAttach } from './volumes/attach.ts'
 import { createFailedStarts } from './volumes/failed-starts.ts'
+import { createKept } from './volumes/kept.ts'
 import { createLeftVolumes } from './volumes/left-volumes.ts'
 import { createLocks } from './volumes/locks.ts'
 import { createMounts } from './volumes/mounts.ts'
@@ -88,10 +89,10 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
   const copies = await openCopies(config.copiesDir, supervisor)
   const holders = createHolders(supervisor)
   const engine = connectEngine(config.dockerSocket)
-  const uses = createUses()
+  const [uses, kept] = [createUses(), createKept()]
   const volumes = createVolumes({ store, gate, vault, holders, copies, uses })
   const locks = createLocks()
-  const release = createRelease({ store, gate, copies, holders, uses, log })
+  const release = createRelease({ store, gate, copies, holders, uses, kept, log })
   const mounts = createMounts({
     store,
     vault,
@@ -109,7 +110,7 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
     }
   })
   const reconcile = createReconcile({
-    ...{ store, gate, copies, holders, uses, locks, release, engine, log },
+    ...{ store, gate, copies, holders, uses, kept, locks, release, engine, log },
     graceMs: config.graceMs
   })
   const attach = createAttach({ store, gate, holders, locks, engine, log })
@@ -143,7 +144,9 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
       vault,
       syscalls,
       log,
-      status: describeStatus({ ...{ config, store, storeId, gate, sealing, copies, engine }, failedStarts }),
+      status: describeStatus({
+        ...{ config, store, storeId, gate, sealing, copies, kept, engine, failedStarts }
+      }),
       volumes: describeVolumes({ store, gate, holders, engine }),
       unused: createUnused({ store, gate, vault, engine }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,

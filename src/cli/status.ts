@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { quote } from '../errors.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { exitCodes } from './failure.ts'
@@ -25,7 +26,10 @@ export function status(cli: Cli): Command {
       if (now['Sealed'] === true) cli.endWith(exitCodes.failed)
       if (quiet === true) return
       if (format !== undefined) printerFor(cli, format, fieldsOf(now), Object.keys(now))([now])
-      else for (const line of tableLines(linesOf(now, ''))) cli.print(line)
+      else {
+        for (const line of tableLines(linesOf(now, ''))) cli.print(line)
+        for (const hint of hintsIn(now)) cli.note(`hint: ${hint}`)
+      }
     })
 }
 
@@ -60,7 +64,8 @@ function linesOf(values: Readonly<Record<string, unknown>>, prefix: string): str
   return Object.entries(values).flatMap(([key, value]) => {
     // `MaxBoxBytes` reads as `Max Box`; that it is a size is told by its unit.
     const name = prefix + key.replace(/Bytes$/, '').replace(/(?<=[a-z])[A-Z]/g, letter => ` ${letter}`)
-    if (Array.isArray(value)) return value.length === 0 ? [] : [[`${name}:`, value.map(listed).join('; ')]]
+    if (Array.isArray(value))
+      return value.length === 0 ? [] : [[`${name}:`, value.map(each => listed(key, each)).join('; ')]]
     if (typeof value === 'object' && value !== null)
       return linesOf(value as Record<string, unknown>, `${name} `)
     if (typeof value === 'boolean') return [[`${name}:`, value ? 'yes' : 'no']]
@@ -69,15 +74,29 @@ function linesOf(values: Readonly<Record<string, unknown>>, prefix: string): str
   })
 }
 
-/** A container that could not be started; anything else as it is. */
-function listed(value: unknown): string {
-  const {
-    Container: container,
-    Tries: tries,
-    IsGivenUp: isGivenUp,
-    Error: error
-  } = value as Record<string, unknown>
-  if (typeof container !== 'string') return valueText(value)
-  const end = isGivenUp === true ? ', given up' : ''
-  return `${container} (${counted(Number(tries), 'try', 'tries')}${end}): ${valueText(error)}`
+/** What can be told of in a sentence; anything else as it is. */
+function listed(list: string, value: unknown): string {
+  const sentence = sentences[list]
+  return sentence !== undefined && typeof value === 'object' && value !== null
+    ? sentence(value as Record<string, unknown>)
+    : valueText(value)
+}
+
+/** How an entry of a list of the status reads. */
+const sentences: Readonly<Record<string, (entry: Readonly<Record<string, unknown>>) => string>> = {
+  FailedStarts({ Container: container, Tries: tries, IsGivenUp: isGivenUp, Error: error }) {
+    const end = isGivenUp === true ? ', given up' : ''
+    return `${valueText(container)} (${counted(Number(tries), 'try', 'tries')}${end}): ${valueText(error)}`
+  },
+  Kept({ Copies: copies, Volume: volume, Reason: reason }) {
+    const whose = typeof volume === 'string' ? `volume ${quote(volume)}` : 'a volume that is not known'
+    return `${counted(Number(copies), 'copy', 'copies')} of ${whose}: ${valueText(reason)}`
+  }
+}
+
+/** What is to be done about what the lists of the status tell, each once. */
+function hintsIn(values: Readonly<Record<string, unknown>>): ReadonlySet<string> {
+  const entries = Object.values(values).flatMap((value): unknown[] => (Array.isArray(value) ? value : []))
+  const hints = entries.map(entry => (entry as { readonly Hint?: unknown } | null)?.Hint)
+  return new Set(hints.filter(hint => typeof hint === 'string'))
 }

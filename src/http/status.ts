@@ -13,6 +13,7 @@ import type { Gate } from '../vault/gate.ts'
 import type { Sealing } from '../vault/sealing.ts'
 import { containerOf, containersById, holdersOf } from '../volumes/attach.ts'
 import type { FailedStarts } from '../volumes/failed-starts.ts'
+import { describeKept, type Kept } from '../volumes/kept.ts'
 import {
   damagedRecords,
   labelsOf,
@@ -29,6 +30,7 @@ export function describeStatus(parts: {
   gate: Gate
   sealing: Sealing
   copies: Copies
+  kept: Kept
   engine: Engine
   failedStarts: Pick<FailedStarts, 'all'>
 }): (caller: Caller) => Promise<Record<string, unknown>> {
@@ -36,6 +38,7 @@ export function describeStatus(parts: {
   return async caller => {
     const unrecorded = await parts.gate.allow(caller, 'status')
     const reason = sealing.reason()
+    const containers = await parts.engine.containers().catch(() => null)
     return {
       sealed: reason !== null,
       ...(reason === null ? {} : { reason }),
@@ -48,10 +51,8 @@ export function describeStatus(parts: {
       ...(await damagedIn(store)),
       copies: (await parts.copies.list()).length,
       memory: parts.copies.memory,
-      engine: await parts.engine.containers().then(
-        () => 'answers',
-        () => 'does not answer'
-      ),
+      kept: describeKept(parts.kept.all(), containers),
+      engine: containers === null ? 'does not answer' : 'answers',
       failedStarts: parts.failedStarts.all(),
       limits: config.limits
     }

@@ -11,6 +11,7 @@ import type { Gate } from '../vault/gate.ts'
 import type { VolumeName } from '../vault/names.ts'
 import { recordedDevice } from './boot.ts'
 import { hasEngineEnded } from './ended.ts'
+import type { Kept } from './kept.ts'
 import type { Locks } from './locks.ts'
 import type { Release } from './release.ts'
 import { createReprieves, isRunning, type KnownCopy } from './reprieve.ts'
@@ -42,6 +43,7 @@ export interface ReconcileParts {
   readonly copies: Copies
   readonly holders: Holders
   readonly uses: Uses
+  readonly kept: Kept
   readonly locks: Locks
   readonly release: Release
   readonly engine: Engine
@@ -57,6 +59,8 @@ interface Judgement {
   readonly isHeldHere: boolean
   /** That nobody was found to hold it means that nobody does. */
   readonly hasEnded: boolean
+  /** It stays since nobody knows whether it is held. */
+  readonly isUnclear: boolean
   readonly finding: Finding
 }
 
@@ -130,23 +134,20 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
       const here = (device === null ? null : sight.holders.get(device)) ?? []
       const apart = (recorded === null || recorded === device ? null : sight.holders.get(recorded)) ?? []
       const hasEnded = sight.isComplete || ended.get(copy.key) === true
-      const found = (action: Finding['action'], reason: string): Judgement => ({
-        ...{ copy, hasEnded, isHeldHere: here.length > 0, held: [...here, ...apart] },
+      const found = (action: Finding['action'], reason: string, isUnclear = false): Judgement => ({
+        ...{ copy, hasEnded, isUnclear, isHeldHere: here.length > 0, held: [...here, ...apart] },
         finding: { mount: copy.owner?.mount ?? copy.key, volume: copy.owner?.volume ?? null, action, reason }
       })
       if (here.length > 0) return found('keep', `held by ${namesOf(here)}`)
       if (device !== null) {
         const reprieve = reprieves.has(copy.key) ? reprieves.get(copy.key) : 'it was mounted just now'
         if (reprieve) return found('keep', reprieve)
-        return hasEnded
-          ? found('wipe', 'nobody holds it')
-          : found(
-              'keep',
-              'not every mount table can be read, and the engine does not say that its container has ended'
-            )
+        return hasEnded ? found('wipe', 'nobody holds it') : found('keep', unclear, true)
       }
       if (apart.length > 0)
         return found('keep', `held by ${namesOf(apart)}, where it cannot be reached any more`)
+      // It may be held where it cannot be reached.
+      if (recorded !== null && !hasEnded) return found('keep', unclear, true)
       return found('forget', 'nothing is mounted')
     })
     const everHeld = judgements.filter(({ copy, isHeldHere }) => copy.wasHeld || isHeldHere)
@@ -191,6 +192,15 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     if (caller.kind === 'user') await parts.gate.allow(caller, 'reconcile')
     const { known, isAll } = await knownCopies()
     const judgements = await judge(known)
+    parts.kept.judged(
+      judgements
+        // One that is no longer to be kept is, until it is gone.
+        .filter(
+          ({ copy, finding, isUnclear }) =>
+            isUnclear || (finding.action !== 'keep' && parts.kept.has(copy.key))
+        )
+        .map(({ copy }) => copy)
+    )
     FAULT: await reach('reconcile.judged')
     await trustHolders(judgements)
     // All at once, so that those who ask the kernel once more share its answer.
@@ -202,6 +212,8 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     }
   }
 }
+
+const unclear = 'not every mount table can be read, and the engine does not say that its container has ended'
 
 function namesOf(holders: readonly Holder[]): string {
   const names = new Set(

@@ -8,6 +8,7 @@ import type { Caller } from '../vault/authority.ts'
 import type { Gate } from '../vault/gate.ts'
 import type { MountId, VolumeName } from '../vault/names.ts'
 import { recordedDevice } from './boot.ts'
+import type { Kept } from './kept.ts'
 import type { Uses } from './uses.ts'
 import { findLabelRow, removeLabel, type LabelRow } from './volume-records.ts'
 
@@ -32,10 +33,11 @@ export interface ReleaseParts {
   readonly copies: Copies
   readonly holders: Holders
   readonly uses: Uses
+  readonly kept: Kept
   readonly log: Logger
 }
 
-export function createRelease({ store, gate, copies, holders, uses, log }: ReleaseParts): Release {
+export function createRelease({ store, gate, copies, holders, uses, kept, log }: ReleaseParts): Release {
   const wipe = async (key: CopyKey): Promise<boolean> => {
     try {
       const isGone = await copies.wipe(key)
@@ -93,6 +95,7 @@ export function createRelease({ store, gate, copies, holders, uses, log }: Relea
         told,
         'not every mount table could be read: a copy stays until the Engine says that its container has ended'
       )
+      kept.add(name)
       return false
     }
     FAULT: await reach('unmount.judged')
@@ -105,6 +108,7 @@ export function createRelease({ store, gate, copies, holders, uses, log }: Relea
     if (owner !== null && row !== null && !(await forgetLabel(caller, owner.volume, owner.mount)))
       return false
     uses.forget(key)
+    kept.remove(key)
     return true
   }
 }

@@ -10,6 +10,7 @@ import type { Caller } from '../../src/vault/authority.ts'
 import { parseBoxName, parseVolumeName, type MountId } from '../../src/vault/names.ts'
 import type { Copies } from '../../src/copies/copies.ts'
 import { createHolders } from '../../src/copies/holders.ts'
+import { createKept, type Kept } from '../../src/volumes/kept.ts'
 import { createLocks } from '../../src/volumes/locks.ts'
 import { createMounts } from '../../src/volumes/mounts.ts'
 import { createReconcile, type Finding, type Reconciled } from '../../src/volumes/reconcile.ts'
@@ -31,6 +32,7 @@ export interface DriverStage {
   readonly copies: Copies
   readonly volumes: Volumes
   readonly uses: Uses
+  readonly kept: Kept
   /** Makes a box with a file `password`, or a new version of it, and the volume of that name. */
   makeVolume(name: string, password: string, options?: Readonly<Record<string, string>>): Promise<void>
   /** As the Engine calls it; gives the copy's path. */
@@ -84,8 +86,9 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
   onTestFinished(() => opened.close())
   const { store, gate, vault } = opened
   const [holders, uses, locks] = [createHolders(place.supervisor), createUses(), createLocks()]
+  const kept = createKept()
   const log = pino({ level: 'silent' })
-  const parts = { store, gate, vault, copies: place.copies, holders, uses, locks, engine, log, graceMs }
+  const parts = { store, gate, vault, copies: place.copies, holders, uses, kept, locks, engine, log, graceMs }
   const release = createRelease(parts)
   const mounts = createMounts({
     ...{ ...parts, release, refusals: createRefusals() },
@@ -95,7 +98,7 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
   const reconcile = createReconcile({ ...parts, release })
   const volumes = createVolumes(parts)
   return {
-    ...{ directory: place.directory, opened, copies: place.copies, volumes, uses },
+    ...{ directory: place.directory, opened, copies: place.copies, volumes, uses, kept },
     async makeVolume(name, password, options = {}) {
       const box = parseBoxName(name)
       await vault.create(root, box).catch(() => undefined)

@@ -251,3 +251,41 @@ test.skipIf(cannotMount)('what is in the directory and no copy is told of and le
   })
   expect(readFileSync(join(stage.directory, foreign, 'a'), 'utf8')).toBe('precious')
 })
+
+describe.skipIf(cannotMount)('a copy of which nobody can say whether it is held (takes root)', () => {
+  const older = { options: ['--old-kernel'] }
+
+  test('is kept, told of as such, and wiped when the Engine says that no container of the volume runs', async () => {
+    const states = { [container]: 'running' }
+    const stage = await withCopy({
+      ...older,
+      engine: { ...engineWith({}), containers: () => engineWith(states).containers() }
+    })
+    forgetUses(stage, stage.id)
+    const unclear = { mount: stage.id, action: 'keep', reason: expect.stringMatching(/^not every/) as string }
+    expect(await stage.reconcile()).toMatchObject({ findings: [unclear], isSettled: false })
+    expect(stage.kept.all()).toMatchObject([{ owner: { volume: 'db', mount: stage.id } }])
+    states[container] = 'exited'
+    expect(await stage.look()).toMatchObject([{ action: 'wipe' }])
+    expect(stage.kept.all()).toHaveLength(1)
+    expect(await stage.reconcile()).toMatchObject({ isSettled: true })
+    expect(stage.kept.all()).toEqual([])
+  })
+
+  test('is not told of as kept once it is seen to be held', async () => {
+    const stage = await withCopy({ ...older, engine: engineWith({ [container]: 'running' }) })
+    forgetUses(stage, stage.id)
+    await stage.reconcile()
+    await hold(stage.copy, container)
+    await stage.reconcile()
+    expect(stage.kept.all()).toEqual([])
+  })
+
+  test('and is out of reach keeps its label, which the finding says', async () => {
+    const stage = await withCopy({ ...older, engine: engineWith({ [container]: 'running' }) })
+    takeAway(stage.copy)
+    expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'keep' }], isSettled: false })
+    expect(await stage.labels()).toEqual([stage.id])
+    expect(stage.kept.all()).toHaveLength(1)
+  })
+})
