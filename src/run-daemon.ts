@@ -25,9 +25,11 @@ import { createGate } from './vault/gate.ts'
 import { createSealing } from './vault/sealing.ts'
 import { sweepStaging } from './vault/sweep.ts'
 import { createVault } from './vault/vault.ts'
+import { askerWith } from './volumes/asker.ts'
 import { createAttach } from './volumes/attach.ts'
 import { createFailedStarts } from './volumes/failed-starts.ts'
 import { createKept } from './volumes/kept.ts'
+import { createLeftBehind } from './volumes/left-behind.ts'
 import { createLeftVolumes } from './volumes/left-volumes.ts'
 import { createLocks } from './volumes/locks.ts'
 import { createMounts } from './volumes/mounts.ts'
@@ -43,9 +45,19 @@ import { watchCopies } from './volumes/watch.ts'
 
 /** How long what is in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
 const closeTimeoutMs = 4000
+/** How long an Engine is left alone before the plugin ends for it. */
+const settleMs = 1000
 
-/** Builds the daemon out of its parts, serves, and returns what ends it: copies of live containers stay. */
-async function startDaemon(config: Config, supervisorDir: string, log: Logger): Promise<() => Promise<void>> {
+/**
+ * Builds the daemon out of its parts, serves, and returns what ends it: copies of live containers stay. `startAnew`: has
+ * this process end, with the reason, so that the Engine starts the plugin again.
+ */
+async function startDaemon(
+  config: Config,
+  supervisorDir: string,
+  startAnew: (reason: string) => void,
+  log: Logger
+): Promise<() => Promise<void>> {
   const syscalls = loadSyscalls()
   syscalls.forbidDumps()
   nameHostPaths()
@@ -104,10 +116,7 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
     refusals,
     engine,
     isSeenBy: createPropagation(config.copiesDir),
-    onUnseen() {
-      log.error('copies do not reach the Engine: this process ends, so that the Engine starts it anew')
-      process.kill(process.pid, 'SIGTERM')
-    }
+    onUnseen: () => startAnew('copies do not reach the engine')
   })
   const reconcile = createReconcile({
     ...{ store, gate, copies, holders, uses, kept, locks, release, engine, log },
@@ -121,10 +130,18 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
     log
   })
 
+  const isLeftBehind = createLeftBehind(config.dockerSocket)
   const driver = await serveUnixSocket(
     config.pluginSocket,
     0o600,
-    { syscalls, log },
+    {
+      ...{ syscalls, log },
+      onConnection(descriptor) {
+        const asker = askerWith(syscalls.peerOf(descriptor).pid)
+        if (asker !== null && isLeftBehind(asker))
+          startAnew("the engine's socket is that of an earlier engine")
+      }
+    },
     volumeDriver({
       volumes,
       mounts,
@@ -183,8 +200,8 @@ async function startDaemon(config: Config, supervisorDir: string, log: Logger): 
   }
 }
 
-async function end(signal: string, stop: () => Promise<void>, log: Logger): Promise<void> {
-  log.info({ signal }, 'stopping')
+async function end(reason: string, stop: () => Promise<void>, log: Logger): Promise<void> {
+  log.info({ reason }, 'stopping')
   try {
     await stop()
     process.exit(0)
@@ -204,11 +221,15 @@ export async function runDaemon(supervisorDir: string): Promise<void> {
     const config = readConfig(process.env)
     log = pino({ base: null, level: config.logLevel }, pino.destination({ fd: 1, sync: true }))
     // Heard from the first moment on: whoever can reach a socket may also send a signal.
-    const signalled = Promise.withResolvers<string>()
-    process.once('SIGTERM', signalled.resolve)
-    process.once('SIGINT', signalled.resolve)
-    const stop = await startDaemon(config, supervisorDir, log)
-    void signalled.promise.then(signal => end(signal, stop, log))
+    const ending = Promise.withResolvers<string>()
+    for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, ending.resolve)
+    const startAnew = (reason: string): void => {
+      log.error(`${reason}: this process ends, so that the engine starts it anew`)
+      // An Engine that has only just connected may still have to write down that the plugin is up.
+      setTimeout(() => ending.resolve(reason), settleMs)
+    }
+    const stop = await startDaemon(config, supervisorDir, startAnew, log)
+    void ending.promise.then(reason => end(reason, stop, log))
   } catch (error) {
     if (isSecretboxError(error)) log.fatal({ code: error.code, hint: error.hint }, error.message)
     else log.fatal({ err: error }, 'cannot start')

@@ -17,7 +17,9 @@ const stamp = join(built, 'built')
  */
 export async function buildForTests(): Promise<void> {
   if ((await changedMs(stamp)) > (await newestMs())) return
-  await rm(stamp, { force: true })
+  // Removed and not overwritten: what an earlier run left may still be executed.
+  await rm(built, { recursive: true, force: true })
+  await rm(supervisorOfSources, { force: true })
   await mkdir(built, { recursive: true })
   await buildSupervisor(supervisorOfSources, { faultPoints: true })
   await copyFile(supervisorOfSources, join(built, 'supervisor'))

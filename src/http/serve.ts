@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { errnoOf, SecretboxError } from '../errors.ts'
 import { quotePath } from '../host-paths.ts'
 import type { Syscalls } from '../syscalls.ts'
-import { forgetfulConnection, forgetPieces } from './connection.ts'
+import { descriptorOf, forgetfulConnection, forgetPieces } from './connection.ts'
 
 /** A server on a Unix socket. */
 export interface Server {
@@ -18,6 +18,8 @@ export interface Server {
 export interface ServeParts {
   readonly syscalls: Pick<Syscalls, 'dup'>
   readonly log: Logger
+  /** Called with the descriptor of each new connection. */
+  readonly onConnection?: (descriptor: number) => void
 }
 
 /** As much as one read takes; Node's own reads are as long. */
@@ -72,7 +74,7 @@ const waitingConnections = 4096
 
 /** The connections that are served, and a way to end them when their answers are out. */
 function createConnections(
-  { syscalls, log }: ServeParts,
+  { syscalls, log, onConnection }: ServeParts,
   listener: RequestListener
 ): { serve(accepted: Socket): void; end(timeoutMs: number): Promise<void> } {
   // Zero: the Engine keeps idle connections and must not find one closed (Engine fact). No request is timed: boxes are large.
@@ -100,6 +102,7 @@ function createConnections(
   return {
     serve(accepted) {
       try {
+        onConnection?.(descriptorOf(accepted))
         const socket = forgetfulConnection(accepted, buffer, syscalls)
         sockets.set(socket, 0)
         socket.once('close', () => sockets.delete(socket))

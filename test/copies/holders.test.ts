@@ -143,7 +143,17 @@ describe.skipIf(cannotMount)('a look (takes root)', () => {
       unshare --mount=${parent}/ns --propagation private mount --bind ${copies.pathOf(key)} ${elsewhere}
       echo up; exec cat`
     // On one CPU: it must also be older than the one mounted in it, and Linux 6.18 numbers them for each CPU apart.
-    await running(script, directory, 'taskset', '--cpu-list', anAllowedCpu(), 'unshare', '--mount', '--propagation', 'private')
+    await running(
+      script,
+      directory,
+      'taskset',
+      '--cpu-list',
+      anAllowedCpu(),
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private'
+    )
     const sight = await createHolders(supervisor).of([{ key, device }])
     expect(sight.holders.get(device)).toEqual([{ containerId: null, pid: null }])
   })

@@ -1,7 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { runProgram } from '../cli/run.ts'
+import { temporaryDirectory } from '../temporary.ts'
 import { mount, MountFlag } from '../mounting.ts'
 import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
 import { driverAt, freshId, makeBox, type Driver } from './driver.ts'
@@ -9,7 +11,10 @@ import { driverAt, freshId, makeBox, type Driver } from './driver.ts'
 const shared = 1 << 20
 
 /** A daemon in a mount namespace of its own, as the Engine runs plugins, whose copies show here as they do for an Engine. */
-async function startApart(prepare: string): Promise<{ daemon: Daemon; driver: Driver; copies: string }> {
+async function startApart(
+  prepare: string,
+  settings: NodeJS.ProcessEnv = {}
+): Promise<{ daemon: Daemon; driver: Driver; copies: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'secretbox-'))
   const copies = join(directory, 'copies')
   mkdirSync(copies, { mode: 0o700 })
@@ -17,7 +22,7 @@ async function startApart(prepare: string): Promise<{ daemon: Daemon; driver: Dr
   mount(null, copies, null, shared, null)
   const wrapper = ['unshare', '--mount', '--propagation', 'unchanged']
   const script = `${prepare}; exec "$@"`
-  const daemon = await startDaemon({}, directory, [...wrapper, 'sh', '-c', script, 'sh'])
+  const daemon = await startDaemon(settings, directory, [...wrapper, 'sh', '-c', script, 'sh'])
   const driver = driverAt(daemon.pluginSocket)
   onTestFinished(async () => {
     driver.close()
@@ -32,8 +37,9 @@ async function startApart(prepare: string): Promise<{ daemon: Daemon; driver: Dr
 test('a copy shows in the mount namespace of the one that asks for it', async () => {
   const { driver, copies } = await startApart('true')
   const id = freshId()
-  expect(await driver.mount('db', id)).toBe(join(copies, id))
-  expect(readFileSync(join(copies, id, 'password'), 'utf8')).toBe('hunter2')
+  const copy = await driver.mount('db', id)
+  expect(dirname(copy)).toBe(copies)
+  expect(readFileSync(join(copy, 'password'), 'utf8')).toBe('hunter2')
   await driver.unmount('db', id)
   expect(readdirSync(copies)).toEqual([])
 })
@@ -47,5 +53,32 @@ test('a daemon whose copies do not show there refuses Mount, leaves nothing, and
   )
   expect(await daemon.ended).toBe(0)
   expect(readdirSync(copies)).toEqual([])
-  expect(daemon.log()).toContain('copies do not reach the Engine')
+  expect(daemon.log()).toContain('copies do not reach the engine')
+})
+
+test('a daemon that lives on with the socket of an engine that is gone ends for a newer engine, and for no other', async () => {
+  const engine = join(temporaryDirectory(), 'docker.sock')
+  const mounted = join(temporaryDirectory(), 'docker.sock')
+  for (const file of [engine, mounted]) writeFileSync(file, '')
+  const { daemon } = await startApart(`mount --bind ${engine} ${mounted}`, {
+    SECRETBOX_DOCKER_SOCKET: mounted
+  })
+  const call = [
+    '--silent',
+    '--unix-socket',
+    daemon.pluginSocket,
+    '--data',
+    '',
+    'http://plugin/Plugin.Activate'
+  ]
+  expect(await runProgram('curl', call)).toMatchObject({ code: 0 })
+  rmSync(engine)
+  // From this process, which is older than the plugin: its own engine is, too.
+  const again = driverAt(daemon.pluginSocket)
+  await again.call('List', {})
+  again.close()
+  expect(daemon.log()).not.toContain('earlier engine')
+  expect(await runProgram('curl', call)).toMatchObject({ code: 0 })
+  expect(await daemon.ended).toBe(0)
+  expect(daemon.log()).toContain("the engine's socket is that of an earlier engine")
 })
