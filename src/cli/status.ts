@@ -5,6 +5,7 @@ import { command } from './command.ts'
 import { exitCodes } from './failure.ts'
 import { detailFormat, printerFor, type Field, type Fields } from './format.ts'
 import { counted, humanSize } from './human.ts'
+import { differencesText, passedOverHint } from './option-differences.ts'
 import { tableLines } from './table.ts'
 import type { Shape } from './template-expression.ts'
 import { valueText } from './template.ts'
@@ -64,8 +65,7 @@ function linesOf(values: Readonly<Record<string, unknown>>, prefix: string): str
   return Object.entries(values).flatMap(([key, value]) => {
     // `MaxBoxBytes` reads as `Max Box`; that it is a size is told by its unit.
     const name = prefix + key.replace(/Bytes$/, '').replace(/(?<=[a-z])[A-Z]/g, letter => ` ${letter}`)
-    if (Array.isArray(value))
-      return value.length === 0 ? [] : [[`${name}:`, value.map(each => listed(key, each)).join('; ')]]
+    if (Array.isArray(value)) return value.map((each, i) => [i === 0 ? `${name}:` : '', listed(key, each)])
     if (typeof value === 'object' && value !== null)
       return linesOf(value as Record<string, unknown>, `${name} `)
     if (typeof value === 'boolean') return [[`${name}:`, value ? 'yes' : 'no']]
@@ -88,6 +88,14 @@ const sentences: Readonly<Record<string, (entry: Readonly<Record<string, unknown
     const end = isGivenUp === true ? ', given up' : ''
     return `${valueText(container)} (${counted(Number(tries), 'try', 'tries')}${end}): ${valueText(error)}`
   },
+  OtherOptions({ Container: container, Volume: volume, Options: options }) {
+    const differences = (options as readonly Readonly<Record<string, string | null>>[]).map(one => ({
+      option: one['Option'] ?? '',
+      given: one['Given'] ?? null,
+      has: one['Has'] ?? null
+    }))
+    return `container ${quote(valueText(container))} was given others: volume ${quote(valueText(volume))} has ${differencesText(differences)}`
+  },
   Kept({ Copies: copies, Volume: volume, Reason: reason }) {
     const whose = typeof volume === 'string' ? `volume ${quote(volume)}` : 'a volume that is not known'
     return `${counted(Number(copies), 'copy', 'copies')} of ${whose}: ${valueText(reason)}`
@@ -98,5 +106,7 @@ const sentences: Readonly<Record<string, (entry: Readonly<Record<string, unknown
 function hintsIn(values: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   const entries = Object.values(values).flatMap((value): unknown[] => (Array.isArray(value) ? value : []))
   const hints = entries.map(entry => (entry as { readonly Hint?: unknown } | null)?.Hint)
-  return new Set(hints.filter(hint => typeof hint === 'string'))
+  const others = values['OtherOptions']
+  const passedOver = Array.isArray(others) && others.length > 0 ? [passedOverHint(null)] : []
+  return new Set([...hints.filter(hint => typeof hint === 'string'), ...passedOver])
 }

@@ -25,6 +25,21 @@ export interface LastStart {
   readonly drivers: ReadonlyMap<string, string>
 }
 
+/** A volume that a container mounts, and the options that were given for it (`volume-opt`): the Engine used them only if it made the volume. */
+export interface GivenOptions {
+  readonly volume: string
+  readonly options: Readonly<Record<string, string>>
+}
+
+/** As the Engine has it (`HostConfig.Mounts`), which leaves out what was not given. */
+interface GivenMount {
+  readonly Source?: string
+  readonly Target: string
+  readonly VolumeOptions?: {
+    readonly DriverConfig?: { readonly Options?: Record<string, string> | null }
+  } | null
+}
+
 /** Something that happened to a container. */
 export interface ContainerEvent {
   readonly action: string
@@ -47,6 +62,8 @@ export interface Engine {
   isLocked(containerId: string, timeoutMs: number): Promise<boolean>
   /** Never to be called from inside Mount, where it would wait for the Mount itself. Throws while the container is locked. */
   lastStart(containerId: string): Promise<LastStart>
+  /** Those that were given any. Never to be called from inside Mount. Throws when the Engine does not say it within `timeoutMs`. */
+  givenOptions(containerId: string, timeoutMs: number): Promise<GivenOptions[]>
   /**
    * Throws when the container does not run. Whether another try may do better the status of the answer does not say: that a
    * plugin is disabled is 500 or 409, by the Engine. What it notes about the start does (`lastStart`).
@@ -104,6 +121,20 @@ export function connectEngine(socketPath: string): Engine {
         error: State.Error,
         drivers: new Map(Mounts.flatMap(({ Name, Driver }) => (Name && Driver ? [[Name, Driver]] : [])))
       }
+    },
+
+    async givenOptions(containerId, timeoutMs) {
+      const { HostConfig, Mounts } = await docker
+        .getContainer(containerId)
+        .inspect({ abortSignal: AbortSignal.timeout(timeoutMs) })
+      return ((HostConfig.Mounts ?? []) as readonly GivenMount[]).flatMap(
+        ({ Source, Target, VolumeOptions }) => {
+          // One that was given no name has it from the Engine.
+          const volume = Source || Mounts.find(({ Destination }) => Destination === Target)?.Name
+          const options = VolumeOptions?.DriverConfig?.Options
+          return volume && options ? [{ volume, options }] : []
+        }
+      )
     },
 
     async start(containerId) {

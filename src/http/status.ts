@@ -14,6 +14,7 @@ import type { Sealing } from '../vault/sealing.ts'
 import { containerOf, containersById, holdersOf } from '../volumes/attach.ts'
 import type { FailedStarts } from '../volumes/failed-starts.ts'
 import { describeKept, type Kept } from '../volumes/kept.ts'
+import { findOtherOptions } from '../volumes/other-options.ts'
 import {
   damagedRecords,
   labelsOf,
@@ -38,6 +39,7 @@ export function describeStatus(parts: {
   return async caller => {
     const unrecorded = await parts.gate.allow(caller, 'status')
     const reason = sealing.reason()
+    const volumes = (await Array.fromAsync(volumeRows(store))).flatMap(({ volume }) => volume ?? [])
     const containers = await parts.engine.containers().catch(() => null)
     return {
       sealed: reason !== null,
@@ -53,6 +55,7 @@ export function describeStatus(parts: {
       memory: parts.copies.memory,
       kept: describeKept(parts.kept.all(), containers),
       engine: containers === null ? 'does not answer' : 'answers',
+      otherOptions: await findOtherOptions(parts.engine, containers ?? [], volumes),
       failedStarts: parts.failedStarts.all(),
       limits: config.limits
     }

@@ -81,19 +81,20 @@ export function parseVolumeOptions(
     if (value === null) throw badValue(name, text, kind)
     return value
   }
+  const usual = defaultsOf(volume)
   const options: VolumeOptions = {
-    box: option('box', kinds.box) ?? boxOfVolume(volume),
-    version: option('version', kinds.version),
-    path: option('path', kinds.path) ?? ('' as FilePath),
-    uid: option('uid', kinds.uid) ?? 0,
-    gid: option('gid', kinds.gid) ?? 0,
-    mode: option('mode', kinds.mode),
-    dirmode: option('dirmode', kinds.dirmode),
-    rw: option('rw', kinds.rw) ?? false,
-    size: option('size', kinds.size),
-    optional: option('optional', kinds.optional) ?? false,
-    ephemeral: option('ephemeral', kinds.ephemeral) ?? false,
-    transient: option('transient', kinds.transient) ?? false
+    box: option('box', kinds.box) ?? usual.box,
+    version: option('version', kinds.version) ?? usual.version,
+    path: option('path', kinds.path) ?? usual.path,
+    uid: option('uid', kinds.uid) ?? usual.uid,
+    gid: option('gid', kinds.gid) ?? usual.gid,
+    mode: option('mode', kinds.mode) ?? usual.mode,
+    dirmode: option('dirmode', kinds.dirmode) ?? usual.dirmode,
+    rw: option('rw', kinds.rw) ?? usual.rw,
+    size: option('size', kinds.size) ?? usual.size,
+    optional: option('optional', kinds.optional) ?? usual.optional,
+    ephemeral: option('ephemeral', kinds.ephemeral) ?? usual.ephemeral,
+    transient: option('transient', kinds.transient) ?? usual.transient
   }
   if (options.size !== null && !options.rw) {
     throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', {
@@ -150,9 +151,71 @@ export function sameOptions(a: VolumeOptions, b: VolumeOptions): boolean {
   return (Object.keys(a) as (keyof VolumeOptions)[]).every(key => a[key] === b[key])
 }
 
-// A volume's name obeys the rule of box names.
-function boxOfVolume(volume: VolumeName): BoxName {
-  return parseBoxName(volume)
+/** An option that a volume has otherwise than it was given. Values as an operator would write them; null where there is none. */
+export interface OptionDifference {
+  readonly option: string
+  readonly given: string | null
+  readonly has: string | null
+}
+
+/**
+ * Where the options that were given for a volume that exists already mean something else than those that it has, which
+ * the Engine passes over without a word. What the same value is in another form is no difference, nor is a default that
+ * is written out; an option that the driver would refuse is one. No options at all ask for nothing. `has`: all options of
+ * the volume, as its record has them.
+ */
+export function optionDifferences(
+  volume: VolumeName,
+  has: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, string>>
+): OptionDifference[] {
+  if (Object.keys(given).length === 0) return []
+  const usual: Readonly<Record<string, unknown>> = { __proto__: null, ...defaultsOf(volume) }
+  return [...new Set([...optionNames, ...Object.keys(given)])].flatMap(option => {
+    const text = given[option]
+    const value = text === undefined ? usual[option] : valueOf(option, text)
+    // What a record of another release lacks is as it is without the option.
+    const held = Object.hasOwn(has, option) ? has[option] : usual[option]
+    if (value !== undefined && value === held) return []
+    return [
+      {
+        option,
+        given: value === undefined ? (text ?? null) : shown(option, value),
+        has: shown(option, held)
+      }
+    ]
+  })
+}
+
+/** Undefined for an option that there is not, and for a value that it cannot have. */
+function valueOf(option: string, text: string): unknown {
+  try {
+    return Object.hasOwn(kinds, option) ? (kinds[option as OptionName].read(text) ?? undefined) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function shown(option: string, value: unknown): string | null {
+  return value === undefined || value === null || value === '' ? null : written(option, value)
+}
+
+function defaultsOf(volume: VolumeName): VolumeOptions {
+  return {
+    // A volume's name obeys the rule of box names.
+    box: parseBoxName(volume),
+    version: null,
+    path: '' as FilePath,
+    uid: 0,
+    gid: 0,
+    mode: null,
+    dirmode: null,
+    rw: false,
+    size: null,
+    optional: false,
+    ephemeral: false,
+    transient: false
+  }
 }
 
 function unknownOption(name: string): SecretboxError {

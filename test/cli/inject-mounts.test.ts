@@ -89,12 +89,13 @@ test('a box is an anonymous volume of the driver that the image does not fill', 
 const own = (box: string, version: number | null, path: string): Shown => {
   return { kind: 'box', box: parseBoxName(box), version, path: parseFilePath(path) }
 }
+const named = (name: string, made: Shown | null = null): Shown => ({ kind: 'volume', name, made })
 const boxFlag = 'type=volume,volume-driver=secretbox,volume-opt=box=db,dst=/data'
 
 test.each<[string[], string, Shown | null, boolean]>([
   [['-v', '/data'], '/data', null, true],
-  [['-v', 'name:/data'], '/data', { kind: 'volume', name: 'name' }, true],
-  [['-v', 'name:/data:ro'], '/data', { kind: 'volume', name: 'name' }, true],
+  [['-v', 'name:/data'], '/data', named('name'), true],
+  [['-v', 'name:/data:ro'], '/data', named('name'), true],
   [['-v', '/host:/data/:ro'], '/data', { kind: 'directory', path: '/host' }, false],
   [['-v', '/host:/data'], '/data', null, false],
   [['--volume=./here:/data:ro,z'], '/data', { kind: 'directory', path: './here' }, false],
@@ -106,11 +107,12 @@ test.each<[string[], string, Shown | null, boolean]>([
   [['--mount', 'type=bind,src=/x,dst=/data,ro=false'], '/data', null, false],
   [['--mount', 'type=tmpfs,destination=/data,readonly'], '/data', null, true],
   [['--mount', 'type=volume,"target=/da,ta"'], '/da,ta', null, true],
-  [['--mount', 'Target=/data,Source=name'], '/data', { kind: 'volume', name: 'name' }, true],
+  [['--mount', 'Target=/data,Source=name'], '/data', named('name'), true],
   [['--mount', boxFlag], '/data', own('db', null, ''), true],
   [['--mount', `${boxFlag},volume-opt=version=3,volume-opt=path=a//b`], '/data', own('db', 3, 'a/b'), true],
   [['--mount', boxFlag.replace('secretbox', 'secretbox:latest')], '/data', own('db', null, ''), true],
-  [['--mount', 'volume-driver=secretbox,src=v,dst=/data'], '/data', own('v', null, ''), true],
+  [['--mount', 'volume-driver=secretbox,src=v,dst=/data'], '/data', named('v', own('v', null, '')), true],
+  [['--mount', `${boxFlag},src=v,volume-opt=rw=true`], '/data', named('v'), true],
   [['--mount', `${boxFlag},volume-opt=rw=true`], '/data', null, true]
 ])('%j claims %s, where %j can be seen', (args, target, shows, isDirectory) => {
   const line = readCommandLine([...args, 'image'], runFlags, { interspersed: false })

@@ -4,6 +4,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { driverAt } from '../daemon/driver.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { done } from './run.ts'
 import { standIns } from './stand-ins.ts'
@@ -196,6 +197,64 @@ test.each([
 ])('%j has a place for what is nested', async args => {
   const { env, calls } = await standIns('exit 0', image)
   expect(await run(['run', ...args, 'web'], { env })).toMatchObject(done())
+  expect(await calls()).toHaveLength(1)
+})
+
+const mountOf = (name: string, ...options: string[]): string =>
+  [`type=volume,src=${name},dst=/x`, ...options.map(option => `volume-opt=${option}`)].join(',')
+
+test('options that docker will pass over, since the volume exists, are warned of', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  const driver = driverAt(daemon().pluginSocket)
+  await driver.call('Create', { Name: 'made', Opts: { box: 'db', mode: '0400' } })
+  driver.close()
+  const ours = 'volume-driver=secretbox:latest'
+  for (const mount of [
+    mountOf('made'),
+    `${mountOf('made', 'box=db', 'mode=0o400', 'uid=0')},${ours}`,
+    `${mountOf('new', 'box=db', 'mode=0440')},${ours}`,
+    `${mountOf('made', 'mode=0440')},volume-driver=local`,
+    mountOf('no/name', 'mode=0440'),
+    'type=volume,dst=/x,volume-driver=secretbox,volume-opt=box=tls'
+  ])
+    expect(await run(['run', '--mount', mount, 'web'], { env })).toMatchObject(done())
+  const told = async (verb: string, mount: string): Promise<string> => {
+    const { code, stderr } = await run([verb, '--inject', 'tls', '--mount', mount, 'web'], { env })
+    expect(code).toBe(0)
+    return stderr
+  }
+  const hint =
+    'hint: docker asks no driver about a volume that exists, and takes it as it is: ' +
+    'remove it first (docker volume rm "made"), or use another name\n'
+  expect(await told('run', `${mountOf('made', 'box=db', 'mode=0440', 'rw=true')},${ours}`)).toBe(
+    'warning: volume "made" exists already, with mode=0400 instead of mode=0440, rw=false instead of rw=true\n' +
+      hint
+  )
+  // Neither does docker need the driver's name.
+  expect(await told('create-container', mountOf('made', 'box=db', 'mode=256'))).toBe(
+    `warning: volume "made" exists already, with mode=0400 instead of mode=256\n${hint}`
+  )
+  expect(await told('run', mountOf('made', 'box=db', 'Mode=0400'))).toBe(
+    `warning: volume "made" exists already, with mode=0400 instead of no mode, no Mode instead of Mode=0400\n${hint}`
+  )
+  expect((await calls()).filter(([verb]) => verb === 'run' || verb === 'create')).toHaveLength(9)
+})
+
+test('what a volume that exists shows is what it was made with', async () => {
+  const { env, calls } = await standIns('exit 0', image)
+  const driver = driverAt(daemon().pluginSocket)
+  await driver.call('Create', { Name: 'shows-nested', Opts: { box: 'nested' } })
+  driver.close()
+  const flag = `type=volume,volume-driver=secretbox,src=shows-nested,dst=/x,volume-opt=box=`
+  expect(await run(['run', '--mount', `${flag}tls`, '--inject', 'db:/x/dir', 'web'], { env })).toMatchObject({
+    code: 0
+  })
+  expect(
+    await run(['run', '--mount', `${flag}db`, '--inject', 'db:/x/password', 'web'], { env })
+  ).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('that is read-only, and it has no "password"') as string
+  })
   expect(await calls()).toHaveLength(1)
 })
 

@@ -58,7 +58,7 @@ export interface StageSettings extends VaultSettings {
 export function silentEngine(): Engine {
   const silent = (): Promise<never> => Promise.reject(new Error('nobody answers'))
   return {
-    ...{ containers: silent, isLocked: silent, lastStart: silent, start: silent },
+    ...{ containers: silent, isLocked: silent, lastStart: silent, givenOptions: silent, start: silent },
     ...{ removeVolume: silent, follow: silent }
   }
 }

@@ -13,6 +13,8 @@ export interface StandInContainer {
   /** Names of volumes, all of the driver secretbox. */
   volumes: string[]
   restartPolicy: string
+  /** Options that were given for a volume (`volume-opt`); a volume without a name is at `/secrets`. */
+  givenOptions: { volume: string; options: Record<string, string> | null }[]
   /** What the Engine noted about its last start. */
   error: string
   /** Answers a start, after which the container runs if that is 204. */
@@ -52,6 +54,7 @@ export function addContainer(
     state: 'exited',
     volumes: [name],
     restartPolicy: 'always',
+    givenOptions: [],
     error: ''
   }
   containers.set(id, { ...usual, onStart: () => 204, ...changes })
@@ -170,11 +173,18 @@ function listed(id: string, { name, image, state, volumes }: StandInContainer): 
   return { Id: id, Names: [`/${name}`], Image: image, State: state, Labels: {}, Mounts: volumes.map(mountOf) }
 }
 
-function inspected(id: string, { state, error, restartPolicy, volumes }: StandInContainer): object {
+function inspected(
+  id: string,
+  { state, error, restartPolicy, volumes, givenOptions }: StandInContainer
+): object {
+  const given = givenOptions.map(({ volume, options }) => ({
+    ...{ Type: 'volume', Source: volume, Target: '/secrets' },
+    VolumeOptions: options === null ? null : { DriverConfig: { Name: 'secretbox', Options: options } }
+  }))
   return {
     Id: id,
     State: { Running: state === 'running', Error: error },
-    HostConfig: { RestartPolicy: { Name: restartPolicy } },
+    HostConfig: { RestartPolicy: { Name: restartPolicy }, Mounts: given },
     Mounts: volumes.map(mountOf)
   }
 }

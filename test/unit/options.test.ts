@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { SecretboxError } from '../../src/errors.ts'
 import { parseVolumeName } from '../../src/vault/names.ts'
 import {
+  optionDifferences,
   optionNames,
   parseVolumeOptions,
   sameOptions,
@@ -340,4 +341,51 @@ test('options are the same when they mean the same', () => {
   ]) {
     expect(sameOptions(parse({}), parse(other))).toBe(false)
   }
+})
+
+/** What differs between options that are given and those that a volume was made with. */
+function differing(has: Record<string, string>, given: Record<string, string>): string[] {
+  const record = JSON.parse(JSON.stringify(parse(has))) as Record<string, unknown>
+  return optionDifferences(name, record, given).map(
+    one => `${one.option} ${one.given ?? '-'} ${one.has ?? '-'}`
+  )
+}
+
+test.each([
+  [{}, {}],
+  // A volume by its name, with whatever it has.
+  [{ mode: '0400', rw: 'true' }, {}],
+  [{ mode: '0400' }, { mode: '0o400' }],
+  [{ mode: '0' }, { mode: '0000' }],
+  [
+    { rw: 'true', size: '64m' },
+    { rw: '1', size: '65536k' }
+  ],
+  [{ path: 'tls/live' }, { path: '/tls/./live/' }],
+  [{}, { box: 'db', uid: '0', gid: '0', rw: 'false', optional: '0', ephemeral: 'false', path: '/' }],
+  [
+    { box: 'ephemeral-x', ephemeral: '1' },
+    { ephemeral: 'true', box: 'ephemeral-x' }
+  ]
+] as const)('a volume with %j is what %j asks for', (has, given) => {
+  expect(differing(has, given)).toEqual([])
+})
+
+test.each([
+  [{}, { mode: '0400' }, ['mode 0400 -']],
+  [{ mode: '0440' }, { mode: '0400' }, ['mode 0400 0440']],
+  [{ mode: '0440', path: 'tls' }, { uid: '999' }, ['path - tls', 'uid 999 0', 'mode - 0440']],
+  [{ box: 'web' }, { rw: 'true' }, ['box db web', 'rw true false']],
+  [{ version: '3' }, { box: 'db' }, ['version - 3']],
+  // What the driver would have refused.
+  [{ mode: '0400' }, { mode: '400' }, ['mode 400 0400']],
+  [{}, { uid: '', box: 'a/b' }, ['box a/b db', 'uid  0']],
+  [{}, { Mode: '0400', constructor: 'x' }, ['Mode 0400 -', 'constructor x -']]
+] as const)('a volume with %j is not what %j asks for: %j', (has, given, differences) => {
+  expect(differing(has, given as Record<string, string>)).toEqual(differences)
+})
+
+test('a record that knows less or more options than we do differs in what was given alone', () => {
+  const { dirmode: _, ...older } = parse({})
+  expect(optionDifferences(name, { ...older, colour: 'red' }, { box: 'db' })).toEqual([])
 })

@@ -38,7 +38,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'volumes',
     'engine'
   ],
-  cli: ['errors', 'tar', 'vault'],
+  cli: ['errors', 'tar', 'vault', 'volumes'],
   daemon: ['supervised', 'run-daemon'],
   'run-daemon': [
     'errors',
@@ -68,8 +68,18 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli']
 }
 
-/** What the command line shares with the daemon: no more than words, which word was meant, how an archive is read and where symlinks lead. */
-const sharedWithCli = ['errors.ts', 'tar/', 'vault/links.ts', 'vault/names.ts', 'vault/nearest.ts']
+/**
+ * What the command line shares with the daemon: no more than words, which word was meant, how an archive and a volume's
+ * options are read, and where symlinks lead.
+ */
+const sharedWithCli = [
+  'errors.ts',
+  'tar/',
+  'vault/links.ts',
+  'vault/names.ts',
+  'vault/nearest.ts',
+  'volumes/options.ts'
+]
 
 function importsOf(file: string): string[] {
   return ts
@@ -109,7 +119,7 @@ test.each(Object.entries(knownBy))('only the right rooms know %s: %j', (name, ro
   expect(knowing.filter(file => !rooms.includes(file) && !rooms.includes(roomOf(file)))).toEqual([])
 })
 
-test('the command line shares only errors, names, and the reading of archives and symlinks with the daemon', () => {
+test('the command line shares only errors, names, and the reading of archives, symlinks and volume options with the daemon', () => {
   const shared = files
     .filter(file => roomOf(file) === 'cli')
     .flatMap(ownImportsOf)

@@ -2,8 +2,8 @@ import { quote } from '../../errors.ts'
 import { parseFilePath, type BoxName, type FilePath } from '../../vault/names.ts'
 import { UsageError } from '../failure.ts'
 import type { CommandLine, Flag } from './command-line.ts'
-import { normalTarget, splitAt } from './injection.ts'
-import { mountFields, mountValue } from './mount-value.ts'
+import { normalTarget } from './injection.ts'
+import { isSameDriver, mountValue, readMount, type GivenMount } from './mount-value.ts'
 
 /** What can be seen at a place that cannot be written: a box, a directory of the host, or a volume that may show a box. */
 export type Shown =
@@ -15,7 +15,12 @@ export type Shown =
       readonly path: FilePath
     }
   | { readonly kind: 'directory'; readonly path: string }
-  | { readonly kind: 'volume'; readonly name: string }
+  | {
+      readonly kind: 'volume'
+      readonly name: string
+      /** What it shows if it does not exist, and is made; null when nobody knows. */
+      readonly made: Shown | null
+    }
 
 /** A place in a container, and the flag that claims it. */
 export interface Claim {
@@ -70,7 +75,7 @@ function claimOf({ name, value }: Flag, driver: string): Omit<Claim, 'flag'> | n
       // Also a read-only one: the runtime makes it so when all mounts are done.
       return { target: value.split(':')[0] ?? '', shows: null, isDirectory: true }
     case 'mount':
-      return mountClaim(mountFields(value.trim()) ?? [], driver)
+      return mountClaim(readMount(value), driver)
     default:
       return null
   }
@@ -84,27 +89,17 @@ function volumeClaim(value: string): Omit<Claim, 'flag'> {
   return { target, shows: shownBy(isPath, source, options.split(',').includes('ro')), isDirectory: !isPath }
 }
 
-/** Names and values of a `--mount` as docker reads them (docker/cli, opts/mount.go). */
-function mountClaim(fields: readonly string[], driver: string): Omit<Claim, 'flag'> | null {
-  const pairs = fields.map(field => splitAt(field, field.indexOf('=')))
-  const last = (...names: string[]) => pairs.findLast(([name]) => names.includes(name.toLowerCase()))?.[1]
-  const target = last('target', 'dst', 'destination')
-  if (target === undefined) return null
-  const source = last('source', 'src') ?? ''
-  const type = last('type') ?? 'volume'
+function mountClaim(mount: GivenMount, driver: string): Omit<Claim, 'flag'> | null {
+  const { type, source, target } = mount
+  if (target === null) return null
   if (type === 'tmpfs') return { target, shows: null, isDirectory: true }
-  if (
-    type === 'volume' &&
-    last('volume-driver')?.replace(/:latest$/, '') === driver.replace(/:latest$/, '')
-  ) {
-    const options = pairs
-      .filter(([name]) => name === 'volume-opt')
-      .map(([, text]) => splitAt(text, text.indexOf('=')))
-    return { target, shows: shownByOptions(new Map(options), source), isDirectory: true }
+  if (type === 'volume' && mount.driver !== null && isSameDriver(mount.driver, driver)) {
+    const made = shownByOptions(new Map(Object.entries(mount.options)), source)
+    // The options count only for a volume that docker has to make.
+    const shows: Shown | null = source === '' ? made : { kind: 'volume', name: source, made }
+    return { target, shows, isDirectory: true }
   }
-  const readOnly = last('readonly', 'ro')
-  const isReadOnly = readOnly !== undefined && !/^(0|f|false)$/i.test(readOnly)
-  return { target, shows: shownBy(type === 'bind', source, isReadOnly), isDirectory: type !== 'bind' }
+  return { target, shows: shownBy(type === 'bind', source, mount.isReadOnly), isDirectory: type !== 'bind' }
 }
 
 /** Of options that the driver will refuse nobody needs to know what they show. */
@@ -123,7 +118,7 @@ function shownByOptions(options: ReadonlyMap<string, string>, volume: string): S
 
 function shownBy(isBind: boolean, source: string, isReadOnly: boolean): Shown | null {
   if (isBind) return isReadOnly ? { kind: 'directory', path: source } : null
-  return source === '' ? null : { kind: 'volume', name: source }
+  return source === '' ? null : { kind: 'volume', name: source, made: null }
 }
 
 /**

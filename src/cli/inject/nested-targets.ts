@@ -39,7 +39,8 @@ async function find(cli: Cli, shown: Shown, path: FilePath): Promise<Found> {
       return findOnHost(join(shown.path, path))
     case 'volume': {
       const options = (await cli.api.volumes()).find(({ name }) => name === shown.name)?.options
-      if (options === undefined || options.rw) return 'unknown'
+      if (options === undefined) return shown.made === null ? 'unknown' : find(cli, shown.made, path)
+      if (options.rw) return 'unknown'
       const { box, version, path: root } = options
       return findInBox(cli, { box: box as BoxName, version, path: root as FilePath }, path)
     }

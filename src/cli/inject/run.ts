@@ -25,6 +25,7 @@ import {
   type Claim
 } from './mount-flags.ts'
 import { refuseNestedTargets } from './nested-targets.ts'
+import { warnOfOtherOptions } from './other-options.ts'
 import { remappedRoot } from './remapped-root.ts'
 import { runFlags } from './run-flags.ts'
 import type { SignalGuard } from './signals.ts'
@@ -87,6 +88,7 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
   refuseSharedTargets(claims)
   if ((await withVersions(cli, injections)) === null) return
   await refuseNestedTargets(cli, claims)
+  await warnOfOtherOptions(cli, line, driver)
 
   const docker = dockerOf(cli)
   await endingAsDocker(cli, async guard => {
