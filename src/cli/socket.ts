@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import { badSettings, type BadSetting } from '../settings.ts'
 import { askEngine, findEngine, type FoundEngine } from './engine.ts'
 import { Distrusted, OutOfReach } from './failure.ts'
 import type { EngineChoice } from './invocation.ts'
+import { splitAt } from './split-at.ts'
 
 const pluginName = 'secretbox'
 const dataMount = 'data'
@@ -11,6 +13,8 @@ const defaultDataDir = '/var/lib/secretbox'
 interface Plugin {
   readonly Enabled: boolean
   readonly Settings: {
+    /** `NAME=VALUE` each. */
+    readonly Env?: readonly string[] | null
     readonly Mounts: readonly { readonly Name: string; readonly Source: string | null }[] | null
   }
 }
@@ -40,17 +44,43 @@ export async function findAdminSocket(env: NodeJS.ProcessEnv, given: EngineChoic
     const install = 'install it (make install), or start the service: systemctl start secretbox'
     return usual(`the Engine at "${engine.socket}" has no plugin "${pluginName}": ${install}`)
   }
-  if (!plugin.Enabled) {
-    throw new OutOfReach(
-      `the plugin "${pluginName}" is disabled`,
-      `enable it: docker plugin enable ${pluginName}`
-    )
-  }
+  const bad = badSettings(settingsOf(plugin))
+  if (!plugin.Enabled) throw disabled(bad)
   const source = plugin.Settings.Mounts?.find(mount => mount.Name === dataMount)?.Source
   return {
     path: join(source ?? defaultDataDir, 'admin.sock'),
-    hint: "the plugin is enabled; what its daemon says is in the Engine's log: journalctl -u docker | grep plugin="
+    hint:
+      bad.length > 0
+        ? `its daemon cannot start with a ${messagesOf(bad)}; docker plugin disable -f ${pluginName}, then ${remedyOf(bad)}`
+        : "the plugin is enabled; what its daemon says is in the Engine's log: journalctl -u docker | grep plugin="
   }
+}
+
+function settingsOf({ Settings }: Plugin): Record<string, string> {
+  return Object.fromEntries((Settings.Env ?? []).map(text => splitAt(text, text.indexOf('='))))
+}
+
+/** What keeps a disabled plugin from its work: its settings, if they would end its daemon at once. */
+function disabled(bad: readonly BadSetting[]): OutOfReach {
+  return bad.length === 0
+    ? new OutOfReach(
+        `the plugin "${pluginName}" is disabled`,
+        `enable it: docker plugin enable ${pluginName}`
+      )
+    : new OutOfReach(
+        `the plugin "${pluginName}" is disabled, and its daemon cannot start with a ${messagesOf(bad)}`,
+        remedyOf(bad)
+      )
+}
+
+function messagesOf(bad: readonly BadSetting[]): string {
+  return bad.map(({ message }) => message).join(', and a ')
+}
+
+/** Commands that put settings right; the defaults are right. */
+function remedyOf(bad: readonly BadSetting[]): string {
+  const settings = bad.map(({ name, usual }) => `${name}=${usual}`).join(' ')
+  return `docker plugin set ${pluginName} ${settings} (the default), then docker plugin enable ${pluginName}`
 }
 
 function usual(hint: string): AdminSocket {

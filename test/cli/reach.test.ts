@@ -253,6 +253,36 @@ test('nor where others could put a server of theirs', async () => {
   })
 })
 
+test('a setting that keeps the daemon from its start is named, be the plugin disabled or not', async () => {
+  const asked = async (Enabled: boolean, ...Env: string[]): Promise<string> => {
+    const Mounts = [{ Name: 'data', Source: directory }]
+    const engine = await serve('engine.sock', engineWith({ Enabled, Settings: { Mounts, Env } }))
+    const env = { SECRETBOX_SOCKET: '', DOCKER_HOST: `unix://${engine}` }
+    const outcomes = await Promise.all([['status'], ['list']].map(args => run(args, { env })))
+    expect(outcomes).toMatchObject(outcomes.map(() => ({ code: 3, stdout: '', stderr: outcomes[0]?.stderr })))
+    await rm(engine)
+    return outcomes[0]?.stderr ?? ''
+  }
+  const bad = 'bad setting MAX_VERSIONS="abc": it must be a whole number'
+  const remedy =
+    'docker plugin set secretbox MAX_VERSIONS=100 (the default), then docker plugin enable secretbox\n'
+  expect(await asked(false, 'LOG_LEVEL=info', 'MAX_VERSIONS=abc', 'START_FAILED=')).toBe(
+    `error: the plugin "secretbox" is disabled, and its daemon cannot start with a ${bad}\nhint: ${remedy}`
+  )
+  expect(await asked(true, 'MAX_VERSIONS=abc')).toBe(
+    `error: cannot reach the secretbox daemon: there is no socket at "${directory}/admin.sock"\n` +
+      `hint: its daemon cannot start with a ${bad}; docker plugin disable -f secretbox, then ${remedy}`
+  )
+  expect(await asked(false, 'LOG_LEVEL=a=b', 'MAX_VERSIONS=0')).toBe(
+    'error: the plugin "secretbox" is disabled, and its daemon cannot start with a bad setting LOG_LEVEL="a=b": ' +
+      'it must be trace, debug, info, warn, error or silent, and a bad setting MAX_VERSIONS="0": it must be at least 1\n' +
+      'hint: docker plugin set secretbox LOG_LEVEL=info MAX_VERSIONS=100 (the default), then docker plugin enable secretbox\n'
+  )
+  expect(await asked(false, 'MAX_VERSIONS=', 'OTHER=abc')).toBe(
+    'error: the plugin "secretbox" is disabled\nhint: enable it: docker plugin enable secretbox\n'
+  )
+})
+
 test('a disabled plugin, and an Engine elsewhere, are told as such', async () => {
   const engine = await serve('engine.sock', engineWith({ Enabled: false, Settings: { Mounts: [] } }))
   expect(

@@ -59,6 +59,22 @@ test('a disabled and enabled plugin has its boxes and volumes, and running conta
   expect(await liveCopies(engine)).toEqual([])
 })
 
+test('a setting that keeps the plugin from being enabled is named by the client', async () => {
+  await engine.docker(['plugin', 'disable', '--force', 'secretbox'])
+  await engine.docker(['plugin', 'set', 'secretbox', 'MAX_VERSIONS=abc'])
+  expect((await engine.tryDocker(['plugin', 'enable', 'secretbox'])).code).not.toBe(0)
+  const { code, stderr } = await engine.tryDocker(['vault', 'status'])
+  expect({ code, stderr }).toEqual({
+    code: 3,
+    stderr:
+      'error: the plugin "secretbox" is disabled, and its daemon cannot start with a bad setting MAX_VERSIONS="abc": it must be a whole number\n' +
+      'hint: docker plugin set secretbox MAX_VERSIONS=100 (the default), then docker plugin enable secretbox\n'
+  })
+  await engine.docker(['plugin', 'set', 'secretbox', 'MAX_VERSIONS=100'])
+  await engine.docker(['plugin', 'enable', 'secretbox'])
+  expect((await engine.tryDocker(['vault', 'status', '-q'])).code).toBe(0)
+})
+
 test('after its process was killed the plugin wipes the copies of containers that stop later', async () => {
   const container = await startContainer(engine, mountArgument({ volume: 'db' }))
   const killed = await pluginProcess(engine)

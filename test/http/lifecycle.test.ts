@@ -202,7 +202,8 @@ describe('a daemon does not start', () => {
   test('with a setting that means nothing', async () => {
     expect(await failure({ MAX_BOX_BYTES: 'lots' })).toEqual({
       code: 'invalid',
-      message: 'bad setting MAX_BOX_BYTES: it must be a whole number'
+      message: 'bad setting MAX_BOX_BYTES="lots": it must be a whole number',
+      hint: 'without it, it is 134217728'
     })
   })
 

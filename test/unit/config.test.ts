@@ -60,14 +60,16 @@ test('an empty setting is none, as a plugin passes it', () => {
 test.each(['many', '1.5', '-1', '1e3', '0x10', ' 1', '9999999999999999'])(
   'a limit of %j is refused with its name and what it must be',
   value => {
-    expect(refusal({ MAX_BOX_BYTES: value })).toBe('bad setting MAX_BOX_BYTES: it must be a whole number')
+    expect(refusal({ MAX_BOX_BYTES: value })).toBe(
+      `bad setting MAX_BOX_BYTES="${value}": it must be a whole number`
+    )
   }
 )
 
 test('a limit of 0, an unknown log level and an unclear yes or no are refused', () => {
-  expect(refusal({ MAX_VERSIONS: '0' })).toBe('bad setting MAX_VERSIONS: it must be at least 1')
+  expect(refusal({ MAX_VERSIONS: '0' })).toBe('bad setting MAX_VERSIONS="0": it must be at least 1')
   expect(refusal({ LOG_LEVEL: 'loud' })).toBe(
-    'bad setting LOG_LEVEL: it must be trace, debug, info, warn, error or silent'
+    'bad setting LOG_LEVEL="loud": it must be trace, debug, info, warn, error or silent'
   )
-  expect(refusal({ START_FAILED: 'yes' })).toBe('bad setting START_FAILED: it must be true or false')
+  expect(refusal({ START_FAILED: 'yes' })).toBe('bad setting START_FAILED="yes": it must be true or false')
 })

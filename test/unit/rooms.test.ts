@@ -18,7 +18,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   places: [],
   supervised: ['places'],
   'fault-points': [],
-  config: ['errors', 'places', 'vault'],
+  settings: ['errors'],
+  config: ['places', 'settings', 'vault'],
   store: ['errors', 'host-paths', 'durable', 'private-place'],
   seal: ['errors', 'host-paths', 'secret', 'durable', 'private-place', 'store'],
   vault: ['errors', 'secret', 'fault-points', 'seal', 'store'],
@@ -38,7 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'volumes',
     'engine'
   ],
-  cli: ['errors', 'tar', 'vault', 'volumes'],
+  cli: ['errors', 'settings', 'tar', 'vault', 'volumes'],
   daemon: ['supervised', 'run-daemon'],
   'run-daemon': [
     'errors',
@@ -69,11 +70,12 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * What the command line shares with the daemon: no more than words, which word was meant, how an archive and a volume's
- * options are read, and where symlinks lead.
+ * What the command line shares with the daemon: no more than words, which word was meant, how an archive, a volume's
+ * options and the settings are read, and where symlinks lead.
  */
 const sharedWithCli = [
   'errors.ts',
+  'settings.ts',
   'tar/',
   'vault/links.ts',
   'vault/names.ts',
@@ -119,7 +121,7 @@ test.each(Object.entries(knownBy))('only the right rooms know %s: %j', (name, ro
   expect(knowing.filter(file => !rooms.includes(file) && !rooms.includes(roomOf(file)))).toEqual([])
 })
 
-test('the command line shares only errors, names, and the reading of archives, symlinks and volume options with the daemon', () => {
+test('the command line shares only errors, names, and the reading of archives, symlinks, options and settings with the daemon', () => {
   const shared = files
     .filter(file => roomOf(file) === 'cli')
     .flatMap(ownImportsOf)

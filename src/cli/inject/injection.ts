@@ -3,6 +3,7 @@ import { basename, posix, resolve } from 'node:path'
 import { isSecretboxError, quote } from '../../errors.ts'
 import { parseBoxName, type BoxName } from '../../vault/names.ts'
 import { UsageError } from '../failure.ts'
+import { splitAt } from '../split-at.ts'
 
 /** The directory in a container below which boxes appear, and below which images expect them. */
 export const vaultDirectory = '/run/vault'
@@ -84,11 +85,6 @@ function lastColon(value: string): number {
   // Colons may be part of a path on either side; `:/` begins a target.
   const absolute = value.lastIndexOf(':/')
   return absolute > 0 ? absolute : value.lastIndexOf(':')
-}
-
-/** The text before and behind a character; all of it and nothing where there is none. */
-export function splitAt(text: string, index: number): [string, string] {
-  return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
 }
 
 function isThere(path: string): boolean {
