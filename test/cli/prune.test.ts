@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { driverAt, freshId, makeBox, type Driver } from '../daemon/driver.ts'
 import {
   addContainer,
@@ -8,6 +8,9 @@ import {
   type StandInEngine
 } from '../daemon/stand-in-engine.ts'
 import { start } from '../daemon/started.ts'
+import { openVault, root } from '../open-vault.ts'
+import { parseBoxName } from '../../src/vault/names.ts'
+import { temporaryDirectory } from '../temporary.ts'
 import { done, type Outcome } from './run.ts'
 import { useCli } from './use-cli.ts'
 
@@ -111,4 +114,89 @@ test('prune removes nothing when the Engine cannot say what is used', async () =
     ) as string
   })
   expect(await volumes()).toHaveLength(4)
+})
+
+/** The name of a box for a directory that was injected. */
+const injected = (digit: string): string => `ephemeral-${digit.repeat(32)}`
+
+/** Begins a vault with boxes that were made that long ago, and further records; gives its directory. */
+async function vaultOf(
+  minutesAgo: number,
+  boxes: readonly string[],
+  records: Readonly<Record<string, string>> = {}
+): Promise<string> {
+  const directory = temporaryDirectory()
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - minutesAgo * 60_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  const { store, vault, close } = await openVault(directory)
+  for (const box of boxes) await vault.create(root, parseBoxName(box))
+  for (const [put, value] of Object.entries(records)) await store.commit([{ put, value: Buffer.from(value) }])
+  await close()
+  vi.useRealTimers()
+  return directory
+}
+
+/** Starts a daemon on it, with an Engine that removes what it is asked to; gives what prunes and what lists boxes. */
+async function stageOf(directory: string): Promise<{
+  engine: StandInEngine
+  driver: Driver
+  create: (box: string) => Promise<void>
+  prune: (args: readonly string[], input?: string) => Promise<Outcome>
+  boxes: () => Promise<string[]>
+}> {
+  const engine = await standInEngine()
+  const { daemon, driver } = await start({
+    SECRETBOX_DOCKER_SOCKET: engine.socket,
+    SECRETBOX_DATA_DIR: directory,
+    SECRETBOX_KEY_DIR: directory
+  })
+  const env = { SECRETBOX_SOCKET: daemon.adminSocket }
+  return {
+    engine,
+    driver,
+    create: box => makeBox(daemon.adminSocket, box, {}),
+    prune: (args, input = '') => run(['prune', ...args], { env, input }),
+    boxes: async () =>
+      (await run(['list', '--boxes', '-f', '{{.Name}}'], { env })).stdout.trimEnd().split('\n')
+  }
+}
+
+test('prune removes boxes of injected directories that nothing shows, once they are old, and no others', async () => {
+  const old = ['a', 'b', 'c'].map(injected)
+  const others = ['db', 'ephemeral-mine', `${injected('d')}0`, injected('D')]
+  const { engine, driver, create, prune, boxes } = await stageOf(await vaultOf(11, [...old, ...others]))
+  await create(injected('e'))
+  // One is shown by a volume of a container, another by a volume that no container has.
+  await driver.call('Create', { Name: anonymous('b'), Opts: { box: injected('b'), ephemeral: 'true' } })
+  addContainer(engine, 'stopped', { volumes: [anonymous('b')] })
+  await driver.call('Create', { Name: 'named', Opts: { box: injected('c'), ephemeral: 'true' } })
+  engine.onRemove = async name => {
+    await driver.call('Remove', { Name: name })
+    return 204
+  }
+  const told = `This will remove:\n  - box ${injected('a')}, which nothing shows\n${question}`
+  expect(await prune([], 'n\n')).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: `${told}nothing was removed\n`
+  })
+  expect(await boxes()).toHaveLength(8)
+  expect(await prune([], 'y\n')).toMatchObject({ code: 0, stdout: `${injected('a')}\n`, stderr: told })
+  expect(await boxes()).not.toContain(injected('a'))
+  // With its volume the box of that goes, too, and is not told of twice.
+  expect(await prune(['--all', '--force'])).toMatchObject(done('named\n'))
+  expect((await boxes()).sort()).toEqual([injected('b'), injected('e'), ...others].sort())
+  expect(await prune(['-af'])).toMatchObject({ code: 0, stderr: 'there is nothing to remove\n' })
+})
+
+test('prune leaves a box of an injected directory that is young: its volume may be about to be made', async () => {
+  const { prune, boxes } = await stageOf(await vaultOf(9, [injected('a')]))
+  expect(await prune(['-f'])).toMatchObject({ code: 0, stdout: '', stderr: 'there is nothing to remove\n' })
+  expect(await boxes()).toEqual([injected('a')])
+})
+
+test('prune removes no box while the record of a volume is damaged, which may show any', async () => {
+  const { prune, boxes } = await stageOf(await vaultOf(60, [injected('a')], { 'volume/web': 'garbage' }))
+  expect(await prune(['-f'])).toMatchObject({ code: 0, stdout: '', stderr: 'there is nothing to remove\n' })
+  expect(await boxes()).toEqual([injected('a')])
 })
