@@ -16,9 +16,7 @@ export class ConnectionLost extends Error {}
 
 /** A way to the privileged half, which the supervisor serves. */
 export interface Supervisor {
-  /**
-   * Has a job done over a connection of its own. Jobs that come while many are under way wait.
-   */
+  /** Has a job done over a connection of its own. Jobs that come while many are under way wait. */
   job<T>(talk: (connection: Connection) => Promise<T>): Promise<T>
   /** The same with the process that looks. */
   look<T>(talk: (connection: Connection) => Promise<T>): Promise<T>
@@ -26,8 +24,9 @@ export interface Supervisor {
 
 /** The supervisor does no more at the same time (supervisor.c). */
 const mostJobs = 32
-/** By then the supervisor has ended the job itself, whatever kept it (job.c, look.c). */
-const answersWithinMs = 60_000
+/** By then a job, or a look, has ended itself, whatever kept it (job.c, look.c). */
+const jobWithinMs = 60_000
+const lookWithinMs = 15_000
 
 /** Connects to the supervisor that listens in this directory (supervisor.c). */
 export function connectSupervisor(directory: string): Supervisor {
@@ -38,22 +37,26 @@ export function connectSupervisor(directory: string): Supervisor {
       if (underWay >= mostJobs) await new Promise<void>(resolve => waiting.push(resolve))
       else underWay++
       try {
-        return await talkTo(join(directory, 'jobs'), talk)
+        return await talkTo(join(directory, 'jobs'), jobWithinMs, talk)
       } finally {
         const next = waiting.shift()
         if (next === undefined) underWay--
         else next()
       }
     },
-    look: talk => talkTo(join(directory, 'looks'), talk)
+    look: talk => talkTo(join(directory, 'looks'), lookWithinMs, talk)
   }
 }
 
-async function talkTo<T>(path: string, talk: (connection: Connection) => Promise<T>): Promise<T> {
+async function talkTo<T>(
+  path: string,
+  withinMs: number,
+  talk: (connection: Connection) => Promise<T>
+): Promise<T> {
   const socket = createConnection(path)
   const ended = Promise.withResolvers<never>()
   ended.promise.catch(() => undefined)
-  socket.setTimeout(answersWithinMs, () => socket.destroy())
+  socket.setTimeout(withinMs, () => socket.destroy())
   const pieces: Buffer[] = []
   let arrived = Promise.withResolvers<unknown>()
   let isOver = false

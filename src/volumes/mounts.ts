@@ -97,18 +97,16 @@ export function createMounts(parts: MountsParts): Mounts {
     const recorded = recordedDevice(label)
     const devices = [...new Set([device, recorded])].filter(one => one !== null)
     const sight = await holders.of(devices.map(one => ({ key, device: one })))
+    // What cannot be seen may be there: then a copy is not another start's to replace.
+    const mayBeHeld = devices.length > 0 && !sight.isComplete && !(await hasEngineEnded(engine, owner.volume))
     const isShared =
-      device !== null &&
-      (uses.isRepeated(key, asker) ||
-        sight.holders.has(device) ||
-        // What cannot be seen may be there: then the copy is not another start's to replace.
-        (!sight.isComplete && !(await hasEngineEnded(engine, owner.volume))))
+      device !== null && (uses.isRepeated(key, asker) || sight.holders.has(device) || mayBeHeld)
     if (isShared) {
       FAULT: await reach('mount.shared')
     } else {
-      const isApart = recorded !== null && recorded !== device && sight.holders.has(recorded)
+      const isApart = recorded !== null && recorded !== device && (sight.holders.has(recorded) || mayBeHeld)
       // Whoever a copy of this ID was made for is gone, and this is another start of the container.
-      if (device !== null || label !== null) await release(caller, copy, () => Promise.resolve(true))
+      if (device !== null || label !== null) await release(caller, copy, () => Promise.resolve(!mayBeHeld))
       await make(caller, volume, copy, isApart ? label : null)
     }
     uses.begin(key, owner, asker, isShared)

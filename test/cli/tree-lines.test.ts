@@ -31,5 +31,5 @@ test('columns are as wide as their widest cell, and lines can be cut', () => {
       ['ü', 'x']
     ])
   ).toEqual(['A           B', 'long name', 'ü           x'])
-  expect([cut('abcdef', 6), cut('abcdef', 4), cut('鍵鍵鍵', 2)]).toEqual(['abcdef', 'abc…', '鍵…'])
+  expect([cut('abcdef', 6), cut('abcdef', 4), cut('鍵鍵鍵', 4)]).toEqual(['abcdef', 'abc…', '鍵…'])
 })

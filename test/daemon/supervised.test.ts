@@ -9,21 +9,8 @@ import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { freshId, makeBox } from './driver.ts'
 import { hold } from './hold.ts'
+import { childrenOf, statusOf, supervisorOf } from './processes.ts'
 import { start, type Started } from './started.ts'
-
-/** A line of proc_pid_status(5). */
-function statusOf(pid: number, field: string): string | undefined {
-  return new RegExp(`^${field}:\\s+(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-}
-
-/** The processes that a process has started, and that are there. */
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
-}
-
-function supervisorOf({ daemon }: Started): number {
-  return Number(statusOf(daemon.pid, 'PPid'))
-}
 
 async function withVolume(settings?: NodeJS.ProcessEnv): Promise<Started> {
   const started = await start(settings)

@@ -8,17 +8,23 @@ import { freshId, labels, makeBox } from './driver.ts'
 import { hold } from './hold.ts'
 import { start, type Started } from './started.ts'
 
-/** A copy of box `db` that is held where the daemon cannot reach it, as after `docker plugin disable -f`. */
-async function heldApart(): Promise<Started & { id: string }> {
-  const started = await start()
+/** A copy of box `db` that the daemon has made and cannot reach any more. `holding` begins before that. */
+async function mountedOnce(
+  settings: NodeJS.ProcessEnv = {},
+  holding: (copy: string) => Promise<unknown> = () => Promise.resolve()
+): Promise<Started & { id: string }> {
+  const started = await start(settings)
   await makeBox(started.daemon.adminSocket, 'db', { password: 'hunter2' })
   await started.driver.createVolume('db')
   const id = freshId()
   const copy = await started.driver.mount('db', id)
-  await hold(copy)
+  await holding(copy)
   umount(copy)
   return { ...started, id }
 }
+
+/** The same, held, as after `docker plugin disable -f`. */
+const heldApart = (): Promise<Started & { id: string }> => mountedOnce({}, hold)
 
 test.skipIf(cannotMount)(
   'a copy that is held out of reach has a twin of the same version, for docker cp (takes root)',
@@ -28,6 +34,16 @@ test.skipIf(cannotMount)(
     expect(readFileSync(join(await driver.mount('db', id), 'password'), 'utf8')).toBe('hunter2')
     await driver.unmount('db', id)
     expect(readFileSync(join(await driver.mount('db', freshId()), 'password'), 'utf8')).toBe('hunter3')
+  }
+)
+
+test.skipIf(cannotMount)(
+  'one that may be held has a twin, too: without every mount table and without the engine nobody knows (takes root)',
+  async () => {
+    const { daemon, driver, id } = await mountedOnce({ SECRETBOX_SUPERVISOR_OPTIONS: '--old-kernel' })
+    await ask(daemon.adminSocket, { method: 'PUT', url: '/vault/db/password', body: 'hunter3' })
+    expect(readFileSync(join(await driver.mount('db', id), 'password'), 'utf8')).toBe('hunter2')
+    expect(await labels(daemon.adminSocket)).toEqual([id])
   }
 )
 
