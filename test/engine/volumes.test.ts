@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { testImage } from './image.ts'
-import { makeBox, freshName, mountArgument, sharedEngine } from './shared-engine.ts'
+import { makeBox, freshName, mountArgument, sharedEngine, startContainer } from './shared-engine.ts'
 
 const engine = sharedEngine()
 
@@ -134,4 +134,30 @@ test('a volume in use by a container cannot be removed', async () => {
   expect(stderr).toContain('volume is in use')
   await engine.docker(['rm', container])
   await engine.docker(['volume', 'rm', box])
+})
+
+test('options that the Engine passes over are told: before docker is called, and of containers that were made so', async () => {
+  const name = freshName('passed-over')
+  await makeBox(engine, name, { password: 'p' })
+  await engine.docker(['volume', 'create', '-d', 'secretbox', '-o', 'mode=0400', name])
+  const told = async (): Promise<string> =>
+    engine.docker(['vault', 'status', '-f', '{{range .OtherOptions}}{{json .}}{{end}}'])
+  const same = await startContainer(engine, mountArgument({ volume: name, mode: '0o400' }))
+  const anonymous = await startContainer(engine, mountArgument({ box: name, mode: '0440' }))
+  for (const container of [same, anonymous]) expect(await told()).not.toContain(container)
+  const other = await startContainer(engine, mountArgument({ volume: name, mode: '0440' }))
+  expect(await engine.docker(['exec', other, 'stat', '-c', '%a', '/secrets/password'])).toBe('400\n')
+  expect(await told()).toContain(
+    JSON.stringify({
+      ...{ Container: other, Volume: name },
+      Options: [{ Option: 'mode', Given: '0440', Has: '0400' }]
+    })
+  )
+  await engine.docker(['rm', '--force', '--volumes', same, anonymous, other])
+  expect(await told()).not.toContain(other)
+  const run = ['vault', 'run', '--rm', ...mountArgument({ volume: name, mode: '0440' }), testImage, 'true']
+  const { code, stderr } = await engine.tryDocker(run)
+  expect(code).toBe(0)
+  expect(stderr).toContain(`warning: volume "${name}" exists already, with mode=0400 instead of mode=0440\n`)
+  await engine.docker(['volume', 'rm', name])
 })
