@@ -15,7 +15,7 @@ export interface BoxSummary {
 
 /** One entry of a box; modes are octal text (`0644`). */
 export type BoxEntry = { readonly path: string } & (
-  | { readonly type: 'file'; readonly mode: string; readonly size: number }
+  | { readonly type: 'file'; readonly mode: string; readonly size: number; readonly digest?: string }
   | { readonly type: 'directory'; readonly mode: string }
   | { readonly type: 'symlink'; readonly target: string }
 )
@@ -165,6 +165,8 @@ export interface Api {
   /** Throws `in_use` that names the containers, unless it is to be done all the same. */
   destroyBox(box: BoxName, evenIfUsed: boolean): Promise<void>
   box(box: BoxName, version?: number): Promise<BoxListing>
+  /** As `box`, with digests of contents, which are equal for equal contents in one box. */
+  boxWithDigests(box: BoxName, version?: number): Promise<BoxListing>
   /** The versions that are kept, oldest first; there is always one. */
   versions(box: BoxName): Promise<readonly BoxVersion[]>
   /** What a path names, symlinks followed in the box, and in which version; null when nothing is there. */

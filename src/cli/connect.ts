@@ -60,6 +60,8 @@ export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'co
       await askJson({ method: 'DELETE', path: boxUrl(box) + query(evenIfUsed ? { force: 1 } : {}) })
     },
     box: (box, version) => askJson({ method: 'GET', path: boxUrl(box) + query({ version }) }),
+    boxWithDigests: (box, version) =>
+      askJson({ method: 'GET', path: boxUrl(box) + query({ version, digests: 1 }) }),
     versions,
     async kindAt(box, path, version) {
       const url = fileUrl(box, path) + query({ version })

@@ -4,11 +4,9 @@ import { parseBoxName, type BoxName } from '../vault/names.ts'
 import type { Api } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { digestsOf } from './digests.ts'
 import { entryFields } from './entry-fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 import { humanSize } from './human.ts'
-import { startProgress, type Progress } from './progress.ts'
 import { valueText, type Row } from './template.ts'
 import { parseVersion } from './version-number.ts'
 
@@ -21,6 +19,7 @@ const fields: Fields = {
   ...Object.fromEntries(sides.map(side => [side, { heading: side.toUpperCase(), show: bothSides(side) }])),
   ...Object.fromEntries(sides.map(side => [`Old${side}`, { heading: `OLD ${side.toUpperCase()}` }]))
 }
+const shownDigits = 12
 const columns = ['Change', 'Path', ...sides]
 
 function bothSides(side: string): (value: unknown, row: Row) => string {
@@ -69,39 +68,30 @@ async function versionBefore(cli: Cli, box: BoxName): Promise<number> {
 }
 
 async function changes(cli: Cli, box: BoxName, from: number, to: number | undefined): Promise<Row[]> {
-  const progress = startProgress(cli.stderr, `comparing versions of "${box}"`)
-  const [older, newer] = await sidesOf(cli.api, box, [from, to], progress).finally(() => progress.end())
+  const [older, newer] = [await sideOf(cli.api, box, from), await sideOf(cli.api, box, to)]
   const paths = [...new Set([...older.keys(), ...newer.keys()])].sort()
   return paths.flatMap(path => {
     const [before, after] = [older.get(path), newer.get(path)]
     if (sides.every(side => before?.[side] === after?.[side])) return []
     const Change = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed'
-    const old = Object.entries(before ?? {}).map(([side, value]) => [`Old${side}`, value] as const)
-    return [{ Change, Path: path, ...after, ...Object.fromEntries(old) }]
+    const old = Object.entries(shown(before)).map(([side, value]) => [`Old${side}`, value] as const)
+    return [{ Change, Path: path, ...shown(after), ...Object.fromEntries(old) }]
   })
 }
 
-async function sidesOf(
-  api: Api,
-  box: BoxName,
-  [from, to]: readonly [number, number | undefined],
-  progress: Progress
-): Promise<[Map<string, Row>, Map<string, Row>]> {
-  return [await sideOf(api, box, from, progress), await sideOf(api, box, to, progress)]
+/** A side with as much of its digest as people compare. */
+function shown(side: Row | undefined): Row {
+  const digest = side?.['Digest']
+  return typeof digest === 'string' ? { ...side, Digest: digest.slice(0, shownDigits) } : (side ?? {})
 }
 
-async function sideOf(
-  api: Api,
-  box: BoxName,
-  version: number | undefined,
-  progress: Progress
-): Promise<Map<string, Row>> {
-  const listing = await api.box(box, version)
-  const digests = await digestsOf(api, box, listing, progress)
+/** The daemon makes the digests: contents do not leave it. */
+async function sideOf(api: Api, box: BoxName, version: number | undefined): Promise<Map<string, Row>> {
+  const { files } = await api.boxWithDigests(box, version)
   return new Map(
-    listing.files.map(entry => {
+    files.map(entry => {
       const { Path: _, ...values } = entryFields(entry)
-      return [entry.path, entry.type === 'file' ? { ...values, Digest: digests.get(entry.path) } : values]
+      return [entry.path, entry.type === 'file' ? { ...values, Digest: entry.digest } : values]
     })
   )
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Response } from 'express'
 import { releaseBytes, Secret } from '../secret.ts'
 import type { ChangeResult } from '../vault/change.ts'
@@ -6,18 +7,26 @@ import { fileAt, subtree } from '../vault/tree.ts'
 import type { BoxSummary, OpenedVersion } from '../vault/vault.ts'
 import { tarOf, tarType } from './tar.ts'
 
-/** Names, modes and sizes of a version, which it wipes. */
-export function sendListing(response: Response, opened: OpenedVersion): void {
+/** As many files are digested before anything else has a turn. */
+const filesInTurn = 64
+
+/** Names, modes and sizes of a version, and with `withDigests` digests of its files. Whoever opened it wipes it. */
+export async function sendListing(
+  response: Response,
+  opened: OpenedVersion,
+  withDigests: boolean
+): Promise<void> {
   const { box, info, tree } = opened
+  const digests = withDigests ? await digestsOf(opened) : new Map<FilePath, string>()
   const files = [...tree].map(([path, entry]) => ({
     path,
     type: entry.type,
     ...(entry.type === 'symlink'
       ? { target: entry.target }
       : { mode: entry.mode.toString(8).padStart(4, '0') }),
-    ...(entry.type === 'file' ? { size: entry.size } : {})
+    ...(entry.type === 'file' ? { size: entry.size } : {}),
+    ...(digests.has(path) ? { digest: digests.get(path) } : {})
   }))
-  opened.wipe()
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   tagged(response, info.version).json({
     name: box.name,
@@ -28,6 +37,16 @@ export function sendListing(response: Response, opened: OpenedVersion): void {
     bytes: info.bytes,
     files
   })
+}
+
+async function digestsOf(opened: OpenedVersion): Promise<Map<FilePath, string>> {
+  const digests = new Map<FilePath, string>()
+  for (const [path, entry] of opened.tree) {
+    if (entry.type !== 'file') continue
+    digests.set(path, await opened.digest(entry))
+    if (digests.size % filesInTurn === 0) await nextTurn()
+  }
+  return digests
 }
 
 /** What of an opened version is sent, and where; whoever opened it wipes it. */

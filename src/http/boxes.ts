@@ -75,9 +75,8 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
   switch (request.method) {
     case 'GET':
     case 'HEAD':
-      takeQuery(request, 'version')
-      if (wantsTar(request)) await reveal(ask, box, parseFilePath(''), sendTar)
-      else sendListing(response, await vault.look(caller, box, versionAsked(request)))
+      takeQuery(request, 'version', 'digests')
+      await answerBox(ask, box)
       return
     case 'PUT':
       takeQuery(request, 'in')
@@ -106,6 +105,22 @@ async function onBox(ask: Ask, box: BoxName): Promise<void> {
       return
     default:
       throw new MethodError(request, ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'])
+  }
+}
+
+async function answerBox(ask: Ask, box: BoxName): Promise<void> {
+  const { vault, caller, request, response } = ask
+  const withDigests = flagIn('digests', request.query['digests'])
+  if (wantsTar(request)) {
+    if (withDigests) throw new SecretboxError('invalid', '"digests" goes with a listing, not with a tree')
+    await reveal(ask, box, parseFilePath(''), sendTar)
+    return
+  }
+  const opened = await vault.look(caller, box, versionAsked(request))
+  try {
+    await sendListing(response, opened, withDigests)
+  } finally {
+    opened.wipe()
   }
 }
 

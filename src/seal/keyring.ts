@@ -20,6 +20,8 @@ export interface Keyring {
   sealForBox(boxKey: Secret, blob: string | null, recordKey: string, plaintext: Uint8Array): Buffer
   /** Opens what `sealForBox` made; the plaintext is the caller's. Throws `damaged`. */
   openForBox(boxKey: Secret, blob: string | null, recordKey: string, sealed: Uint8Array): Buffer
+  /** A key of the box for digests of its contents, which seals nothing; the caller wipes it. */
+  digestKey(boxKey: Secret): Secret
   /** Zeroes the keys; the keyring is of no use afterwards. */
   wipe(): void
 }
@@ -64,6 +66,7 @@ export function createKeyring(parts: {
       withKeyOf(boxKey, blob, derived => envelope.seal(derived, bind(key), plaintext)),
     openForBox: (boxKey, blob, key, sealed) =>
       withKeyOf(boxKey, blob, derived => envelope.open(derived, bind(key), sealed)),
+    digestKey: boxKey => derive(boxKey, 'digests'),
     wipe() {
       nameKey.wipe()
       recordKey.wipe()

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
@@ -41,6 +43,11 @@ export interface OpenedVersion {
   readonly tree: Manifest
   /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones (`wipe` zeroes them). */
   read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
+  /**
+   * A digest of a file's contents, 64 hex digits: equal contents in one box have equal digests, in all its versions, and
+   * without the box's key nobody can try out guesses against one.
+   */
+  digest(entry: Extract<Entry<Secret>, { type: 'file' }>): Promise<string>
   /** What a container is shown of `path`; see `partOf`. `wipe` zeroes it, too. */
   part(path: FilePath): Manifest
   wipe(): void
@@ -241,14 +248,29 @@ async function openVersion(
     const info = version === null ? box.newest : box.versions.find(known => known.version === version)
     const tree = await readManifest(store, keyring, box, version ?? box.newest.version)
     const again: Secret[] = []
+    const read: OpenedVersion['read'] = entry =>
+      'inline' in entry.content
+        ? entry.content.inline
+        : readBlob(store, keyring, box, entry.content.blob, entry.size)
     return {
       box: summaryOf(box),
       info: info ?? box.newest,
       tree,
-      read: entry =>
-        'inline' in entry.content
-          ? entry.content.inline
-          : readBlob(store, keyring, box, entry.content.blob, entry.size),
+      read,
+      async digest(entry) {
+        const key = keyring.digestKey(box.key)
+        const hmac = createHmac('sha256', key.bytes())
+        key.wipe()
+        const contents = read(entry)
+        if (contents instanceof Secret) return hmac.update(contents.bytes()).digest('hex')
+        for await (const piece of contents) {
+          hmac.update(piece)
+          piece.fill(0)
+          // Others have their turn meanwhile.
+          await nextTurn()
+        }
+        return hmac.digest('hex')
+      },
       part: path =>
         partOf(tree, path, limits, entry => {
           if (entry.type !== 'file' || !('inline' in entry.content)) return entry

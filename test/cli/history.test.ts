@@ -59,6 +59,22 @@ test('equal contents have equal digests in one box, and other ones in another', 
   expect(inA[0]).not.toBe(inB[0])
 })
 
+test('diff looks and reveals nothing', async () => {
+  await run(['create', 'quiet'])
+  await run(['put', 'quiet', 'pw'], { input: 'hunter2' })
+  await run(['put', 'quiet', 'pw'], { input: 'hunter3' })
+  await run(['diff', 'quiet'])
+  const { stdout } = await run(['audit', '--box', 'quiet', '-f', '{{.Action}} {{json .Subject}}'])
+  expect(stdout.trim().split('\n').slice(-4)).toEqual([
+    // Which versions there are, then the two.
+    'box.inspect {"box":"quiet"}',
+    'box.inspect {"box":"quiet","version":2}',
+    'box.inspect {"box":"quiet","version":3}',
+    'audit.read {"box":"quiet"}'
+  ])
+  expect(stdout).not.toContain('reveal')
+})
+
 test('diff needs versions that exist', async () => {
   expect(await run(['diff', 'fresh'])).toMatchObject({
     code: 1,

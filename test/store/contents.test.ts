@@ -52,6 +52,36 @@ describe('contents', () => {
     }
   )
 
+  test.each([0, 100, 5_000_000])(
+    'of %i bytes have a digest of their own, which is the same in each version and no plain one',
+    async length => {
+      const opened = await open()
+      const bytes = randomBytes(length)
+      const other = parseBoxName('other')
+      const digests = async (box: typeof db): Promise<string[]> => {
+        const version = await opened.vault.look(root, box, null)
+        const files = ['a', 'b', 'c'].map(path => fileAt(version.tree, parseFilePath(path)))
+        const found: string[] = []
+        for (const each of files) found.push(await version.digest(each))
+        version.wipe()
+        return found
+      }
+      for (const box of [db, other]) {
+        await opened.vault.create(root, box)
+        const putAll = [putting('a', bytes), putting('b', bytes), putting('c', randomBytes(length + 1))]
+        await change(opened, box, ...putAll)
+      }
+      const [a, b, c] = await digests(db)
+      expect(a).toMatch(/^[0-9a-f]{64}$/)
+      expect(b).toBe(a)
+      expect(c).not.toBe(a)
+      expect(a).not.toBe(createHash('sha256').update(bytes).digest('hex'))
+      expect((await digests(other))[0]).not.toBe(a)
+      await change(opened, db, putting('d', 'x'))
+      expect(await digests(db)).toEqual([a, b, c])
+    }
+  )
+
   test('lie in the manifest while they are small and there is room', async () => {
     const opened = await open()
     await opened.vault.create(root, db)
