@@ -20,23 +20,30 @@ static int by_device(const void *left, const void *right)
   return a->device < b->device ? -1 : a->device > b->device;
 }
 
-const struct look_copy *copy_on(const struct look *look, dev_t device)
+bool is_wanted(const struct look *look, dev_t device)
 {
   const struct look_copy wanted = {.device = device};
-  return bsearch(&wanted, look->copies, look->copy_count, sizeof wanted, by_device);
+  return bsearch(&wanted, look->copies, look->copy_count, sizeof wanted, by_device) != NULL;
 }
 
-bool is_use(const struct look_copy *copy, const char *target)
+static bool is_key_of(const struct look_copy *copy, const char *text)
 {
-  const char *slash = strrchr(target, '/');
-  const char *name = slash == NULL ? target : slash + 1;
-  return strlen(name) != KEY_LENGTH || memcmp(name, copy->key, KEY_LENGTH) != 0;
+  return strlen(text) == KEY_LENGTH && memcmp(text, copy->key, KEY_LENGTH) == 0;
 }
 
-void add_holder(struct look *look, size_t first_of_table, const struct look_holder *holder)
+static bool is_use(const struct look_copy *copy, const char *source, const char *target)
+{
+  static const char mark[] = "secretbox:";
+  const char *slash = strrchr(target, '/');
+  if (is_key_of(copy, slash == NULL ? target : slash + 1))
+    return false;
+  return source == NULL || (strncmp(source, mark, strlen(mark)) == 0 && is_key_of(copy, source + strlen(mark)));
+}
+
+static void add_holder(struct look *look, size_t first_of_table, const struct look_holder *holder)
 {
   for (size_t i = first_of_table; i < look->holder_count; i++)
-    if (look->holders[i].device == holder->device)
+    if (look->holders[i].device == holder->device && memcmp(look->holders[i].key, holder->key, KEY_LENGTH) == 0)
       return;
   if (look->holder_count == look->holder_room) {
     look->holder_room = look->holder_room == 0 ? 64 : 2 * look->holder_room;
@@ -45,6 +52,20 @@ void add_holder(struct look *look, size_t first_of_table, const struct look_hold
       err(1, "cannot look");
   }
   look->holders[look->holder_count++] = *holder;
+}
+
+void add_use(struct look *look, size_t first_of_table, dev_t device, const char *source, const char *target,
+             const struct look_holder *holder)
+{
+  for (size_t i = 0; i < look->copy_count; i++) {
+    const struct look_copy *copy = &look->copies[i];
+    if (copy->device != device || !is_use(copy, source, target))
+      continue;
+    struct look_holder added = *holder;
+    added.device = copy->device;
+    memcpy(added.key, copy->key, KEY_LENGTH);
+    add_holder(look, first_of_table, &added);
+  }
 }
 
 bool container_in(const char *mount_root, char *container)

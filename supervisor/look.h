@@ -19,17 +19,17 @@ struct look {
 /* Serves looks on a listening socket until the process is ended. A look that takes too long ends it. */
 _Noreturn void serve_looks(int listening, int proc, bool is_old_kernel);
 
-/* The copy with that device number, or NULL. */
-const struct look_copy *copy_on(const struct look *look, dev_t device);
+/* True when a copy has, or had, that device number. */
+bool is_wanted(const struct look *look, dev_t device);
 
 /*
- * True for a mount at `target` that is a use of the copy. Where a copy was made, and wherever that place is seen from
- * (the host's mount namespace and its peers), the last component is the key.
+ * Adds the table that shows a mount as a holder of the copy that is mounted there, once for each table, which is given by
+ * the holder that would be its first; `holder` says the rest. `source`: of the mount, which names the copy, or NULL where
+ * the kernel does not say it. A mount where the copy was made is no use of it: there, and wherever that place is seen from
+ * (the host's mount namespace and its peers), the last component of `target` is the key.
  */
-bool is_use(const struct look_copy *copy, const char *target);
-
-/* Adds a holder, once for each mount table. `container`: 64 hex digits or an empty string. */
-void add_holder(struct look *look, size_t first_of_table, const struct look_holder *holder);
+void add_use(struct look *look, size_t first_of_table, dev_t device, const char *source, const char *target,
+             const struct look_holder *holder);
 
 /* Docker binds `<data root>/containers/<id>/hosts` and its like into every container: puts the 64 digits into `container`. */
 bool container_in(const char *mount_root, char *container);

@@ -32,7 +32,7 @@ struct mnt_id_req {
   uint64_t mnt_id, param, mnt_ns_id;
 };
 enum { CALL_STATMOUNT = 457, CALL_LISTMOUNT = 458 };
-enum { WANT_SB_BASIC = 1, WANT_ROOT = 8, WANT_POINT = 16 };
+enum { WANT_SB_BASIC = 1, WANT_ROOT = 8, WANT_POINT = 16, WANT_SOURCE = 512 };
 #define LIST_ROOT UINT64_MAX
 struct statmount_reply {
   uint32_t size, opts;
@@ -40,10 +40,12 @@ struct statmount_reply {
   uint32_t sb_dev_major, sb_dev_minor;
   uint64_t unused[10];
   uint32_t mnt_root, mnt_point; /* offsets into `text` */
-  uint64_t more[50];
+  uint64_t unused_too;
+  uint32_t fs_subtype, sb_source; /* from Linux 6.13 on */
+  uint64_t more[48];
   char text[16 << 10];
 };
-_Static_assert(offsetof(struct statmount_reply, mnt_root) == 104 && offsetof(struct statmount_reply, text) == 512,
+_Static_assert(offsetof(struct statmount_reply, mnt_root) == 104 && offsetof(struct statmount_reply, sb_source) == 124 && offsetof(struct statmount_reply, text) == 512,
                "as the kernel lays it out");
 
 struct namespace {
@@ -202,18 +204,23 @@ static void look_into(struct look *look, int proc, int fd, uint64_t id)
   learn(namespace, look);
   const size_t first = look->holder_count;
   for (size_t i = 0; i < namespace->count; i++) {
-    const struct look_copy *copy = namespace->devices[i] == 0 ? NULL : copy_on(look, namespace->devices[i]);
-    if (copy == NULL || !ask(namespace->id, namespace->mounts[i], WANT_POINT, &reply) ||
-        !is_use(copy, reply.text + reply.mnt_point))
+    const dev_t device = namespace->devices[i];
+    if (device == 0 || !is_wanted(look, device) ||
+        !ask(namespace->id, namespace->mounts[i], WANT_POINT | WANT_SOURCE, &reply))
       continue;
-    struct look_holder holder = {.device = copy->device};
-    if (namespace->container[0] == 0)
-      name_container(namespace);
-    memcpy(holder.container, namespace->container, sizeof holder.container);
-    struct stat file;
-    if (holder.container[0] == 0 && fstat(fd, &file) == 0)
-      holder.pid = process_in(proc, file.st_ino);
-    add_holder(look, first, &holder);
+    const char *source = (reply.mask & WANT_SOURCE) != 0 ? reply.text + reply.sb_source : NULL;
+    add_use(look, first, device, source, reply.text + reply.mnt_point, &(struct look_holder){0});
+  }
+  if (look->holder_count == first)
+    return;
+  struct stat file;
+  if (namespace->container[0] == 0)
+    name_container(namespace);
+  const bool is_nameless = namespace->container[0] == 0;
+  const uint32_t pid = is_nameless && fstat(fd, &file) == 0 ? process_in(proc, file.st_ino) : 0;
+  for (size_t i = first; i < look->holder_count; i++) {
+    memcpy(look->holders[i].container, namespace->container, sizeof namespace->container);
+    look->holders[i].pid = pid;
   }
 }
 

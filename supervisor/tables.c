@@ -31,6 +31,17 @@ static bool is_seen(ino_t inode)
   return false;
 }
 
+/* What follows the options in a line of proc_pid_mountinfo(5): fields without end, a dash, the type, the source. */
+static const char *source_in(char *rest)
+{
+  char *at = strstr(rest, " - ");
+  if (at == NULL)
+    return NULL;
+  at += 3;
+  strsep(&at, " ");
+  return strsep(&at, " ");
+}
+
 /* proc_pid_mountinfo(5): id, parent, major:minor, root, target. */
 static void read_table(struct look *look, int proc, uint32_t pid)
 {
@@ -50,9 +61,9 @@ static void read_table(struct look *look, int proc, uint32_t pid)
       continue;
     if (container[0] == 0)
       container_in(field[3], container);
-    const struct look_copy *copy = copy_on(look, makedev(major, minor));
-    if (copy != NULL && is_use(copy, field[4]))
-      add_holder(look, first, &(struct look_holder){.device = copy->device, .pid = pid});
+    const dev_t device = makedev(major, minor);
+    if (is_wanted(look, device))
+      add_use(look, first, device, source_in(at), field[4], &(struct look_holder){.pid = pid});
   }
   for (size_t i = first; i < look->holder_count; i++)
     memcpy(look->holders[i].container, container, sizeof container);

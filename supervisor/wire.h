@@ -51,7 +51,10 @@ struct reply {
   char step[28];
 };
 
-/* A look: `count` of these, and the answer says who else shows the copy with that device number. */
+/*
+ * A look: `count` of these, and the answer says who else shows the copy of that key, as it is mounted with that device
+ * number: the kernel gives the number of a file system that is gone to the next one.
+ */
 struct look_request {
   uint32_t count;
 };
@@ -68,6 +71,7 @@ struct look_reply {
 };
 struct look_holder {
   uint64_t device;
+  char key[KEY_LENGTH];
   uint32_t pid;       /* a process in whose mount table it is; 0 when none was found */
   uint32_t unused;
   char container[64]; /* zeros when its mounts name no container */

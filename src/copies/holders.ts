@@ -11,7 +11,10 @@ export interface Holder {
   readonly pid: number | null
 }
 
-/** Which file system is meant: a copy's, by its `st_dev`, as stat(2) says now or as it was recorded. */
+/**
+ * Which file system is meant: the copy of that key with this `st_dev`, as stat(2) says now or as it was recorded. The
+ * kernel gives the number of one that is gone to the next, so that neither says it alone.
+ */
 export interface CopyDevice {
   readonly key: CopyKey
   readonly device: number
@@ -19,8 +22,8 @@ export interface CopyDevice {
 
 /** What a look found. */
 export interface Sight {
-  /** By `st_dev`; a copy that nobody holds is not in it. */
-  readonly holders: ReadonlyMap<number, readonly Holder[]>
+  /** Who holds one of the copies that were asked about; none when nobody does. */
+  of(copy: CopyDevice): readonly Holder[]
   /** Every mount table there is was read. Otherwise what was not found may be there all the same. */
   readonly isComplete: boolean
 }
@@ -34,11 +37,11 @@ export interface Holders {
   of(copies: readonly CopyDevice[]): Promise<Sight>
 }
 
-const nothing: Sight = { holders: new Map(), isComplete: false }
+const nothing = sightOf(new Map(), false)
 
 /** Has the supervisor look. Concurrent questions share a look that is younger than each of them. */
 export function createHolders(supervisor: Supervisor): Holders {
-  let asked = new Map<number, CopyDevice>()
+  let asked = new Map<string, CopyDevice>()
   const look = sharingRuns(async () => {
     const copies = [...asked.values()]
     asked = new Map()
@@ -49,7 +52,7 @@ export function createHolders(supervisor: Supervisor): Holders {
         if (head === null) return nothing
         const { count, isComplete } = readLookReply(head)
         const body = await connection.receive(count * lookHolderBytes)
-        return body === null ? nothing : { holders: holdersIn(body), isComplete }
+        return body === null ? nothing : sightOf(holdersIn(body), isComplete)
       })
     } catch {
       return nothing
@@ -57,19 +60,27 @@ export function createHolders(supervisor: Supervisor): Holders {
   })
   return {
     of(copies) {
-      if (copies.length === 0) return Promise.resolve({ holders: new Map(), isComplete: true })
-      for (const copy of copies) asked.set(copy.device, copy)
+      if (copies.length === 0) return Promise.resolve(sightOf(new Map(), true))
+      for (const copy of copies) asked.set(nameOf(copy), copy)
       return look()
     }
   }
 }
 
-function holdersIn(body: Buffer): ReadonlyMap<number, readonly Holder[]> {
-  const holders = new Map<number, Holder[]>()
+function nameOf({ device, key }: { readonly device: number; readonly key: string }): string {
+  return `${device} ${key}`
+}
+
+function sightOf(holders: ReadonlyMap<string, readonly Holder[]>, isComplete: boolean): Sight {
+  return { of: copy => holders.get(nameOf(copy)) ?? [], isComplete }
+}
+
+function holdersIn(body: Buffer): ReadonlyMap<string, readonly Holder[]> {
+  const holders = new Map<string, Holder[]>()
   for (let at = 0; at < body.length; at += lookHolderBytes) {
-    const { device, pid, containerId } = readLookHolder(body.subarray(at, at + lookHolderBytes))
-    const known = holders.get(device) ?? []
-    holders.set(device, known)
+    const { pid, containerId, ...copy } = readLookHolder(body.subarray(at, at + lookHolderBytes))
+    const known = holders.get(nameOf(copy)) ?? []
+    holders.set(nameOf(copy), known)
     known.push({ containerId, pid: pid === 0 ? null : pid })
   }
   return holders

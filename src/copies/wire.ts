@@ -13,7 +13,7 @@ export const outcomes = { done: 0, failed: 1, notOurs: 2, busy: 3, damaged: 4 } 
 export const memories = ['', 'tmpfs with noswap', 'tmpfs on a host without swap', 'ramfs'] as const
 export const replyBytes = 48
 export const lookReplyBytes = 8
-export const lookHolderBytes = 80
+export const lookHolderBytes = 112
 const entryBytes = 24
 
 /** What a job is to do. `root`, `bytes` and `inodes` are for `make`, `isLast` for `wipe`. */
@@ -103,11 +103,17 @@ export function readLookReply(message: Buffer): { count: number; isComplete: boo
 }
 
 /** One of them, of `lookHolderBytes`. */
-export function readLookHolder(message: Buffer): { device: number; pid: number; containerId: string | null } {
-  const container = textIn(message, 16, lookHolderBytes)
+export function readLookHolder(message: Buffer): {
+  device: number
+  key: string
+  pid: number
+  containerId: string | null
+} {
+  const container = textIn(message, 48, lookHolderBytes)
   return {
     device: Number(message.readBigUInt64LE(0)),
-    pid: message.readUInt32LE(8),
+    key: textIn(message, 8, 40),
+    pid: message.readUInt32LE(40),
     containerId: container === '' ? null : container
   }
 }

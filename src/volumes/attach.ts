@@ -78,7 +78,7 @@ export async function holdersOf(
     return device === null ? [] : [{ label, device, key: copyKeyOf(label.volume, label.mount) }]
   })
   const sight = await holders.of(devices)
-  return new Map(devices.map(({ label, device }) => [label, sight.holders.get(device) ?? []]))
+  return new Map(devices.map(one => [one.label, sight.of(one)]))
 }
 
 /** All containers by id; none when the Engine does not answer. */

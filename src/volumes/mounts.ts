@@ -98,13 +98,13 @@ export function createMounts(parts: MountsParts): Mounts {
     const devices = [...new Set([device, recorded])].filter(one => one !== null)
     const sight = await holders.of(devices.map(one => ({ key, device: one })))
     // What cannot be seen may be there: then a copy is not another start's to replace.
+    const isHeld = (on: number): boolean => sight.of({ key, device: on }).length > 0
     const mayBeHeld = devices.length > 0 && !sight.isComplete && !(await hasEngineEnded(engine, owner.volume))
-    const isShared =
-      device !== null && (uses.isRepeated(key, asker) || sight.holders.has(device) || mayBeHeld)
+    const isShared = device !== null && (uses.isRepeated(key, asker) || isHeld(device) || mayBeHeld)
     if (isShared) {
       FAULT: await reach('mount.shared')
     } else {
-      const isApart = recorded !== null && recorded !== device && (sight.holders.has(recorded) || mayBeHeld)
+      const isApart = recorded !== null && recorded !== device && (isHeld(recorded) || mayBeHeld)
       // Whoever a copy of this ID was made for is gone, and this is another start of the container.
       if (device !== null || label !== null) await release(caller, copy, () => Promise.resolve(!mayBeHeld))
       await make(caller, volume, copy, isApart ? label : null)

@@ -113,7 +113,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     const first = await lookAt(known)
     const unheld = known.filter(({ key }) => {
       const device = copies.deviceOf(key)
-      return device !== null && !first.holders.has(device)
+      return device !== null && first.of({ key, device }).length === 0
     })
     const reprieves = new Map(
       await Promise.all(unheld.map(async copy => [copy.key, await reprieveOf(copy)] as const))
@@ -131,8 +131,10 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     const judgements = known.map((copy): Judgement => {
       const device = copies.deviceOf(copy.key)
       const recorded = recordedDevice(copy.label)
-      const here = (device === null ? null : sight.holders.get(device)) ?? []
-      const apart = (recorded === null || recorded === device ? null : sight.holders.get(recorded)) ?? []
+      const heldOn = (on: number | null): readonly Holder[] =>
+        on === null ? [] : sight.of({ key: copy.key, device: on })
+      const here = heldOn(device)
+      const apart = recorded === device ? [] : heldOn(recorded)
       const hasEnded = sight.isComplete || ended.get(copy.key) === true
       const found = (action: Finding['action'], reason: string, isUnclear = false): Judgement => ({
         ...{ copy, hasEnded, isUnclear, isHeldHere: here.length > 0, held: [...here, ...apart] },

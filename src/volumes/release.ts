@@ -86,7 +86,8 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
     const isKnown = device !== null || recorded !== null
     const devices = [...new Set([device, recorded])].filter(one => one !== null)
     const sight = await holders.of(devices.map(one => ({ key, device: one })))
-    if (device !== null && sight.holders.has(device)) {
+    const isHeld = (on: number): boolean => sight.of({ key, device: on }).length > 0
+    if (device !== null && isHeld(device)) {
       log.info(told, 'copy is still held and stays')
       return false
     }
@@ -101,7 +102,7 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
     FAULT: await reach('unmount.judged')
     if (!(await wipe(key))) return false
     FAULT: await reach('unmount.wiped')
-    if (recorded !== null && sight.holders.has(recorded)) {
+    if (recorded !== null && isHeld(recorded)) {
       log.info(told, 'copy is still held where it cannot be reached')
       return false
     }

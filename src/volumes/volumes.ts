@@ -88,7 +88,9 @@ export function createVolumes({ store, gate, vault, holders, copies, uses }: Vol
       const device = recordedDevice(label)
       if (device !== null) apart.push({ key, device })
     }
-    return (await holders.of(apart)).holders.size > 0
+    const sight = await holders.of(apart)
+    // What cannot be seen may be there.
+    return apart.length > 0 && (!sight.isComplete || apart.some(one => sight.of(one).length > 0))
   }
 
   return {

@@ -48,25 +48,25 @@ describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_nam
   }
 
   test('a copy that is where it was made alone is held by nobody', async () => {
-    const { look } = await withCopy()
+    const { key, device, look } = await withCopy()
     const sight = await look()
-    expect([...sight.holders]).toEqual([])
+    expect(sight.of({ key, device })).toEqual([])
     expect(sight.isComplete).toBe(options.length === 0)
   })
 
   test('a container holds what its table shows, and is known by its own files', async () => {
     const { copies, key, device, look } = await withCopy()
     const held = await hold(copies.pathOf(key), container)
-    expect((await look()).holders.get(device)).toMatchObject([{ containerId: container }])
+    expect((await look()).of({ key, device })).toMatchObject([{ containerId: container }])
     await held.end()
-    expect((await look()).holders.size).toBe(0)
+    expect((await look()).of({ key, device })).toEqual([])
   })
 
   test('a copy of another directory of the same mount namespace does not count, nor does the place where it was made', async () => {
     const { copies, key, device, look, directory } = await withCopy()
     // A namespace of its own has the copy at its place, as every process that was started with it has.
     await running('echo up; exec cat', directory, 'unshare', '--mount')
-    expect((await look()).holders.size).toBe(0)
+    expect((await look()).of({ key, device })).toEqual([])
     const elsewhere = join(temporaryDirectory(), 'bound')
     mkdirSync(elsewhere)
     const pid = await running(
@@ -74,7 +74,7 @@ describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_nam
       directory,
       ...['unshare', '--mount', '--propagation', 'private']
     )
-    expect((await look()).holders.get(device)).toEqual([{ containerId: null, pid }])
+    expect((await look()).of({ key, device })).toEqual([{ containerId: null, pid }])
   })
 
   test('a process that has changed its root holds what its mount namespace shows', async () => {
@@ -82,7 +82,7 @@ describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_nam
     const jail = temporaryDirectory()
     const held = await hold(copies.pathOf(key), container, jail)
     expect(readFileSync(`/proc/${held.pid}/mountinfo`, 'utf8')).not.toContain('secretbox:')
-    expect((await look()).holders.get(device)).toMatchObject([{ containerId: container }])
+    expect((await look()).of({ key, device })).toMatchObject([{ containerId: container }])
   })
 
   test('a process whose main thread has ended holds what its other threads see', async () => {
@@ -103,19 +103,30 @@ describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_nam
     await once(child.stdout, 'data')
     while (!readFileSync(`/proc/${child.pid ?? 0}/stat`, 'utf8').includes(') Z '))
       await new Promise(setImmediate)
-    expect((await look()).holders.get(device)).toHaveLength(1)
+    expect((await look()).of({ key, device })).toHaveLength(1)
     expect(directory).not.toBe('')
   })
 
   test('a mount that only bears the name of a copy is none of it', async () => {
-    const { key, directory, look } = await withCopy()
+    const { key, device, directory, look } = await withCopy()
     const elsewhere = temporaryDirectory()
     await running(
       `mount -t tmpfs -o size=4k secretbox:${key} ${elsewhere}; echo up; exec cat`,
       directory,
       ...['unshare', '--user', '--map-root-user', '--mount']
     )
-    expect((await look()).holders.size).toBe(0)
+    expect((await look()).of({ key, device })).toEqual([])
+  })
+
+  test('a file system that got the number of a copy which is gone is none of it', async () => {
+    const { copies, supervisor } = await newPlace(options)
+    const [gone, here] = [newKey(), newKey()]
+    const device = await copies.make(here, null, plain)
+    const held = await hold(copies.pathOf(here), container)
+    const sight = await createHolders(supervisor).of([gone, here].map(key => ({ key, device })))
+    expect(sight.of({ key: gone, device })).toEqual([])
+    expect(sight.of({ key: here, device })).toMatchObject([{ containerId: container }])
+    await held.end()
   })
 
   test('twenty thousand mounts of somebody else change nothing', { timeout: 120_000 }, async () => {
@@ -127,7 +138,7 @@ describe.skipIf(cannotMount).each(kernels)('mount tables %s (takes root)', (_nam
       ...['unshare', '--user', '--map-root-user', '--mount']
     )
     await hold(copies.pathOf(key), container)
-    expect((await look()).holders.get(device)).toMatchObject([{ containerId: container }])
+    expect((await look()).of({ key, device })).toMatchObject([{ containerId: container }])
   })
 })
 
@@ -155,7 +166,7 @@ describe.skipIf(cannotMount)('a look (takes root)', () => {
       'private'
     )
     const sight = await createHolders(supervisor).of([{ key, device }])
-    expect(sight.holders.get(device)).toEqual([{ containerId: null, pid: null }])
+    expect(sight.of({ key, device })).toEqual([{ containerId: null, pid: null }])
   })
 
   test('whose process is killed does not claim what it has not seen, and the next one is complete', async () => {
@@ -172,8 +183,8 @@ describe.skipIf(cannotMount)('a look (takes root)', () => {
     const looking = holders.of([{ key, device }])
     process.kill(looker, 'SIGKILL')
     // It was killed with the question, or the next one has answered it.
-    expect((await looking).holders).toEqual(new Map())
-    expect(await holders.of([{ key, device }])).toEqual({ holders: new Map(), isComplete: true })
+    expect((await looking).of({ key, device })).toEqual([])
+    expect((await holders.of([{ key, device }])).isComplete).toBe(true)
   })
 })
 
