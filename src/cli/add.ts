@@ -1,42 +1,40 @@
 import type { Command } from 'commander'
 import type { SecretboxError } from '../errors.ts'
 import { resolvePath, type LinkTree } from '../vault/links.ts'
-import {
-  childOf,
-  parentOf,
-  parseBoxName,
-  parseFilePath,
-  type BoxName,
-  type FilePath
-} from '../vault/names.ts'
+import { childOf, parentOf, parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
+import type { Address } from './address.ts'
 import { toFill } from './box-to-fill.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { followOf, withFollowOptions, type FollowOptions } from './follow-options.ts'
+import { directoryOperand, ownFileOperand } from './operand.ts'
 import { withFiles, type Operand } from './operator-files.ts'
 import { upload } from './upload.ts'
 
-/** `add [-r] <box> <file>…`: puts files of the operator's into a box, all of them as one new version. */
+/** `add [-r] BOX[:PATH] FILE…`: puts files of the operator's into a box, all of them as one new version. */
 export function add(cli: Cli): Command {
   const defined = command(
     cli,
     'add',
-    'Add files to a box under the paths they are named by; ../a/b and /a/b become a/b. Symlinks are added as ' +
+    'Add files to a box, or to a directory in it, under the paths they are named by; ../a/b and /a/b become a/b. Symlinks are added as ' +
       'symlinks, modes are kept; /dev/stdin and <(…) are read. What cannot be added is reported, the rest is added ' +
       'as one new version.',
-    ['$ add db password.txt', '$ add -r web certs/ nginx.conf']
+    ['$ add db password.txt', '$ add -r web certs/ nginx.conf', '$ add web:certs key.pem']
   )
     .summary('Add files to a box')
-    .argument('<box>', 'name of the box')
-    .argument('<file...>', 'files to add')
+    .addArgument(directoryOperand('the box, or the directory in it'))
+    .addArgument(ownFileOperand('files to add').several())
     .option('-r, --recursive', 'add directories with everything in them; existing ones are merged')
   return withFollowOptions(defined).action(
-    async (name: string, sources: string[], options: { recursive?: boolean } & FollowOptions) => {
-      const box = parseBoxName(name)
+    async (
+      { box, path: below }: Address,
+      sources: string[],
+      options: { recursive?: boolean } & FollowOptions
+    ) => {
       await toFill(box, cli.api.versions(box))
       const typed: Operand[] = []
       await cli.each(sources, async source => {
-        typed.push({ source, path: await Promise.resolve(parseFilePath(source)) })
+        typed.push({ source, path: await Promise.resolve(pathBelow(below ?? root, source)) })
       })
       const operands = await withParentsResolved(cli, box, typed)
       const taking = { recursive: options.recursive ?? false, follow: followOf(options) }
@@ -47,6 +45,11 @@ export function add(cli: Cli): Command {
 }
 
 const root = parseFilePath('')
+
+/** Where a file named `source` goes: what leads out of the directory by "..", does not. */
+function pathBelow(directory: FilePath, source: string): FilePath {
+  return parseFilePath([directory, parseFilePath(source)].join('/'))
+}
 
 /** What was typed before an operand's own name leads through symlinks of the box; nothing after it does. */
 async function withParentsResolved(cli: Cli, box: BoxName, operands: readonly Operand[]): Promise<Operand[]> {

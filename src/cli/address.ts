@@ -1,4 +1,4 @@
-import { quote, SecretboxError } from '../errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
 import { UsageError } from './failure.ts'
 
@@ -23,14 +23,45 @@ export function parseAddress(text: string): Address {
 }
 
 /** The file that `BOX PATH` or `BOX:PATH` names. Throws `UsageError` when it names none. */
-export function placeOf(first: string, second: string | undefined): Place {
+export function placeOf(first: string, second?: string): Place {
   const { box, path } =
     second === undefined ? parseAddress(first) : { box: parseBoxName(first), path: parseFilePath(second) }
-  if (path === null)
-    throw new UsageError(`${quote(first)} names no file`, `write "${box} PATH" or "${box}:PATH"`)
+  if (path === null) throw new UsageError(`${quote(first)} names no file`, `write "${box}:PATH"`)
   if (path === '')
     throw new UsageError(`bad path ${quote(second ?? '')}: it names the box itself, not a file in it`)
   return { box, path }
+}
+
+/** As `placeOf`, for something to be stored there: also throws what `refuseAbove` does. */
+export function placeToStore(first: string, second?: string): Place {
+  refuseAbove(second === undefined ? first : `:${second}`)
+  return placeOf(first, second)
+}
+
+/**
+ * Does `act` for `word`, one of several `BOX[:PATH]`. When there is no such box, and the word before names one, then
+ * `BOX PATH` may have been meant: the hint says so.
+ */
+export async function asOneWord<T>(
+  words: readonly string[],
+  word: string,
+  act: () => Promise<T>
+): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    const before = words[words.indexOf(word) - 1]
+    const isBoxAlone = !word.includes(':') && before !== undefined && !before.includes(':')
+    if (!isBoxAlone || !isSecretboxError(error, 'not_found')) throw error
+    throw new SecretboxError(error.code, error.message, {
+      hint: `each word is a box, or a file in one; to name a file: ${quote(addressText(before, word))}`
+    })
+  }
+}
+
+/** Whether a path is `top` or lies below it; below `''` lies all of a box. */
+export function isAtOrBelow(path: string, top: string): boolean {
+  return top === '' || path === top || path.startsWith(`${top}/`)
 }
 
 /** The address as text again. */

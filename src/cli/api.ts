@@ -162,8 +162,11 @@ export interface Api {
   /** As `boxes`, and the keys of records of boxes that are damaged. */
   boxesAndDamaged(): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
   createBox(box: BoxName): Promise<{ version: number }>
-  /** Throws `in_use` that names the containers, unless it is to be done all the same. */
-  destroyBox(box: BoxName, evenIfUsed: boolean): Promise<void>
+  /**
+   * Throws `in_use` that names the containers, unless it is to be done `evenIfUsed`; with `ifVersion`, `precondition` unless
+   * that is the box's newest version.
+   */
+  destroyBox(box: BoxName, options: { evenIfUsed?: boolean; ifVersion?: number }): Promise<void>
   box(box: BoxName, version?: number): Promise<BoxListing>
   /** As `box`, with digests of contents, which are equal for equal contents in one box. */
   boxWithDigests(box: BoxName, version?: number): Promise<BoxListing>

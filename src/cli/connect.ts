@@ -56,8 +56,9 @@ export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'co
     boxes: async () => (await boxesAndDamaged()).boxes,
     boxesAndDamaged,
     createBox: box => askJson({ method: 'PUT', path: boxUrl(box) }),
-    destroyBox: async (box, evenIfUsed) => {
-      await askJson({ method: 'DELETE', path: boxUrl(box) + query(evenIfUsed ? { force: 1 } : {}) })
+    destroyBox: async (box, { evenIfUsed = false, ifVersion }) => {
+      const path = boxUrl(box) + query(evenIfUsed ? { force: 1 } : {})
+      await askJson({ method: 'DELETE', path, headers: ifMatch(ifVersion) })
     },
     box: (box, version) => askJson({ method: 'GET', path: boxUrl(box) + query({ version }) }),
     boxWithDigests: (box, version) =>
@@ -90,8 +91,7 @@ export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'co
       }),
     remove: (box, items) => sendJson('PATCH', boxUrl(box), { remove: items }),
     putFile(box, path, body, { mode, ifVersion } = {}) {
-      const headers: OutgoingHttpHeaders = { 'Content-Type': typeOf.file }
-      if (ifVersion !== undefined) headers['If-Match'] = `"${ifVersion}"`
+      const headers = { 'Content-Type': typeOf.file, ...ifMatch(ifVersion) }
       return askJson({ method: 'PUT', path: fileUrl(box, path) + query({ mode }), headers, body })
     },
     async read(box, path, { tree = false, version } = {}) {
@@ -139,6 +139,10 @@ function boxUrl(box: BoxName): string {
 
 function fileUrl(box: BoxName, path: FilePath): string {
   return boxUrl(box) + path.split('/').map(encodeURIComponent).join('/')
+}
+
+function ifMatch(version: number | undefined): OutgoingHttpHeaders {
+  return version === undefined ? {} : { 'If-Match': `"${version}"` }
 }
 
 function query(parameters: Readonly<Record<string, string | number | undefined>>): string {

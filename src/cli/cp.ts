@@ -8,9 +8,10 @@ import { copyIn, copyTarIn } from './cp-in.ts'
 import { copyOut, copyTarOut } from './cp-out.ts'
 import { UsageError } from './failure.ts'
 import { followOf, withFollowOptions, type FollowOptions } from './follow-options.ts'
+import { sideOperand } from './operand.ts'
 import { parseVersion } from './version-number.ts'
 
-/** `cp <from> <to>`: copies between the operator's files and a box, as `docker cp` does with a container. */
+/** `cp FROM TO`: copies between the operator's files and a box, as `docker cp` does with a container. */
 export function cp(cli: Cli): Command {
   const defined = command(
     cli,
@@ -23,8 +24,8 @@ export function cp(cli: Cli): Command {
     ['$ cp certs/ web:', '$ cp web:certs/key.pem /dev/shm/', '$ cp web: - | tar -t', 'tar -c . | $ cp - web:']
   )
     .summary('Copy files into a box or out of one')
-    .argument('<from>', 'a path, "box:path" or "-"')
-    .argument('<to>', 'a path, "box:path" or "-"')
+    .addArgument(sideOperand('FROM'))
+    .addArgument(sideOperand('TO'))
     .option('--version <n>', 'copy out of this version instead of the newest', parseVersion)
     .option('--keep-set-id', 'copy files out with their set-user-ID and set-group-ID bits')
   return withFollowOptions(defined).action(

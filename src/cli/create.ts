@@ -1,15 +1,16 @@
 import type { Command } from 'commander'
-import { parseBoxName } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { newBoxOperand } from './operand.ts'
 
-/** `create <box>…`: makes empty boxes and prints their names; one that exists is an error and stays as it is. */
+/** `create BOX…`: makes empty boxes and prints their names; one that exists is an error and stays as it is. */
 export function create(cli: Cli): Command {
+  const boxes = newBoxOperand('names of the new boxes').several()
   return command(cli, 'create', 'Make empty boxes', ['$ create db web'])
-    .argument('<box...>', 'names of the new boxes')
+    .addArgument(boxes)
     .action((names: string[]) =>
       cli.each(names, async name => {
-        await cli.api.createBox(parseBoxName(name))
+        await cli.api.createBox(boxes.parse(name))
         cli.print(name)
       })
     )

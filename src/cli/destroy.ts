@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { isSecretboxError } from '../errors.ts'
-import { parseBoxName } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { boxOperand } from './operand.ts'
 
-/** `destroy [-f] <box>…`: removes boxes that no container uses, with all their versions, and prints their names. */
+/** `destroy [-f] BOX…`: removes boxes that no container uses, with all their versions, and prints their names. */
 export function destroy(cli: Cli): Command {
+  const boxes = boxOperand('names of the boxes', `to take a file out: ${cli.name} remove`).several()
   return command(
     cli,
     'destroy',
@@ -15,12 +16,12 @@ export function destroy(cli: Cli): Command {
   )
     .summary('Destroy boxes with everything in them')
     .alias('destroy-box')
-    .argument('<box...>', 'names of the boxes')
+    .addArgument(boxes)
     .option('-f, --force', 'even if containers use it; a box that does not exist is no error')
     .action((names: string[], { force = false }: { force?: boolean }) =>
       cli.each(names, async name => {
         try {
-          await cli.api.destroyBox(parseBoxName(name), force)
+          await cli.api.destroyBox(boxes.parse(name), { evenIfUsed: force })
           cli.print(name)
         } catch (error) {
           if (!(force && isSecretboxError(error, 'not_found'))) throw error

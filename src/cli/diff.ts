@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
 import { SecretboxError } from '../errors.ts'
-import { parseBoxName, type BoxName } from '../vault/names.ts'
+import type { BoxName } from '../vault/names.ts'
+import { isAtOrBelow, type Address } from './address.ts'
 import type { Api } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { entryFields } from './entry-fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
 import { humanSize } from './human.ts'
+import { addressOperand, versionOperand } from './operand.ts'
 import { valueText, type Row } from './template.ts'
-import { parseVersion } from './version-number.ts'
 
 // What an entry is, in the newer version and, with "Old" before it, in the older one.
 const sides = ['Type', 'Mode', 'Size', 'Digest', 'Target'] as const
@@ -31,30 +32,32 @@ function bothSides(side: string): (value: unknown, row: Row) => string {
   }
 }
 
-/** `diff <box> [<from> [<to>]]`: what changed between two versions; names, sizes and digests, never contents. */
+/** `diff BOX[:PATH] [OLDER [NEWER]]`: what changed between two versions; names, sizes and digests, never contents. */
 export function diff(cli: Cli): Command {
   return command(
     cli,
     'diff',
     'Show what changed between two versions of a box: names, modes, sizes and digests, never contents. Without ' +
       'versions, what the newest one changed. Digests are keyed: they tell equal from different, in this box alone.',
-    ['$ diff db', '$ diff db 3', '$ diff db 3 5']
+    ['$ diff db', '$ diff db 3', '$ diff web:certs 3 5']
   )
     .summary('Show what changed between two versions of a box')
-    .argument('<box>', 'name of the box')
-    .argument('[older]', 'the older version (default: the one before the newest)', parseVersion)
-    .argument('[newer]', 'the newer version (default: the newest)', parseVersion)
+    .addArgument(addressOperand('the box, or what lies at and below a path in it'))
+    .addArgument(
+      versionOperand('OLDER', 'the older version (default: the one before the newest)').argOptional()
+    )
+    .addArgument(versionOperand('NEWER', 'the newer version (default: the newest)').argOptional())
     .option(...listFormat)
     .action(
       async (
-        name: string,
+        { box, path }: Address,
         from: number | undefined,
         to: number | undefined,
         { format }: { format?: string }
       ) => {
         const print = printerFor(cli, format ?? 'table', fields, columns)
-        const box = parseBoxName(name)
-        print(await changes(cli, box, from ?? (await versionBefore(cli, box)), to))
+        const rows = await changes(cli, box, from ?? (await versionBefore(cli, box)), to)
+        print(rows.filter(({ Path }) => isAtOrBelow(Path, path ?? '')))
       }
     )
 }
@@ -67,7 +70,12 @@ async function versionBefore(cli: Cli, box: BoxName): Promise<number> {
   return before.version
 }
 
-async function changes(cli: Cli, box: BoxName, from: number, to: number | undefined): Promise<Row[]> {
+async function changes(
+  cli: Cli,
+  box: BoxName,
+  from: number,
+  to: number | undefined
+): Promise<(Row & { readonly Path: string })[]> {
   const [older, newer] = [await sideOf(cli.api, box, from), await sideOf(cli.api, box, to)]
   const paths = [...new Set([...older.keys(), ...newer.keys()])].sort()
   return paths.flatMap(path => {

@@ -3,16 +3,16 @@ import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
 import { entriesOf } from '../tar/entries.ts'
-import { addressText, parseAddress, refuseAbove, type Place } from './address.ts'
+import { addressText, placeToStore, type Place } from './address.ts'
 import type { Api } from './api.ts'
 import { toFill } from './box-to-fill.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { runEditor } from './editor.ts'
-import { UsageError } from './failure.ts'
 import { readAll } from './http.ts'
 import { humanSize } from './human.ts'
 import { endsWithNewline, isEndedLine, newlineNote, withoutLastNewline } from './line-end.ts'
+import { placeOperands } from './operand.ts'
 import { withPrivateFile } from './private-file.ts'
 
 interface EditOptions {
@@ -22,8 +22,9 @@ interface EditOptions {
 
 const maxEditBytes = 16_000_000
 
-/** `edit <box>:<path>`: opens a file of a box in the user's editor, and stores what the editor leaves. */
+/** `edit BOX:PATH`: opens a file of a box in the user's editor, and stores what the editor leaves. */
 export function edit(cli: Cli): Command {
+  const [place, path] = placeOperands('the file')
   return command(
     cli,
     'edit',
@@ -33,16 +34,13 @@ export function edit(cli: Cli): Command {
     ['$ edit db:pgpass', 'EDITOR=nano $ edit web:nginx/htpasswd']
   )
     .summary('Edit a file of a box')
-    .argument('<box:path>', 'the file')
+    .addArgument(place)
+    .addArgument(path)
     .option('-s, --strip-newline', 'store it without one newline at its end, such as editors add')
     .option('--allow-empty', 'store an emptied file')
-    .action(async (text: string, options: EditOptions) => {
-      refuseAbove(text)
-      const { box, path } = parseAddress(text)
-      if (path === null || path === '')
-        throw new UsageError(`${quote(text)} names no file`, 'write "box:path"')
-      await editFile(cli, { box, path }, options)
-    })
+    .action((first: string, second: string | undefined, options: EditOptions) =>
+      editFile(cli, placeToStore(first, second), options)
+    )
 }
 
 async function editFile(cli: Cli, place: Place, options: EditOptions): Promise<void> {

@@ -1,31 +1,32 @@
 import type { Command } from 'commander'
-import { parseBoxName } from '../vault/names.ts'
 import type { BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { entryFields, entryShape } from './entry-fields.ts'
 import { detailFormat, printerFor, type Fields } from './format.ts'
+import { boxOperand } from './operand.ts'
 import { parseVersion } from './version-number.ts'
 import { printableJson } from './printable.ts'
 
-/** `inspect <box>…`: everything there is to know about boxes, but no contents, as a JSON array. */
+/** `inspect BOX…`: everything there is to know about boxes, but no contents, as a JSON array. */
 export function inspect(cli: Cli): Command {
+  const boxes = boxOperand('names of boxes').several()
   return command(cli, 'inspect', 'Show the details of boxes as JSON; contents are never shown', [
     '$ inspect db',
     "$ inspect --format '{{.Version}}' db"
   ])
-    .argument('<box...>', 'names of boxes')
+    .addArgument(boxes)
     .option(...detailFormat)
     .option('--version <n>', 'show this version instead of the newest', parseVersion)
     .action(async (names: string[], { format, version }: { format?: string; version?: number }) => {
       const print = format === undefined ? null : printerFor(cli, format, fields, Object.keys(fields))
-      const boxes: Record<string, unknown>[] = []
+      const details: Record<string, unknown>[] = []
       await cli.each(
         names,
-        async name => void boxes.push(detailsOf(await cli.api.box(parseBoxName(name), version)))
+        async name => void details.push(detailsOf(await cli.api.box(boxes.parse(name), version)))
       )
-      if (print === null) cli.stdout.write(`${printableJson(boxes, 4)}\n`)
-      else print(boxes)
+      if (print === null) cli.stdout.write(`${printableJson(details, 4)}\n`)
+      else print(details)
     })
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
-import { addressText, parseAddress } from './address.ts'
+import { addressText, asOneWord, isAtOrBelow, parseAddress } from './address.ts'
 import type { BoxEntry, BoxListing } from './api.ts'
 import type { Cli } from './cli.ts'
 import { allBoxes } from './damaged.ts'
@@ -11,17 +11,19 @@ import { listFormat, printerFor, type Fields } from './format.ts'
 import { counted, humanSize } from './human.ts'
 import { listBoxes, sayHowToBegin } from './list-boxes.ts'
 import { matcherOf, type ListOptions } from './list-options.ts'
+import { addressOperand } from './operand.ts'
 import { printable } from './printable.ts'
 import { cut } from './table.ts'
 import { treeLines } from './tree-lines.ts'
 
-/** `list [<box>…]`: shows what boxes hold, never contents. */
+/** `list [BOX[:PATH]…]`: shows what boxes hold, never contents. */
 export function list(cli: Cli): Command {
+  const listable = addressOperand('boxes, or what lies at and below a path in one').several().argOptional()
   return command(
     cli,
     'list',
     'List the files and directories in boxes; in all boxes if none is named. At a terminal a tree is drawn; ' +
-      'elsewhere each entry is one line "box:path", as `read` takes it, directories end in "/" and control ' +
+      'elsewhere each entry is one line BOX:PATH, as `read` takes it, directories end in "/" and control ' +
       'characters are escaped (use --format json for exact names).',
     [
       '$ list',
@@ -32,7 +34,7 @@ export function list(cli: Cli): Command {
   )
     .summary('List the files in boxes')
     .alias('ls')
-    .argument('[box|box:path...]', 'boxes, or what lies at and below a path in one')
+    .addArgument(listable)
     .option('-b, --boxes', 'list the boxes alone, not what they hold')
     .option(...listFormat)
     .option('-r, --pattern <regexp>', 'list only entries whose path matches the regular expression')
@@ -85,7 +87,7 @@ async function* listed(cli: Cli, names: readonly string[]): AsyncGenerator<Liste
   for (const name of all ? (await allBoxes(cli)).map(box => box.name) : names) {
     try {
       const { box: boxName, path } = parseAddress(name)
-      const box = await cli.api.box(boxName)
+      const box = await asOneWord(names, name, () => cli.api.box(boxName))
       const top = path ?? ''
       if (top !== '' && !box.files.some(({ path }) => isAtOrBelow(path, top)))
         throw new SecretboxError('not_found', `cannot list ${quote(top)}: no such file in the box`)
@@ -95,10 +97,6 @@ async function* listed(cli: Cli, names: readonly string[]): AsyncGenerator<Liste
       if (!(all && isSecretboxError(error, 'not_found'))) cli.fail(error)
     }
   }
-}
-
-function isAtOrBelow(path: string, top: string): boolean {
-  return top === '' || path === top || path.startsWith(`${top}/`)
 }
 
 function rowOf(box: BoxListing, entry: BoxEntry): Record<string, unknown> {

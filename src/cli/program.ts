@@ -14,6 +14,7 @@ import { createContainer, run } from './inject/run.ts'
 import { inspect } from './inspect.ts'
 import { list } from './list.ts'
 import { description } from './metadata.ts'
+import { Operand } from './operand.ts'
 import { prune } from './prune.ts'
 import { put } from './put.ts'
 import { read } from './read.ts'
@@ -52,7 +53,7 @@ export function programFor(cli: Cli, version: string): Command {
     .configureHelp({ subcommandTerm: command => command.name() })
     .addHelpText('after', `\nSee "${cli.name} COMMAND --help" for more on a command.`)
   const addCommand = (define: (cli: Cli) => Command) => {
-    const command = define(cli).configureOutput(output)
+    const command = withUsage(define(cli)).configureOutput(output)
     program.addCommand(rejecting(command, `${cli.name} ${command.name()} --help`))
   }
   for (const [heading, group] of Object.entries(commands)) {
@@ -64,6 +65,14 @@ export function programFor(cli: Cli, version: string): Command {
   addCommand(each => versionCommand(each, version))
   program.helpCommand('help [command]', 'Show the help of a command')
   return rejecting(program, `${cli.name} --help`)
+}
+
+/** A command that takes operands shows them in its usage line as docker does; the others say what they show. */
+function withUsage(command: Command): Command {
+  const operands = command.registeredArguments.filter(each => each instanceof Operand)
+  if (operands.length < command.registeredArguments.length) return command
+  const terms = operands.map(({ usage }) => usage).filter(usage => usage !== '')
+  return command.usage(['[options]', ...terms].join(' '))
 }
 
 // commander's own words for a wrong command line, in our form: `error:`, `hint:`, exit status 2.

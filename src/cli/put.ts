@@ -1,41 +1,41 @@
-import { fstatSync } from 'node:fs'
 import { Option, type Command } from 'commander'
-import { quote, SecretboxError } from '../errors.ts'
-import { addressText, placeOf, refuseAbove, type Place } from './address.ts'
-import { toFill } from './box-to-fill.ts'
+import { isSecretboxError, quote } from '../errors.ts'
+import type { BoxName } from '../vault/names.ts'
+import { addressText, placeToStore, type Place } from './address.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { UsageError } from './failure.ts'
-import { charsetChoices, generate, maxLength } from './generate.ts'
+import { charsetChoices, maxLength } from './generate.ts'
 import type { Body } from './http.ts'
-import { newlineNote, strippingNewline, unlessEmpty, watchingLines } from './line-end.ts'
+import { newlineNote, watchingLines } from './line-end.ts'
+import { placeOperands } from './operand.ts'
 import { startProgress } from './progress.ts'
-import { askNewSecret } from './prompt.ts'
+import { checkContents, contentsFor, type ContentsOptions } from './put-contents.ts'
 
-interface PutOptions {
+interface PutOptions extends ContentsOptions {
   readonly mode: string
-  readonly generate?: boolean
-  readonly length?: number
-  readonly charset?: string
-  readonly stripNewline?: boolean
-  readonly allowEmpty?: boolean
 }
 
-/** `put <box> <path>` or `put <box:path>`: stores stdin, or a secret made on the spot, as one file of a box. */
+/** `put BOX:PATH`: stores stdin, a file, or a secret made on the spot, as one file of a box. */
 export function put(cli: Cli): Command {
+  const [place, path] = placeOperands('the file; missing directories are made')
   return command(
     cli,
     'put',
-    'Store standard input as a file of a box, byte for byte. At a terminal, ask for one line and do not show it.',
+    'Store standard input, or a file of yours, as a file of a box, byte for byte. At a terminal, ask for one line ' +
+      'and do not show it.',
     [
-      '$ put db password < password.txt',
-      '$ put --generate --length 40 db password',
-      'printf %s "$TOKEN" | $ put ci token'
+      '$ put --create db:password',
+      '$ put db:password < password.txt',
+      '$ put --generate --length 40 db:password',
+      '$ put --file server.key --mode 0400 web:certs/key.pem'
     ]
   )
     .summary('Store standard input as a file of a box')
-    .argument('<box|box:path>', 'the box, or the file in it')
-    .argument('[path]', 'path in the box; missing directories are made')
+    .addArgument(place)
+    .addArgument(path)
+    .option('-f, --file <file>', 'store this file of yours instead of standard input; "-" is standard input')
+    .option('--create', 'make the box if there is none of that name')
     .addOption(
       new Option('-m, --mode <octal>', 'permissions of the file').default('0600').argParser(parseMode)
     )
@@ -48,54 +48,43 @@ export function put(cli: Cli): Command {
       )
     )
     .option('-c, --charset <set>', `with --generate: ${charsetChoices} (default: alphanumeric)`)
-    .action(async (name: string, pathText: string | undefined, options: PutOptions) => {
-      refuseAbove(pathText === undefined ? name : `:${pathText}`)
-      const { box, path } = placeOf(name, pathText)
-      const given = watchingLines(await secretFrom(cli, { box, path }, options))
-      const what = addressText(box, path)
-      const progress = startProgress(cli.stderr, `storing "${what}"`)
-      try {
-        await cli.api.putFile(box, path, progress.count(given.body), options)
-      } finally {
-        progress.end()
-      }
+    .action(async (first: string, second: string | undefined, options: PutOptions) => {
+      const place = placeToStore(first, second)
+      checkContents(options)
+      const given = watchingLines(await contentsFor(cli, place, options))
+      const store = (): Promise<void> => storeFile(cli, place, given.body, options.mode)
+      await (options.create === true ? inBoxThatMayBeNew(cli, place.box, store) : store())
+      const what = addressText(place.box, place.path)
       if (options.generate !== true && given.wasEndedLine()) cli.note(newlineNote(what))
     })
 }
 
-async function secretFrom(cli: Cli, place: Place, options: PutOptions): Promise<Body> {
-  if (options.generate === true) {
-    if (options.stripNewline !== undefined || options.allowEmpty !== undefined)
-      throw new UsageError('--strip-newline and --allow-empty are of no use with --generate')
-    return [generate(options.length ?? 32, options.charset ?? 'alphanumeric')]
+async function storeFile(cli: Cli, { box, path }: Place, contents: Body, mode: string): Promise<void> {
+  const progress = startProgress(cli.stderr, `storing "${addressText(box, path)}"`)
+  try {
+    await cli.api.putFile(box, path, progress.count(contents), { mode })
+  } finally {
+    progress.end()
   }
-  if (options.length !== undefined || options.charset !== undefined) {
-    throw new UsageError('--length and --charset are of use only with --generate')
-  }
-  // Node takes a directory for an empty stream.
-  if (fstatSync(0).isDirectory())
-    throw new SecretboxError('invalid', 'cannot read standard input: it is a directory')
-  if (cli.stdin.isTTY === true) {
-    await tellWhatIsThere(cli, place)
-    return [await askNewSecret(cli.stdin, cli.stderr, addressText(place.box, place.path))]
-  }
-  const input = options.stripNewline === true ? strippingNewline(cli.stdin) : cli.stdin
-  if (options.allowEmpty === true) return input
-  const contents = await unlessEmpty(input)
-  if (contents !== null) return contents
-  throw new SecretboxError('invalid', 'standard input is empty, so nothing was stored', {
-    hint: 'look at what was to write there, or store an empty file with --allow-empty'
-  })
 }
 
-/** Nobody types a secret for a box that is not there, or over another one unknowingly. */
-async function tellWhatIsThere(cli: Cli, { box, path }: Place): Promise<void> {
-  const { files, version } = await toFill(box, cli.api.box(box))
-  const present = files.find(entry => entry.path === path)
-  if (present?.type === 'directory')
-    throw new SecretboxError('conflict', `cannot put ${quote(path)}: a directory has that name`)
-  if (present !== undefined)
-    cli.note(`note: ${quote(addressText(box, path))} is there already; version ${version} keeps it`)
+/** Makes the box unless it is there, and takes it away again when nothing gets into it. */
+async function inBoxThatMayBeNew(cli: Cli, box: BoxName, store: () => Promise<void>): Promise<void> {
+  const isNew = await cli.api.createBox(box).then(
+    () => true,
+    (error: unknown) => {
+      if (isSecretboxError(error, 'exists')) return false
+      throw error
+    }
+  )
+  try {
+    await store()
+  } catch (error) {
+    // Somebody may have put something else there meanwhile: then it stays, and why this failed matters more.
+    if (isNew) await cli.api.destroyBox(box, { ifVersion: 1 }).catch(() => undefined)
+    throw error
+  }
+  if (isNew) cli.note(`note: made box ${quote(box)}`)
 }
 
 function parseMode(text: string): string {

@@ -2,15 +2,17 @@ import type { Command } from 'commander'
 import { quote, SecretboxError } from '../errors.ts'
 import { entriesOf } from '../tar/entries.ts'
 import { parseFilePath, type BoxName, type FilePath } from '../vault/names.ts'
-import { parseAddress, type Address } from './address.ts'
+import { asOneWord, type Address } from './address.ts'
 import type { Contents } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
+import { fileOperand } from './operand.ts'
 import { sendOut } from './send-out.ts'
 import { parseVersion } from './version-number.ts'
 
-/** `read [-r] <box>[:<path>]…`: writes the contents of files to stdout, and nothing else. */
+/** `read [-r] BOX[:PATH]…`: writes the contents of files to stdout, and nothing else. */
 export function read(cli: Cli): Command {
+  const files = fileOperand('files to read').several()
   return command(
     cli,
     'read',
@@ -19,11 +21,11 @@ export function read(cli: Cli): Command {
   )
     .summary('Write the contents of files to standard output')
     .alias('cat')
-    .argument('<box[:path]...>', 'files to read')
+    .addArgument(files)
     .option('-r, --recursive', 'of a directory, or of a box, read all files below it')
     .option('--version <n>', 'read this version instead of the newest', parseVersion)
     .action((addresses: string[], options: ReadOptions) =>
-      cli.each(addresses, async text => readOne(cli, parseAddress(text), options))
+      cli.each(addresses, text => asOneWord(addresses, text, () => readOne(cli, files.parse(text), options)))
     )
 }
 

@@ -5,16 +5,18 @@ import { placeOf } from './address.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { UsageError } from './failure.ts'
+import { severalPlaceOperands } from './operand.ts'
 
-/** `remove [-r] <box> <path>…` or `remove [-r] <box:path>…`: takes files out of a box, all of them as one new version. */
+/** `remove [-r] BOX:PATH…` or `remove [-r] BOX PATH…`: takes files out of a box, all of them as one new version. */
 export function remove(cli: Cli): Command {
+  const [places, paths] = severalPlaceOperands('files and directories')
   return command(cli, 'remove', 'Remove files from boxes; those of one box as one new version', [
-    '$ remove db old-password',
+    '$ remove db:old-password',
     '$ remove -r db:certs web:.env'
   ])
     .aliases(['rm', 'remove-file'])
-    .argument('<box|box:path>', 'the box, or a file in it')
-    .argument('[path...]', 'paths in the box, or further files as "box:path"')
+    .addArgument(places)
+    .addArgument(paths)
     .option('-r, --recursive', 'remove directories with everything in them')
     .action(async (first: string, rest: string[], { recursive = false }: { recursive?: boolean }) => {
       for (const [box, paths] of pathsByBox(cli, first, rest)) {
@@ -34,11 +36,11 @@ function pathsByBox(cli: Cli, first: string, rest: readonly string[]): Map<BoxNa
     if (rest.length > 0) return new Map([[box, [...rest]]])
     throw new UsageError(
       `${quote(first)} names no file`,
-      `write "${box} PATH" or "${box}:PATH"; to remove the box itself: ${cli.name} destroy ${box}`
+      `write "${box}:PATH"; to remove the box itself: ${cli.name} destroy ${box}`
     )
   }
   const paths = new Map<BoxName, string[]>()
-  for (const { box, path } of [first, ...rest].map(address => placeOf(address, undefined)))
+  for (const { box, path } of [first, ...rest].map(address => placeOf(address)))
     paths.set(box, [...(paths.get(box) ?? []), path])
   return paths
 }

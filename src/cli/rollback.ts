@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { parseBoxName } from '../vault/names.ts'
+import type { BoxName } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
-import { parseVersion } from './version-number.ts'
+import { boxOperand, versionOperand } from './operand.ts'
 
-/** `rollback <box> <version>`: makes a new version with the contents of an older one, and prints its number. */
+/** `rollback BOX VERSION`: makes a new version with the contents of an older one, and prints its number. */
 export function rollback(cli: Cli): Command {
   return command(
     cli,
@@ -13,10 +13,10 @@ export function rollback(cli: Cli): Command {
     ['$ rollback db 3']
   )
     .summary('Bring back an older version of a box')
-    .argument('<box>', 'name of the box')
-    .argument('<version>', 'the version to bring back', parseVersion)
-    .action(async (name: string, to: number) => {
-      const { version } = await cli.api.rollback(parseBoxName(name), to)
+    .addArgument(boxOperand('name of the box'))
+    .addArgument(versionOperand('VERSION', 'the version to bring back'))
+    .action(async (box: BoxName, to: number) => {
+      const { version } = await cli.api.rollback(box, to)
       cli.print(String(version))
     })
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
-import { parseBoxName } from '../vault/names.ts'
+import type { BoxName } from '../vault/names.ts'
 import type { VolumeUse } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { ageField, idField, shortIdLength, volumeField } from './fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
+import { boxOperand } from './operand.ts'
 
 const orDash = (value: string | number | null): string => String(value ?? '-')
 
@@ -41,8 +42,9 @@ interface UsedByOptions {
   readonly trunc: boolean
 }
 
-/** `used-by [<box>…]`: which containers, running and stopped, use which version of a box, and which are behind. */
+/** `used-by [BOX…]`: which containers, running and stopped, use which version of a box, and which are behind. */
 export function usedBy(cli: Cli): Command {
+  const boxes = boxOperand('names of boxes').several().argOptional()
   return command(
     cli,
     'used-by',
@@ -56,7 +58,7 @@ export function usedBy(cli: Cli): Command {
     ]
   )
     .summary('List the containers that use boxes')
-    .argument('[box...]', 'names of boxes')
+    .addArgument(boxes)
     .option('--behind', 'list only those that a restart would give a newer version')
     .option(...listFormat)
     .option('-q, --quiet', 'print container IDs alone')
@@ -73,7 +75,7 @@ export function usedBy(cli: Cli): Command {
       const print = printerFor(cli, format ?? 'table', shown, columns)
       const newest = new Map((await cli.api.boxes()).map(({ name, version }) => [name, version]))
       const rows = (await cli.api.volumes()).flatMap(volume => usesOf(volume, newest))
-      const named = names.length === 0 ? rows : await onlyOf(cli, names, rows, newest)
+      const named = names.length === 0 ? rows : await onlyOf(cli, names, boxes.parse, rows, newest)
       const wanted = behind === true ? named.filter(({ Behind, Pinned }) => Behind && !Pinned) : named
       if (quiet === true && format === undefined) printIds(cli, wanted, trunc)
       else print(wanted)
@@ -83,12 +85,13 @@ export function usedBy(cli: Cli): Command {
 async function onlyOf(
   cli: Cli,
   names: readonly string[],
+  parse: (name: string) => BoxName,
   rows: readonly UsedByRow[],
   newest: ReadonlyMap<string, number>
 ): Promise<UsedByRow[]> {
   const wanted = new Set<string>()
   await cli.each(names, async name => {
-    const box = parseBoxName(name)
+    const box = parse(name)
     // A box that was destroyed may still be in use; one that is neither there nor in use is a mistake.
     if (!newest.has(box) && !rows.some(row => row.Box === box)) await cli.api.versions(box)
     wanted.add(box)

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import { parseBoxName } from '../vault/names.ts'
+import type { BoxName } from '../vault/names.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { ageField, sizeField } from './fields.ts'
 import { listFormat, printerFor, type Fields } from './format.ts'
+import { boxOperand } from './operand.ts'
 
 const fields: Fields = {
   Version: { heading: 'VERSION' },
@@ -12,18 +13,18 @@ const fields: Fields = {
   Size: sizeField
 }
 
-/** `versions <box>`: the versions of a box that are kept, newest first. */
+/** `versions BOX`: the versions of a box that are kept, newest first. */
 export function versions(cli: Cli): Command {
   return command(cli, 'versions', 'List the versions of a box, newest first', [
     '$ versions db',
     "$ versions --format '{{.Version}} {{.Created}}' db"
   ])
-    .argument('<box>', 'name of the box')
+    .addArgument(boxOperand('name of the box'))
     .option(...listFormat)
     .option('-q, --quiet', 'print the numbers alone')
-    .action(async (name: string, { format, quiet }: { format?: string; quiet?: boolean }) => {
+    .action(async (box: BoxName, { format, quiet }: { format?: string; quiet?: boolean }) => {
       const print = printerFor(cli, format ?? (quiet ? '{{.Version}}' : 'table'), fields, Object.keys(fields))
-      const kept = await cli.api.versions(parseBoxName(name))
+      const kept = await cli.api.versions(box)
       print(
         kept.toReversed().map(({ version, created, files, bytes }) => {
           return { Version: version, Created: created, Files: files, Size: bytes }

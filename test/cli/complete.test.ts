@@ -36,7 +36,7 @@ test('options are completed, and the values of some', async () => {
   expect(await complete('list', '--format', 'j')).toEqual(['json', ':4'])
   expect(await complete('put', '-g', '-c', 'chars')).toEqual(['chars:', ':4'])
   expect(await complete('list', '--', '--')).toEqual([':4'])
-  expect(await complete('put', '-l', '12', 'e')).toEqual(['empty', ':4'])
+  expect(await complete('put', '-l', '12', 'e')).toEqual(['empty:', ':6'])
 })
 
 test('values that an equals sign joins to their option are completed as such', async () => {
@@ -89,6 +89,11 @@ test('paths are completed one level at a time; names that a line cannot hold are
   expect(await complete('ls', 'web:certs/k')).toEqual(['web:certs/key.pem', ':4'])
   expect(await complete('read', 'web:pass')).toEqual(['web:pass:word', 'web:password', ':4'])
   expect(await complete('edit', 'two words:')).toEqual(['two words:a b/', ':6'])
+  expect(await complete('put', 'web', 'pass')).toEqual(['pass:word', 'password', ':4'])
+  expect(await complete('put', 'web:password', '')).toEqual([':4'])
+  expect(await complete('diff', 'web:certs/k')).toEqual(['web:certs/key.pem', ':4'])
+  expect(await complete('diff', 'two words:a b', '')).toEqual(['2', '1', ':36'])
+  expect(await complete('add', 'web:c')).toEqual(['web:certs/', ':6'])
 })
 
 test('versions are completed, and files where the operator has some', async () => {

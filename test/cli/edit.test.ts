@@ -195,7 +195,7 @@ test('a file that was changed meanwhile stays as it is; a change elsewhere in th
 test('only a file can be edited, and only in memory', async () => {
   expect(await run(['edit', 'box'])).toMatchObject({
     code: 2,
-    stderr: 'error: "box" names no file\nhint: write "box:path"\n'
+    stderr: 'error: "box" names no file\nhint: write "box:PATH"\n'
   })
   expect(await run(['edit', 'box:dir'])).toMatchObject({
     code: 1,

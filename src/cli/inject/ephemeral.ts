@@ -72,7 +72,7 @@ async function destroyUnused(cli: Cli, boxes: readonly BoxName[]): Promise<void>
   try {
     const shown = new Set((await cli.api.volumes()).map(({ options }) => options.box))
     for (const box of boxes.filter(name => !shown.has(name)))
-      await cli.api.destroyBox(box, false).catch(unlessGone)
+      await cli.api.destroyBox(box, {}).catch(unlessGone)
   } catch (error) {
     // docker's own exit status tells whether it did its work.
     const reason = error instanceof Error ? error.message : String(error)
