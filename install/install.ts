@@ -52,7 +52,7 @@ runScript('install', () => {
   console.log(`installed the plugin "${pluginName}" ${where}, and "docker vault". Now try:
 
   docker vault create db
-  docker vault put --generate db password
+  docker vault put --generate db:password
   docker run --rm --mount type=volume,volume-driver=${pluginName},src=db,dst=/run/vault/db debian ls -l /run/vault/db
 `)
 })

@@ -167,6 +167,8 @@ export interface Api {
    * that is the box's newest version.
    */
   destroyBox(box: BoxName, options: { evenIfUsed?: boolean; ifVersion?: number }): Promise<void>
+  /** Throws `exists` when a box has that name, `in_use` that names the volumes and containers that know it by the old one. */
+  renameBox(box: BoxName, to: BoxName): Promise<Change>
   box(box: BoxName, version?: number): Promise<BoxListing>
   /** As `box`, with digests of contents, which are equal for equal contents in one box. */
   boxWithDigests(box: BoxName, version?: number): Promise<BoxListing>

@@ -60,6 +60,7 @@ export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'co
       const path = boxUrl(box) + query(evenIfUsed ? { force: 1 } : {})
       await askJson({ method: 'DELETE', path, headers: ifMatch(ifVersion) })
     },
+    renameBox: (box, to) => sendJson('PATCH', boxUrl(box), { rename: to }),
     box: (box, version) => askJson({ method: 'GET', path: boxUrl(box) + query({ version }) }),
     boxWithDigests: (box, version) =>
       askJson({ method: 'GET', path: boxUrl(box) + query({ version, digests: 1 }) }),

@@ -1,6 +1,5 @@
 import { basename, join } from 'node:path'
 import { quote, SecretboxError } from '../errors.ts'
-import { entriesOf } from '../tar/entries.ts'
 import { nearestPath } from '../vault/nearest.ts'
 import { addressText, type Place } from './address.ts'
 import type { Cli } from './cli.ts'
@@ -8,7 +7,7 @@ import { cannotWrite, openDestination } from './destination.ts'
 import { UsageError } from './failure.ts'
 import { startProgress } from './progress.ts'
 import { sendOut } from './send-out.ts'
-import { packed, packEntry } from './tar-pack.ts'
+import { tarBelow } from './tar-below.ts'
 import { writeFiles } from './tar-to-files.ts'
 
 /**
@@ -32,8 +31,9 @@ export async function copyOut(
   { contents, version, keepSetId }: CopyOut
 ): Promise<void> {
   const what = addressText(box, path)
-  const found = await find(cli, { box, path }, version)
-  const directoryMode = found.kind === 'file' ? null : await modeOf(cli, { box, path }, found.version)
+  const found = await findInBox(cli, { box, path }, version)
+  const directoryMode =
+    found.kind === 'file' ? null : await directoryModeOf(cli, { box, path }, found.version)
   const { held, name, present } = await openDestination(to)
   const progress = startProgress(cli.stderr, `copying ${quote(what)}`)
   const withoutSetId: string[] = []
@@ -71,7 +71,8 @@ function warnOfSetId(cli: Cli, paths: readonly string[]): void {
 
 const mostNames = 20
 
-async function find(
+/** What a place names, symlinks followed, and in which version. Throws `not_found` that reminds of the path that was meant. */
+export async function findInBox(
   cli: Cli,
   { box, path }: Place,
   version: number | undefined
@@ -91,8 +92,8 @@ async function find(
   )
 }
 
-// The root of a box has no mode, and where a path leads through symlinks it is not looked for: better too narrow.
-async function modeOf(cli: Cli, { box, path }: Place, version: number): Promise<number> {
+/** The mode of a directory. The root of a box has none, and where a path leads through symlinks it is not looked for: better too narrow. */
+export async function directoryModeOf(cli: Cli, { box, path }: Place, version: number): Promise<number> {
   const entry = (await cli.api.box(box, version)).files.find(each => each.path === path)
   return entry?.type === 'directory' ? Number.parseInt(entry.mode, 8) : 0o700
 }
@@ -104,23 +105,9 @@ async function modeOf(cli: Cli, { box, path }: Place, version: number): Promise<
 export async function copyTarOut(cli: Cli, place: Place, { contents, version }: CopyOut): Promise<void> {
   if (cli.stdout.isTTY === true) throw new UsageError('a tar archive is not written to a terminal')
   const { box, path } = place
-  const { kind, version: found } = await find(cli, place, version)
+  const { kind, version: found } = await findInBox(cli, place, version)
   const { body } = await cli.api.read(box, path, { tree: true, version: found })
   const isBare = contents || path === '' || kind === 'file'
-  const tar = isBare ? body : below(basename(path), await modeOf(cli, place, found), body)
+  const tar = isBare ? body : tarBelow(basename(path), await directoryModeOf(cli, place, found), body)
   await sendOut(cli, `copying ${quote(addressText(box, path))}`, tar)
-}
-
-/** A tar with a directory around what is in another one. */
-function below(directory: string, mode: number, tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  return packed(async outer => {
-    await packEntry(outer, { name: `${directory}/`, type: 'directory', mode }, 0, [])
-    for await (const { header, contents } of entriesOf(tar)) {
-      if (outer.destroyed) return
-      const { name, type, mode, linkname, size } = header
-      // The daemon sends no others.
-      if (type === 'link' || type === 'other') continue
-      await packEntry(outer, { name: `${directory}/${name}`, type, mode, linkname }, size, contents)
-    }
-  })
 }

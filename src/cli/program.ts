@@ -20,6 +20,7 @@ import { put } from './put.ts'
 import { read } from './read.ts'
 import { reconcile } from './reconcile.ts'
 import { remove } from './remove.ts'
+import { rename } from './rename.ts'
 import { rollback } from './rollback.ts'
 import { status } from './status.ts'
 import { usedBy } from './used-by.ts'
@@ -28,7 +29,7 @@ import { versions } from './versions.ts'
 
 /** The commands, in the order and under the headings that help shows. */
 const commands = {
-  'Boxes:': [create, destroy, list, inspect],
+  'Boxes:': [create, destroy, rename, list, inspect],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
   'Containers and images:': [run, createContainer, build, usedBy],

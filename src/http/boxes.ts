@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { quote, SecretboxError } from '../errors.ts'
 import type { Caller } from '../vault/authority.ts'
 import type { IncomingEdit } from '../vault/change.ts'
-import { parseFilePath, parseLinkTarget, type BoxName, type FilePath } from '../vault/names.ts'
+import { parseBoxName, parseFilePath, parseLinkTarget, type BoxName, type FilePath } from '../vault/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import { MethodError } from './answers.ts'
 import {
@@ -19,7 +19,7 @@ import {
 } from './address.ts'
 import { discardBody, piecesOf, readBody } from './body.ts'
 import { changed, created, sendFile, sendListing, sendTar, summaryJson, type Sending } from './box-answers.ts'
-import { refuseUsed } from './box-users.ts'
+import { refuseKnownByName, refuseUsed } from './box-users.ts'
 import type { DescribedVolume } from './status.ts'
 import { editsFromTar, tarType } from './tar.ts'
 
@@ -31,7 +31,8 @@ const Patch = z.union([
   z.strictObject({
     remove: z.array(z.strictObject({ path: z.string(), recursive: z.boolean().default(false) })).min(1)
   }),
-  z.strictObject({ rollback: z.number().int().min(1) })
+  z.strictObject({ rollback: z.number().int().min(1) }),
+  z.strictObject({ rename: z.string() })
 ])
 
 /** What the boxes are answered from, and the volumes that show them. */
@@ -124,17 +125,23 @@ async function answerBox(ask: Ask, box: BoxName): Promise<void> {
   }
 }
 
-async function patchBox({ vault, caller, request, response }: Ask, box: BoxName): Promise<void> {
+async function patchBox({ vault, volumes, caller, request, response }: Ask, box: BoxName): Promise<void> {
   const patch = Patch.safeParse(request.body)
   if (!patch.success) {
     throw new SecretboxError(
       'invalid',
-      'bad change: it must be {"remove": [{"path", "recursive"}]} or {"rollback": version}'
+      'bad change: it must be {"remove": [{"path", "recursive"}]}, {"rollback": version} or {"rename": name}'
     )
   }
   const ifVersion = versionExpected(request)
   if ('rollback' in patch.data) {
     changed(response, await vault.rollback(caller, box, patch.data.rollback, ifVersion))
+    return
+  }
+  if ('rename' in patch.data) {
+    const check = async (): Promise<void> => refuseKnownByName(box, await volumes(caller))
+    const to = parseBoxName(patch.data.rename)
+    changed(response, await vault.rename(caller, box, to, ifVersion, check))
     return
   }
   const edits = patch.data.remove.map(({ path, recursive }): IncomingEdit => {

@@ -143,7 +143,7 @@ function missing(first: number, last: number): AuditDamage {
 
 function fits(entry: AuditEntry, { box, action, since }: AuditQuery): boolean {
   return (
-    (box === undefined || entry.box === box) &&
+    (box === undefined || entry.box === box || entry.newName === box) &&
     (action === undefined || entry.action === action) &&
     (since === undefined || entry.time >= since)
   )

@@ -22,6 +22,7 @@ export const actions = [
   'box.inspect',
   'box.create',
   'box.destroy',
+  'box.rename',
   'box.change',
   'box.reveal',
   'box.mount',
@@ -42,6 +43,8 @@ export type Action = (typeof actions)[number]
 /** The thing an action is about, as the audit keeps it. */
 export interface Subject {
   readonly box?: BoxName | undefined
+  /** What a box is called from then on. */
+  readonly newName?: BoxName | undefined
   readonly volume?: string | undefined
   readonly mount?: string | undefined
   readonly version?: number | undefined

@@ -211,6 +211,15 @@ export function removeBox(keyring: Keyring, box: Box): Change[] {
   ]
 }
 
+/** The changes that give a box another name, under which there must be none: only its record knows what it is called. */
+export function renameBox(keyring: Keyring, box: Box, name: BoxName): Change[] {
+  const key = boxKey(keyring, name)
+  return [
+    { remove: boxKey(keyring, box.name), expect: box.revision },
+    { put: key, value: sealBox(keyring, key, { ...box, name }), expect: null }
+  ]
+}
+
 /** The change that removes the record of a box that is damaged; what belonged to it cannot be found any more. */
 export function removeBoxRecord(keyring: Keyring, name: BoxName): Change {
   return { remove: boxKey(keyring, name) }

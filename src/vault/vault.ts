@@ -15,6 +15,7 @@ import {
   readManifest,
   removeBox,
   removeBoxRecord,
+  renameBox,
   type Box,
   type VersionInfo
 } from './boxes.ts'
@@ -66,6 +67,17 @@ export interface Vault {
    * Throws `not_found`, `precondition`, and what `check` throws, which is asked last: whether the box may go.
    */
   destroy(caller: Caller, name: BoxName, ifVersion: number | null, check?: () => Promise<void>): Promise<void>
+  /**
+   * Gives a box another name; its versions, contents and ID stay what they are. Throws `not_found`, `exists` when another box
+   * has that name, `precondition`, and what `check` throws, which is asked last: whether the old name may go.
+   */
+  rename(
+    caller: Caller,
+    name: BoxName,
+    to: BoxName,
+    ifVersion: number | null,
+    check: () => Promise<void>
+  ): Promise<ChangeResult>
   /** Changes a box in one new version; see `ChangeRequest`. */
   change(caller: Caller, name: BoxName, request: ChangeRequest): Promise<ChangeResult>
   /** Makes the tree of an old version the newest version. Throws `not_found`, `precondition`. */
@@ -137,9 +149,7 @@ export function createVault(parts: VaultParts): Vault {
     create: (caller, name) =>
       gate.run(caller, 'box.create', { box: name }, permit =>
         commitAttempt(permit, async () => {
-          const present = await findBox(store, permit.keyring, name)
-          present?.key.wipe()
-          if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
+          await refuseTaken(store, permit, name)
           const { box, changes } = newBox(permit.keyring, name)
           box.key.wipe()
           return { answer: summaryOf(box), subject: { version: 1 }, changes }
@@ -152,6 +162,23 @@ export function createVault(parts: VaultParts): Vault {
           const { subject, changes } = await removal(store, caller, permit, name, ifVersion)
           await check?.()
           return { answer: undefined, subject, changes }
+        })
+      ),
+
+    rename: (caller, name, to, ifVersion, check) =>
+      gate.run(caller, 'box.rename', { box: name, newName: to }, permit =>
+        commitAttempt(permit, async () => {
+          const box = await getBox(store, permit, name, 'find')
+          try {
+            checkVersion(box, ifVersion)
+            await refuseTaken(store, permit, to)
+            await check()
+            const { version, files: applied } = box.newest
+            const answer = { version, applied, errors: [], dangling: [] }
+            return { answer, subject: { version }, changes: renameBox(permit.keyring, box, to) }
+          } finally {
+            box.key.wipe()
+          }
         })
       ),
 
@@ -200,6 +227,12 @@ export function createVault(parts: VaultParts): Vault {
         }
       })
   }
+}
+
+async function refuseTaken(store: Store, permit: Permit, name: BoxName): Promise<void> {
+  const present = await findBox(store, permit.keyring, name)
+  present?.key.wipe()
+  if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
 }
 
 /** What removes a box, or of one that is damaged its record. */

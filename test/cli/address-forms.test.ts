@@ -55,9 +55,7 @@ test('remove takes BOX PATH… and BOX:PATH…, of several boxes, too', async ()
   ]) {
     expect(await run(args)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining(
-        'error: "web" names no file\nhint: write "web:PATH"'
-      ) as string
+      stderr: expect.stringContaining('error: "web" names no file\nhint: write "web:PATH"') as string
     })
   }
   expect((await run(['rm', 'web'])).stderr).toContain('to remove the box itself: docker-vault destroy web\n')
@@ -80,11 +78,15 @@ test('add takes BOX:DIRECTORY, through symlinks of the box, and nothing lands ou
   await writeFile(join(cwd, 'conf/deep/a'), 'a')
   await writeFile(join(cwd, 'key.pem'), 'key')
   await run(['create', 'site'])
-  expect(await run(['add', 'site:certs/new', 'key.pem', '../key.pem', 'conf/../key.pem'], { cwd })).toMatchObject({
+  expect(
+    await run(['add', 'site:certs/new', 'key.pem', '../key.pem', 'conf/../key.pem'], { cwd })
+  ).toMatchObject({
     stdout: '',
     stderr: expect.stringContaining('cannot add "../key.pem"') as string
   })
-  expect(await run(['list', 'site'])).toMatchObject(done('site:certs/\nsite:certs/new/\nsite:certs/new/key.pem\n'))
+  expect(await run(['list', 'site'])).toMatchObject(
+    done('site:certs/\nsite:certs/new/\nsite:certs/new/key.pem\n')
+  )
   await symlink('certs/new', join(cwd, 'here'))
   await run(['add', 'site', 'here'], { cwd })
   expect(await run(['add', '-r', 'site:here/', 'conf'], { cwd })).toMatchObject(done())
@@ -112,22 +114,29 @@ test.each([
   ['versions', [], 'write the box alone: "db"'],
   ['rollback', ['1'], 'write the box alone: "db"'],
   ['used-by', [], 'write the box alone: "db"']
-])('%s takes a box as a whole, and says what a file in it may have been meant for', async (verb, more, hint) => {
-  expect(await run([verb, 'db:a', ...more])).toMatchObject({
-    code: 1,
-    stdout: verb === 'inspect' ? '[]\n' : verb === 'used-by' ? (expect.any(String) as string) : '',
-    stderr: `error: bad box name "db:a": it contains ":"\nhint: ${hint}\n`
-  })
-})
+])(
+  '%s takes a box as a whole, and says what a file in it may have been meant for',
+  async (verb, more, hint) => {
+    expect(await run([verb, 'db:a', ...more])).toMatchObject({
+      code: 1,
+      stdout: verb === 'inspect' ? '[]\n' : verb === 'used-by' ? (expect.any(String) as string) : '',
+      stderr: `error: bad box name "db:a": it contains ":"\nhint: ${hint}\n`
+    })
+  }
+)
 
-test.each(['read', 'list'])('%s takes each word for a box, and says so to who writes BOX PATH', async verb => {
-  expect(await run([verb, 'web:.env', 'by-one'])).toMatchObject({
-    stderr: expect.not.stringContaining('each word') as string
-  })
-  expect((await run([verb, 'db', 'by-one'])).stderr).toContain(
-    'error: no such box "by-one"\n' + 'hint: each word is a box, or a file in one; to name a file: "db:by-one"\n'
-  )
-})
+test.each(['read', 'list'])(
+  '%s takes each word for a box, and says so to who writes BOX PATH',
+  async verb => {
+    expect(await run([verb, 'web:.env', 'by-one'])).toMatchObject({
+      stderr: expect.not.stringContaining('each word') as string
+    })
+    expect((await run([verb, 'db', 'by-one'])).stderr).toContain(
+      'error: no such box "by-one"\n' +
+        'hint: each word is a box, or a file in one; to name a file: "db:by-one"\n'
+    )
+  }
+)
 
 test('help shows one form of address, and tells of the other', async () => {
   for (const [verb, usage] of [

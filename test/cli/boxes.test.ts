@@ -76,6 +76,52 @@ test('destroy keeps a box that containers use and names them; --force does it al
   expect(await run(['destroy', '--force', 'used', 'gone', 'held'], at)).toMatchObject(done('used\nheld\n'))
 })
 
+test('rename gives a box another name, and says nothing', async () => {
+  await run(['create', 'old name'])
+  await run(['put', 'old name:pw'], { input: 'x' })
+  expect(await run(['rename', 'old name', 'new name'])).toMatchObject(done())
+  expect(await run(['read', 'new name:pw'])).toMatchObject(done('x'))
+  expect(await run(['read', 'old name:pw'])).toMatchObject({ code: 1 })
+  for (const [args, message] of [
+    [['rename', 'new name', 'new name'], 'box "new name" exists already'],
+    [['rename', 'nosuchbox', 'x'], 'no such box "nosuchbox"'],
+    [['rename', 'new name', 'a/b'], 'bad box name "a/b": it contains "/"'],
+    [['rename', 'new name:pw', 'x'], 'bad box name "new name:pw": it contains ":"']
+  ] as const) {
+    const { code, stderr } = await run(args)
+    expect(code).toBe(1)
+    expect(stderr).toContain(`error: ${message}\n`)
+  }
+  expect(await run(['list', 'new name'])).toMatchObject(done('new name:pw\n'))
+  await run(['destroy', 'new name'])
+})
+
+test('rename keeps a box that volumes show or containers use under its name', async () => {
+  const engine = await standInEngine()
+  const { daemon } = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })
+  const [at, driver] = [{ env: { SECRETBOX_SOCKET: daemon.adminSocket } }, driverAt(daemon.pluginSocket)]
+  onTestFinished(() => driver.close())
+  await run(['create', 'used', 'shown'], at)
+  await driver.createVolume('used')
+  await driver.call('Create', { Name: 'idle', Opts: { box: 'shown' } })
+  addContainer(engine, 'web', { state: 'running', volumes: ['used'] })
+  for (const [box, users] of [
+    ['used', 'container "web" (running)'],
+    ['shown', 'volume "idle"']
+  ] as const) {
+    expect(await run(['rename', box, 'new'], at)).toMatchObject({
+      code: 1,
+      stderr:
+        `error: cannot rename box "${box}": it is in use by ${users}\n` +
+        `hint: remove these first, or copy the box to a new one: docker vault cp ${box}: NEW:\n`
+    })
+  }
+  expect(await run(['list', '--boxes'], at)).toMatchObject(done('shown\nused\n'))
+  await driver.call('Remove', { Name: 'idle' })
+  expect(await run(['rename', 'shown', 'new'], at)).toMatchObject(done())
+  expect(await run(['list', '--boxes'], at)).toMatchObject(done('new\nused\n'))
+})
+
 test('row 34: list --boxes prints names alone when it is piped', async () => {
   await run(['create', 'l1', 'l2'])
   await run(['put', 'l2', 'certs/ca.pem'], { input: '12345' })

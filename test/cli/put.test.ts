@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { charsetChoices } from '../../src/cli/generate.ts'
+import { temporaryDirectory } from '../temporary.ts'
 import { done, runProgram } from './run.ts'
 import { useCli } from './use-cli.ts'
 
@@ -112,7 +115,73 @@ test('a generated secret is stored and not shown', async () => {
   expect((await run(['read', 'box:raw'])).bytes).toHaveLength(16)
 })
 
+test('--file stores a file of the operator, byte for byte, by the rules of standard input', async () => {
+  const cwd = temporaryDirectory()
+  const bytes = randomBytes(200_000)
+  await writeFile(join(cwd, 'key'), bytes)
+  await writeFile(join(cwd, 'line'), 'pw\n')
+  await writeFile(join(cwd, 'nil'), '')
+  expect(await run(['put', '--file', 'key', 'box:from/file'], { cwd, input: 'not this' })).toMatchObject(
+    done()
+  )
+  expect((await run(['read', 'box:from/file'])).bytes.equals(bytes)).toBe(true)
+  expect(await modeOf('from/file')).toBe('0600')
+  expect(await run(['put', '-f', 'line', 'box', 'from/line'], { cwd })).toMatchObject({
+    ...done(),
+    stderr: expect.stringContaining('"box:from/line" ends with a newline') as string
+  })
+  expect(await run(['put', '--file', 'line', '--strip-newline', 'box:from/line'], { cwd })).toMatchObject(
+    done()
+  )
+  expect(await run(['read', 'box:from/line'])).toMatchObject(done('pw'))
+  expect(await run(['put', '--file', '-', 'box:from/line'], { input: 'stdin' })).toMatchObject(done())
+  expect(await run(['read', 'box:from/line'])).toMatchObject(done('stdin'))
+  for (const [file, reason, hint] of [
+    [
+      'nil',
+      '"nil" is empty, so nothing was stored',
+      'look at what was to write there, or store an empty file with --allow-empty'
+    ],
+    ['none', 'cannot read "none": no such file or directory', null],
+    ['.', 'cannot read ".": it is a directory', 'add -r and cp store directories']
+  ] as const) {
+    expect(await run(['put', '--file', file, 'box:from/line'], { cwd })).toMatchObject({
+      code: 1,
+      stderr: `error: ${reason}\n${hint === null ? '' : `hint: ${hint}\n`}`
+    })
+  }
+  expect(await run(['read', 'box:from/line'])).toMatchObject(done('stdin'))
+  const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program}"`
+  expect(await runProgram('bash', ['-c', `${vault} put --file <(printf piped) box:from/pipe`])).toMatchObject(
+    done()
+  )
+  expect(await run(['read', 'box:from/pipe'])).toMatchObject(done('piped'))
+})
+
+test('--create makes a missing box in the same step, says so, and leaves none when nothing gets into it', async () => {
+  expect(await run(['put', '--create', 'fresh:a'], { input: 'one' })).toMatchObject({
+    ...done(),
+    stderr: 'note: made box "fresh"\n'
+  })
+  expect(await run(['put', '--create', '-g', 'fresh', 'b'])).toMatchObject(done())
+  expect(await run(['list', 'fresh'])).toMatchObject(done('fresh:a\nfresh:b\n'))
+  for (const [args, input] of [
+    [['put', '--create', 'unborn:a'], ''],
+    [['put', '--create', 'unborn:big'], Buffer.alloc(8 << 20)],
+    [['put', '--create', '--file', '/nowhere', 'unborn:a'], ''],
+    [['put', '--create', 'unborn:../up'], 'x'],
+    [['put', '--create', 'fresh:big'], Buffer.alloc(8 << 20)]
+  ] as const) {
+    expect(await run(args, { input })).toMatchObject({ code: 1 })
+  }
+  expect((await run(['list', '--boxes'])).stdout.split('\n')).toEqual(
+    expect.not.arrayContaining(['unborn']) as string[]
+  )
+  expect(await run(['list', 'fresh'])).toMatchObject(done('fresh:a\nfresh:b\n'))
+})
+
 test.each([
+  [['-g', '--file', 'x'], 'take --file or --generate: both say what to store'],
   [['--mode', '888'], 'bad mode "888": a mode is octal, 0000 to 7777'],
   [['--mode', '10000'], 'bad mode "10000": a mode is octal, 0000 to 7777'],
   [['-g', '--length', '0'], 'bad length "0": a length is 1 to 1000000'],

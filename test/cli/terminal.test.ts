@@ -43,6 +43,13 @@ test('put says before it asks that a box is missing, or that a directory or a fi
     code: 1,
     screen: 'error: no such box "missing"\nhint: create it with: docker vault create missing\n'
   })
+  const made = start('put --create made:pw')
+  await made.type('(not shown): ', 'new\r')
+  await made.type('again: ', 'new\r')
+  expect(await made.ended).toEqual({
+    code: 0,
+    screen: 'Secret for "made:pw" (not shown): \nThe same again: \nnote: made box "made"\n'
+  })
   await run(['put', 'box', 'is/there'], { input: 'old' })
   expect(await start('put box is').ended).toEqual({
     code: 1,

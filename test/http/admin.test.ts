@@ -311,6 +311,7 @@ describe('a caller who is not root', () => {
         ['PUT', `/vault/${name}/`],
         ['PUT', `/vault/${name}/f`, 'x'],
         ['PATCH', `/vault/${name}/`, '{"rollback":1}'],
+        ['PATCH', `/vault/${name}/`, '{"rename":"new"}'],
         ['DELETE', `/vault/${name}/f`],
         ['DELETE', `/vault/${name}/`],
         ['GET', `/versions/${name}/`]

@@ -171,7 +171,8 @@ describe('bodies that are no change', () => {
       code: 'invalid',
       message: 'bad request: the body is not JSON'
     })
-    const rule = 'bad change: it must be {"remove": [{"path", "recursive"}]} or {"rollback": version}'
+    const rule =
+      'bad change: it must be {"remove": [{"path", "recursive"}]}, {"rollback": version} or {"rename": name}'
     for (const body of [
       '',
       '{}',

@@ -71,6 +71,8 @@ const cases: readonly Case[] = [
   { id: 'changeBox', headers: json, body: 'not JSON', status: 400 },
   { id: 'changeBox', headers: { ...json, ...bad }, body: '{"rollback":1}', status: 412 },
   { id: 'changeBox', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
+  { id: 'changeBox', box: 'fresh box', headers: json, body: '{"rename":"named anew"}', status: 200 },
+  { id: 'changeBox', box: 'old', headers: json, body: '{"rename":"named anew"}', status: 409 },
   { id: 'destroyBox', box: 'doomed', status: 200 },
   { id: 'destroyBox', box: 'old', query: 'force=1', status: 200 },
   { id: 'destroyBox', query: 'force=perhaps', status: 400 },

@@ -1,0 +1,91 @@
+import { fstatSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { isSecretboxError, quote, reasonOf, SecretboxError } from '../errors.ts'
+import { addressText, type Place } from './address.ts'
+import { toFill } from './box-to-fill.ts'
+import type { Cli } from './cli.ts'
+import { UsageError } from './failure.ts'
+import { generate } from './generate.ts'
+import type { Body } from './http.ts'
+import { strippingNewline, unlessEmpty } from './line-end.ts'
+import { askNewSecret } from './prompt.ts'
+
+/** Where the contents of a file that is put come from, and what may be done to them. */
+export interface ContentsOptions {
+  readonly file?: string
+  readonly generate?: boolean
+  readonly length?: number
+  readonly charset?: string
+  readonly stripNewline?: boolean
+  readonly allowEmpty?: boolean
+  readonly create?: boolean
+}
+
+/** Throws `UsageError` for options that do not go together. */
+export function checkContents(options: ContentsOptions): void {
+  const { generate: made, file, length, charset, stripNewline, allowEmpty } = options
+  if (made === true && file !== undefined)
+    throw new UsageError('take --file or --generate: both say what to store')
+  if (made === true && (stripNewline !== undefined || allowEmpty !== undefined))
+    throw new UsageError('--strip-newline and --allow-empty are of no use with --generate')
+  if (made !== true && (length !== undefined || charset !== undefined))
+    throw new UsageError('--length and --charset are of use only with --generate')
+}
+
+/**
+ * What is to be stored: of a file, of standard input, typed at a terminal, or made up. Throws `invalid` for nothing at all,
+ * unless that is wanted. Chunks belong to who reads them.
+ */
+export async function contentsFor(cli: Cli, place: Place, options: ContentsOptions): Promise<Body> {
+  if (options.generate === true) return [generate(options.length ?? 32, options.charset ?? 'alphanumeric')]
+  const file = options.file === '-' ? undefined : options.file
+  if (options.file === undefined && cli.stdin.isTTY === true) {
+    await tellWhatIsThere(cli, place, options.create === true)
+    return [await askNewSecret(cli.stdin, cli.stderr, addressText(place.box, place.path))]
+  }
+  const input = file === undefined ? standardInput(cli) : await opened(file)
+  const wanted = options.stripNewline === true ? strippingNewline(input) : input
+  if (options.allowEmpty === true) return wanted
+  const contents = await unlessEmpty(wanted)
+  if (contents !== null) return contents
+  const name = file === undefined ? 'standard input' : quote(file)
+  throw new SecretboxError('invalid', `${name} is empty, so nothing was stored`, {
+    hint: 'look at what was to write there, or store an empty file with --allow-empty'
+  })
+}
+
+function standardInput(cli: Cli): Body {
+  // Node takes a directory for an empty stream.
+  if (fstatSync(0).isDirectory())
+    throw new SecretboxError('invalid', 'cannot read standard input: it is a directory')
+  return cli.stdin
+}
+
+/** The bytes of a file of the operator's. Throws `invalid` that says why there are none. */
+async function opened(path: string): Promise<Body> {
+  try {
+    const file = await open(path)
+    const isDirectory = (await file.stat()).isDirectory()
+    if (!isDirectory) return file.createReadStream() as AsyncIterable<Buffer>
+    await file.close()
+  } catch (error) {
+    throw new SecretboxError('invalid', `cannot read ${quote(path)}: ${reasonOf(error)}`)
+  }
+  throw new SecretboxError('invalid', `cannot read ${quote(path)}: it is a directory`, {
+    hint: 'add -r and cp store directories'
+  })
+}
+
+/** Nobody types a secret for a box that is not there, or over another one unknowingly. */
+async function tellWhatIsThere(cli: Cli, { box, path }: Place, mayCreate: boolean): Promise<void> {
+  const listing = await toFill(box, cli.api.box(box)).catch((error: unknown) => {
+    if (mayCreate && isSecretboxError(error, 'not_found')) return null
+    throw error
+  })
+  if (listing === null) return
+  const present = listing.files.find(entry => entry.path === path)
+  if (present?.type === 'directory')
+    throw new SecretboxError('conflict', `cannot put ${quote(path)}: a directory has that name`)
+  if (present !== undefined)
+    cli.note(`note: ${quote(addressText(box, path))} is there already; version ${listing.version} keeps it`)
+}
