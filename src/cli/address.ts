@@ -22,6 +22,18 @@ export function parseAddress(text: string): Address {
   return { box: parseBoxName(text.slice(0, colon)), path: parseFilePath(text.slice(colon + 1)) }
 }
 
+/**
+ * Reads the name of a box where nothing in it can be meant. Throws `invalid`; of `box:path` it says what may have been
+ * wanted: `ofFile`, words that go before it, or the box alone.
+ */
+export function parseBoxAlone(text: string, ofFile?: string): BoxName {
+  const colon = text.indexOf(':')
+  if (colon === -1) return parseBoxName(text)
+  throw new SecretboxError('invalid', `bad box name ${quote(text)}: it contains ":"`, {
+    hint: ofFile === undefined ? `write the box alone: ${quote(text.slice(0, colon))}` : `${ofFile} ${text}`
+  })
+}
+
 /** The file that `BOX PATH` or `BOX:PATH` names. Throws `UsageError` when it names none. */
 export function placeOf(first: string, second?: string): Place {
   const { box, path } =

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { quote, SecretboxError } from '../errors.ts'
-import { parseBoxName } from '../vault/names.ts'
+import { parseBoxAlone } from './address.ts'
 import type { AuditCheck, AuditDamage, AuditEntry, AuditLine } from './api.ts'
 import type { Cli } from './cli.ts'
 import { command } from './command.ts'
@@ -51,7 +51,7 @@ export function audit(cli: Cli): Command {
   )
     .option('-n, --last <n>', 'how many entries, "all" for every one; 100 unless --since is given', parseLast)
     .addOption(new Option('--limit <n>', 'the same').argParser(parseLast).hideHelp())
-    .option('--box <box>', 'only what was done with this box', parseBoxName)
+    .option('--box <box>', 'only what was done with this box', text => parseBoxAlone(text))
     .option('--action <action>', 'only this, such as box.reveal, box.mount or box.change')
     .option('--since <time>', 'only from then on: how long ago, such as 1h30m, or a time', text =>
       parseSince(text, Date.now())

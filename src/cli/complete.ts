@@ -1,6 +1,16 @@
 import type { Argument, Command, Option } from 'commander'
 import type { Api } from './api.ts'
-import { boxes, directives, files, words, type Completion } from './complete-names.ts'
+import {
+  boxes,
+  directives,
+  files,
+  nothing,
+  versions,
+  words,
+  type Asking,
+  type Complete,
+  type Completion
+} from './complete-names.ts'
 import { buildFlags } from './inject/build-flags.ts'
 import type { FlagTable } from './inject/command-line.ts'
 import { positionAt } from './inject/flag-at.ts'
@@ -51,16 +61,17 @@ async function completeIn(
   const docker = dockerFlags[command.name()]
   if (docker !== undefined) return completeForDocker(docker, api, before, current)
   const { operands, option, literal } = readWords(command, before)
-  if (option !== null) return valuesOf(option, '')
+  const asking = { api, before: operands, current }
+  if (option !== null) return valuesOf(option, '', asking)
   const [, attached] = (!literal && /^(--[a-z-]+)=/.exec(current)) || []
   if (attached !== undefined) {
     const wanted = command.options.find(({ long, required }) => required && long === attached)
-    return wanted === undefined ? words([]) : valuesOf(wanted, `${attached}=`)
+    return wanted === undefined ? words([]) : valuesOf(wanted, `${attached}=`, asking)
   }
   if (current.startsWith('-') && !literal) return optionsOf(command)
   const argument = argumentAt(command, operands.length)
   if (!(argument instanceof Operand)) return words([])
-  return argument.complete({ api, before: operands, current })
+  return argument.complete(asking)
 }
 
 /** The commands that hand their flags on to docker. */
@@ -133,12 +144,32 @@ function optionsOf(command: Command): Completion {
   )
 }
 
-function valuesOf(option: Option, prefix: string): Completion {
-  const values: Readonly<Record<string, readonly string[]>> = {
-    '--format': ['json', 'table'],
-    '--charset': ['alphanumeric', 'letters', 'digits', 'hex', 'base64url', 'printable', 'bytes', 'chars:']
-  }
-  return words((values[option.long ?? ''] ?? []).map(value => ({ value: prefix + value, meaning: '' })))
+const values = (...all: string[]): Complete => {
+  const completion = words(all.map(value => ({ value, meaning: '' })))
+  return () => completion
+}
+
+/** What options take; of others nothing is known. */
+const optionValues: Readonly<Record<string, Complete>> = {
+  '--format': values('json', 'table'),
+  '--charset': values(
+    'alphanumeric',
+    'letters',
+    'digits',
+    'hex',
+    'base64url',
+    'printable',
+    'bytes',
+    'chars:'
+  ),
+  '--file': files,
+  '--box': boxes,
+  '--version': versions
+}
+
+async function valuesOf({ long }: Option, prefix: string, asking: Asking): Promise<Completion> {
+  const { candidates, directive } = await (optionValues[long ?? ''] ?? nothing)(asking)
+  return { candidates: candidates.map(each => ({ ...each, value: prefix + each.value })), directive }
 }
 
 /** The completion as cobra writes it: a line per candidate, then the directive. */

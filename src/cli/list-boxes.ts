@@ -1,4 +1,5 @@
 import { parseBoxName } from '../vault/names.ts'
+import { parseBoxAlone } from './address.ts'
 import type { BoxSummary } from './api.ts'
 import type { Cli } from './cli.ts'
 import { allBoxes } from './damaged.ts'
@@ -56,7 +57,7 @@ async function named(
   const byName = new Map(boxes.map(box => [box.name, box]))
   const found: BoxSummary[] = []
   await cli.each(names, async text => {
-    const name = parseBoxName(text)
+    const name = parseBoxAlone(text)
     const box = byName.get(name)
     // The daemon says that there is none, and what may have been meant.
     if (box === undefined) await cli.api.versions(name)

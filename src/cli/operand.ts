@@ -1,7 +1,6 @@
 import { Argument } from 'commander'
-import { quote, SecretboxError } from '../errors.ts'
 import { parseBoxName, type BoxName } from '../vault/names.ts'
-import { parseAddress, refuseAbove, type Address } from './address.ts'
+import { parseAddress, parseBoxAlone, refuseAbove, type Address } from './address.ts'
 import * as completing from './complete-names.ts'
 import type { Complete } from './complete-names.ts'
 import { parseVersion } from './version-number.ts'
@@ -45,15 +44,9 @@ export class Operand<T> extends Argument {
   }
 }
 
-/** `BOX`: a box as a whole. `ofFile` says what the user may have wanted who wrote `BOX:PATH`, a command to be put before that. */
+/** `BOX`: a box as a whole; `ofFile` as for `parseBoxAlone`. */
 export function boxOperand(meaning: string, ofFile?: string): Operand<BoxName> {
-  const parse = (text: string): BoxName => {
-    const colon = text.indexOf(':')
-    if (colon === -1) return parseBoxName(text)
-    throw new SecretboxError('invalid', `bad box name ${quote(text)}: it contains ":"`, {
-      hint: ofFile === undefined ? `write the box alone: ${quote(text.slice(0, colon))}` : `${ofFile} ${text}`
-    })
-  }
+  const parse = (text: string): BoxName => parseBoxAlone(text, ofFile)
   return new Operand({ term: 'BOX', meaning, parse, complete: completing.boxes })
 }
 

@@ -14,8 +14,8 @@ export interface Progress {
   end(): void
 }
 
-/** Starts to show `label` and a count of bytes on `stderr`, if that is a terminal. */
-export function startProgress(stderr: Output, label: string): Progress {
+/** Starts to show `label` and a count of bytes on `stderr`, if that is a terminal; of `totalBytes` where that is known. */
+export function startProgress(stderr: Output, label: string, totalBytes: number | null = null): Progress {
   const startMs = performance.now()
   let bytes = 0
   let shown = false
@@ -23,9 +23,8 @@ export function startProgress(stderr: Output, label: string): Progress {
     const elapsedMs = performance.now() - startMs
     if (elapsedMs < quietMs) return
     shown = true
-    stderr.write(
-      `\r\u001b[K${printable(label)}: ${humanSize(bytes)}, ${humanSize((bytes * 1000) / elapsedMs)}/s`
-    )
+    const speed = `${humanSize((bytes * 1000) / elapsedMs)}/s`
+    stderr.write(`\r\u001b[K${printable(label)}: ${doneOf(bytes, totalBytes)}, ${speed}`)
   }
   const timer = stderr.isTTY === true ? setInterval(show, everyMs).unref() : undefined
   return {
@@ -40,4 +39,10 @@ export function startProgress(stderr: Output, label: string): Progress {
       if (shown) stderr.write('\r\u001b[K')
     }
   }
+}
+
+/** `12kB`, or `45% of 27kB`; what turned out to be more than was said is told as it is. */
+function doneOf(bytes: number, totalBytes: number | null): string {
+  if (totalBytes === null || totalBytes === 0 || bytes > totalBytes) return humanSize(bytes)
+  return `${Math.floor((100 * bytes) / totalBytes)}% of ${humanSize(totalBytes)}`
 }

@@ -32,41 +32,55 @@ export function checkContents(options: ContentsOptions): void {
     throw new UsageError('--length and --charset are of use only with --generate')
 }
 
+/** What is to be stored, and how much it is, where that is known before. */
+export interface GivenContents {
+  readonly body: Body
+  readonly bytes: number | null
+}
+
 /**
  * What is to be stored: of a file, of standard input, typed at a terminal, or made up. Throws `invalid` for nothing at all,
  * unless that is wanted. Chunks belong to who reads them.
  */
-export async function contentsFor(cli: Cli, place: Place, options: ContentsOptions): Promise<Body> {
-  if (options.generate === true) return [generate(options.length ?? 32, options.charset ?? 'alphanumeric')]
+export async function contentsFor(cli: Cli, place: Place, options: ContentsOptions): Promise<GivenContents> {
+  if (options.generate === true)
+    return typed(generate(options.length ?? 32, options.charset ?? 'alphanumeric'))
   const file = options.file === '-' ? undefined : options.file
   if (options.file === undefined && cli.stdin.isTTY === true) {
     await tellWhatIsThere(cli, place, options.create === true)
-    return [await askNewSecret(cli.stdin, cli.stderr, addressText(place.box, place.path))]
+    return typed(await askNewSecret(cli.stdin, cli.stderr, addressText(place.box, place.path)))
   }
-  const input = file === undefined ? standardInput(cli) : await opened(file)
+  const { body: input, bytes } = file === undefined ? standardInput(cli) : await opened(file)
   const wanted = options.stripNewline === true ? strippingNewline(input) : input
-  if (options.allowEmpty === true) return wanted
+  if (options.allowEmpty === true) return { body: wanted, bytes }
   const contents = await unlessEmpty(wanted)
-  if (contents !== null) return contents
+  if (contents !== null) return { body: contents, bytes }
   const name = file === undefined ? 'standard input' : quote(file)
   throw new SecretboxError('invalid', `${name} is empty, so nothing was stored`, {
     hint: 'look at what was to write there, or store an empty file with --allow-empty'
   })
 }
 
-function standardInput(cli: Cli): Body {
+function typed(secret: Buffer): GivenContents {
+  return { body: [secret], bytes: secret.length }
+}
+
+function standardInput(cli: Cli): GivenContents {
   // Node takes a directory for an empty stream.
   if (fstatSync(0).isDirectory())
     throw new SecretboxError('invalid', 'cannot read standard input: it is a directory')
-  return cli.stdin
+  return { body: cli.stdin, bytes: null }
 }
 
 /** The bytes of a file of the operator's. Throws `invalid` that says why there are none. */
-async function opened(path: string): Promise<Body> {
+async function opened(path: string): Promise<GivenContents> {
   try {
     const file = await open(path)
-    const isDirectory = (await file.stat()).isDirectory()
-    if (!isDirectory) return file.createReadStream() as AsyncIterable<Buffer>
+    const stats = await file.stat()
+    if (!stats.isDirectory()) {
+      const body = file.createReadStream() as AsyncIterable<Buffer>
+      return { body, bytes: stats.isFile() ? stats.size : null }
+    }
     await file.close()
   } catch (error) {
     throw new SecretboxError('invalid', `cannot read ${quote(path)}: ${reasonOf(error)}`)

@@ -6,11 +6,10 @@ import type { Cli } from './cli.ts'
 import { command } from './command.ts'
 import { UsageError } from './failure.ts'
 import { charsetChoices, maxLength } from './generate.ts'
-import type { Body } from './http.ts'
 import { newlineNote, watchingLines } from './line-end.ts'
 import { placeOperands } from './operand.ts'
 import { startProgress } from './progress.ts'
-import { checkContents, contentsFor, type ContentsOptions } from './put-contents.ts'
+import { checkContents, contentsFor, type ContentsOptions, type GivenContents } from './put-contents.ts'
 
 interface PutOptions extends ContentsOptions {
   readonly mode: string
@@ -51,18 +50,24 @@ export function put(cli: Cli): Command {
     .action(async (first: string, second: string | undefined, options: PutOptions) => {
       const place = placeToStore(first, second)
       checkContents(options)
-      const given = watchingLines(await contentsFor(cli, place, options))
-      const store = (): Promise<void> => storeFile(cli, place, given.body, options.mode)
+      const { body, bytes } = await contentsFor(cli, place, options)
+      const given = watchingLines(body)
+      const store = (): Promise<void> => storeFile(cli, place, { body: given.body, bytes }, options.mode)
       await (options.create === true ? inBoxThatMayBeNew(cli, place.box, store) : store())
       const what = addressText(place.box, place.path)
       if (options.generate !== true && given.wasEndedLine()) cli.note(newlineNote(what))
     })
 }
 
-async function storeFile(cli: Cli, { box, path }: Place, contents: Body, mode: string): Promise<void> {
-  const progress = startProgress(cli.stderr, `storing "${addressText(box, path)}"`)
+async function storeFile(
+  cli: Cli,
+  { box, path }: Place,
+  { body, bytes }: GivenContents,
+  mode: string
+): Promise<void> {
+  const progress = startProgress(cli.stderr, `storing "${addressText(box, path)}"`, bytes)
   try {
-    await cli.api.putFile(box, path, progress.count(contents), { mode })
+    await cli.api.putFile(box, path, progress.count(body), { mode })
   } finally {
     progress.end()
   }

@@ -41,7 +41,7 @@ async function readOne(cli: Cli, { box, path }: Address, options: ReadOptions): 
     throw new SecretboxError('invalid', `cannot read "${box}:": it is a directory`, { hint: recursiveHint })
   }
   const contents = await cli.api.read(box, named, { tree: recursive, version })
-  await sendOut(cli, `reading "${box}:${named}"`, bytesOf(contents))
+  await sendOut(cli, `reading "${box}:${named}"`, bytesOf(contents), contents.bytes)
 }
 
 const root = parseFilePath('')

@@ -8,10 +8,15 @@ import { followText } from './showable.ts'
  * last line without an end gets one, lest the prompt be taken for a part of the secret. What is no text is not shown
  * there: throws `invalid` before the first piece that is none.
  */
-export async function sendOut(cli: Cli, label: string, bytes: AsyncIterable<Buffer>): Promise<void> {
+export async function sendOut(
+  cli: Cli,
+  label: string,
+  bytes: AsyncIterable<Buffer>,
+  totalBytes: number | null = null
+): Promise<void> {
   // At a terminal the bytes themselves show how far it is.
   const atTerminal = cli.stdout.isTTY === true
-  const progress = atTerminal ? null : startProgress(cli.stderr, label)
+  const progress = atTerminal ? null : startProgress(cli.stderr, label, totalBytes)
   const text = followText()
   let lastByte = lineEnd
   try {

@@ -1,12 +1,13 @@
 import { createHmac } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import { isSecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { Change, Store } from '../store/store.ts'
 import { attempt, commitAttempt } from './attempts.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
+import { refuseTaken, renaming } from './box-names.ts'
 import {
   allBoxes,
   findBox,
@@ -15,7 +16,6 @@ import {
   readManifest,
   removeBox,
   removeBoxRecord,
-  renameBox,
   type Box,
   type VersionInfo
 } from './boxes.ts'
@@ -167,19 +167,7 @@ export function createVault(parts: VaultParts): Vault {
 
     rename: (caller, name, to, ifVersion, check) =>
       gate.run(caller, 'box.rename', { box: name, newName: to }, permit =>
-        commitAttempt(permit, async () => {
-          const box = await getBox(store, permit, name, 'find')
-          try {
-            checkVersion(box, ifVersion)
-            await refuseTaken(store, permit, to)
-            await check()
-            const { version, files: applied } = box.newest
-            const answer = { version, applied, errors: [], dangling: [] }
-            return { answer, subject: { version }, changes: renameBox(permit.keyring, box, to) }
-          } finally {
-            box.key.wipe()
-          }
-        })
+        commitAttempt(permit, () => renaming(store, permit, { name, to, ifVersion, check }))
       ),
 
     change: (caller, name, request) =>
@@ -227,12 +215,6 @@ export function createVault(parts: VaultParts): Vault {
         }
       })
   }
-}
-
-async function refuseTaken(store: Store, permit: Permit, name: BoxName): Promise<void> {
-  const present = await findBox(store, permit.keyring, name)
-  present?.key.wipe()
-  if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
 }
 
 /** What removes a box, or of one that is damaged its record. */

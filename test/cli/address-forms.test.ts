@@ -113,11 +113,13 @@ test.each([
   ['inspect', [], 'write the box alone: "db"'],
   ['versions', [], 'write the box alone: "db"'],
   ['rollback', ['1'], 'write the box alone: "db"'],
-  ['used-by', [], 'write the box alone: "db"']
+  ['used-by', [], 'write the box alone: "db"'],
+  ['list', ['--boxes'], 'write the box alone: "db"'],
+  ['audit --box', [], 'write the box alone: "db"']
 ])(
   '%s takes a box as a whole, and says what a file in it may have been meant for',
   async (verb, more, hint) => {
-    expect(await run([verb, 'db:a', ...more])).toMatchObject({
+    expect(await run([...verb.split(' '), 'db:a', ...more])).toMatchObject({
       code: 1,
       stdout: verb === 'inspect' ? '[]\n' : verb === 'used-by' ? (expect.any(String) as string) : '',
       stderr: `error: bad box name "db:a": it contains ":"\nhint: ${hint}\n`

@@ -1,7 +1,8 @@
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { humanSize } from '../../src/cli/human.ts'
 import { startDaemon } from '../daemon-process.ts'
 import { done, runProgram } from './run.ts'
 import { atTerminal, type Terminal } from './terminal.ts'
@@ -150,6 +151,17 @@ test('a transfer that takes long says how far it is', async () => {
   expect(screen.endsWith('\r\u001b[K')).toBe(true)
   await rm(directory, { recursive: true })
   expect(await run(['read', 'box:slow'])).toMatchObject(done('slow'))
+})
+
+test('where it is known how much there is, the progress says how much of it is done', async () => {
+  process.kill(daemon().pid, 'SIGSTOP')
+  const terminal = start('put --file /etc/passwd box:known')
+  try {
+    await terminal.type(`storing "box:known": 100% of ${humanSize((await stat('/etc/passwd')).size)}, `, '')
+  } finally {
+    process.kill(daemon().pid, 'SIGCONT')
+  }
+  expect((await terminal.ended).code).toBe(0)
 })
 
 test('a comparison that takes long says so', async () => {

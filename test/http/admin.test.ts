@@ -329,9 +329,9 @@ describe('a caller who is not root', () => {
     await chmod(daemon.adminSocket, 0o600)
     expect((await call('GET', `/vault/${box}/f`)).body.toString()).toBe('secret')
 
-    const { entries } = (await ok('GET', '/audit?limit=25')) as { entries: Json[] }
+    const { entries } = (await ok('GET', '/audit?limit=27')) as { entries: Json[] }
     const recorded = entries.filter(({ decision }) => decision === 'denied')
-    expect(recorded).toHaveLength(21)
+    expect(recorded).toHaveLength(23)
     const caller = expect.objectContaining({ kind: 'user', uid: 65_534, pid: process.pid }) as unknown
     for (const entry of recorded) expect(entry).toMatchObject({ caller })
     expect(recorded).toContainEqual(expect.objectContaining({ action: 'box.reveal', box, path: 'f' }))

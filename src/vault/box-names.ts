@@ -1,0 +1,39 @@
+import { quote, SecretboxError } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Attempt } from './attempts.ts'
+import { findBox, getBox, renameBox } from './boxes.ts'
+import type { ChangeResult } from './change.ts'
+import type { Permit } from './gate.ts'
+import type { BoxName } from './names.ts'
+import { checkVersion } from './versions.ts'
+
+/** Throws `exists` when a box has that name. */
+export async function refuseTaken(store: Store, permit: Permit, name: BoxName): Promise<void> {
+  const present = await findBox(store, permit.keyring, name)
+  present?.key.wipe()
+  if (present !== null) throw new SecretboxError('exists', `box ${quote(name)} exists already`)
+}
+
+/** What gives a box another name. Throws `not_found`, `exists`, `precondition`, and what `check` throws, which is asked last. */
+export async function renaming(
+  store: Store,
+  permit: Permit,
+  {
+    name,
+    to,
+    ifVersion,
+    check
+  }: { name: BoxName; to: BoxName; ifVersion: number | null; check: () => Promise<void> }
+): Promise<Attempt<ChangeResult>> {
+  const box = await getBox(store, permit, name, 'find')
+  try {
+    checkVersion(box, ifVersion)
+    await refuseTaken(store, permit, to)
+    await check()
+    const { version, files: applied } = box.newest
+    const answer = { version, applied, errors: [], dangling: [] }
+    return { answer, subject: { version }, changes: renameBox(permit.keyring, box, to) }
+  } finally {
+    box.key.wipe()
+  }
+}
