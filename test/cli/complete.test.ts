@@ -39,7 +39,7 @@ test('options are completed, and the values of some', async () => {
   expect(await complete('audit', '--box', 'w')).toEqual(['web', ':4'])
   expect(await complete('audit', '--box=w')).toEqual(['--box=web', ':4'])
   expect(await complete('read', 'two words:a b', '--version', '')).toEqual(['2', '1', ':36'])
-  expect(await complete('list', '--last', '')).toEqual([':4'])
+  expect(await complete('audit', '--last', '')).toEqual([':4'])
   expect(await complete('list', '--', '--')).toEqual([':4'])
   expect(await complete('put', '-l', '12', 'e')).toEqual(['empty:', ':6'])
 })
