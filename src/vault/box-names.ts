@@ -1,7 +1,8 @@
-import { quote, SecretboxError } from '../errors.ts'
-import type { Store } from '../store/store.ts'
+import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
+import type { Change, Store } from '../store/store.ts'
 import type { Attempt } from './attempts.ts'
-import { findBox, getBox, renameBox } from './boxes.ts'
+import type { Caller, Subject } from './authority.ts'
+import { findBox, getBox, removeBox, removeBoxRecord, renameBox } from './boxes.ts'
 import type { ChangeResult } from './change.ts'
 import type { Permit } from './gate.ts'
 import type { BoxName } from './names.ts'
@@ -35,5 +36,25 @@ export async function renaming(
     return { answer, subject: { version }, changes: renameBox(permit.keyring, box, to) }
   } finally {
     box.key.wipe()
+  }
+}
+
+/** What removes a box, or of one that is damaged its record. */
+export async function removal(
+  store: Store,
+  caller: Caller,
+  permit: Permit,
+  name: BoxName,
+  ifVersion: number | null
+): Promise<{ subject: Subject; changes: Change[] }> {
+  try {
+    const box = await getBox(store, permit, name, 'find')
+    box.key.wipe()
+    checkVersion(box, ifVersion)
+    return { subject: { version: box.newest.version }, changes: removeBox(permit.keyring, box) }
+  } catch (error) {
+    // Only who names it, and no version of it, can mean one that cannot be read.
+    if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null) throw error
+    return { subject: {}, changes: [removeBoxRecord(permit.keyring, name)] }
   }
 }

@@ -1,24 +1,13 @@
 import { createHmac } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isSecretboxError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Change } from '../store/store.ts'
 import { attempt, commitAttempt } from './attempts.ts'
 import type { Caller, Subject } from './authority.ts'
 import { readBlob } from './blobs.ts'
-import { refuseTaken, renaming } from './box-names.ts'
-import {
-  allBoxes,
-  findBox,
-  getBox,
-  newBox,
-  readManifest,
-  removeBox,
-  removeBoxRecord,
-  type Box,
-  type VersionInfo
-} from './boxes.ts'
+import { refuseTaken, removal, renaming } from './box-names.ts'
+import { allBoxes, findBox, getBox, newBox, readManifest, type Box, type VersionInfo } from './boxes.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './change.ts'
 import type { Permit } from './gate.ts'
 import { wipeManifest, type Manifest } from './manifest.ts'
@@ -214,26 +203,6 @@ export function createVault(parts: VaultParts): Vault {
           opened?.wipe()
         }
       })
-  }
-}
-
-/** What removes a box, or of one that is damaged its record. */
-async function removal(
-  store: Store,
-  caller: Caller,
-  permit: Permit,
-  name: BoxName,
-  ifVersion: number | null
-): Promise<{ subject: Subject; changes: Change[] }> {
-  try {
-    const box = await getBox(store, permit, name, 'find')
-    box.key.wipe()
-    checkVersion(box, ifVersion)
-    return { subject: { version: box.newest.version }, changes: removeBox(permit.keyring, box) }
-  } catch (error) {
-    // Only who names it, and no version of it, can mean one that cannot be read.
-    if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null) throw error
-    return { subject: {}, changes: [removeBoxRecord(permit.keyring, name)] }
   }
 }
 
