@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { buildForTests } from './built.ts'
 
 /*
- * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. The last
- * line of the output is `N passed, N failed` (and `, N skipped` if any were); the exit code is 1 if any failed.
+ * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. They go side by
+ * side in two lanes, since those with an Engine wait most of the time. The last line of the output is `N passed, N
+ * failed` (and `, N skipped` if any were); the exit code is 1 if any failed.
  */
 interface Counts {
   passed: number
@@ -22,53 +25,82 @@ interface Report {
   success: boolean
 }
 
-const checks: readonly [name: string, script: string, ...args: string[]][] = [
-  ['types', 'node_modules/typescript/bin/tsc', '--project', '.'],
-  ['lint', 'node_modules/eslint/bin/eslint.js', '.'],
-  ['format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']
+type Step = () => Promise<Counts>
+
+const faults = (...files: string[]): Step =>
+  vitest('faults', ...files.map(file => `test/engine/faults/${file}.test.ts`))
+
+/** About as long as each other. */
+const lanes: readonly (readonly Step[])[] = [
+  [
+    check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
+    check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
+    check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+    vitest('main'),
+    faults('plain', 'attacks')
+  ],
+  [vitest('engine'), faults('live-restore', 'boot', 'whose')]
 ]
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
-for (const [name, script, ...args] of checks) {
-  const startedMs = Date.now()
-  const passed = (await exitCode([script, ...args])) === 0
-  console.log(`${passed ? 'passed' : 'FAILED'}  ${name}  ${Date.now() - startedMs} ms`)
-  total[passed ? 'passed' : 'failed']++
-}
-const tests = await runVitest()
-total.passed += tests.passed
-total.failed += tests.failed
-total.skipped += tests.skipped
+const beganMs = Date.now()
+// Before any of them begins: both would build the same files.
+await buildForTests()
+await Promise.all(
+  lanes.map(async lane => {
+    for (const step of lane) {
+      const counts = await step()
+      total.passed += counts.passed
+      total.failed += counts.failed
+      total.skipped += counts.skipped
+    }
+  })
+)
+console.log(`${Math.round((Date.now() - beganMs) / 1000)} s`)
 console.log(
   `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`
 )
 process.exitCode = total.failed > 0 ? 1 : 0
 
-function exitCode(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, args, { stdio: 'inherit' })
+function check(name: string, script: string, ...args: string[]): Step {
+  return async () => {
+    const startedMs = Date.now()
+    const isGood = (await exitCode([script, ...args])) === 0
+    console.log(`${isGood ? 'passed' : 'FAILED'}  ${name}  ${Date.now() - startedMs} ms`)
+    return { passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0 }
+  }
+}
+
+/** Runs the tests of a project, or these files of it. A run that died, found no test, or failed outside of any test counts as one failure at least. */
+function vitest(project: string, ...files: string[]): Step {
+  return async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'secretbox-report-'))
+    const file = join(scratch, 'report.json')
+    try {
+      const args = ['run', '--project', project, '--reporter=default', '--reporter=json', ...files]
+      const code = await exitCode(['node_modules/vitest/vitest.mjs', ...args, `--outputFile.json=${file}`])
+      const report = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Report | null
+      if (report === null) return { passed: 0, failed: 1, skipped: 0 }
+      const failed = report.numFailedTests
+      const broken = code !== 0 || !report.success || report.numPassedTests === 0
+      return {
+        passed: report.numPassedTests,
+        failed: failed === 0 && broken ? 1 : failed,
+        skipped: report.numPendingTests + report.numTodoTests
+      }
+    } finally {
+      await rm(scratch, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Runs a script of a package; its lines go to our output whole, for others write there meanwhile. */
+async function exitCode(args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const stream of [child.stdout, child.stderr])
+    createInterface(stream).on('line', line => process.stdout.write(`${line}\n`))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', code => resolve(code ?? 1))
   })
-}
-
-/** Vitest's counts. A run that died, found no test, or failed outside of any test counts as one failure at least. */
-async function runVitest(): Promise<Counts> {
-  const scratch = await mkdtemp(join(tmpdir(), 'secretbox-report-'))
-  const file = join(scratch, 'report.json')
-  try {
-    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json']
-    const code = await exitCode([...vitest, `--outputFile.json=${file}`])
-    const report = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Report | null
-    if (report === null) return { passed: 0, failed: 1, skipped: 0 }
-    const failed = report.numFailedTests
-    const broken = code !== 0 || !report.success || report.numPassedTests === 0
-    return {
-      passed: report.numPassedTests,
-      failed: failed === 0 && broken ? 1 : failed,
-      skipped: report.numPendingTests + report.numTodoTests
-    }
-  } finally {
-    await rm(scratch, { recursive: true, force: true })
-  }
 }

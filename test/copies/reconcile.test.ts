@@ -77,7 +77,7 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
       await stage.reconcile()
       return readdirSync(stage.directory).length === 0 || null
     }
-    expect(await eventually(isGone, 15_000)).toBe(true)
+    expect(await eventually(isGone)).toBe(true)
   })
 
   test('and was let go of is wiped whatever the Engine says', async () => {

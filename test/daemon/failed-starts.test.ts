@@ -39,7 +39,7 @@ const keyOf = ({ daemon }: Started): string => join(daemon.directory, 'key/key')
 const awayOf = ({ daemon }: Started): string => join(daemon.directory, 'away')
 
 async function until(holds: () => boolean): Promise<void> {
-  if ((await eventually(() => Promise.resolve(holds() || null), 15_000)) === null)
+  if ((await eventually(() => Promise.resolve(holds() || null))) === null)
     throw new Error('it did not come to that')
 }
 

@@ -26,7 +26,7 @@ async function shownWith(started: Started, kept: string): Promise<Outcome> {
   const shown = await eventually(async () => {
     const { stdout } = await vault(started, 'status', '-f', '{{json .Kept}}')
     return stdout.includes(kept) || null
-  }, 120_000)
+  })
   expect(shown).toBe(true)
   return vault(started, 'status')
 }

@@ -52,7 +52,7 @@ async function boxesOf({ daemon }: Started): Promise<string[]> {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  expect(await eventually(() => Promise.resolve(holds() || null), 15_000)).toBe(true)
+  expect(await eventually(() => Promise.resolve(holds() || null))).toBe(true)
 }
 
 /** Resolves when the daemon has looked at what it was told of: it does so at each event stream that opens. */

@@ -44,7 +44,7 @@ async function leftBy({ directory, adminSocket }: Daemon): Promise<number[]> {
 
 /** What the daemon takes when its connections have ended: `descriptors` at most. */
 async function takenAtLast({ pid }: Daemon, descriptors: number): Promise<Taken> {
-  await eventually(async () => (await takenBy(pid)).descriptors <= descriptors || null, 10_000)
+  await eventually(async () => (await takenBy(pid)).descriptors <= descriptors || null)
   return takenBy(pid)
 }
 
@@ -187,7 +187,7 @@ test.skipIf(cannotMount)(
     await eventually(async () => {
       left = await leftBy(second)
       return left.every(count => count === 0) || null
-    }, 60_000)
+    })
     expect(left).toEqual([0, 0, 0])
   }
 )

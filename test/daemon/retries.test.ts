@@ -45,7 +45,7 @@ const copiesOf = ({ daemon }: Started): string[] => readdirSync(join(daemon.dire
 const keyOf = (id: string): string => copyKeyOf(parseVolumeName('db'), parseMountId(id))
 
 async function comesTo(holds: () => boolean): Promise<void> {
-  expect(await eventually(() => Promise.resolve(holds() || null), 15_000)).toBe(true)
+  expect(await eventually(() => Promise.resolve(holds() || null))).toBe(true)
 }
 
 describe.skipIf(cannotMount)('a Mount that the Engine gave up (takes root)', () => {

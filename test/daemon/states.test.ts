@@ -114,6 +114,6 @@ test.skipIf(cannotMount).for(Object.entries(states))(
     await driver.unmount('db', running)
     const isClean = async (): Promise<true | null> =>
       (copies().length === 0 && (await labels(daemon.adminSocket)).length === 0) || null
-    expect(await eventually(isClean, 15_000)).toBe(true)
+    expect(await eventually(isClean)).toBe(true)
   }
 )

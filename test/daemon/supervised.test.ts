@@ -55,7 +55,7 @@ describe.skipIf(cannotMount)('a daemon that dies (takes root)', () => {
     const next = await eventually(async () => {
       const pid = daemon.pid
       return pid !== killed && pid > 0 && (await accepts(daemon.adminSocket)) ? pid : null
-    }, 60_000)
+    })
     expect(next).not.toBe(null)
     expect(daemon.log()).toContain('the daemon died: starting it again')
     expect(held.read('password')).toBe('hunter2')

@@ -24,7 +24,7 @@ const copiesOf = ({ daemon }: Started): string[] => readdirSync(join(daemon.dire
 async function untilNothingIsLeft(started: Started): Promise<void> {
   const isGone = async (): Promise<true | null> =>
     (copiesOf(started).length === 0 && (await labels(started.daemon.adminSocket)).length === 0) || null
-  expect(await eventually(isGone, 5000)).toBe(true)
+  expect(await eventually(isGone)).toBe(true)
 }
 
 test.skipIf(cannotMount)('what is left over is wiped at the start of the daemon (takes root)', async () => {
@@ -34,7 +34,7 @@ test.skipIf(cannotMount)('what is left over is wiped at the start of the daemon 
   const holder = await hold(await first.driver.mount('db', running))
   await first.driver.mount('db', ended)
   const again = await first.again('SIGKILL')
-  expect(await eventually(() => Promise.resolve(copiesOf(again).length === 1 || null), 5000)).toBe(true)
+  expect(await eventually(() => Promise.resolve(copiesOf(again).length === 1 || null))).toBe(true)
   expect(await labels(again.daemon.adminSocket)).toEqual([running])
   expect(holder.read('password')).toBe('hunter2')
   await holder.end()
@@ -124,7 +124,7 @@ test.skipIf(cannotMount)(
         const [copy = {}] = Volume.Status.Copies
         return Object.entries(wanted).every(([key, value]) => copy[key] === value) || null
       }
-      expect(await eventually(isNoted, 10_000), JSON.stringify(wanted)).toBe(true)
+      expect(await eventually(isNoted), JSON.stringify(wanted)).toBe(true)
     }
     await noted({ Mount: id, Container: container, ContainerName: null, Image: null })
     const engine = await standInEngine(socket)

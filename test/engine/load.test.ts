@@ -83,7 +83,7 @@ async function startTogether(volumes: readonly string[]): Promise<Taken> {
     await Promise.all(ids.map(id => ask(engine.socket, 'DELETE', `/containers/${id}?force=1`)))
   }
   const isOver = async (): Promise<true | null> => (await liveCopies(engine)).length === others.length || null
-  expect(await eventually(isOver, 5000)).toBe(true)
+  expect(await eventually(isOver)).toBe(true)
   return takenBy(await pluginProcess(engine))
 }
 

@@ -130,7 +130,7 @@ test('after a reboot of the host containers that restart have the newest version
   expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe('db\n')
   const read = async (): Promise<string | null> =>
     (await engine.tryDocker(['exec', always, 'cat', '/secrets/password'])).stdout || null
-  expect(await eventually(read, 30_000)).toBe('hunter2')
+  expect(await eventually(read)).toBe('hunter2')
   expect(await liveCopies(engine)).toHaveLength(1)
   await engine.docker(['start', never])
   expect(await engine.docker(['exec', never, 'cat', '/secrets/password'])).toBe('hunter2')

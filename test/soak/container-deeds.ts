@@ -9,7 +9,7 @@ import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
 
 const mostContainers = 12
 /** As long as a plugin may take that starts anew because the Engine does not see its mounts. */
-const startWithinMs = 20_000
+const startWithinMs = 100_000
 
 const create: Kind = {
   name: 'create',

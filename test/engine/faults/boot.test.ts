@@ -60,7 +60,7 @@ async function startedByPlugin(names: readonly string[], from: number): Promise<
     const said = await saidStarted(from)
     return names.every(name => said.includes(name)) || null
   }
-  const isSo = await eventually(areStarted, 120_000)
+  const isSo = await eventually(areStarted)
   expect(isSo, `it started ${(await saidStarted(from)).join(' ')}`).toBe(true)
 }
 
@@ -68,7 +68,7 @@ async function startedByPlugin(names: readonly string[], from: number): Promise<
 async function triedInVain(): Promise<void> {
   const isTried = async (): Promise<true | null> =>
     (await lastError('box-destroyed')).includes('no such box "doomed"') || null
-  expect(await eventually(isTried, 120_000)).toBe(true)
+  expect(await eventually(isTried)).toBe(true)
 }
 
 /** The containers that the plugin says it started, since `from` bytes of the Engine's log. */
@@ -96,7 +96,7 @@ async function bootWithoutKey(end: () => Promise<unknown>, count: number): Promi
   await rig.engine.startDockerd()
   await rig.pluginIsUp()
   const areRefused = async (): Promise<true | null> => (await refused()).length >= count || null
-  expect(await eventually(areRefused, 120_000), `${(await refused()).join(' ')} were refused`).toBe(true)
+  expect(await eventually(areRefused), `${(await refused()).join(' ')} were refused`).toBe(true)
   expect(await running()).toEqual([])
   return () => rename(`${key}.away`, key)
 }

@@ -41,7 +41,7 @@ async function startAttacker(
   ])
   const begun = await eventually(
     async () => (await engine.docker(['logs', name])) === 'begun\n' || null,
-    30_000
+    120_000
   )
   if (begun === null) throw new Error(`the attacker has not begun: ${await engine.docker(['logs', name])}`)
   return name

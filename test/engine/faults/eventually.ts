@@ -1,10 +1,13 @@
+/** Only ends the waiting for what never comes: a machine may be as busy as it likes. */
+const longMs = 100_000
+
 /**
  * Asks until the answer is not null, and gives it; null when `deadlineMs` has passed. For what tells nobody when
  * it happens: the kernel's mount tables, a process that ends.
  */
 export async function eventually<T>(
   question: () => Promise<T | null>,
-  deadlineMs: number
+  deadlineMs = longMs
 ): Promise<T | null> {
   const deadline = Date.now() + deadlineMs
   for (;;) {

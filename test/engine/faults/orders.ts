@@ -20,7 +20,7 @@ export interface Orders {
   clear(): Promise<void>
 }
 
-const reachedWithinMs = 30_000
+const reachedWithinMs = 120_000
 
 /** Orders in `directory`, which the daemon knows as SECRETBOX_FAULTS. */
 export async function ordersIn(directory: string): Promise<Orders> {
@@ -35,7 +35,7 @@ export async function ordersIn(directory: string): Promise<Orders> {
     async reached(point, until = new Promise(() => undefined)) {
       const wasReached = (): boolean => existsSync(join(directory, `${point}.reached`))
       const ending = new AbortController()
-      const tooLate = delay(reachedWithinMs, 'half a minute has passed', {
+      const tooLate = delay(reachedWithinMs, 'two minutes have passed', {
         signal: ending.signal,
         ref: false
       })

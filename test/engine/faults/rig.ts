@@ -37,7 +37,7 @@ export interface Rig {
 }
 
 /** How long the Engine may take to have a plugin up again that ended. */
-const upWithinMs = 30_000
+const upWithinMs = 120_000
 
 /** Starts it with fault points in the plugin, which gets `settings`. */
 export async function startRig(

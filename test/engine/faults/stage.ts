@@ -4,8 +4,11 @@ import type { Rig } from './rig.ts'
 import { straysBeside } from './strays.ts'
 import { createWatcher, type Watcher, type WatcherOptions } from './watcher.ts'
 
-/** Within which a copy that nobody holds must be gone, from when the plugin serves. */
-const goneWithinMs = 5000
+/**
+ * A copy that nobody holds is gone within some seconds of when the plugin serves; the table says how long it took. This
+ * only ends the waiting for one that stays.
+ */
+const goneWithinMs = 60_000
 
 /** One case: a fault at a moment of a container's life. */
 export interface FaultCase {
@@ -36,7 +39,7 @@ export interface Stage {
   subject(options?: WatcherOptions): Promise<Watcher>
   /** As `subject`, started. */
   runningSubject(options?: WatcherOptions): Promise<Watcher>
-  /** What there is beside the copies of these containers, once 5 s were given for it to go; null when it has gone. */
+  /** What there is beside the copies of these containers, once it had time to go; null when it has gone. */
   strays(live: readonly Watcher[]): Promise<string | null>
   /** Says that this case ends the witness, as what kills all containers does. */
   endsWitness(): unknown

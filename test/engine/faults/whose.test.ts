@@ -45,7 +45,7 @@ async function usedBy(): Promise<Entry[]> {
 
 test('which container holds which copy is known: in the list of volumes, in docker volume inspect, in the audit', async () => {
   const [web, worker] = [await run('web'), await run('worker')]
-  const copies = await eventually(inspectedCopies, 10_000)
+  const copies = await eventually(inspectedCopies)
   const version = 5
   expect(copies).toHaveLength(2)
   for (const [id, name] of [
@@ -79,7 +79,7 @@ test('without a Docker socket all works, and only names and images are not known
   expect(await engine.docker(['exec', 'alone', 'ls', '/secrets'])).toContain('password')
   // The kernel knows the id.
   expect(await usedBy()).toMatchObject([{ box: 'db', container: { id, name: null, image: null } }])
-  const copies = await eventually(inspectedCopies, 10_000)
+  const copies = await eventually(inspectedCopies)
   expect(copies).toMatchObject([{ Container: id, ContainerName: null, Image: null }])
   await engine.docker(['cp', 'alone:/secrets/password', join(engine.root, 'copied')])
   expect(await engine.docker(['exec', 'alone', 'ls', '/secrets'])).toContain('password')
