@@ -77,7 +77,7 @@ function createConnections(
   { syscalls, log, onConnection }: ServeParts,
   listener: RequestListener
 ): { serve(accepted: Socket): void; end(timeoutMs: number): Promise<void> } {
-  // Zero: the Engine keeps idle connections and must not find one closed (Engine fact). No request is timed: boxes are large.
+  // Zero: the Engine keeps idle connections and must not find one closed (Engine fact 2). No request is timed: boxes are large.
   const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
   const buffer = Buffer.alloc(readBytes)
   /** Each with the number of its answers that are under way; Node itself counts only for servers that listen. */

@@ -62,7 +62,7 @@ type Call = (
 ) => Promise<Record<string, unknown> | Buffer> | Record<string, unknown>
 
 /**
- * The protocol of volume drivers (docs.docker.com, "Docker volume plugins"; Engine facts), and the one call of
+ * The protocol of volume drivers (docs.docker.com, "Docker volume plugins"; docs/engine-facts.md), and the one call of
  * secret providers. Every call is a POST; errors are `{"Err": "…"}`. A retried call can come with an empty body:
  * that is refused and changes nothing.
  */
@@ -79,7 +79,7 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
   })
 
   const readBody = (request: Request, route: string): unknown => {
-    // It is a call whose reply the Engine did not get, sent again without its body (Engine fact).
+    // It is a call whose reply the Engine did not get, sent again without its body (Engine fact 1).
     if (isEmpty(request.body) && !takesNothing.has(route)) parts.uses.doubtAll()
     return readJson(request, route)
   }
@@ -96,7 +96,7 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       await volumes.remove(engine, parseVolumeName(parse(Name, body).Name))
       return {}
     },
-    // Neither Get nor List names a Mountpoint: the one that counts is in Mount's reply (Engine fact).
+    // Neither Get nor List names a Mountpoint: the one that counts is in Mount's reply (Engine fact 4).
     'VolumeDriver.Get': async body => ({
       Volume: await describe(await volumes.get(parseVolumeName(parse(Name, body).Name)))
     }),
@@ -114,7 +114,7 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       const use = parse(Use, body)
       const [name, id] = [parseVolumeName(use.Name), parseMountId(use.ID)]
       const path = await mounts.mount(engine, name, id, asker())
-      // The Engine that gave up meanwhile will not send an Unmount (Engine fact).
+      // The Engine that gave up meanwhile will not send an Unmount (Engine fact 7).
       onLost(() => mounts.unmount(engine, name, id))
       return { Mountpoint: path }
     },

@@ -21,7 +21,7 @@ export interface AttachParts {
 
 /**
  * Notes on the labels of copies which container holds them, and records it. Mount does not say for whom it is
- * (Engine fact), so this comes after the start: the kernel tells the container's id, the Engine its name and image.
+ * (Engine fact 8), so this comes after the start: the kernel tells the container's id, the Engine its name and image.
  */
 export function createAttach(parts: AttachParts): () => Promise<void> {
   const { store, gate, log } = parts

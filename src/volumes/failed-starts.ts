@@ -56,7 +56,7 @@ interface Trial {
 
 /**
  * Starts containers with a restart policy whose last start failed because the plugin was not there or refused a Mount;
- * the Engine does not try these again by itself (Engine fact). What the Engine notes about the last start says whether
+ * the Engine does not try these again by itself (Engine fact 10). What the Engine notes about the last start says whether
  * a container is one of them, so one that fails for another reason is left alone.
  *
  * A container is tried for as long as it is our own refusals that keep it from starting, which pass. That is what this

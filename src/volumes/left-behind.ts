@@ -4,7 +4,7 @@ import { askerWith, type Asker } from './asker.ts'
 /**
  * Tells whether whoever connects is a new Engine that this process cannot ask anything. A plugin that lives on while
  * its Engine ends (live-restore) keeps the old Engine's socket file mounted, and the next one makes another (Engine
- * fact). Started anew it would see that one.
+ * fact 13). Started anew it would see that one.
  */
 export function createLeftBehind(dockerSocket: string): (asker: Asker) => boolean {
   // The plugin's first process, which its Engine started: it outlives the daemon.

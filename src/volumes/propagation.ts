@@ -4,7 +4,7 @@ import { isSameAsker, type Asker } from './asker.ts'
 /**
  * Tells whether what gets mounted below `directory` shows in the mount table of the process that asks for it. It
  * does not always: an Engine that ends a plugin takes the mount of its directory away, at times only when it has
- * begun to start the plugin again, which is then cut off from it for good (Engine fact). A container would be given
+ * begun to start the plugin again, which is then cut off from it for good (Engine fact 12). A container would be given
  * the empty directory below.
  */
 export function createPropagation(directory: string): (asker: Asker) => boolean {

@@ -7,7 +7,7 @@ export function refusalOf(volume: string): string {
   return `cannot mount volume ${quote(volume)}: `
 }
 
-/** The refusal of a call that came without a body, as the Engine sends one again whose answer was lost (Engine fact). */
+/** The refusal of a call that came without a body, as the Engine sends one again whose answer was lost (Engine fact 1). */
 export function refusalOfEmpty(call: string): string {
   return `bad request ${call}: the body is empty, it must be JSON`
 }

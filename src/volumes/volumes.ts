@@ -40,7 +40,7 @@ export interface Volumes {
   /** An ephemeral box goes with the last volume that shows it. Throws `not_found`, `in_use` while a container holds a copy, `sealed`. */
   remove(caller: Caller, name: VolumeName): Promise<void>
   /**
-   * Answers in every state of vault, box and store (Engine fact: an error of Get reads as "no such volume"). Throws
+   * Answers in every state of vault, box and store (Engine fact 3: an error of Get reads as "no such volume"). Throws
    * `not_found`, and what the store throws about a volume that it never told of since this process began.
    */
   get(name: VolumeName): Promise<KnownVolume>

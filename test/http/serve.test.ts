@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { Agent, request, type RequestListener } from 'node:http'
+import { Agent, request, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +60,15 @@ test('as many connections wait to be taken as the kernel allows', async () => {
   const sockets = Array.from({ length: Math.min(1000, allowed) }, () => connect(path))
   await Promise.all(sockets.map(socket => once(socket, 'connect')))
   for (const socket of sockets) socket.destroy()
+})
+
+test('no time is told after which an idle connection would be closed: the Engine keeps them', async () => {
+  await serve((_request, response) => response.end())
+  const agent = new Agent({ keepAlive: true })
+  const [response] = (await once(request({ agent, socketPath: path }).end(), 'response')) as [IncomingMessage]
+  expect(response.headers).toMatchObject({ connection: 'keep-alive' })
+  expect(response.headers['keep-alive']).toBe(undefined)
+  agent.destroy()
 })
 
 test('an answer that is under way is finished before the end', async () => {

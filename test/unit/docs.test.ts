@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { expect, test } from 'vitest'
@@ -110,6 +110,16 @@ test('SECURITY.md says why for each capability that the plugin asks for, and for
   const [, reasons = ''] = text('SECURITY.md').split('## Why the plugin may do what it may')
   for (const capability of plugin.linux.capabilities) expect(reasons).toContain(`\`${capability}\``)
   for (const { name } of plugin.mounts) expect(reasons).toContain(`mount \`${name}\``)
+})
+
+test('each Engine fact that the code cites is in docs/engine-facts.md, and its test is there', () => {
+  const facts = [...text('docs/engine-facts.md').matchAll(/^\| (\d+) \|.*\| `([^`]+)` \|$/gm)]
+  expect(facts.map(([, number]) => Number(number))).toEqual(facts.map((_, index) => index + 1))
+  for (const [, , test = ''] of facts) expect(existsSync(join(root, test)), test).toBe(true)
+  const sources = globSync(['src/**/*.ts', 'supervisor/*', 'rootfs-build/*', 'install/*'], { cwd: root })
+  for (const file of sources)
+    for (const [cited, number] of text(file).matchAll(/Engine\s(?:\* )?facts?\b(?: (\d+))?/g))
+      expect(Number(number), `${file}: ${cited}`).toBeLessThanOrEqual(facts.length)
 })
 
 test('the description of the API and the changelog are of this version', () => {
