@@ -9,9 +9,9 @@ import { runningIn, type Container, type Model } from './model.ts'
 import { volumesOf } from './volume-deeds.ts'
 
 /** Within which a copy that nobody holds must be gone. */
-const goneWithinMs = 5000
+const goneWithinMs = 60_000
 /** The same for a plugin that cannot ask the Engine, as after a new start of dockerd: its GRACE_SECONDS, and these. */
-const goneUnaskedWithinMs = 50_000
+const goneUnaskedWithinMs = 120_000
 
 /**
  * What the kernel and the containers say otherwise than the model: who runs, what each copy holds and has held,

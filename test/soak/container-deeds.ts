@@ -14,18 +14,20 @@ const startWithinMs = 100_000
 const create: Kind = {
   name: 'create',
   weight: 10,
-  plan({ rig, model, random, reports }) {
+  plan({ rig, model, random, reports, attacker }) {
     const name = freeName(model.containers, 'container', mostContainers)
     const volumes = [...new Set([random.oneOf(model.volumes.keys()), random.oneOf(model.volumes.keys())])]
     const used = volumes.filter(volume => volume !== undefined)
     if (name === null || used.length === 0) return null
     const report = join(reports, `${name}-${random.below(2 ** 32)}`)
+    // It leases its files and hides what it holds, beside looking at it.
+    const attacks = random.below(3) === 0
     const mounts = used.flatMap((volume, index) => [
       '--mount',
       `type=volume,volume-driver=secretbox,src=${volume},dst=/copies/${index}`
     ])
     return {
-      what: `create ${name} with ${used.join(' and ')}`,
+      what: `create ${name} with ${used.join(' and ')}${attacks ? ', which attacks' : ''}`,
       alone: [`container ${name}`],
       shared: used.map(volume => `volume ${volume}`),
       refusal: null,
@@ -35,7 +37,8 @@ const create: Kind = {
         await rig.engine.docker([
           ...['create', '--name', name, '--network', 'none', '--stop-signal', 'KILL'],
           ...['--mount', `type=bind,src=${report},dst=/report`, ...mounts],
-          ...[testImage, 'sh', '/report/look-out']
+          ...['--mount', `type=bind,src=${attacker},dst=/attacker,readonly`, testImage],
+          ...['sh', '-c', `${attacks ? '/attacker lease /copies/0 & ' : ''}exec sh /report/look-out`]
         ])
       },
       happened: async () => (await rig.engine.tryDocker(['container', 'inspect', name])).code === 0,

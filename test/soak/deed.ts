@@ -9,6 +9,8 @@ export interface Site {
   readonly random: Random
   /** Directory for what containers report. */
   readonly reports: string
+  /** The program that gets in the way (test/engine/faults/attacker.c). */
+  readonly attacker: string
 }
 
 /** Something that is done once, and what the model says of it. */

@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buildAttacker, mountAsNobody } from '../engine/faults/attacker.ts'
 import type { Rig } from '../engine/faults/rig.ts'
 import { takenBy, type Taken } from '../taken.ts'
 import { wrongWithCopies, wrongWithVault } from './check.ts'
@@ -29,7 +30,20 @@ const rows = 30
 export async function soak(rig: Rig, seed: number, forMs: number, signal: AbortSignal): Promise<Soaked> {
   const reports = join(rig.engine.root, 'reports')
   await mkdir(reports)
-  const site: Site = { rig, model: newModel(), random: randomFrom(seed), reports }
+  const attacker = buildAttacker(join(rig.engine.root, 'attacker'))
+  const site: Site = { rig, model: newModel(), random: randomFrom(seed), reports, attacker }
+  // All the time, as anybody on the host can.
+  await chmod(rig.engine.root, 0o711)
+  const endMounts = await mountAsNobody(attacker, `secretbox:${'0'.repeat(32)}`, 2000)
+  try {
+    return await soakOn(site, forMs, signal)
+  } finally {
+    await endMounts()
+  }
+}
+
+async function soakOn(site: Site, forMs: number, signal: AbortSignal): Promise<Soaked> {
+  const { rig } = site
   const taken = async (): Promise<Taken> => takenBy(await rig.pluginPid())
   const before = await taken()
   const begun = performance.now()

@@ -1,25 +1,18 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chown, mkdir, readFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JobPoint } from '../../../src/fault-points.ts'
 import { isLong } from '../../length.ts'
 import { testImage } from '../image.ts'
 import { freshName } from '../shared-engine.ts'
 import { askJson } from './admin.ts'
+import { buildAttacker, mountAsNobody } from './attacker.ts'
 import { eventually } from './eventually.ts'
 import { inMount, inUnmount, settled, startedAtLast, whileRunning, type Fault } from './moments.ts'
 import type { FaultCase, Stage } from './stage.ts'
 
-const nobody = 65534
-
 /** The compiled attacker.c, below the Engine's root. */
-function attackerOf({ rig }: Stage): string {
-  const program = join(rig.engine.root, 'attacker')
-  const source = new URL('attacker.c', import.meta.url).pathname
-  execFileSync('cc', ['-static', '-O1', '-o', program, source], { stdio: 'inherit' })
-  return program
-}
+const attackerOf = ({ rig }: Stage): string => buildAttacker(join(rig.engine.root, 'attacker'))
 
 /** Starts a container whose first process is the attacker in its copy, and resolves when that has begun. */
 async function startAttacker(
@@ -98,32 +91,16 @@ function mountsOfNobody(count: number): FaultCase {
       const { rig } = stage
       const subject = await stage.runningSubject()
       const [copy] = await subject.copies()
-      const home = join('/var/tmp', freshName('nobody'))
-      await mkdir(home, { mode: 0o755 })
-      await chown(home, nobody, nobody)
-      const program = attackerOf(stage)
       execFileSync('chmod', ['a+x', rig.engine.root])
-      const as = ['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups', '--no-new-privs']
-      const child = spawn(
-        'setpriv',
-        [...as, program, 'mounts', home, `secretbox:${copy?.copy ?? ''}`, String(count)],
-        { stdio: ['ignore', 'pipe', 'inherit'] }
-      )
-      const ended = once(child, 'exit')
+      const end = await mountAsNobody(attackerOf(stage), `secretbox:${copy?.copy ?? ''}`, count)
       try {
-        await Promise.race([
-          once(child.stdout, 'data'),
-          ended.then(() => Promise.reject(new Error('no mounts')))
-        ])
         await subject.stop()
         const next = await stage.runningSubject()
         await askJson(rig.adminSocket, 'POST', '/reconcile?apply=true')
         // The volume of the container that has ended is nobody's.
         return [next]
       } finally {
-        child.kill('SIGKILL')
-        await ended
-        execFileSync('rmdir', [home])
+        await end()
       }
     }
   }
