@@ -164,23 +164,6 @@ test('where it is known how much there is, the progress says how much of it is d
   expect((await terminal.ended).code).toBe(0)
 })
 
-test('a comparison that takes long says so', async () => {
-  await run(['create', 'compared'])
-  await run(['put', 'compared', 'pw'], { input: 'x' })
-  process.kill(daemon().pid, 'SIGSTOP')
-  const terminal = start('diff compared 1 2')
-  try {
-    await terminal.type('comparing versions of "compared": 0B, ', '')
-  } finally {
-    process.kill(daemon().pid, 'SIGCONT')
-  }
-  const { code, screen } = await terminal.ended
-  expect(code).toBe(0)
-  // The line of the progress is wiped before the table begins.
-  expect(screen).toContain('\r\u001b[KCHANGE ')
-  expect(screen).toMatch(/\nadded +pw /)
-})
-
 test('row 32: at a terminal list draws a tree, in which no name steers the terminal', async () => {
   await run(['create', 'tree'])
   await run(['put', 'tree', 'certs/ca.pem'], { input: '12345' })
