@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { printableLines } from '../src/cli/printable.ts'
+import { printableLines } from '../src/cli/output/printable.ts'
 
 /** The plugin's name in the user's Engine. */
 export const pluginName = 'secretbox'

@@ -70,7 +70,7 @@ const shared = {
 /**
  * Bundles the daemon into the one ES module `outFile`. koffi's own loader stays as it is: it requires
  * `@koromix/koffi-linux-<arch>`, which the rootfs therefore holds in a `node_modules` beside the bundle. The
- * fault points of src/fault-points.ts are in it only when asked for, by tests.
+ * fault points of src/base/fault-points.ts are in it only when asked for, by tests.
  */
 export async function bundleDaemon(
   entry: string,

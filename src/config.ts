@@ -1,6 +1,6 @@
-import { defaultCopiesDir } from './places.ts'
+import { defaultCopiesDir } from './base/default-paths.ts'
 import { readSettings, type Settings } from './settings.ts'
-import type { BoxLimits } from './vault/versions.ts'
+import type { BoxLimits } from './vault/boxes/versions.ts'
 
 /** Where the daemon's things lie and what it allows. */
 export interface Config extends Pick<Settings, 'logLevel'> {

@@ -1,4 +1,4 @@
-import { quote, SecretboxError } from './errors.ts'
+import { quote, SecretboxError } from './base/errors.ts'
 
 /** What the operator may set of what the daemon allows and does, with `docker plugin set` or in its environment. */
 export interface Settings {

@@ -1,6 +1,6 @@
 import { existsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { defaultCopiesDir } from './places.ts'
+import { defaultCopiesDir } from './base/default-paths.ts'
 
 /** Well within the time after which the supervisor takes the daemon for stuck (supervisor.c). */
 const signEveryMs = 15_000

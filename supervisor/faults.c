@@ -1,6 +1,6 @@
 /*
  * What tests order: `$SECRETBOX_FAULTS/POINT` holds `kill` or `wait`, and `POINT.reached` tells that it came to that.
- * The same as src/fault-points.ts, for the jobs; only in a build with FAULT_POINTS.
+ * The same as src/base/fault-points.ts, for the jobs; only in a build with FAULT_POINTS.
  */
 #include "copies.h"
 

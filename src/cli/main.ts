@@ -1,14 +1,14 @@
 import { CommanderError, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { errnoOf, reasonOf } from '../errors.ts'
-import { complete, completionLines } from './complete.ts'
-import { connectApi } from './connect.ts'
-import { cliOf } from './cli.ts'
-import { errorLines, exitCodeOf, exitCodes } from './failure.ts'
-import { hangUp } from './http.ts'
-import { readInvocation } from './invocation.ts'
+import { errnoOf, reasonOf } from '../base/errors.ts'
+import { complete, completionLines } from './commands/complete.ts'
+import { connectApi } from './client/connect.ts'
+import { cliOf } from './declare/cli.ts'
+import { errorLines, exitCodeOf, exitCodes } from './output/failure.ts'
+import { hangUp } from './client/http.ts'
+import { readInvocation } from './client/invocation.ts'
 import { programFor } from './program.ts'
-import { findAdminSocket } from './socket.ts'
+import { findAdminSocket } from './client/socket.ts'
 import { readStart, type Start } from './start.ts'
 
 async function begin(): Promise<number> {

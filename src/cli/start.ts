@@ -1,5 +1,5 @@
 import { closeSync, readFileSync } from 'node:fs'
-import { UsageError } from './failure.ts'
+import { UsageError } from './output/failure.ts'
 
 /** How the user started the program. */
 export interface Start {

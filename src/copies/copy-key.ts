@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MountId, VolumeName } from '../vault/names.ts'
+import type { MountId, VolumeName } from '../base/names.ts'
 
 declare const copyKey: unique symbol
 

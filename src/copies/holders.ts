@@ -1,5 +1,5 @@
 import type { CopyKey } from './copy-key.ts'
-import { sharingRuns } from './sharing-runs.ts'
+import { sharingRuns } from '../base/coalesce.ts'
 import type { Supervisor } from './supervisor.ts'
 import { lookBytes, lookHolderBytes, lookReplyBytes, readLookHolder, readLookReply } from './wire.ts'
 

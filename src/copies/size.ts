@@ -1,4 +1,4 @@
-import { SecretboxError } from '../errors.ts'
+import { SecretboxError } from '../base/errors.ts'
 import type { CopyContents, CopyOptions } from './send-tree.ts'
 
 /** What a writable copy may grow by when `size` is not given. */

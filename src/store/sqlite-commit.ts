@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { quote, SecretboxError } from '../errors.ts'
+import { quote, SecretboxError } from '../base/errors.ts'
 import { boundsOf, maxValueBytes } from './sqlite-rows.ts'
 import type { Change } from './store.ts'
 

@@ -1,5 +1,5 @@
-import { errnoOf, quote, reasonOf, SecretboxError } from '../errors.ts'
-import { quotePath } from '../host-paths.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../base/errors.ts'
+import { quotePath } from '../base/host-paths.ts'
 
 /** SQLite's result codes, https://www.sqlite.org/rescode.html */
 const sqliteBusy = 5

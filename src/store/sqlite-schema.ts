@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { quote, SecretboxError } from '../errors.ts'
-import { hostPath, quotePath } from '../host-paths.ts'
+import { quote, SecretboxError } from '../base/errors.ts'
+import { hostPath, quotePath } from '../base/host-paths.ts'
 import { damaged } from './sqlite-errors.ts'
 
 const createTable =

@@ -1,4 +1,4 @@
-import { SecretboxError } from '../errors.ts'
+import { SecretboxError } from '../base/errors.ts'
 
 /** The error for what is no tar archive, or not all of one. */
 export function badArchive(reason: string, hint?: string): SecretboxError {

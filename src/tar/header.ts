@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { quote } from '../errors.ts'
+import { quote } from '../base/errors.ts'
 import { badArchive } from './bad-archive.ts'
 import type { PaxRecords } from './pax.ts'
 

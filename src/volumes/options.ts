@@ -1,5 +1,5 @@
 import type { CopyOptions } from '../copies/send-tree.ts'
-import { quote, SecretboxError } from '../errors.ts'
+import { quote, SecretboxError } from '../base/errors.ts'
 import {
   isAnonymousVolume,
   parseBoxName,
@@ -7,8 +7,8 @@ import {
   type BoxName,
   type FilePath,
   type VolumeName
-} from '../vault/names.ts'
-import { nearest } from '../vault/nearest.ts'
+} from '../base/names.ts'
+import { nearest } from '../base/nearest.ts'
 import {
   byteCount,
   flag,

@@ -1,7 +1,7 @@
 import type { Container, Engine, GivenOptions } from '../engine/engine.ts'
-import type { VolumeName } from '../vault/names.ts'
+import type { VolumeName } from '../base/names.ts'
 import { optionDifferences, type OptionDifference } from './options.ts'
-import type { Volume } from './volume-records.ts'
+import type { Volume } from './records.ts'
 
 /** A container that was given options for a volume which has others. */
 export interface OtherOptions {

@@ -1,16 +1,15 @@
 import type { Copies } from '../copies/copies.ts'
 import { copyKeyOf, type CopyKey } from '../copies/copy-key.ts'
 import type { Holders } from '../copies/holders.ts'
-import { isSecretboxError, quote, SecretboxError } from '../errors.ts'
-import type { Caller } from '../vault/authority.ts'
-import { noSuchVersion } from '../vault/boxes.ts'
+import { isSecretboxError, quote, SecretboxError } from '../base/errors.ts'
+import type { Caller } from '../vault/access/authority.ts'
+import { noSuchVersion } from '../vault/boxes/boxes.ts'
 import type { Store } from '../store/store.ts'
-import type { Gate } from '../vault/gate.ts'
-import type { BoxName, VolumeName } from '../vault/names.ts'
+import type { Gate } from '../vault/action/gate.ts'
+import type { BoxName, VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
-import { recordedDevice } from './boot.ts'
+import { recordedDevice } from './device.ts'
 import { parseVolumeOptions, sameOptions } from './options.ts'
-import type { Uses } from './uses.ts'
 import {
   findVolumeRow,
   getVolumeRow,
@@ -22,7 +21,7 @@ import {
   volumesOf,
   type Volume,
   type VolumeRow
-} from './volume-records.ts'
+} from './records.ts'
 
 /** A volume that exists, as far as it can be told of. */
 export interface KnownVolume {
@@ -53,7 +52,8 @@ export interface VolumesParts {
   readonly vault: Vault
   readonly holders: Holders
   readonly copies: Pick<Copies, 'deviceOf'>
-  readonly uses: Pick<Uses, 'hasCounted'>
+  /** Whether the Engine has asked for a copy of a volume and not let go of it. */
+  readonly uses: { hasCounted(volume: VolumeName): boolean }
 }
 
 /** The volumes over a store. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Envelope } from '../../src/seal/envelope.ts'
+import type { Envelope } from '../../src/crypto/envelope.ts'
 import { mount, MountFlag, umount } from '../mounting.ts'
 import type { Copies } from './copies.ts'
 

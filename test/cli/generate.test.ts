@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/cli/failure.ts'
-import { charsetChoices, generate } from '../../src/cli/generate.ts'
+import { UsageError } from '../../src/cli/output/failure.ts'
+import { charsetChoices, generate } from '../../src/cli/input/generate.ts'
 
 test('a secret has the length asked for and only characters of its set', () => {
   expect(generate(40, 'hex').toString()).toMatch(/^[0-9a-f]{40}$/)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { counted, humanAge, humanSize } from '../../src/cli/human.ts'
+import { counted, humanAge, humanSize } from '../../src/cli/output/human.ts'
 
 test('sizes read as docker writes them', () => {
   expect([0, 32, 999, 1000, 1234, 12_345_678, 134_217_728].map(humanSize)).toEqual([

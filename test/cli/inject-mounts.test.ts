@@ -12,7 +12,7 @@ import {
 } from '../../src/cli/inject/mount-flags.ts'
 import { mountFields, mountValue } from '../../src/cli/inject/mount-value.ts'
 import { runFlags } from '../../src/cli/inject/run-flags.ts'
-import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
+import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
 
 test.each([
   ['db', 'db', '/run/vault/db'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readInvocation } from '../../src/cli/invocation.ts'
+import { readInvocation } from '../../src/cli/client/invocation.ts'
 
 const plugin = '/usr/libexec/docker/cli-plugins/docker-vault'
 const nothing = { host: null, context: null, configDir: null }

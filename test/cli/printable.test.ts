@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { printable, printableJson } from '../../src/cli/printable.ts'
+import { printable, printableJson } from '../../src/cli/output/printable.ts'
 
 test('escapes what could steer a terminal', () => {
   expect(printable('a\nb\tc\rd')).toBe('a\\nb\\tc\\rd')

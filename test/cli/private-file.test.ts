@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, open, readdir, rm, symlink, writeFile } f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { withPrivateFile } from '../../src/cli/private-file.ts'
+import { withPrivateFile } from '../../src/cli/input/private-file.ts'
 
 test('everything beside the file is overwritten before it is removed', async () => {
   const secret = Buffer.from('a secret of some length')

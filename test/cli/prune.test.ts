@@ -9,7 +9,7 @@ import {
 } from '../daemon/stand-in-engine.ts'
 import { start } from '../daemon/started.ts'
 import { openVault, root } from '../open-vault.ts'
-import { parseBoxName } from '../../src/vault/names.ts'
+import { parseBoxName } from '../../src/base/names.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { done, type Outcome } from './run.ts'
 import { useCli } from './use-cli.ts'

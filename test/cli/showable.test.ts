@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { followText } from '../../src/cli/showable.ts'
+import { followText } from '../../src/cli/output/showable.ts'
 
 test('text in any language is shown, however it is cut into pieces', () => {
   const text = Buffer.from('one\ttwo\r\n ü é 鍵 🔑 \u00a0 مفتاح')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cut, tableLines, widthOf } from '../../src/cli/table.ts'
+import { cut, tableLines, widthOf } from '../../src/cli/output/table.ts'
 
 test.each([
   ['abc', 3],

@@ -3,10 +3,10 @@ import { constants } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { OperatorFile } from '../../src/cli/operator-files.ts'
-import { BrokenFile, tarOf } from '../../src/cli/tar-out.ts'
+import type { OperatorFile } from '../../src/cli/files/operator-files.ts'
+import { BrokenFile, tarOf } from '../../src/cli/files/tar-out.ts'
 import { entriesOf } from '../../src/tar/entries.ts'
-import { parseFilePath } from '../../src/vault/names.ts'
+import { parseFilePath } from '../../src/base/names.ts'
 
 let directory: string
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/cli/failure.ts'
-import { parseTemplate, valueText, type Row } from '../../src/cli/template.ts'
+import { UsageError } from '../../src/cli/output/failure.ts'
+import { parseTemplate, valueText, type Row } from '../../src/cli/output/template.ts'
 
 const file = { Path: {}, Type: {}, Size: {} }
 const fields = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { BoxEntry } from '../../src/cli/api.ts'
-import { cut, tableLines } from '../../src/cli/table.ts'
-import { treeLines } from '../../src/cli/tree-lines.ts'
+import type { BoxEntry } from '../../src/api/answers.ts'
+import { cut, tableLines } from '../../src/cli/output/table.ts'
+import { treeLines } from '../../src/cli/output/tree-lines.ts'
 
 const file = (path: string, size: number): BoxEntry => ({ path, type: 'file', mode: '0600', size })
 

@@ -1,7 +1,7 @@
 import { chown, chmod, lchown, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { whyUntrusted } from '../../src/cli/trusted-path.ts'
+import { whyUntrusted } from '../../src/cli/input/trusted-path.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const nobody = 65534

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { usesOf } from '../../src/cli/used-by.ts'
+import { usesOf } from '../../src/cli/commands/used-by.ts'
 import { done } from './run.ts'
 import { useCli } from './use-cli.ts'
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseFilePath } from '../../src/vault/names.ts'
+import { parseFilePath } from '../../src/base/names.ts'
 import { mount, MountFlag, mountsBelow } from '../mounting.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { cannotMount } from '../tmpfs.ts'

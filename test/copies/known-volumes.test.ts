@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseVolumeName } from '../../src/vault/names.ts'
+import { parseVolumeName } from '../../src/base/names.ts'
 import { cannotMount } from '../tmpfs.ts'
 import { breakable, openDriverStage } from './driver-stage.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { copyKeyOf } from '../../src/copies/copy-key.ts'
-import { parseMountId, parseVolumeName, type MountId } from '../../src/vault/names.ts'
+import { parseMountId, parseVolumeName, type MountId } from '../../src/base/names.ts'
 import { freshId } from '../daemon/driver.ts'
 import { hold } from '../daemon/hold.ts'
 import { eventually } from '../engine/faults/eventually.ts'

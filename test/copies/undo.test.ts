@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { SecretboxError } from '../../src/errors.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
 import type { CopyContents } from '../../src/copies/send-tree.ts'
 import { mountsBelow } from '../mounting.ts'
 import { temporaryDirectory } from '../temporary.ts'

@@ -1,5 +1,5 @@
 import { copyKeyOf } from '../../src/copies/copy-key.ts'
-import { parseMountId, parseVolumeName } from '../../src/vault/names.ts'
+import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pino from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { serveUnixSocket, type Server } from '../../src/http/serve.ts'
-import { loadSyscalls } from '../../src/syscalls.ts'
+import { serveUnixSocket, type Server } from '../../src/http/transport/serve.ts'
+import { loadSyscalls } from '../../src/base/syscalls.ts'
 
 const syscalls = loadSyscalls()
 let directory: string

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { FaultPoint } from '../../src/fault-points.ts'
+import type { FaultPoint } from '../../src/base/fault-points.ts'
 import { mountPoints, unmountPoints } from '../engine/faults/moments.ts'
 import type { Order } from '../engine/faults/orders.ts'
 import type { Site } from './deed.ts'

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { SecretboxError } from '../../src/errors.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
-import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../src/vault/audit-reading.ts'
-import type { AuditEntry } from '../../src/vault/audit-records.ts'
-import { parseBoxName } from '../../src/vault/names.ts'
+import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../src/vault/audit/reading.ts'
+import type { AuditEntry } from '../../src/vault/audit/records.ts'
+import { parseBoxName } from '../../src/base/names.ts'
 import {
   change,
   nobody,

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/base/secret.ts'
 import type { Store } from '../../src/store/store.ts'
-import type { IncomingEdit } from '../../src/vault/change.ts'
-import { parseBoxName, parseFilePath } from '../../src/vault/names.ts'
-import { fileAt } from '../../src/vault/tree.ts'
+import type { IncomingEdit } from '../../src/vault/boxes/change.ts'
+import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
+import { fileAt } from '../../src/vault/boxes/tree.ts'
 import { collectGarbage } from '../garbage.ts'
 import {
   change,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { parseBoxName } from '../../src/vault/names.ts'
+import { parseBoxName } from '../../src/base/names.ts'
 import {
   change,
   openVault,

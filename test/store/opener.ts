@@ -2,7 +2,7 @@
  * A process that opens the store named by its argument, says `open` or the code and message of its error, and then
  * commits pairs of records, saying the number of each pair once it is committed, until it is killed or stdin ends.
  */
-import { isSecretboxError } from '../../src/errors.ts'
+import { isSecretboxError } from '../../src/base/errors.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 
 const [path = '', pairs = '0'] = process.argv.slice(2)

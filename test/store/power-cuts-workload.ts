@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
-import { parseBoxName, type MountId, type VolumeName } from '../../src/vault/names.ts'
+import { parseBoxName, type MountId, type VolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
-import { putLabel, putVolume, removeLabel } from '../../src/volumes/volume-records.ts'
+import { putLabel, putVolume, removeLabel } from '../../src/volumes/records.ts'
 import { change, putting, removing, root, type OpenVault } from '../open-vault.ts'
 
 /** What a vault holds, without the vault: to compare with what it says. */

@@ -1,6 +1,6 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { isEntry } from '../../src/vault/audit-reading.ts'
-import { parseBoxName } from '../../src/vault/names.ts'
+import { isEntry } from '../../src/vault/audit/reading.ts'
+import { parseBoxName } from '../../src/base/names.ts'
 import {
   change,
   nobody,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { parseBoxName } from '../../src/vault/names.ts'
+import { parseBoxName } from '../../src/base/names.ts'
 import { change, openVault, putting, removing, root, treeOf, type OpenVault } from '../open-vault.ts'
 import { temporaryDirectory } from '../temporary.ts'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { parseBoxName, parseMountId, parseVolumeName } from '../../src/vault/names.ts'
+import { parseBoxName, parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import {
   damagedRecords,
@@ -16,7 +16,7 @@ import {
   volumesOf,
   type CopyLabel,
   type Volume
-} from '../../src/volumes/volume-records.ts'
+} from '../../src/volumes/records.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const db = parseBoxName('db')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Container } from '../../src/engine/engine.ts'
-import { containerOf } from '../../src/volumes/attach.ts'
+import { containerOf } from '../../src/lifecycle/holder-names.ts'
 
 const ours = 'a'.repeat(64)
 const known = new Map<string, Container>([

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
-import { isSecretboxError } from '../../src/errors.ts'
+import { isSecretboxError } from '../../src/base/errors.ts'
 
 function refusal(environment: NodeJS.ProcessEnv): string {
   try {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import sodium from 'libsodium-wrappers-sumo'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createEnvelope, envelopeOverheadBytes, type Envelope } from '../../src/seal/envelope.ts'
-import { createKeyring, type Keyring } from '../../src/seal/keyring.ts'
-import { loadSodium, type Sodium } from '../../src/seal/sodium.ts'
-import { Secret } from '../../src/secret.ts'
+import { createEnvelope, envelopeOverheadBytes, type Envelope } from '../../src/crypto/envelope.ts'
+import { createKeyring, type Keyring } from '../../src/crypto/keyring.ts'
+import { loadSodium, type Sodium } from '../../src/crypto/sodium.ts'
+import { Secret } from '../../src/base/secret.ts'
 
 /** A record as it lies in a store, all bytes in hex, and what becomes of it. No `boxKey`: sealed by the vault itself. */
 interface Vector {

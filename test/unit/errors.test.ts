@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { errnoOf, isSecretboxError, quote, reasonOf, SecretboxError } from '../../src/errors.ts'
+import { errnoOf, isSecretboxError, quote, reasonOf, SecretboxError } from '../../src/base/errors.ts'
 
 test('an error carries a code, a hint and its cause', () => {
   const cause = new Error('below')

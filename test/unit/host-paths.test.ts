@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hostNames } from '../../src/host-paths.ts'
+import { hostNames } from '../../src/base/host-paths.ts'
 
 /** Lines of a mountinfo file, of `device root target` each. */
 function table(...mounts: string[]): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/base/secret.ts'
 import {
   blobsOf,
   checkLimits,
@@ -9,9 +9,9 @@ import {
   padmeLength,
   wipeManifest,
   type Manifest
-} from '../../src/vault/manifest.ts'
-import { parseFilePath } from '../../src/vault/names.ts'
-import type { Entry } from '../../src/vault/tree.ts'
+} from '../../src/vault/boxes/manifest.ts'
+import { parseFilePath } from '../../src/base/names.ts'
+import type { Entry } from '../../src/vault/boxes/tree.ts'
 
 const inline = (bytes: Uint8Array, mode = 0o600): Entry<Secret> => ({
   type: 'file',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SecretboxError } from '../../src/errors.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
 import {
   childOf,
   parentOf,
@@ -10,7 +10,7 @@ import {
   parseMountId,
   parseVolumeName,
   type FilePath
-} from '../../src/vault/names.ts'
+} from '../../src/base/names.ts'
 
 /** The error that `parse` refuses with. */
 function refusal(parse: () => unknown): SecretboxError {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { nearest, nearestPath } from '../../src/vault/nearest.ts'
+import { nearest, nearestPath } from '../../src/base/nearest.ts'
 
 test.each([
   ['passwrd', ['password', 'certs/key.pem'], 'password'],

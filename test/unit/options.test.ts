@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { SecretboxError } from '../../src/errors.ts'
-import { parseVolumeName } from '../../src/vault/names.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
+import { parseVolumeName } from '../../src/base/names.ts'
 import {
   optionDifferences,
   optionNames,

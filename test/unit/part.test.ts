@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { SecretboxError } from '../../src/errors.ts'
-import { linkEnd } from '../../src/vault/links.ts'
-import { parseFilePath, type FilePath } from '../../src/vault/names.ts'
-import { partOf } from '../../src/vault/part.ts'
-import type { Entry } from '../../src/vault/tree.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
+import { linkEnd } from '../../src/vault/boxes/links.ts'
+import { parseFilePath, type FilePath } from '../../src/base/names.ts'
+import { partOf } from '../../src/vault/boxes/part.ts'
+import type { Entry } from '../../src/vault/boxes/tree.ts'
 
 const at = parseFilePath
 const limits = { maxBoxEntries: 1000, maxBoxBytes: 1000 }

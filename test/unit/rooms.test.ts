@@ -6,80 +6,57 @@ import { expect, test } from 'vitest'
 const src = new URL('../../src/', import.meta.url).pathname
 const files = globSync('**/*.ts', { cwd: src })
 
-/** Which rooms a room may import; a file that lies in `src` itself is a room of its own. Only `run-daemon` builds things. */
-const mayImport: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
-  secret: [],
-  tar: ['errors'],
-  durable: [],
-  'host-paths': ['errors'],
-  'private-place': ['errors', 'host-paths'],
-  syscalls: [],
-  places: [],
-  supervised: ['places'],
-  'fault-points': [],
-  settings: ['errors'],
-  config: ['places', 'settings', 'vault'],
-  store: ['errors', 'host-paths', 'durable', 'private-place'],
-  seal: ['errors', 'host-paths', 'secret', 'durable', 'private-place', 'store'],
-  vault: ['errors', 'secret', 'fault-points', 'seal', 'store'],
-  engine: [],
-  copies: ['errors', 'secret', 'fault-points', 'vault'],
-  volumes: ['errors', 'secret', 'fault-points', 'vault', 'store', 'engine', 'copies'],
-  http: [
-    'errors',
-    'host-paths',
-    'secret',
-    'tar',
-    'syscalls',
-    'config',
-    'vault',
-    'store',
-    'copies',
-    'volumes',
-    'engine'
-  ],
-  cli: ['errors', 'settings', 'tar', 'vault', 'volumes'],
-  daemon: ['supervised', 'run-daemon'],
-  'run-daemon': [
-    'errors',
-    'host-paths',
-    'private-place',
-    'config',
-    'syscalls',
-    'fault-points',
-    'seal',
-    'store',
-    'vault',
-    'copies',
-    'volumes',
-    'engine',
-    'http'
-  ]
+const readme = (room: string): string => readFileSync(join(src, room, 'README.md'), 'utf8')
+
+function roomOf(file: string): string {
+  return file.includes('/') ? dirname(file) : file.replace(/\.ts$/, '')
 }
+
+function isWithin(file: string, room: string): boolean {
+  return file.startsWith(`${room}/`)
+}
+
+function codesIn(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+}
+
+const rooms = [...new Set(files.map(roomOf))].sort()
+
+/** Which rooms a room may import, as its README says; a file that lies in `src` itself is a room of its own. */
+const mayImport = new Map<string, readonly string[]>(
+  rooms.map(room => {
+    const text = files.includes(`${room}.ts`)
+      ? (readme('').split(`\n- \`${room}\`: `)[1] ?? '').split('\n')[0]
+      : readme(room)
+    const [, allowed] = /\*\*may import:\*\*([^]*?)(?:\n\n|$)/i.exec(text ?? '') ?? []
+    if (allowed === undefined) throw new Error(`no README says what ${room} may import`)
+    return [room, codesIn(allowed)]
+  })
+)
 
 /** What knows a package, as a room or one file of it; `import type` counts like any other import. */
 const knownBy: Readonly<Record<string, readonly string[]>> = {
   express: ['http'],
-  dockerode: ['engine', 'cli'],
-  'libsodium-wrappers-sumo': ['seal/sodium.ts'],
+  dockerode: ['engine', 'cli/client'],
+  'libsodium-wrappers-sumo': ['crypto/sodium.ts'],
   'node:sqlite': ['store'],
-  koffi: ['syscalls.ts', 'cli/peer.ts'],
+  koffi: ['base/syscalls.ts', 'cli/client/peer.ts'],
   'tar-stream': ['http', 'cli'],
   commander: ['cli']
 }
 
 /**
- * What the command line shares with the daemon: no more than words, which word was meant, how an archive, a volume's
+ * What the command line shares with the daemon: no more than words, what the API answers, which word was meant, how an archive, a volume's
  * options and the settings are read, and where symlinks lead.
  */
 const sharedWithCli = [
-  'errors.ts',
+  'api/answers.ts',
+  'base/errors.ts',
+  'base/names.ts',
+  'base/nearest.ts',
   'settings.ts',
   'tar/',
-  'vault/links.ts',
-  'vault/names.ts',
-  'vault/nearest.ts',
+  'vault/boxes/links.ts',
   'volumes/options.ts'
 ]
 
@@ -96,15 +73,19 @@ function ownImportsOf(file: string): string[] {
     .map(name => normalize(join(dirname(file), name)))
 }
 
-function roomOf(file: string): string {
-  return file.includes('/') ? file.slice(0, file.indexOf('/')) : file.replace(/\.ts$/, '')
-}
-
-test('every folder and file of src is a room with a rule', () => {
-  expect([...new Set(files.map(roomOf))].sort()).toEqual(Object.keys(mayImport).sort())
+test('every room that a README names is there', () => {
+  expect([...mayImport.values()].flat().filter(room => !rooms.includes(room))).toEqual([])
 })
 
-test.each(Object.entries(mayImport))('%s imports only %j', (room, allowed) => {
+test('each room says what it is for, what it promises and what it never does', () => {
+  const folders = rooms.filter(room => !files.includes(`${room}.ts`))
+  for (const room of folders)
+    expect(readme(room)).toMatch(
+      /^# \S+\n\n.+\n\n- \*\*Promises:\*\* .+\n- \*\*Never:\*\* .+\n- \*\*May import/s
+    )
+})
+
+test.each([...mayImport])('%s imports only %j', (room, allowed) => {
   const forbidden = files
     .filter(file => roomOf(file) === room)
     .flatMap(file => ownImportsOf(file).map(imported => `${file} imports ${imported}`))
@@ -118,23 +99,24 @@ test.each(Object.entries(mayImport))('%s imports only %j', (room, allowed) => {
 test.each(Object.entries(knownBy))('only the right rooms know %s: %j', (name, rooms) => {
   const knowing = files.filter(file => importsOf(file).some(imported => imported.split('/')[0] === name))
   expect(knowing.length).toBeGreaterThan(0)
-  expect(knowing.filter(file => !rooms.includes(file) && !rooms.includes(roomOf(file)))).toEqual([])
+  expect(knowing.filter(file => !rooms.includes(file) && !rooms.some(room => isWithin(file, room)))).toEqual(
+    []
+  )
 })
 
-test('the command line shares only errors, names, and the reading of archives, symlinks, options and settings with the daemon', () => {
+test('the command line shares only errors, names, the API, and the reading of archives, symlinks, options and settings with the daemon', () => {
   const shared = files
-    .filter(file => roomOf(file) === 'cli')
+    .filter(file => isWithin(file, 'cli'))
     .flatMap(ownImportsOf)
-    .filter(imported => imported.endsWith('.ts') && roomOf(imported) !== 'cli')
+    .filter(imported => imported.endsWith('.ts') && !isWithin(imported, 'cli'))
   const words = shared.map(imported => imported.replace(/^tar\/.*/, 'tar/'))
   expect([...new Set(words)].sort()).toEqual(sharedWithCli)
 })
 
 test('no two rooms import each other, not even by way of a third', () => {
-  const rooms = Object.keys(mayImport)
   const reached = (room: string, path: readonly string[]): readonly string[] | null => {
     if (path.includes(room)) return [...path, room]
-    for (const next of mayImport[room] ?? []) {
+    for (const next of mayImport.get(room) ?? []) {
       const cycle = reached(next, [...path, room])
       if (cycle !== null) return cycle
     }

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { format, inspect } from 'node:util'
 import pino from 'pino'
 import { expect, test } from 'vitest'
-import { releaseBytes, Secret } from '../../src/secret.ts'
+import { releaseBytes, Secret } from '../../src/base/secret.ts'
 
 const text = 'correct horse battery staple'
 const printed = `[secret, ${text.length} bytes]`

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import sodium from 'libsodium-wrappers-sumo'
 import { beforeAll, expect, test } from 'vitest'
-import { createEnvelope } from '../../src/seal/envelope.ts'
-import { newKeyFile } from '../../src/seal/key-file.ts'
-import { createKeyring } from '../../src/seal/keyring.ts'
-import { loadSodium, type Sodium } from '../../src/seal/sodium.ts'
-import { Secret } from '../../src/secret.ts'
+import { createEnvelope } from '../../src/crypto/envelope.ts'
+import { newKeyFile } from '../../src/crypto/key-file.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+import { loadSodium, type Sodium } from '../../src/crypto/sodium.ts'
+import { Secret } from '../../src/base/secret.ts'
 
 let calls: Sodium
 beforeAll(async () => {

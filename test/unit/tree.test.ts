@@ -1,9 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SecretboxError, type ErrorCode } from '../../src/errors.ts'
-import { resolvePath } from '../../src/vault/links.ts'
-import { parentOf, parseFilePath, type FilePath } from '../../src/vault/names.ts'
-import { bytesOf, editTree, fileAt, subtree, type Edit, type Entry, type Tree } from '../../src/vault/tree.ts'
+import { SecretboxError, type ErrorCode } from '../../src/base/errors.ts'
+import { resolvePath } from '../../src/vault/boxes/links.ts'
+import { parentOf, parseFilePath, type FilePath } from '../../src/base/names.ts'
+import {
+  bytesOf,
+  editTree,
+  fileAt,
+  subtree,
+  type Edit,
+  type Entry,
+  type Tree
+} from '../../src/vault/boxes/tree.ts'
 
 const at = parseFilePath
 const file = (inline: string, mode = 0o600): Entry<string> => ({

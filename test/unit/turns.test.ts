@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { sharingRuns } from '../../src/copies/sharing-runs.ts'
-import { createLocks } from '../../src/volumes/locks.ts'
+import { sharingRuns } from '../../src/base/coalesce.ts'
+import { createLocks } from '../../src/base/keyed-mutex.ts'
 
 /** Work that ends when it is told to. */
 function gate(): { open: () => void; wait: Promise<void> } {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { copyKeyOf } from '../../src/copies/copy-key.ts'
-import { parseMountId, parseVolumeName } from '../../src/vault/names.ts'
-import type { Asker } from '../../src/volumes/asker.ts'
-import { createUses, type Uses } from '../../src/volumes/uses.ts'
+import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
+import type { Asker } from '../../src/base/process-identity.ts'
+import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
 
 const owner = { volume: parseVolumeName('db'), mount: parseMountId('a') }
 const key = copyKeyOf(owner.volume, owner.mount)

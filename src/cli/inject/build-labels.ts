@@ -1,5 +1,5 @@
-import { quote } from '../../errors.ts'
-import type { Cli } from '../cli.ts'
+import { quote } from '../../base/errors.ts'
+import type { Cli } from '../declare/cli.ts'
 import type { Rewritten } from './dockerfile.ts'
 import { findImage } from './find-image.ts'
 import type { Injection } from './injection.ts'

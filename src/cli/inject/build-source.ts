@@ -5,8 +5,8 @@ import { addAbortSignal, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { isUtf8 } from 'node:buffer'
-import { quote, reasonOf, SecretboxError } from '../../errors.ts'
-import { UsageError } from '../failure.ts'
+import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { UsageError } from '../output/failure.ts'
 import { isArchive, readFromArchive, withReplaced } from './context-archive.ts'
 
 /** Where a Dockerfile comes from, and how docker gets another in its place. */

@@ -1,4 +1,4 @@
-import { SecretboxError } from '../../errors.ts'
+import { SecretboxError } from '../../base/errors.ts'
 import type { Docker } from './docker.ts'
 
 /** How docker is to be called for a build by BuildKit. */

@@ -1,5 +1,5 @@
-import { quote } from '../../errors.ts'
-import { UsageError } from '../failure.ts'
+import { quote } from '../../base/errors.ts'
+import { UsageError } from '../output/failure.ts'
 
 /** Which flags a command of docker's has: long names, and whether a value follows. */
 export interface FlagTable {

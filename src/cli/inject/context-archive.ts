@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { quote, SecretboxError } from '../../errors.ts'
+import { quote, SecretboxError } from '../../base/errors.ts'
 import { compressionOf } from '../../tar/compression.ts'
 import { entriesOf, paddingOf, type TarEntry } from '../../tar/entries.ts'
 import { blockBytes, isHeader, sizeIn, withSize } from '../../tar/header.ts'
-import { decompressed } from '../decompressed.ts'
+import { decompressed } from '../input/decompressed.ts'
 
 /** True when what came as a build context begins as an archive does, compressed or not; else it is a Dockerfile itself. */
 export async function isArchive(file: string): Promise<boolean> {

@@ -2,9 +2,9 @@ import { spawn, type IOType, type StdioOptions } from 'node:child_process'
 import { connect } from 'node:net'
 import { constants } from 'node:os'
 import { pipeline } from 'node:stream/promises'
-import { errnoOf, quote, reasonOf, SecretboxError } from '../../errors.ts'
-import type { Cli } from '../cli.ts'
-import { withDescriptors } from '../descriptors.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import type { Cli } from '../declare/cli.ts'
+import { withDescriptors } from '../input/descriptors.ts'
 import { guardSignals, type SignalGuard } from './signals.ts'
 
 /** How a program ended. */

@@ -1,6 +1,6 @@
 import { DockerfileParser, type From, type Instruction } from 'dockerfile-ast'
-import { quote, SecretboxError } from '../../errors.ts'
-import { parseBoxName, type BoxName } from '../../vault/names.ts'
+import { quote, SecretboxError } from '../../base/errors.ts'
+import { parseBoxName, type BoxName } from '../../base/names.ts'
 
 /** How a Dockerfile is to be changed, and which image is to be built of it. */
 export interface Rewriting {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { isSecretboxError, quote, SecretboxError } from '../../errors.ts'
-import { parseBoxName, parseFilePath, type BoxName } from '../../vault/names.ts'
-import type { Cli } from '../cli.ts'
-import { withFiles } from '../operator-files.ts'
-import { upload } from '../upload.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
+import type { Cli } from '../declare/cli.ts'
+import { withFiles } from '../files/operator-files.ts'
+import { upload } from '../client/upload.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
 
 /** A box, and where it is to appear. */

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 import { basename, posix, resolve } from 'node:path'
-import { isSecretboxError, quote } from '../../errors.ts'
-import { parseBoxName, type BoxName } from '../../vault/names.ts'
-import { UsageError } from '../failure.ts'
-import { splitAt } from '../split-at.ts'
+import { isSecretboxError, quote } from '../../base/errors.ts'
+import { parseBoxName, type BoxName } from '../../base/names.ts'
+import { UsageError } from '../output/failure.ts'
+import { splitAt } from '../input/split-at.ts'
 
 /** The directory in a container below which boxes appear, and below which images expect them. */
 export const vaultDirectory = '/run/vault'

@@ -1,4 +1,4 @@
-import { parseBoxName, type BoxName } from '../../vault/names.ts'
+import { parseBoxName, type BoxName } from '../../base/names.ts'
 
 /** Of an image: the names of the boxes it expects, a JSON array. It asks for them and is given none by it. */
 export const hintLabel = 'io.secretbox.boxes'

@@ -1,4 +1,4 @@
-import { splitAt } from '../split-at.ts'
+import { splitAt } from '../input/split-at.ts'
 
 /**
  * Writes the value of a `--mount` or `--secret` flag: one record of CSV (RFC 4180), as docker and BuildKit read it

@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { isSecretboxError, quote } from '../../errors.ts'
-import { childOf, type BoxName, type FilePath } from '../../vault/names.ts'
-import type { Cli } from '../cli.ts'
-import { UsageError } from '../failure.ts'
+import { isSecretboxError, quote } from '../../base/errors.ts'
+import { childOf, type BoxName, type FilePath } from '../../base/names.ts'
+import type { Cli } from '../declare/cli.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Claim, Shown } from './mount-flags.ts'
 
 /** What a path names; null: nothing. `unknown` when only docker can tell. */

@@ -1,8 +1,8 @@
-import { isSecretboxError, quote } from '../../errors.ts'
-import { parseVolumeName, type VolumeName } from '../../vault/names.ts'
+import { isSecretboxError, quote } from '../../base/errors.ts'
+import { parseVolumeName, type VolumeName } from '../../base/names.ts'
 import { optionDifferences } from '../../volumes/options.ts'
-import type { Cli } from '../cli.ts'
-import { differencesText, passedOverHint } from '../option-differences.ts'
+import type { Cli } from '../declare/cli.ts'
+import { differencesText, passedOverHint } from '../output/option-differences.ts'
 import { valuesOf, type CommandLine } from './command-line.ts'
 import { isSameDriver, readMount } from './mount-value.ts'
 

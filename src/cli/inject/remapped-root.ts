@@ -1,5 +1,5 @@
-import type { Cli } from '../cli.ts'
-import { askEngine, findEngineSocket } from '../engine.ts'
+import type { Cli } from '../declare/cli.ts'
+import { askEngine, findEngineSocket } from '../client/engine.ts'
 
 /** What the Engine says of itself (`GET /info`), as far as it is read here. */
 interface Info {

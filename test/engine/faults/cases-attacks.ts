@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { JobPoint } from '../../../src/fault-points.ts'
+import type { JobPoint } from '../../../src/base/fault-points.ts'
 import { isLong } from '../../length.ts'
 import { testImage } from '../image.ts'
 import { freshName } from '../shared-engine.ts'

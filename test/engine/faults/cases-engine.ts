@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { FaultPoint } from '../../../src/fault-points.ts'
+import type { FaultPoint } from '../../../src/base/fault-points.ts'
 import { testImage } from '../image.ts'
 import { eventually } from './eventually.ts'
 import { onlyLong } from '../../length.ts'

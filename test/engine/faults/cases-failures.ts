@@ -1,4 +1,4 @@
-import type { FaultPoint } from '../../../src/fault-points.ts'
+import type { FaultPoint } from '../../../src/base/fault-points.ts'
 import { mountPoints, settled, startedAtLast, unmountPoints } from './moments.ts'
 import type { FaultCase } from './stage.ts'
 

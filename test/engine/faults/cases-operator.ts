@@ -1,6 +1,6 @@
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FaultPoint } from '../../../src/fault-points.ts'
+import type { FaultPoint } from '../../../src/base/fault-points.ts'
 import { ask, askJson } from './admin.ts'
 import { fillBox } from './boxes.ts'
 import { onlyLong } from '../../length.ts'

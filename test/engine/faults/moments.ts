@@ -1,4 +1,4 @@
-import type { FaultPoint } from '../../../src/fault-points.ts'
+import type { FaultPoint } from '../../../src/base/fault-points.ts'
 import { isLong } from '../../length.ts'
 import type { FaultCase, Stage } from './stage.ts'
 import type { Watcher } from './watcher.ts'

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildPlugin } from '../../../rootfs-build/plugin.ts'
-import { askerWith, hasEnded, type Asker } from '../../../src/volumes/asker.ts'
+import { askerWith, hasEnded, type Asker } from '../../../src/base/process-identity.ts'
 import type { Engine } from '../engine.ts'
 import { importTestImage } from '../image.ts'
 import { pluginSettings } from '../plugin.ts'

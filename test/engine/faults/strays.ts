@@ -1,5 +1,5 @@
 import { copyKeyOf } from '../../../src/copies/copy-key.ts'
-import type { MountId, VolumeName } from '../../../src/vault/names.ts'
+import type { MountId, VolumeName } from '../../../src/base/names.ts'
 import { askJson } from './admin.ts'
 import { tracesOf, type CopyMount } from './kernel.ts'
 import type { Rig } from './rig.ts'

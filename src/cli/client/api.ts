@@ -1,0 +1,99 @@
+import type {
+  BoxSummary,
+  BoxListing,
+  BoxVersion,
+  VolumeUse,
+  Unused,
+  Finding,
+  AuditLine,
+  ItemError,
+  Change
+} from '../../api/answers.ts'
+import type { BoxName, FilePath, VolumeName } from '../../base/names.ts'
+import type { Place } from './address.ts'
+import type { Body } from '../output/body.ts'
+
+/** Which entries of the audit are asked for. */
+export interface AuditQuery {
+  /** The newest so many of them. */
+  readonly limit?: number | undefined
+  readonly box?: string | undefined
+  readonly action?: string | undefined
+  /** RFC 3339. */
+  readonly since?: string | undefined
+  /** What comes later, too. */
+  readonly follow?: boolean | undefined
+}
+
+/** A box's file, or its tree as tar when that was wished and the path is a directory. */
+export interface Contents {
+  readonly version: number
+  readonly tar: boolean
+  /** Length of a file; null for a tar. */
+  readonly bytes: number | null
+  readonly body: AsyncIterable<Buffer>
+}
+
+/** The daemon, as the commands use it. Every call throws the daemon's own error, or `OutOfReach`. */
+export interface Api {
+  boxes(): Promise<readonly BoxSummary[]>
+  /** As `boxes`, and the keys of records of boxes that are damaged. */
+  boxesAndDamaged(): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
+  createBox(box: BoxName): Promise<{ version: number }>
+  /**
+   * Throws `in_use` that names the containers, unless it is to be done `evenIfUsed`; with `ifVersion`, `precondition` unless
+   * that is the box's newest version.
+   */
+  destroyBox(box: BoxName, options: { evenIfUsed?: boolean; ifVersion?: number }): Promise<void>
+  /** Throws `exists` when a box has that name, `in_use` that names the volumes and containers that know it by the old one. */
+  renameBox(box: BoxName, to: BoxName): Promise<Change>
+  box(box: BoxName, version?: number): Promise<BoxListing>
+  /** As `box`, with digests of contents, which are equal for equal contents in one box. */
+  boxWithDigests(box: BoxName, version?: number): Promise<BoxListing>
+  /** The versions that are kept, oldest first; there is always one. */
+  versions(box: BoxName): Promise<readonly BoxVersion[]>
+  /** What a path names, symlinks followed in the box, and in which version; null when nothing is there. */
+  kindAt(
+    box: BoxName,
+    path: FilePath,
+    version?: number
+  ): Promise<{ kind: 'file' | 'directory'; version: number } | null>
+  /**
+   * Merges a tar into a directory of a box as one new version; entries that cannot be kept are named in `errors`.
+   * Symlinks are followed in the directory's path, and not in the tar's names.
+   */
+  addTree(to: Place, tar: Body): Promise<Change>
+  remove(box: BoxName, items: readonly { path: string; recursive: boolean }[]): Promise<Change>
+  /** `mode` is octal text. With `ifVersion`, throws `precondition` unless that is the box's newest version. */
+  putFile(
+    box: BoxName,
+    path: FilePath,
+    body: Body,
+    options?: { mode?: string | undefined; ifVersion?: number | undefined }
+  ): Promise<Change>
+  /** With `tree`, a directory is answered as tar; without, it is an error. */
+  read(
+    box: BoxName,
+    path: FilePath,
+    options?: { tree?: boolean; version?: number | undefined }
+  ): Promise<Contents>
+  /** Makes a new version with the contents of an older one. */
+  rollback(box: BoxName, version: number): Promise<Change>
+  volumes(): Promise<readonly VolumeUse[]>
+  /** What no container has; of volumes the anonymous ones, or all. */
+  unused(all: boolean): Promise<Unused>
+  /** Removes these unless somebody uses them now; tells what was removed, and what was not and why. */
+  prune(
+    volumes: readonly VolumeName[],
+    boxes: readonly BoxName[]
+  ): Promise<{
+    readonly volumes: readonly string[]
+    readonly boxes: readonly string[]
+    readonly errors: readonly Omit<ItemError, 'path'>[]
+  }>
+  /** Without `apply`, only tells what it would do. */
+  reconcile(apply: boolean): Promise<readonly Finding[]>
+  /** Oldest first, with what is damaged in its place; last what was looked at, unless it is followed without an end. */
+  audit(query: AuditQuery): AsyncIterable<AuditLine>
+  status(): Promise<Readonly<Record<string, unknown>>>
+}

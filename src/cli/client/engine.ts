@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { errnoOf, quote, reasonOf } from '../../base/errors.ts'
+import { OutOfReach } from '../output/failure.ts'
+import { exchange, readAll } from './http.ts'
+import type { EngineChoice } from './invocation.ts'
+
+const defaultSocket = '/var/run/docker.sock'
+const answerTimeoutMs = 10_000
+const maxAnswerBytes = 64 * 1024 * 1024
+
+/** Where an Engine is, and how the user chose it, as messages call that; null: it is the usual one. */
+export interface FoundEngine {
+  readonly socket: string
+  readonly chosenBy: string | null
+}
+
+/**
+ * The Unix socket of the Engine that `docker` itself would talk to: `-H`, then `-c`, `DOCKER_HOST`,
+ * `DOCKER_CONTEXT`, the chosen context, the default. Throws `OutOfReach` for an Engine on another machine.
+ */
+export async function findEngine(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<FoundEngine> {
+  const { address, chosenBy } = await engineAddress(env, given)
+  const socket = /^unix:\/\/(\/.*)$/.exec(address)?.[1]
+  if (socket === undefined) {
+    throw new OutOfReach(
+      `cannot reach the vault of the Engine at "${address}": only a local one can be managed`,
+      "run this on the Engine's own host, or set SECRETBOX_SOCKET"
+    )
+  }
+  return { socket, chosenBy }
+}
+
+/** The socket alone of `findEngine`. */
+export async function findEngineSocket(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
+  return (await findEngine(env, given)).socket
+}
+
+async function engineAddress(
+  env: NodeJS.ProcessEnv,
+  given: EngineChoice
+): Promise<{ address: string; chosenBy: string | null }> {
+  if (given.host !== null) return { address: given.host, chosenBy: '--host' }
+  const configDir = given.configDir ?? env['DOCKER_CONFIG'] ?? join(env['HOME'] || homedir(), '.docker')
+  if (given.context === null && env['DOCKER_HOST'])
+    return { address: env['DOCKER_HOST'], chosenBy: 'DOCKER_HOST' }
+  const context = given.context ?? env['DOCKER_CONTEXT'] ?? (await chosenContext(configDir))
+  if (context === '' || context === 'default') return { address: `unix://${defaultSocket}`, chosenBy: null }
+  return {
+    address: await contextAddress(configDir, context),
+    chosenBy: `the docker context ${quote(context)}`
+  }
+}
+
+async function chosenContext(configDir: string): Promise<string> {
+  try {
+    const config = JSON.parse(await readFile(join(configDir, 'config.json'), 'utf8')) as {
+      currentContext?: string
+    }
+    return config.currentContext ?? ''
+  } catch {
+    return ''
+  }
+}
+
+// docker/cli, cli/context/store: a context's metadata lies under the SHA-256 of its name.
+async function contextAddress(configDir: string, context: string): Promise<string> {
+  const id = createHash('sha256').update(context).digest('hex')
+  const path = join(configDir, 'contexts', 'meta', id, 'meta.json')
+  try {
+    const meta = JSON.parse(await readFile(path, 'utf8')) as { Endpoints: { docker: { Host: string } } }
+    return meta.Endpoints.docker.Host
+  } catch (error) {
+    const message =
+      errnoOf(error) === 'ENOENT'
+        ? `there is no docker context ${quote(context)}`
+        : `cannot read the docker context ${quote(context)}: ${errnoOf(error) === null ? 'its file is not what docker writes' : reasonOf(error)}`
+    throw new OutOfReach(message, 'see: docker context ls')
+  }
+}
+
+/** Asks the Engine. Null when it knows no such thing, or nothing can have such a name; throws `OutOfReach` when it does not answer. */
+export async function askEngine<T>(socket: string, path: string): Promise<T | null> {
+  const server = { name: 'the Engine', socketPath: socket, hint: 'is dockerd running? see: docker version' }
+  const answer = await exchange(server, {
+    method: 'GET',
+    path,
+    headers: { Host: 'docker' },
+    timeoutMs: answerTimeoutMs
+  })
+  const text = (await readAll(answer, maxAnswerBytes)).toString()
+  if (answer.statusCode === 404 || answer.statusCode === 400) return null
+  if (answer.statusCode !== 200)
+    throw new OutOfReach(`the Engine at "${socket}" answered with status ${answer.statusCode ?? 0}`)
+  return JSON.parse(text) as T
+}

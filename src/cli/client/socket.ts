@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import { badSettings, type BadSetting } from '../../settings.ts'
+import { askEngine, findEngine, type FoundEngine } from './engine.ts'
+import { Distrusted, OutOfReach } from '../output/failure.ts'
+import type { EngineChoice } from './invocation.ts'
+import { splitAt } from '../input/split-at.ts'
+
+const pluginName = 'secretbox'
+const dataMount = 'data'
+const defaultDataDir = '/var/lib/secretbox'
+
+/** What the Engine says of a plugin (`GET /plugins/{name}/json`), as far as it is read here. */
+interface Plugin {
+  readonly Enabled: boolean
+  readonly Settings: {
+    /** `NAME=VALUE` each. */
+    readonly Env?: readonly string[] | null
+    readonly Mounts: readonly { readonly Name: string; readonly Source: string | null }[] | null
+  }
+}
+
+/** Where the daemon should listen, and what to do when it does not. */
+export interface AdminSocket {
+  readonly path: string
+  readonly hint: string
+}
+
+/**
+ * Finds the daemon's admin socket: `SECRETBOX_SOCKET`; else `admin.sock` in the data directory that the
+ * Engine's plugin was set to; else in the default one, for a daemon under systemd. Throws `OutOfReach` for a plugin
+ * that is disabled, and for an Engine that the user chose, or may not ask, and that therefore cannot say.
+ */
+export async function findAdminSocket(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<AdminSocket> {
+  if (env['SECRETBOX_SOCKET'])
+    return {
+      path: env['SECRETBOX_SOCKET'],
+      hint: 'SECRETBOX_SOCKET names it; is the daemon running that serves it?'
+    }
+  const engine = await findEngine(env, given)
+  const plugin = await findPlugin(engine)
+  if (plugin instanceof OutOfReach)
+    return usual(`start docker, or the service: systemctl start secretbox; ${plugin.message}`)
+  if (plugin === null) {
+    const install = 'install it (make install), or start the service: systemctl start secretbox'
+    return usual(`the Engine at "${engine.socket}" has no plugin "${pluginName}": ${install}`)
+  }
+  const bad = badSettings(settingsOf(plugin))
+  if (!plugin.Enabled) throw disabled(bad)
+  const source = plugin.Settings.Mounts?.find(mount => mount.Name === dataMount)?.Source
+  return {
+    path: join(source ?? defaultDataDir, 'admin.sock'),
+    hint:
+      bad.length > 0
+        ? `its daemon cannot start with a ${messagesOf(bad)}; docker plugin disable -f ${pluginName}, then ${remedyOf(bad)}`
+        : "the plugin is enabled; what its daemon says is in the Engine's log: journalctl -u docker | grep plugin="
+  }
+}
+
+function settingsOf({ Settings }: Plugin): Record<string, string> {
+  return Object.fromEntries((Settings.Env ?? []).map(text => splitAt(text, text.indexOf('='))))
+}
+
+/** What keeps a disabled plugin from its work: its settings, if they would end its daemon at once. */
+function disabled(bad: readonly BadSetting[]): OutOfReach {
+  return bad.length === 0
+    ? new OutOfReach(
+        `the plugin "${pluginName}" is disabled`,
+        `enable it: docker plugin enable ${pluginName}`
+      )
+    : new OutOfReach(
+        `the plugin "${pluginName}" is disabled, and its daemon cannot start with a ${messagesOf(bad)}`,
+        remedyOf(bad)
+      )
+}
+
+function messagesOf(bad: readonly BadSetting[]): string {
+  return bad.map(({ message }) => message).join(', and a ')
+}
+
+/** Commands that put settings right; the defaults are right. */
+function remedyOf(bad: readonly BadSetting[]): string {
+  const settings = bad.map(({ name, usual }) => `${name}=${usual}`).join(' ')
+  return `docker plugin set ${pluginName} ${settings} (the default), then docker plugin enable ${pluginName}`
+}
+
+function usual(hint: string): AdminSocket {
+  return { path: join(defaultDataDir, 'admin.sock'), hint }
+}
+
+/** The plugin; null when the Engine has none; why there is no asking the usual Engine, where perhaps there is none. */
+async function findPlugin({ socket, chosenBy }: FoundEngine): Promise<Plugin | OutOfReach | null> {
+  try {
+    return await askEngine<Plugin>(socket, `/plugins/${pluginName}/json`)
+  } catch (error) {
+    if (!(error instanceof OutOfReach) || error instanceof Distrusted) throw error
+    if (chosenBy === null && !error.forbidden) return error
+    const hint = error.forbidden
+      ? error.hint
+      : `${chosenBy ?? ''} names it; SECRETBOX_SOCKET does without an Engine`
+    throw new OutOfReach(`cannot ask where the vault is: ${error.message}`, hint)
+  }
+}

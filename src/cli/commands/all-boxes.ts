@@ -1,0 +1,22 @@
+import { quote, SecretboxError } from '../../base/errors.ts'
+import type { BoxSummary } from '../../api/answers.ts'
+import type { Cli } from '../declare/cli.ts'
+
+/** All boxes; says on stderr, and by the exit status, of records that are none any more. */
+export async function allBoxes(cli: Cli): Promise<readonly BoxSummary[]> {
+  const { boxes, damaged } = await cli.api.boxesAndDamaged()
+  for (const key of damaged.slice(0, mostNamed)) {
+    cli.fail(
+      new SecretboxError('damaged', `the record ${quote(key)} of a box is not what was written`, {
+        hint: 'restore the store from a backup, or destroy the box that is missing here'
+      })
+    )
+  }
+  if (damaged.length > mostNamed) {
+    const more = `${damaged.length - mostNamed} more records of boxes are not what was written`
+    cli.fail(new SecretboxError('damaged', more))
+  }
+  return boxes
+}
+
+const mostNamed = 5

@@ -1,0 +1,19 @@
+import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import type { BoxName } from '../../base/names.ts'
+
+/**
+ * What was asked about a box that something is to be put into. Throws what asking does, `not_found` with how to make
+ * the box: the daemon does not know what it is for.
+ */
+export async function toFill<T>(box: BoxName, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!isSecretboxError(error, 'not_found')) throw error
+    const create = `create it with: docker vault create ${box}`
+    const isGuess = error.hint?.startsWith('did you mean') === true
+    throw new SecretboxError(error.code, error.message, {
+      hint: isGuess ? `${error.hint} if not, ${create}` : create
+    })
+  }
+}

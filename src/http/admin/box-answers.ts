@@ -1,0 +1,132 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Response } from 'express'
+import { releaseBytes, Secret } from '../../base/secret.ts'
+import type { ChangeResult } from '../../vault/boxes/change.ts'
+import type { FilePath } from '../../base/names.ts'
+import { fileAt, subtree } from '../../vault/boxes/tree.ts'
+import type { BoxSummary, OpenedVersion } from '../../vault/vault.ts'
+import { tarOf, tarType } from '../transport/tar.ts'
+
+/** As many files are digested before anything else has a turn. */
+const filesInTurn = 64
+
+/** Names, modes and sizes of a version, and with `withDigests` digests of its files. Whoever opened it wipes it. */
+export async function sendListing(
+  response: Response,
+  opened: OpenedVersion,
+  withDigests: boolean
+): Promise<void> {
+  const { box, info, tree } = opened
+  const digests = withDigests ? await digestsOf(opened) : new Map<FilePath, string>()
+  const files = [...tree].map(([path, entry]) => ({
+    path,
+    type: entry.type,
+    ...(entry.type === 'symlink'
+      ? { target: entry.target }
+      : { mode: entry.mode.toString(8).padStart(4, '0') }),
+    ...(entry.type === 'file' ? { size: entry.size } : {}),
+    ...(digests.has(path) ? { digest: digests.get(path) } : {})
+  }))
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  tagged(response, info.version).json({
+    name: box.name,
+    id: box.id,
+    version: info.version,
+    created: box.created,
+    changed: info.created,
+    bytes: info.bytes,
+    files
+  })
+}
+
+async function digestsOf(opened: OpenedVersion): Promise<Map<FilePath, string>> {
+  const digests = new Map<FilePath, string>()
+  for (const [path, entry] of opened.tree) {
+    if (entry.type !== 'file') continue
+    digests.set(path, await opened.digest(entry))
+    if (digests.size % filesInTurn === 0) await nextTurn()
+  }
+  return digests
+}
+
+/** What of an opened version is sent, and where; whoever opened it wipes it. */
+export interface Sending {
+  readonly opened: OpenedVersion
+  readonly path: FilePath
+  readonly response: Response
+  /** False for HEAD. */
+  readonly withBody: boolean
+}
+
+/** The bytes of one file. Throws what `fileAt` throws. */
+export async function sendFile({ opened, path, response, withBody }: Sending): Promise<void> {
+  const file = fileAt(opened.tree, path)
+  tagged(response, opened.info.version)
+    .type('application/octet-stream')
+    .set('Content-Length', String(file.size))
+  const bytes = withBody ? opened.read(file) : []
+  await send(response, bytes instanceof Secret ? [bytes.bytes()] : bytes)
+}
+
+/** A subtree as a tar archive. Throws what `subtree` throws. */
+export async function sendTar({ opened, path, response, withBody }: Sending): Promise<void> {
+  const tree = subtree(opened.tree, path)
+  tagged(response, opened.info.version).type(tarType)
+  await send(response, withBody ? tarOf({ ...opened, tree }) : [])
+}
+
+/** Sends pieces one after another, waiting until the kernel has each, and releases them. Stops when the reader goes away. */
+async function send(
+  response: Response,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+): Promise<void> {
+  for await (const piece of pieces) {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        response.write(piece, error => (error ? reject(error) : resolve()))
+      })
+    } catch (error) {
+      // The memory itself may still be under way.
+      piece.fill(0)
+      throw error
+    }
+    releaseBytes(piece)
+  }
+  response.end()
+}
+
+function tagged(response: Response, version: number): Response {
+  return response.set('ETag', `"${version}"`).set('Cache-Control', 'no-store')
+}
+
+/** A box that was made. */
+export function created(response: Response, box: BoxSummary): void {
+  tagged(response.status(201), box.newest.version).json({ name: box.name, version: box.newest.version })
+}
+
+/** What came of a change. */
+export function changed(response: Response, { version, applied, errors, dangling }: ChangeResult): void {
+  tagged(response, version).json({
+    version,
+    applied,
+    errors: errors.map(({ path, error }) => ({
+      path,
+      code: error.code,
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint })
+    })),
+    ...(dangling.length === 0 ? {} : { dangling })
+  })
+}
+
+/** A box as listings show it. */
+export function summaryJson({ name, created, newest }: BoxSummary): Record<string, unknown> {
+  return {
+    name,
+    version: newest.version,
+    files: newest.files,
+    bytes: newest.bytes,
+    created,
+    changed: newest.created
+  }
+}

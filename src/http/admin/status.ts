@@ -1,0 +1,116 @@
+import { statfs } from 'node:fs/promises'
+import packageJson from '../../../package.json' with { type: 'json' }
+import type { Config } from '../../config.ts'
+import type { Copies } from '../../copies/copies.ts'
+import type { Holders } from '../../copies/holders.ts'
+import type { Container, Engine } from '../../engine/engine.ts'
+import { quote } from '../../base/errors.ts'
+import { hostPath } from '../../base/host-paths.ts'
+import { reserveBytes } from '../../store/sqlite.ts'
+import type { Store } from '../../store/store.ts'
+import type { Caller } from '../../vault/access/authority.ts'
+import type { Gate } from '../../vault/action/gate.ts'
+import type { Sealing } from '../../crypto/sealing.ts'
+import { containerOf, containersById, holdersOf } from '../../lifecycle/holder-names.ts'
+import type { FailedStarts } from '../../controller/failed-starts.ts'
+import { describeKept, type Kept } from '../../lifecycle/kept.ts'
+import { findOtherOptions } from '../../volumes/other-options.ts'
+import { damagedRecords, labelsOf, volumeRows, type CopyLabel, type Volume } from '../../volumes/records.ts'
+
+/** How the daemon is: for `docker vault status`. It answers while the vault is sealed, but only to root. */
+export function describeStatus(parts: {
+  config: Config
+  store: Store
+  storeId: string
+  gate: Gate
+  sealing: Sealing
+  copies: Copies
+  kept: Kept
+  engine: Engine
+  failedStarts: Pick<FailedStarts, 'all'>
+}): (caller: Caller) => Promise<Record<string, unknown>> {
+  const { config, store, sealing } = parts
+  return async caller => {
+    const unrecorded = await parts.gate.allow(caller, 'status')
+    const reason = sealing.reason()
+    const volumes = (await Array.fromAsync(volumeRows(store))).flatMap(({ volume }) => volume ?? [])
+    const containers = await parts.engine.containers().catch(() => null)
+    return {
+      sealed: reason !== null,
+      ...(reason === null ? {} : { reason }),
+      version: packageJson.version,
+      store: { id: parts.storeId, directory: hostPath(config.dataDir) },
+      key: { directory: hostPath(config.keyDir) },
+      disk: await diskOf(config.dataDir, unrecorded === 'full'),
+      boxes: await store.count('box/'),
+      volumes: await store.count('volume/'),
+      ...(await damagedIn(store)),
+      copies: (await parts.copies.list()).length,
+      memory: parts.copies.memory,
+      kept: describeKept(parts.kept.all(), containers),
+      engine: containers === null ? 'does not answer' : 'answers',
+      otherOptions: await findOtherOptions(parts.engine, containers ?? [], volumes),
+      failedStarts: parts.failedStarts.all(),
+      limits: config.limits
+    }
+  }
+}
+
+/** The records in clear that are damaged; nothing when there is none. The boxes' can only be told when they are listed. */
+async function damagedIn(store: Store): Promise<{ damaged?: string }> {
+  const keys: string[] = []
+  let more = 0
+  for await (const key of damagedRecords(store))
+    if (keys.length < mostNamed) keys.push(quote(key))
+    else more++
+  if (keys.length === 0) return {}
+  return { damaged: keys.join(', ') + (more === 0 ? '' : ` and ${more} more`) }
+}
+
+const mostNamed = 5
+
+/** How much room the store has. What it refuses tells more than figures, which know of no quota. */
+async function diskOf(directory: string, isFull: boolean): Promise<Record<string, unknown>> {
+  const { bavail, bsize } = await statfs(directory)
+  const freeBytes = bavail * bsize
+  const state = isFull || freeBytes === 0 ? 'full' : freeBytes < reserveBytes ? 'nearly full' : 'has room'
+  return { state, freeBytes }
+}
+
+/** A volume as `GET /volumes/` tells of it. */
+export interface DescribedVolume extends Volume {
+  readonly copies: readonly Omit<CopyLabel, 'volume' | 'device'>[]
+  readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
+}
+
+/** All volumes with their copies and the containers that hold them, as the kernel says it now. */
+export function describeVolumes(parts: {
+  store: Store
+  gate: Gate
+  holders: Holders
+  engine: Engine
+}): (caller: Caller) => Promise<DescribedVolume[]> {
+  return async caller => {
+    await parts.gate.allow(caller, 'volume.list')
+    const labels = await Array.fromAsync(labelsOf(parts.store, null))
+    const held = await holdersOf(parts.holders, labels)
+    const known = await containersById(parts.engine)
+    const copies = new Map<string, CopyLabel[]>()
+    for (const label of labels) {
+      const container = containerOf(held.get(label) ?? [], known) ?? label.container
+      copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
+    }
+    const described: DescribedVolume[] = []
+    for await (const { volume } of volumeRows(parts.store)) {
+      // There is nothing to tell of one whose record is damaged.
+      if (volume === null) continue
+      const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
+      described.push({
+        ...volume,
+        copies: (copies.get(volume.name) ?? []).map(({ volume, device, ...copy }) => copy),
+        containers: containers.map(({ id, name, image, state }) => ({ id, name, image, state }))
+      })
+    }
+    return described
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { quote, SecretboxError } from '../../base/errors.ts'
+import { Secret } from '../../base/secret.ts'
+import type { Caller } from '../../vault/access/authority.ts'
+import { parseBoxName, parseFilePath } from '../../base/names.ts'
+import { fileAt } from '../../vault/boxes/tree.ts'
+import type { OpenedVersion, Vault } from '../../vault/vault.ts'
+
+/** The labels of a Swarm secret that say which file of which box it is. */
+const boxLabel = 'io.secretbox.box'
+const fileLabel = 'io.secretbox.file'
+
+/** A manager of a swarm takes secrets of 1 byte up to this many less one (moby/swarmkit, api/validation/secrets.go). */
+const maxSecretBytes = 500 * 1024
+
+/** What a manager asks with, as far as it matters here (moby/swarmkit, manager/drivers/secrets.go). */
+export const SecretRequest = z.object({
+  SecretName: z.string().default(''),
+  SecretLabels: z.record(z.string(), z.string()).nullish(),
+  ServiceName: z.string().optional(),
+  TaskID: z.string().optional(),
+  TaskName: z.string().optional(),
+  TaskImage: z.string().optional()
+})
+
+/**
+ * `/SecretProvider.GetSecret`: the file that a secret's labels name, of the box's newest version, as the JSON of
+ * the reply, which the caller zeroes. The manager is told to ask again for every task, so that a new one gets the
+ * new version. Recorded with service and task. Throws `invalid`, `not_found`, `too_large`, `sealed`.
+ */
+export async function getSecret(
+  vault: Pick<Vault, 'serve'>,
+  request: z.infer<typeof SecretRequest>
+): Promise<Buffer> {
+  const { SecretName: secret, ServiceName: service, TaskImage: image } = request
+  const box = parseBoxName(labelled(secret, request.SecretLabels, boxLabel))
+  const path = parseFilePath(labelled(secret, request.SecretLabels, fileLabel))
+  const task = request.TaskName ?? request.TaskID
+  const opened = await vault.serve(engine, box, { path, service, task, image })
+  try {
+    const file = fileAt(opened.tree, path)
+    if (file.size === 0 || file.size >= maxSecretBytes) {
+      throw new SecretboxError(
+        file.size === 0 ? 'invalid' : 'too_large',
+        `cannot serve ${quote(path)} of box ${quote(box)} as a secret: it has ${file.size} bytes, Swarm takes 1 to ${maxSecretBytes - 1}`
+      )
+    }
+    return await replyWith(opened, file)
+  } finally {
+    opened.wipe()
+  }
+}
+
+const engine: Caller = { kind: 'engine' }
+
+function labelled(
+  secret: string,
+  labels: Readonly<Record<string, string>> | null | undefined,
+  label: string
+): string {
+  const value = labels?.[label]
+  if (value === undefined || value === '') {
+    throw new SecretboxError('invalid', `secret ${quote(secret)} has no label ${label}`, {
+      hint: `create it with: docker secret create -d secretbox -l ${boxLabel}=BOX -l ${fileLabel}=PATH NAME`
+    })
+  }
+  return value
+}
+
+const before = Buffer.from('{"Value":"')
+const after = Buffer.from('","DoNotReuse":true}')
+
+async function replyWith(opened: OpenedVersion, file: Parameters<OpenedVersion['read']>[0]): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(file.size)
+  try {
+    const contents = opened.read(file)
+    let filled = 0
+    for await (const piece of contents instanceof Secret ? [contents.bytes()] : contents) {
+      bytes.set(piece, filled)
+      filled += piece.length
+      piece.fill(0)
+    }
+    const value = base64(bytes)
+    const reply = Buffer.allocUnsafeSlow(before.length + value.length + after.length)
+    reply.set(before)
+    reply.set(value, before.length)
+    reply.set(after, before.length + value.length)
+    value.fill(0)
+    return reply
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+const digits = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
+const padding = '='.charCodeAt(0)
+
+/** Base64 (RFC 4648) without a string in between, which could not be zeroed. */
+function base64(bytes: Buffer): Buffer {
+  const text = Buffer.alloc(Math.ceil(bytes.length / 3) * 4, padding)
+  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
+    const left = bytes.length - from
+    const bits = bytes.readUIntBE(from, Math.min(3, left)) << (8 * Math.max(0, 3 - left))
+    for (let digit = 0; digit < Math.min(4, left + 1); digit++) {
+      text[to + digit] = digits[(bits >> (18 - 6 * digit)) & 63] ?? padding
+    }
+  }
+  return text
+}

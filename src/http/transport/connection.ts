@@ -1,0 +1,44 @@
+import { Socket } from 'node:net'
+import { SecretboxError } from '../../base/errors.ts'
+import { releaseBytes } from '../../base/secret.ts'
+import type { Syscalls } from '../../base/syscalls.ts'
+
+/** The descriptor of a connected socket; Node keeps it in its handle, and has no other way to it. Throws `unavailable` when the peer is gone. */
+export function descriptorOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { _handle: { fd: number } | null }
+  if (handle === null) throw new SecretboxError('unavailable', 'the caller went away')
+  return handle.fd
+}
+
+/**
+ * The same connection as a socket that reads into `buffer`, which many may share and which is zeroed after each
+ * read. Node's own buffer for reads lives as long as the process and keeps what bodies it held. `accepted` must
+ * not have been read from; it is used up.
+ */
+export function forgetfulConnection(
+  accepted: Socket,
+  buffer: Buffer,
+  syscalls: Pick<Syscalls, 'dup'>
+): Socket {
+  const socket: Socket = new Socket({
+    fd: syscalls.dup(descriptorOf(accepted)),
+    readable: true,
+    writable: true,
+    onread: {
+      buffer,
+      callback(length) {
+        const piece = Buffer.alloc(length)
+        piece.set(buffer.subarray(0, length))
+        buffer.fill(0, 0, length)
+        return socket.push(piece)
+      }
+    }
+  })
+  accepted.destroy()
+  return socket
+}
+
+/** Zeroes what is read once everybody has seen it: to be called when the others listen already. It also keeps the HTTP parser from reading the descriptor itself. */
+export function forgetPieces(socket: Socket): void {
+  socket.on('data', (piece: Buffer) => releaseBytes(piece))
+}

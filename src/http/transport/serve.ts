@@ -1,0 +1,193 @@
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { connect, createServer, Socket } from 'node:net'
+import { dirname } from 'node:path'
+import type { Logger } from 'pino'
+import { errnoOf, SecretboxError } from '../../base/errors.ts'
+import { quotePath } from '../../base/host-paths.ts'
+import type { Syscalls } from '../../base/syscalls.ts'
+import { descriptorOf, forgetfulConnection, forgetPieces } from './connection.ts'
+
+/** A server on a Unix socket. */
+export interface Server {
+  /** Takes no new connection, answers what is in flight, then cuts what is left after `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>
+}
+
+/** What serving needs beside the address. */
+export interface ServeParts {
+  readonly syscalls: Pick<Syscalls, 'dup'>
+  readonly log: Logger
+  /** Called with the descriptor of each new connection. */
+  readonly onConnection?: (descriptor: number) => void
+}
+
+/** As much as one read takes; Node's own reads are as long. */
+const readBytes = 64 << 10
+
+/**
+ * Serves on a Unix socket with `mode`. A socket file that nobody answers on is replaced. What is read from
+ * connections is zeroed once the HTTP parser has copied it, so that bodies leave no trace in memory. Throws
+ * `in_use` when another process answers there, `conflict` when something else has that name, `unavailable` when
+ * the socket cannot be made. A connection that cannot be served, for want of descriptors, is closed and logged.
+ */
+export async function serveUnixSocket(
+  path: string,
+  mode: number,
+  parts: ServeParts,
+  listener: RequestListener
+): Promise<Server> {
+  const connections = createConnections(parts, listener)
+  const server = createServer({ pauseOnConnect: true }, accepted => connections.serve(accepted))
+  try {
+    await clearPath(path)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ path, backlog: waitingConnections }, resolve)
+    })
+    await chmod(path, mode)
+  } catch (error) {
+    if (error instanceof SecretboxError) throw error
+    throw new SecretboxError(
+      'unavailable',
+      `cannot listen on ${quotePath(path)}: ${errnoOf(error) ?? 'error'}`,
+      {
+        cause: error
+      }
+    )
+  }
+  server.on('error', err => parts.log.error({ err }, 'cannot take a connection'))
+
+  return {
+    close(timeoutMs) {
+      server.close()
+      return connections.end(timeoutMs)
+    }
+  }
+}
+
+/**
+ * How many connections may wait to be taken; the kernel's net.core.somaxconn bounds it. With fewer, dockerd's connect
+ * fails with EAGAIN when it starts more containers than that at once.
+ */
+const waitingConnections = 4096
+
+/** The connections that are served, and a way to end them when their answers are out. */
+function createConnections(
+  { syscalls, log, onConnection }: ServeParts,
+  listener: RequestListener
+): { serve(accepted: Socket): void; end(timeoutMs: number): Promise<void> } {
+  // Zero: the Engine keeps idle connections and must not find one closed (Engine fact 2). No request is timed: boxes are large.
+  const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
+  const buffer = Buffer.alloc(readBytes)
+  /** Each with the number of its answers that are under way; Node itself counts only for servers that listen. */
+  const sockets = new Map<Socket, number>()
+  let ending = false
+  http.on('request', ({ socket }, response) => {
+    sockets.set(socket, (sockets.get(socket) ?? 0) + 1)
+    response.once('close', () => {
+      const left = (sockets.get(socket) ?? 1) - 1
+      if (sockets.has(socket)) sockets.set(socket, left)
+      if (ending && left === 0) socket.end()
+    })
+  })
+
+  http.on('clientError', (error: Error & { rawPacket?: Buffer }, socket) => {
+    // In the middle of an answer, breaking off is the only way left.
+    const underWay = socket instanceof Socket ? sockets.get(socket) : undefined
+    if (!socket.writable || underWay !== 0) socket.destroy()
+    else socket.end(refusalOf(errnoOf(error), error.rawPacket), () => socket.destroy())
+  })
+
+  return {
+    serve(accepted) {
+      try {
+        onConnection?.(descriptorOf(accepted))
+        const socket = forgetfulConnection(accepted, buffer, syscalls)
+        sockets.set(socket, 0)
+        socket.once('close', () => sockets.delete(socket))
+        http.emit('connection', socket)
+        forgetPieces(socket)
+      } catch (err) {
+        log.error({ err }, 'cannot serve a connection')
+        accepted.destroy()
+      }
+    },
+
+    async end(timeoutMs) {
+      ending = true
+      const closed = [...sockets.keys()].map(socket => new Promise(resolve => socket.once('close', resolve)))
+      for (const [socket, underWay] of sockets) if (underWay === 0) socket.destroy()
+      const cut = setTimeout(() => {
+        for (const socket of sockets.keys()) socket.destroy()
+      }, timeoutMs)
+      await Promise.all(closed)
+      clearTimeout(cut)
+    }
+  }
+}
+
+/** The answer to what is no request that Node's parser (llhttp) takes, whose error this is; in the form of either API. */
+function refusalOf(parserError: string | null, start?: Buffer): string {
+  // To llhttp anything that begins wrong is a bad method, a TLS handshake too; a method is a token (RFC 9110).
+  const hasMethod = /^[\w!#$%&'*+.^`|~-]+ /.test(start?.toString('latin1', 0, 64) ?? '')
+  const known =
+    parserError === 'HPE_INVALID_METHOD' && !hasMethod ? undefined : notRequests[parserError ?? '']
+  const [status, reason, ...headers] = known ?? ['400 Bad Request', 'it is not HTTP']
+  const message = `bad request: ${reason}`
+  const body = JSON.stringify({ code: 'invalid', message, Err: message })
+  return [
+    `HTTP/1.1 ${status}`,
+    ...headers,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body
+  ].join('\r\n')
+}
+
+const notRequests: Readonly<Record<string, readonly [status: string, reason: string, ...headers: string[]]>> =
+  {
+    HPE_INVALID_METHOD: [
+      '405 Method Not Allowed',
+      'there is no such method',
+      'Allow: GET, HEAD, PUT, POST, PATCH, DELETE'
+    ],
+    HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'its headers are too long']
+  }
+
+/** Makes room for a socket: its directory, and the removal of one that a dead process left. */
+async function clearPath(path: string): Promise<void> {
+  if (await answers(path)) {
+    throw new SecretboxError('in_use', `cannot listen on ${quotePath(path)}: another process does`, {
+      hint: 'is another secretbox daemon running?'
+    })
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const present = await lstat(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  })
+  if (present !== null && !present.isSocket()) {
+    throw new SecretboxError(
+      'conflict',
+      `cannot listen on ${quotePath(path)}: there is something that is not a socket`,
+      {
+        hint: 'name another path, or move it away'
+      }
+    )
+  }
+  await rm(path, { force: true })
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}

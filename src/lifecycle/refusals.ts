@@ -1,0 +1,105 @@
+import { isSecretboxError, quote, SecretboxError, type ErrorCode } from '../base/errors.ts'
+import type { VolumeName } from '../base/names.ts'
+import type { Vault } from '../vault/vault.ts'
+
+/** How the error of every refused Mount begins. The Engine notes it on the container: `failed-starts.ts` knows it by this. */
+export function refusalOf(volume: string): string {
+  return `cannot mount volume ${quote(volume)}: `
+}
+
+/** The refusal of a call that came without a body, as the Engine sends one again whose answer was lost (Engine fact 1). */
+export function refusalOfEmpty(call: string): string {
+  return `bad request ${call}: the body is empty, it must be JSON`
+}
+
+/**
+ * What a refused Mount waits for, by its cause. `time`: the key, room on the disk or in memory, the part of the
+ * system that does not serve, may be there a moment later. `box`: nothing helps but another box or another version of
+ * it, or a store that is put right, and then this daemon begins anew.
+ */
+const waitsFor: Readonly<Record<ErrorCode, 'time' | 'box'>> = {
+  sealed: 'time',
+  full: 'time',
+  unavailable: 'time',
+  internal: 'time',
+  conflict: 'time',
+  in_use: 'time',
+  not_found: 'box',
+  invalid: 'box',
+  too_large: 'box',
+  damaged: 'box',
+  denied: 'box',
+  exists: 'box',
+  precondition: 'box'
+}
+
+/** The Mounts that this process refused, the newest of each volume: what really was, whatever anybody writes about it. */
+export interface Refusals {
+  /** Notes that a Mount fails, and gives the error that says so. */
+  refuse(volume: VolumeName, cause: unknown): SecretboxError
+  /** The volume was mounted. */
+  forget(volume: VolumeName): void
+  /** A box was made or changed: what waited for that may go better now. */
+  boxChanged(): void
+  /** Whether the volume's Mount was refused since that moment. */
+  wasRefusedSince(volume: string, sinceMs: number): boolean
+  /** What the volume waits for is a box: `missing` until one has changed since it was refused, then `come`. Null: it does not. */
+  boxFor(volume: string): 'missing' | 'come' | null
+  /** When the last Mount was refused or the last box changed. */
+  newestMs(): number
+}
+
+/** `now`: the time that passes, in milliseconds; what the methods take and give is of the same clock. */
+export function createRefusals(now = (): number => performance.now()): Refusals {
+  const newest = new Map<string, { readonly code: ErrorCode; readonly ms: number }>()
+  let boxChangedMs = -Infinity
+  let newestMs = -Infinity
+
+  return {
+    refuse(volume, cause) {
+      const error = refusal(volume, cause)
+      newestMs = now()
+      newest.set(volume, { code: error.code, ms: newestMs })
+      return error
+    },
+    forget: volume => void newest.delete(volume),
+    boxChanged() {
+      boxChangedMs = newestMs = now()
+    },
+    wasRefusedSince: (volume, sinceMs) => (newest.get(volume)?.ms ?? -Infinity) >= sinceMs,
+    boxFor(volume) {
+      const last = newest.get(volume)
+      if (last === undefined || waitsFor[last.code] !== 'box') return null
+      return last.ms > boxChangedMs ? 'missing' : 'come'
+    },
+    newestMs: () => newestMs
+  }
+}
+
+/** The same vault, which tells when a box was made or changed. */
+export function tellingOfBoxes(vault: Vault, boxChanged: () => void): Vault {
+  const telling = async <T>(done: Promise<T>): Promise<T> => {
+    const answer = await done
+    boxChanged()
+    return answer
+  }
+  return {
+    ...vault,
+    create: (...asked) => telling(vault.create(...asked)),
+    change: (...asked) => telling(vault.change(...asked)),
+    rollback: (...asked) => telling(vault.rollback(...asked))
+  }
+}
+
+function refusal(volume: VolumeName, cause: unknown): SecretboxError {
+  if (!isSecretboxError(cause)) {
+    return new SecretboxError('internal', `${refusalOf(volume)}internal error`, {
+      cause,
+      hint: 'the daemon’s log has the cause'
+    })
+  }
+  return new SecretboxError(cause.code, refusalOf(volume) + cause.message, {
+    cause,
+    ...(cause.hint === undefined ? {} : { hint: cause.hint })
+  })
+}

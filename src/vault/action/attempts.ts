@@ -1,0 +1,48 @@
+import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import type { Change } from '../../store/store.ts'
+import type { Subject } from '../access/authority.ts'
+import type { Permit } from './gate.ts'
+
+/** What was read does not fit together, or was not the newest, since another commit came in between. */
+export class Overtaken extends SecretboxError {
+  constructor(cause?: unknown) {
+    super('conflict', 'others changed the same thing meanwhile', { cause })
+    this.name = 'Overtaken'
+  }
+}
+
+/** Each lost attempt is one that someone else won, so that only a fault of ours comes near to this. */
+const maxAttempts = 1000
+
+/** Does the work, and does it again whenever it was overtaken. */
+export async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  for (let number = 1; ; number++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Overtaken) || number === maxAttempts) throw error
+    }
+  }
+}
+
+/** What is to be committed, as an action's own read of the store made it, and what to answer once it is. */
+export interface Attempt<T> {
+  readonly answer: T
+  readonly subject: Subject
+  /** Null: there is nothing to do. */
+  readonly changes: readonly Change[] | null
+}
+
+/** Prepares and commits, and does both again whenever another commit came in between. */
+export function commitAttempt<T>(permit: Permit, prepare: () => Promise<Attempt<T>>): Promise<T> {
+  return attempt(async () => {
+    const { answer, subject, changes } = await prepare()
+    if (changes === null) return answer
+    try {
+      await permit.commit(subject, changes)
+      return answer
+    } catch (error) {
+      throw isSecretboxError(error, 'conflict') ? new Overtaken(error) : error
+    }
+  })
+}

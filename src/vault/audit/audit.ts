@@ -1,0 +1,99 @@
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { Change, Store } from '../../store/store.ts'
+import { readEntries, type AuditLine, type AuditQuery } from './reading.ts'
+import {
+  entryKey,
+  hashOf,
+  putEnds,
+  readEnds,
+  type AuditEnds,
+  type AuditEntry,
+  type Decision
+} from './records.ts'
+import type { Subject } from '../access/authority.ts'
+
+/** The chained record of decisions. */
+export interface Audit {
+  /**
+   * Commits `changes` together with an entry about them: both or neither. Entries get their numbers in the
+   * order of commits. Throws what `Store.commit` throws.
+   */
+  append(
+    keyring: Keyring,
+    decision: Decision & { readonly subject: Subject },
+    changes: readonly Change[]
+  ): Promise<void>
+  /**
+   * The entries that are asked for, oldest first, checked on the way: what is damaged is told in its place and hides
+   * nothing else. At the end comes what was looked at. It holds a page of entries at a time.
+   */
+  read(keyring: Keyring, query: AuditQuery): AsyncGenerator<AuditLine>
+  /** Resolves when there are entries after the number. */
+  after(sequence: number): Promise<void>
+}
+
+/** The most entries that leave in one commit. */
+const maxTrimmed = 64
+
+/** Keeps the newest `maxEntries` entries; older ones leave in the commits that add newer ones. */
+export function createAudit(store: Store, maxEntries: number): Audit {
+  let known: AuditEnds | null = null
+  let queue: Promise<unknown> = Promise.resolve()
+  let appended = Promise.withResolvers<undefined>()
+
+  const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
+
+  const appendNow: Audit['append'] = async (keyring, { subject, ...decision }, changes) => {
+    const { first, last, hash } = await endsNow(keyring)
+    const sequence = last + 1
+    const entry: AuditEntry = {
+      sequence,
+      time: new Date().toISOString(),
+      ...decision,
+      ...subject,
+      previous: hash
+    }
+    const sealed = keyring.seal(entryKey(sequence), Buffer.from(JSON.stringify(entry)))
+    // More than one leaves when fewer may be kept than before. The oldest go first, so that the chain has no gap.
+    const kept = Math.max(first, Math.min(sequence - maxEntries + 1, first + maxTrimmed))
+    const trimmed = Array.from({ length: kept - first }, (_, i) => ({ remove: entryKey(first + i) }))
+    const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(sealed) }
+    try {
+      await store.commit([
+        ...changes,
+        { put: entryKey(sequence), value: sealed },
+        putEnds(keyring, ends),
+        ...trimmed
+      ])
+      known = ends
+    } catch (error) {
+      // It may have been done all the same.
+      known = null
+      throw error
+    }
+    appended.resolve(undefined)
+    appended = Promise.withResolvers()
+  }
+
+  /** Not while an entry is being appended: what was read before must not be taken for known after. */
+  const endsInTurn = (keyring: Keyring): Promise<AuditEnds> => {
+    const turn = queue.then(() => endsNow(keyring))
+    queue = turn.catch(() => undefined)
+    return turn
+  }
+
+  return {
+    // One at a time: each entry names the one before it.
+    append(keyring, decision, changes) {
+      const turn = queue.then(() => appendNow(keyring, decision, changes))
+      queue = turn.catch(() => undefined)
+      return turn
+    },
+
+    read: (keyring, query) => readEntries(store, keyring, () => endsInTurn(keyring), query),
+
+    async after(sequence) {
+      while (known === null || known.last <= sequence) await appended.promise
+    }
+  }
+}

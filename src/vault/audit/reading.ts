@@ -1,0 +1,171 @@
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { Store } from '../../store/store.ts'
+import {
+  auditPrefix,
+  entryKey,
+  hashOf,
+  noPrevious,
+  openEntry,
+  sequenceIn,
+  type AuditEnds,
+  type AuditEntry
+} from './records.ts'
+import type { BoxName } from '../../base/names.ts'
+
+/** Which entries are asked for. */
+export interface AuditQuery {
+  /** The newest so many of those that fit. */
+  readonly limit: number
+  /** The number of the first entry to look at; then `limit` counts nothing. */
+  readonly from?: number
+  readonly box?: BoxName
+  readonly action?: string
+  /** RFC 3339; those from the first on that is not older. */
+  readonly since?: string
+}
+
+/** What is wrong at a place of the audit. */
+export interface AuditDamage {
+  /** The entry that is concerned, or before which something is wrong; null for a record that is of no entry. */
+  readonly sequence: number | null
+  readonly damaged: string
+}
+
+/** What was looked at, told at the end. */
+export interface AuditCheck {
+  /** How many entries were read and held against each other, whether they were asked for or not. */
+  readonly checked: number
+  /** How many damages were told of. */
+  readonly damages: number
+  /** The numbers of the first and last entry that were looked at. */
+  readonly from: number
+  readonly to: number
+  /** The numbers of the oldest and the newest entry that there must be. */
+  readonly oldest: number
+  readonly newest: number
+}
+
+/** What a reading of the audit gives, one after the other. */
+export type AuditLine = AuditEntry | AuditDamage | AuditCheck
+
+export function isEntry(line: AuditLine): line is AuditEntry {
+  return 'action' in line
+}
+
+export function isDamage(line: AuditLine): line is AuditDamage {
+  return 'damaged' in line
+}
+
+/**
+ * The entries that fit, oldest first, in their places what is damaged, whether asked for or not, and last what was
+ * looked at. `endsNow` tells the ends as they are at the moment: entries come and go meanwhile.
+ */
+export async function* readEntries(
+  store: Store,
+  keyring: Keyring,
+  endsNow: () => Promise<AuditEnds>,
+  query: AuditQuery
+): AsyncGenerator<AuditLine> {
+  const ends = await endsNow()
+  const from = await beginning(store, keyring, ends, query)
+  let [checked, damages, to] = [0, 0, ends.last]
+  for await (const line of walk(store, keyring, { ends, endsNow, from })) {
+    if (isDamage(line)) {
+      damages++
+      yield line
+    } else {
+      checked++
+      to = Math.max(to, line.sequence)
+      if (fits(line, query)) yield line
+    }
+  }
+  yield { checked, damages, from, to, oldest: ends.first, newest: to }
+}
+
+/** The entries from a number on, and what is wrong with them. */
+async function* walk(
+  store: Store,
+  keyring: Keyring,
+  { ends, endsNow, from }: { ends: AuditEnds; endsNow: () => Promise<AuditEnds>; from: number }
+): AsyncGenerator<AuditEntry | AuditDamage> {
+  let expected = from
+  // Null: the entry before cannot be compared with.
+  let before = await hashBefore(store, from, ends.first)
+  for await (const record of store.list(
+    auditPrefix,
+    from > ends.first ? { after: entryKey(from - 1) } : {}
+  )) {
+    const sequence = sequenceIn(record.key)
+    const entry = sequence === null ? null : openEntry(keyring, record)
+    if (sequence === null || sequence < expected || (entry === null && sequence > ends.last)) {
+      yield { sequence: null, damaged: `the record ${JSON.stringify(record.key)} is of no entry` }
+      continue
+    }
+    if (sequence > expected) {
+      // Those that left meanwhile, because there are newer ones, are not missing.
+      expected = Math.min(sequence, Math.max(expected, (await endsNow()).first))
+      before = null
+      if (sequence > expected) yield missing(expected, sequence - 1)
+    }
+    if (entry === null) yield { sequence, damaged: `entry ${sequence} is not what was written` }
+    else {
+      const doubt = doubtBefore(entry, before)
+      if (doubt !== null) yield doubt
+      yield entry
+    }
+    before = entry && hashOf(record.value)
+    expected = sequence + 1
+  }
+  if (expected <= ends.last) yield missing(expected, ends.last)
+  else if (expected - 1 === ends.last && before !== null && ends.hash !== null && before !== ends.hash)
+    yield { sequence: ends.last, damaged: `entry ${ends.last} is not what was written` }
+}
+
+async function hashBefore(store: Store, from: number, first: number): Promise<string | null> {
+  if (from === 1) return noPrevious
+  const record = from > first ? await store.get(entryKey(from - 1)) : null
+  return record && hashOf(record.value)
+}
+
+function doubtBefore({ sequence, previous }: AuditEntry, before: string | null): AuditDamage | null {
+  if (previous === null)
+    return { sequence, damaged: `what came before entry ${sequence} was taken away or altered` }
+  if (before === null || previous === before) return null
+  return { sequence: sequence - 1, damaged: `entry ${sequence - 1} is not what was written` }
+}
+
+function missing(first: number, last: number): AuditDamage {
+  return {
+    sequence: first,
+    damaged: first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`
+  }
+}
+
+function fits(entry: AuditEntry, { box, action, since }: AuditQuery): boolean {
+  return (
+    (box === undefined || entry.box === box || entry.newName === box) &&
+    (action === undefined || entry.action === action) &&
+    (since === undefined || entry.time >= since)
+  )
+}
+
+/** The number of the first entry to look at. Without conditions it is counted; with them, looked for from the end. */
+async function beginning(
+  store: Store,
+  keyring: Keyring,
+  { first, last }: AuditEnds,
+  query: AuditQuery
+): Promise<number> {
+  const { limit, from, box, action, since } = query
+  if (from !== undefined) return Math.max(first, from)
+  if (box === undefined && action === undefined && since === undefined)
+    return Math.max(first, last - limit + 1)
+  let left = limit
+  for await (const record of store.list(auditPrefix, { reverse: true })) {
+    const entry = openEntry(keyring, record)
+    if (entry === null) continue
+    if (since !== undefined && entry.time < since) return Math.max(first, entry.sequence + 1)
+    if (fits(entry, query) && --left <= 0) return Math.max(first, entry.sequence)
+  }
+  return first
+}

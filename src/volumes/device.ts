@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import type { CopyLabel } from './records.ts'
+
+let current: string | null = null
+
+/** This boot of the machine (random(4), /proc/sys/kernel/random/boot_id): device numbers begin anew with each. */
+export function bootId(): string {
+  current ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return current
+}
+
+/** The `st_dev` of the file system that a copy was made as, or null when it was not recorded, or in an earlier boot. */
+export function recordedDevice(label: CopyLabel | null): number | null {
+  return label?.device?.boot === bootId() ? label.device.number : null
+}
