@@ -25,13 +25,13 @@ import { createGate } from './vault/action/gate.ts'
 import { createSealing } from './crypto/sealing.ts'
 import { sweepStaging } from './vault/sweep.ts'
 import { createVault } from './vault/vault.ts'
-import { askerWith } from './base/process-identity.ts'
+import { processWith } from './base/process-identity.ts'
 import { createAttach } from './lifecycle/holder-names.ts'
 import { createFailedStarts } from './controller/failed-starts.ts'
 import { createKept } from './lifecycle/kept.ts'
 import { createLeftBehind } from './lifecycle/left-behind.ts'
-import { createLeftVolumes } from './controller/dangling-volumes.ts'
-import { createLocks } from './base/keyed-mutex.ts'
+import { createDanglingVolumes } from './controller/dangling-volumes.ts'
+import { createKeyedMutex } from './base/keyed-mutex.ts'
 import { createMounts } from './lifecycle/mounts.ts'
 import { createPropagation } from './lifecycle/propagation.ts'
 import { createReconcile } from './lifecycle/reconcile.ts'
@@ -39,7 +39,7 @@ import { createRefusals, tellingOfBoxes } from './lifecycle/refusals.ts'
 import { createRelease } from './lifecycle/release.ts'
 import { createUnused } from './controller/unused.ts'
 import { createUses } from './lifecycle/engine-calls.ts'
-import { labelsOf, pinnedVersions } from './volumes/records.ts'
+import { copyRecordsOf, pinnedVersions } from './volumes/records.ts'
 import { createVolumes } from './volumes/volumes.ts'
 import { watchCopies } from './controller/watch.ts'
 
@@ -103,7 +103,7 @@ async function startDaemon(
   const engine = connectEngine(config.dockerSocket)
   const [uses, kept] = [createUses(), createKept()]
   const volumes = createVolumes({ store, gate, vault, holders, copies, uses })
-  const locks = createLocks()
+  const locks = createKeyedMutex()
   const release = createRelease({ store, gate, copies, holders, uses, kept, log })
   const mounts = createMounts({
     store,
@@ -137,7 +137,7 @@ async function startDaemon(
     {
       ...{ syscalls, log },
       onConnection(descriptor) {
-        const asker = askerWith(syscalls.peerOf(descriptor).pid)
+        const asker = processWith(syscalls.peerOf(descriptor).pid)
         if (asker !== null && isLeftBehind(asker))
           startAnew("the engine's socket is that of an earlier engine")
       }
@@ -150,7 +150,7 @@ async function startDaemon(
       sealing,
       syscalls,
       log,
-      labelsOf: volume => Array.fromAsync(labelsOf(store, volume))
+      copyRecordsOf: volume => Array.fromAsync(copyRecordsOf(store, volume))
     })
   )
   const admin = await serveUnixSocket(
@@ -181,7 +181,7 @@ async function startDaemon(
   const watch = watchCopies(
     {
       ...{ engine, reconcile, attach, uses, copies, sealing, log },
-      leftVolumes: createLeftVolumes({ engine, volumes: () => volumes.list(), log }),
+      danglingVolumes: createDanglingVolumes({ engine, volumes: () => volumes.list(), log }),
       failedStarts: config.startFailed ? failedStarts : null
     },
     ending.signal

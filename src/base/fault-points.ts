@@ -8,7 +8,7 @@ export type JobPoint =
 /** A moment inside the daemon at which tests make things go wrong. */
 export type FaultPoint =
   | 'mount.begun'
-  | 'mount.labelled'
+  | 'mount.recorded'
   | 'mount.mounted'
   | 'mount.written'
   | 'mount.done'

@@ -1,10 +1,10 @@
-/** Locks by name: work under one name runs one after another, under different names side by side. */
-export interface Locks {
+/** KeyedMutex by name: work under one name runs one after another, under different names side by side. */
+export interface KeyedMutex {
   run<T>(name: string, work: () => Promise<T>): Promise<T>
 }
 
-/** Locks that leave nothing behind when nobody waits. */
-export function createLocks(): Locks {
+/** KeyedMutex that leave nothing behind when nobody waits. */
+export function createKeyedMutex(): KeyedMutex {
   const tails = new Map<string, Promise<unknown>>()
   return {
     async run(name, work) {

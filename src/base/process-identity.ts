@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 
 /** The process that asked for a Mount; its start tells it from any later one with the same pid. */
-export interface Asker {
+export interface ProcessIdentity {
   readonly pid: number
   /** In clock ticks since boot (proc_pid_stat(5)). */
   readonly started: string
 }
 
 /** Null when there is no such process, or none that can be seen from here (pid 0: it is in another pid namespace). */
-export function askerWith(pid: number): Asker | null {
+export function processWith(pid: number): ProcessIdentity | null {
   try {
     // The name, which may hold anything, ends with the last parenthesis; the state is the first field after it.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -23,11 +23,11 @@ export function askerWith(pid: number): Asker | null {
 }
 
 /** True when it was seen and is there no more. */
-export function hasEnded(asker: Asker | null): boolean {
-  return asker !== null && !isSameAsker(askerWith(asker.pid), asker)
+export function hasEnded(asker: ProcessIdentity | null): boolean {
+  return asker !== null && !isSameProcess(processWith(asker.pid), asker)
 }
 
 /** True for the same process, and for two that are both not known. */
-export function isSameAsker(a: Asker | null, b: Asker | null): boolean {
+export function isSameProcess(a: ProcessIdentity | null, b: ProcessIdentity | null): boolean {
   return a?.pid === b?.pid && a?.started === b?.started
 }

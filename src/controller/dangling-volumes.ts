@@ -4,7 +4,7 @@ import { isAnonymousVolume, type VolumeName } from '../base/names.ts'
 import type { KnownVolume } from '../volumes/volumes.ts'
 
 /** The volumes that go with their containers, which the Engine keeps though no container has them any more. */
-export interface LeftVolumes {
+export interface DanglingVolumes {
   /** There may be some: a container was removed, or nobody told of those that were. */
   expect(): void
   /** True until it was seen that there are none any more, or it was tried in vain. */
@@ -25,7 +25,7 @@ export interface LeftVolumesParts {
  * of a volume says whether it is one of these. The Engine is asked to remove each that no container has; it refuses for one
  * that is just being made. Volumes with a name are their user's to remove.
  */
-export function createLeftVolumes({ engine, volumes, log }: LeftVolumesParts): LeftVolumes {
+export function createDanglingVolumes({ engine, volumes, log }: LeftVolumesParts): DanglingVolumes {
   let triesLeft = 0
 
   /** True when there is nothing left to be done about it. */

@@ -10,7 +10,7 @@ export interface FailedStarts {
   /** True when it is time to look for them: there may be new ones, or one has waited long enough. */
   areExpected(): boolean
   /** Starts those that are due. Resolves when all of them are asked for: one that takes long keeps nobody waiting. */
-  makeUp(): Promise<void>
+  startAgain(): Promise<void>
   /** Resolves when what was asked for is done or has failed. */
   settled(): Promise<void>
   /** Those that were tried and could not be started, for people. */
@@ -126,7 +126,7 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
     },
     areExpected: () => isNews || refusals.newestMs() > lookedMs || [...trials.values()].some(isDue),
 
-    async makeUp() {
+    async startAgain() {
       isNews = false
       lookedMs = now()
       try {

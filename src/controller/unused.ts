@@ -5,7 +5,7 @@ import type { Caller } from '../vault/access/authority.ts'
 import type { Gate } from '../vault/action/gate.ts'
 import { isAnonymousVolume, type BoxName, type VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
-import { labelsOf, volumeRows } from '../volumes/records.ts'
+import { copyRecordsOf, volumeRows } from '../volumes/records.ts'
 
 /** What no container has any more. */
 export interface Unused {
@@ -46,7 +46,7 @@ export function createUnused({ store, gate, vault, engine }: UnusedParts): Unuse
   const usedVolumes = async (): Promise<ReadonlySet<string>> => {
     const used = new Set(await namesInContainers(engine))
     // A copy is somebody's, though the Engine may not know of them.
-    for await (const { volume } of labelsOf(store, null)) used.add(volume)
+    for await (const { volume } of copyRecordsOf(store, null)) used.add(volume)
     return used
   }
 

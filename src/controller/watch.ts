@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Copies } from '../copies/copies.ts'
-import { sharingRuns } from '../base/coalesce.ts'
+import { coalesce } from '../base/coalesce.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Sealing } from '../crypto/sealing.ts'
 import type { FailedStarts } from './failed-starts.ts'
-import type { LeftVolumes } from './dangling-volumes.ts'
+import type { DanglingVolumes } from './dangling-volumes.ts'
 import type { Reconcile } from '../lifecycle/reconcile.ts'
 import type { Uses } from '../lifecycle/engine-calls.ts'
 
@@ -18,7 +18,7 @@ export interface WatchParts {
   readonly sealing: Sealing
   /** Null when such containers are to be left alone. */
   readonly failedStarts: FailedStarts | null
-  readonly leftVolumes: LeftVolumes
+  readonly danglingVolumes: DanglingVolumes
   readonly log: Logger
 }
 
@@ -33,13 +33,13 @@ const reopenAfterMs = 1000
  * `signal` aborts.
  */
 export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promise<void> {
-  const { engine, uses, failedStarts, leftVolumes, log } = parts
+  const { engine, uses, failedStarts, danglingVolumes, log } = parts
   let streamIsOpen = false
   let inDoubt = true
   let lastPassMs = 0
   const isEnding = (): boolean => signal.aborted
 
-  const pass = sharingRuns(async () => {
+  const pass = coalesce(async () => {
     inDoubt = false
     lastPassMs = performance.now()
     try {
@@ -49,8 +49,8 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
       if (await isSealed(parts.sealing)) failedStarts?.expect()
       // Not awaited: what the Engine does takes as long as it takes, and reconciling must go on meanwhile.
       else if (streamIsOpen) {
-        if (failedStarts?.areExpected() === true) void failedStarts.makeUp()
-        if (leftVolumes.areExpected()) void leftVolumes.remove()
+        if (failedStarts?.areExpected() === true) void failedStarts.startAgain()
+        if (danglingVolumes.areExpected()) void danglingVolumes.remove()
       }
     } catch (err) {
       inDoubt = true
@@ -74,14 +74,14 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
             if (event.action === 'start')
               void parts.attach().catch((err: unknown) => log.warn({ err }, 'cannot attach'))
             // Whoever it was that had such a volume, and whatever labels it had: anybody may write these.
-            else if (event.action === 'destroy') leftVolumes.expect()
+            else if (event.action === 'destroy') danglingVolumes.expect()
             // What ends gets its Unmount, unless that is lost.
             else inDoubt = true
           },
           () => {
             streamIsOpen = true
             failedStarts?.expect()
-            leftVolumes.expect()
+            danglingVolumes.expect()
             void pass()
           },
           signal
@@ -99,8 +99,8 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
    * or the Engine could not do what it was asked for.
    */
   const isWorthALook = async (): Promise<boolean> => {
-    if (inDoubt || uses.callForALook(lastPassMs) || parts.sealing.isSealed()) return true
-    if (streamIsOpen) return failedStarts?.areExpected() === true || leftVolumes.areExpected()
+    if (inDoubt || uses.areDoubtful(lastPassMs) || parts.sealing.isSealed()) return true
+    if (streamIsOpen) return failedStarts?.areExpected() === true || danglingVolumes.areExpected()
     try {
       return (await parts.copies.list()).length > 0
     } catch {

@@ -1,5 +1,5 @@
 import type { CopyKey } from './copy-key.ts'
-import { sharingRuns } from '../base/coalesce.ts'
+import { coalesce } from '../base/coalesce.ts'
 import type { Supervisor } from './supervisor.ts'
 import { lookBytes, lookHolderBytes, lookReplyBytes, readLookHolder, readLookReply } from './wire.ts'
 
@@ -42,7 +42,7 @@ const nothing = sightOf(new Map(), false)
 /** Has the supervisor look. Concurrent questions share a look that is younger than each of them. */
 export function createHolders(supervisor: Supervisor): Holders {
   let asked = new Map<string, CopyDevice>()
-  const look = sharingRuns(async () => {
+  const look = coalesce(async () => {
     const copies = [...asked.values()]
     asked = new Map()
     try {

@@ -1,6 +1,6 @@
 import type { CopyKey } from '../copies/copy-key.ts'
 import type { MountId, VolumeName } from '../base/names.ts'
-import { isSameAsker, type Asker } from '../base/process-identity.ts'
+import { isSameProcess, type ProcessIdentity } from '../base/process-identity.ts'
 
 /** What the Engine has said about one copy. Never changed, always replaced: the same object means that nothing was said since. */
 export interface Use {
@@ -11,7 +11,7 @@ export interface Use {
   /** When the last Mount was answered, by `performance.now()`. */
   readonly since: number
   /** The Engine's process that asked for it last; null when it is not known. */
-  readonly asker: Asker | null
+  readonly engineProcess: ProcessIdentity | null
   /** It may be over, though the copy is there: an Unmount left it, or a call of the Engine was lost. */
   readonly isDoubtful: boolean
 }
@@ -32,13 +32,13 @@ export interface Uses {
   of(key: CopyKey): Use | undefined
   /** Whether the Engine has asked for a copy of the volume and not let go of it. */
   hasCounted(volume: VolumeName): boolean
-  /** True when the Mount of `asker` repeats one whose reply was lost: it is there already, and no Unmount came. */
-  isRepeated(key: CopyKey, asker: Asker | null): boolean
+  /** True when the Mount of `engineProcess` repeats one whose reply was lost: it is there already, and no Unmount came. */
+  isRepeated(key: CopyKey, engineProcess: ProcessIdentity | null): boolean
   /** A Mount was answered: with the copy that was there, or with a new one. */
   begin(
     key: CopyKey,
     of: { readonly volume: VolumeName; readonly mount: MountId },
-    asker: Asker | null,
+    engineProcess: ProcessIdentity | null,
     isShared: boolean
   ): void
   /** An Unmount came. What it is about stays in doubt until `trust` or `forget`. */
@@ -50,7 +50,7 @@ export interface Uses {
   /** The copy is gone. */
   forget(key: CopyKey): void
   /** Whether there is a doubtful use, or one that began after this moment of `performance.now()`. */
-  callForALook(sinceMs: number): boolean
+  areDoubtful(sinceMs: number): boolean
 }
 
 export function createUses(): Uses {
@@ -60,19 +60,24 @@ export function createUses(): Uses {
 
     hasCounted: volume => [...uses.values()].some(use => use.volume === volume && use.count > 0),
 
-    isRepeated(key, asker) {
+    isRepeated(key, engineProcess) {
       const use = uses.get(key)
-      return use !== undefined && use.count > 0 && !use.isDoubtful && isSameAsker(use.asker, asker)
+      return (
+        use !== undefined &&
+        use.count > 0 &&
+        !use.isDoubtful &&
+        isSameProcess(use.engineProcess, engineProcess)
+      )
     },
 
-    begin(key, { volume, mount }, asker, isShared) {
+    begin(key, { volume, mount }, engineProcess, isShared) {
       const count = isShared ? (uses.get(key)?.count ?? 0) + 1 : 1
-      uses.set(key, { volume, mount, count, since: performance.now(), asker, isDoubtful: false })
+      uses.set(key, { volume, mount, count, since: performance.now(), engineProcess, isDoubtful: false })
     },
 
     end(key, { volume, mount }) {
       const known = uses.get(key)
-      const use = known ?? { volume, mount, count: 0, since: performance.now(), asker: null }
+      const use = known ?? { volume, mount, count: 0, since: performance.now(), engineProcess: null }
       const count = Math.max(0, use.count - 1)
       uses.set(key, { ...use, count, isDoubtful: true })
       return { isLast: count === 0, isCertain: known?.count === 1 && !known.isDoubtful }
@@ -90,6 +95,6 @@ export function createUses(): Uses {
 
     forget: key => void uses.delete(key),
 
-    callForALook: sinceMs => [...uses.values()].some(({ isDoubtful, since }) => isDoubtful || since > sinceMs)
+    areDoubtful: sinceMs => [...uses.values()].some(({ isDoubtful, since }) => isDoubtful || since > sinceMs)
   }
 }

@@ -3,18 +3,18 @@ import type { CopyKey } from '../copies/copy-key.ts'
 import { hasEnded } from '../base/process-identity.ts'
 import type { CopyName } from './release.ts'
 import type { Use } from './engine-calls.ts'
-import type { CopyLabel } from '../volumes/records.ts'
+import type { CopyRecord } from '../volumes/records.ts'
 
 /** A copy, and what is known of it beside what the kernel says. */
 export interface KnownCopy extends CopyName {
   readonly use: Use | undefined
-  readonly label: CopyLabel | null
+  readonly record: CopyRecord | null
   /** An earlier look at it found that something held it. */
   readonly wasHeld: boolean
 }
 
 /** Why a copy that nobody holds may be about to be held, or null: then it is left over. */
-export type Reprieve = (copy: KnownCopy) => Promise<string | null>
+export type Grace = (copy: KnownCopy) => Promise<string | null>
 
 /** How long the Engine may take to say that a container is not just starting. */
 const lockProbeMs = 1000
@@ -40,7 +40,7 @@ const lingerMs = 1500
  * locked meanwhile, and can be asked about that. `graceMs`: how young a copy must be to be left alone when the
  * Engine does not answer. Gives a function that begins a pass: in one pass no question is asked twice.
  */
-export function createReprieves(engine: Engine, graceMs: number): () => Reprieve {
+export function createGrace(engine: Engine, graceMs: number): () => Grace {
   /** When copies whose Engine has ended were first found held by nobody; the last pass's and this one's. */
   let orphanedBefore = new Map<CopyKey, number>()
   let orphaned = new Map<CopyKey, number>()
@@ -66,17 +66,17 @@ export function createReprieves(engine: Engine, graceMs: number): () => Reprieve
       return answer
     }
 
-    return async ({ key, owner, use, label, wasHeld }) => {
+    return async ({ key, owner, use, record, wasHeld }) => {
       // The Engine has let go of it itself.
       if (use?.count === 0) return null
-      const askerHasEnded = hasEnded(use?.asker ?? null)
-      const ageMs = use === undefined ? ageOf(label) : performance.now() - use.since
+      const engineHasEnded = hasEnded(use?.engineProcess ?? null)
+      const ageMs = use === undefined ? ageOf(record) : performance.now() - use.since
       try {
         if (await isStarting(owner?.volume ?? null)) return 'a container is just starting'
-        const isClaimed = use !== undefined && !askerHasEnded && !use.isDoubtful
+        const isClaimed = use !== undefined && !engineHasEnded && !use.isDoubtful
         return isClaimed && ageMs < (wasHeld ? lastUseMs : ownUseMs) ? 'it was mounted just now' : null
       } catch {
-        if (askerHasEnded) return lingers(key) ? 'the engine that asked for it ended just now' : null
+        if (engineHasEnded) return lingers(key) ? 'the engine that asked for it ended just now' : null
         return ageMs < (wasHeld ? lastUseMs : graceMs)
           ? 'the engine does not answer and the copy is young'
           : null
@@ -91,6 +91,6 @@ export function isRunning({ state }: Container): boolean {
 }
 
 /** By the clock on the wall, which is all that is left when the process that made the copy has ended. */
-function ageOf(label: CopyLabel | null): number {
-  return label === null ? Infinity : Date.now() - Date.parse(label.created)
+function ageOf(record: CopyRecord | null): number {
+  return record === null ? Infinity : Date.now() - Date.parse(record.created)
 }

@@ -1,38 +1,44 @@
 import type { Logger } from 'pino'
 import { copyKeyOf } from '../copies/copy-key.ts'
 import type { Holder, Holders } from '../copies/holders.ts'
-import { sharingRuns } from '../base/coalesce.ts'
+import { coalesce } from '../base/coalesce.ts'
 import type { Container, Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/action/gate.ts'
 import { recordedDevice } from '../volumes/device.ts'
-import type { Locks } from '../base/keyed-mutex.ts'
-import { findLabelRow, labelsOf, putLabel, type ContainerLabel, type CopyLabel } from '../volumes/records.ts'
+import type { KeyedMutex } from '../base/keyed-mutex.ts'
+import {
+  findCopyRow,
+  copyRecordsOf,
+  putCopyRecord,
+  type RecordedContainer,
+  type CopyRecord
+} from '../volumes/records.ts'
 
 export interface AttachParts {
   readonly store: Store
   readonly gate: Gate
   readonly holders: Holders
-  readonly locks: Locks
+  readonly locks: KeyedMutex
   readonly engine: Engine
   readonly log: Logger
 }
 
 /**
- * Notes on the labels of copies which container holds them, and records it. Mount does not say for whom it is
+ * Notes on the records of copies which container holds them, and records it. Mount does not say for whom it is
  * (Engine fact 8), so this comes after the start: the kernel tells the container's id, the Engine its name and image.
  */
 export function createAttach(parts: AttachParts): () => Promise<void> {
   const { store, gate, log } = parts
 
-  const attachOne = async (seen: CopyLabel, container: ContainerLabel): Promise<void> => {
+  const attachOne = async (seen: CopyRecord, container: RecordedContainer): Promise<void> => {
     const { mount, volume, box } = seen
     try {
       // Wiped, or wiped and made anew, while the container was looked for.
-      const label = (await findLabelRow(store, volume, mount))?.label
-      if (label?.created !== seen.created) return
-      const { version } = label
+      const record = (await findCopyRow(store, volume, mount))?.record
+      if (record?.created !== seen.created) return
+      const { version } = record
       const { id, name, image } = container
       const held = {
         container: id,
@@ -41,7 +47,7 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
         ...(image === null ? {} : { image })
       }
       await gate.run({ kind: 'daemon' }, 'copy.attach', { mount, volume, box }, permit =>
-        permit.commit(held, [putLabel({ ...label, container })])
+        permit.commit(held, [putCopyRecord({ ...record, container })])
       )
     } catch (err) {
       // A sealed vault is tried again and again.
@@ -50,19 +56,19 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
     }
   }
 
-  return sharingRuns(async () => {
-    const waiting: CopyLabel[] = []
-    for await (const label of labelsOf(store, null)) if (!label.container?.name) waiting.push(label)
+  return coalesce(async () => {
+    const waiting: CopyRecord[] = []
+    for await (const record of copyRecordsOf(store, null)) if (!record.container?.name) waiting.push(record)
     if (waiting.length === 0) return
     const held = await holdersOf(parts.holders, waiting)
     const known = await containersById(parts.engine)
-    for (const label of waiting) {
-      const container = containerOf(held.get(label) ?? [], known)
+    for (const record of waiting) {
+      const container = containerOf(held.get(record) ?? [], known)
       // The Engine may not have said the name when the container was found, and may say it now.
-      const isNews = container !== null && (label.container === null || container.name !== null)
+      const isNews = container !== null && (record.container === null || container.name !== null)
       if (isNews) {
-        const key = copyKeyOf(label.volume, label.mount)
-        await parts.locks.run(key, () => attachOne(label, container))
+        const key = copyKeyOf(record.volume, record.mount)
+        await parts.locks.run(key, () => attachOne(record, container))
       }
     }
   })
@@ -71,14 +77,14 @@ export function createAttach(parts: AttachParts): () => Promise<void> {
 /** Who holds each of these copies, also where it cannot be reached any more. */
 export async function holdersOf(
   holders: Holders,
-  labels: readonly CopyLabel[]
-): Promise<ReadonlyMap<CopyLabel, readonly Holder[]>> {
-  const devices = labels.flatMap(label => {
-    const device = recordedDevice(label)
-    return device === null ? [] : [{ label, device, key: copyKeyOf(label.volume, label.mount) }]
+  records: readonly CopyRecord[]
+): Promise<ReadonlyMap<CopyRecord, readonly Holder[]>> {
+  const devices = records.flatMap(record => {
+    const device = recordedDevice(record)
+    return device === null ? [] : [{ record, device, key: copyKeyOf(record.volume, record.mount) }]
   })
   const sight = await holders.of(devices)
-  return new Map(devices.map(one => [one.label, sight.of(one)]))
+  return new Map(devices.map(one => [one.record, sight.of(one)]))
 }
 
 /** All containers by id; none when the Engine does not answer. */
@@ -94,7 +100,7 @@ export async function containersById(engine: Engine): Promise<ReadonlyMap<string
 export function containerOf(
   held: readonly Holder[],
   known: ReadonlyMap<string, Container>
-): ContainerLabel | null {
+): RecordedContainer | null {
   const id = held.find(({ containerId }) => containerId !== null)?.containerId
   if (id === null || id === undefined) return null
   const container = known.get(id)

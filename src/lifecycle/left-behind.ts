@@ -1,15 +1,15 @@
 import { statSync } from 'node:fs'
-import { askerWith, type Asker } from '../base/process-identity.ts'
+import { processWith, type ProcessIdentity } from '../base/process-identity.ts'
 
 /**
  * Tells whether whoever connects is a new Engine that this process cannot ask anything. A plugin that lives on while
  * its Engine ends (live-restore) keeps the old Engine's socket file mounted, and the next one makes another (Engine
  * fact 13). Started anew it would see that one.
  */
-export function createLeftBehind(dockerSocket: string): (asker: Asker) => boolean {
+export function createLeftBehind(dockerSocket: string): (engineProcess: ProcessIdentity) => boolean {
   // The plugin's first process, which its Engine started: it outlives the daemon.
-  const plugin = askerWith(process.ppid)
-  return asker => isUnlinked(dockerSocket) && plugin !== null && isNewer(asker, plugin)
+  const plugin = processWith(process.ppid)
+  return engineProcess => isUnlinked(dockerSocket) && plugin !== null && isNewer(engineProcess, plugin)
 }
 
 /** That a file has no name left is only seen through a mount of it. */
@@ -17,6 +17,6 @@ function isUnlinked(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.nlink === 0
 }
 
-function isNewer(a: Asker, b: Asker): boolean {
+function isNewer(a: ProcessIdentity, b: ProcessIdentity): boolean {
   return BigInt(a.started) > BigInt(b.started)
 }

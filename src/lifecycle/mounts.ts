@@ -9,14 +9,14 @@ import type { Change, Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { BoxName, MountId, VolumeName } from '../base/names.ts'
 import type { OpenedVersion, Vault } from '../vault/vault.ts'
-import type { Asker } from '../base/process-identity.ts'
+import type { ProcessIdentity } from '../base/process-identity.ts'
 import { bootId, recordedDevice } from '../volumes/device.ts'
 import { hasEngineEnded } from './ended.ts'
-import type { Locks } from '../base/keyed-mutex.ts'
+import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import type { Refusals } from './refusals.ts'
 import type { CopyName, Release } from './release.ts'
 import type { Uses } from './engine-calls.ts'
-import { findLabelRow, getVolume, putLabel, type CopyLabel, type Volume } from '../volumes/records.ts'
+import { findCopyRow, getVolume, putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
 
 /** What the Engine's Mount and Unmount do. */
 export interface Mounts {
@@ -24,7 +24,12 @@ export interface Mounts {
    * Gives the mount ID its copy of the volume and returns the copy's path. One whose copy is held, or was asked for before by
    * the same process of the Engine, keeps it and has one use more. When it throws, nothing of the copy is left.
    */
-  mount(caller: Caller, name: VolumeName, id: MountId, asker?: Asker | null): Promise<string>
+  mount(
+    caller: Caller,
+    name: VolumeName,
+    id: MountId,
+    engineProcess?: ProcessIdentity | null
+  ): Promise<string>
   /** Ends one use. With the last one the copy is wiped, unless the kernel says that something still holds it. */
   unmount(caller: Caller, name: VolumeName, id: MountId): Promise<void>
 }
@@ -35,12 +40,12 @@ export interface MountsParts {
   readonly copies: Copies
   readonly holders: Holders
   readonly uses: Uses
-  readonly locks: Locks
+  readonly locks: KeyedMutex
   readonly release: Release
   readonly refusals: Refusals
   readonly engine: Engine
   /** Whether the process that asks for a copy will see it; see `createPropagation`. */
-  readonly isSeenBy: (asker: Asker) => boolean
+  readonly isSeenBy: (engineProcess: ProcessIdentity) => boolean
   /** Called when it will not: nothing but a new start of this daemon makes that right. */
   readonly onUnseen: () => void
 }
@@ -48,12 +53,12 @@ export interface MountsParts {
 export function createMounts(parts: MountsParts): Mounts {
   const { store, vault, copies, holders, uses, locks, release, refusals, engine } = parts
 
-  /** `twin`: the label of the copy that a container holds where it cannot be reached; then this shows the same version. */
+  /** `twin`: the record of the copy that a container holds where it cannot be reached; then this shows the same version. */
   const make = async (
     caller: Caller,
     volume: Volume,
     { key, owner }: Owned,
-    twin: CopyLabel | null
+    twin: CopyRecord | null
   ): Promise<void> => {
     const { options } = volume
     const fill = async (opened: OpenedVersion | null): Promise<Change[]> => {
@@ -63,10 +68,10 @@ export function createMounts(parts: MountsParts): Mounts {
       const tree = opened && opened.part(options.path)
       const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
       const device = await copies.make(key, contents, options)
-      FAULT: await reach('mount.labelled')
-      // The label stays that of the copy which the container holds.
+      FAULT: await reach('mount.recorded')
+      // The record stays that of the copy which the container holds.
       if (twin !== null) return []
-      return [putLabel(newLabel(volume, owner.mount, opened?.info.version ?? null, device))]
+      return [putCopyRecord(newCopyRecord(volume, owner.mount, opened?.info.version ?? null, device))]
     }
     try {
       // A container has nothing of a box that has come since: its copy was made without one.
@@ -86,42 +91,47 @@ export function createMounts(parts: MountsParts): Mounts {
     }
   }
 
-  const open = async (caller: Caller, volume: Volume, copy: Owned, asker: Asker | null): Promise<string> => {
+  const open = async (
+    caller: Caller,
+    volume: Volume,
+    copy: Owned,
+    engineProcess: ProcessIdentity | null
+  ): Promise<string> => {
     const { key, owner } = copy
-    if (asker !== null && !parts.isSeenBy(asker)) {
+    if (engineProcess !== null && !parts.isSeenBy(engineProcess)) {
       parts.onUnseen()
       throw unseen()
     }
-    const label = (await findLabelRow(store, owner.volume, owner.mount))?.label ?? null
+    const record = (await findCopyRow(store, owner.volume, owner.mount))?.record ?? null
     const device = copies.deviceOf(key)
-    const recorded = recordedDevice(label)
+    const recorded = recordedDevice(record)
     const devices = [...new Set([device, recorded])].filter(one => one !== null)
     const sight = await holders.of(devices.map(one => ({ key, device: one })))
     // What cannot be seen may be there: then a copy is not another start's to replace.
     const isHeld = (on: number): boolean => sight.of({ key, device: on }).length > 0
     const mayBeHeld = devices.length > 0 && !sight.isComplete && !(await hasEngineEnded(engine, owner.volume))
-    const isShared = device !== null && (uses.isRepeated(key, asker) || isHeld(device) || mayBeHeld)
+    const isShared = device !== null && (uses.isRepeated(key, engineProcess) || isHeld(device) || mayBeHeld)
     if (isShared) {
       FAULT: await reach('mount.shared')
     } else {
       const isApart = recorded !== null && recorded !== device && (isHeld(recorded) || mayBeHeld)
       // Whoever a copy of this ID was made for is gone, and this is another start of the container.
-      if (device !== null || label !== null) await release(caller, copy, () => Promise.resolve(!mayBeHeld))
-      await make(caller, volume, copy, isApart ? label : null)
+      if (device !== null || record !== null) await release(caller, copy, () => Promise.resolve(!mayBeHeld))
+      await make(caller, volume, copy, isApart ? record : null)
     }
-    uses.begin(key, owner, asker, isShared)
+    uses.begin(key, owner, engineProcess, isShared)
     refusals.forget(owner.volume)
     return copies.pathOf(key)
   }
 
   return {
-    mount: (caller, name, mount, asker = null) => {
+    mount: (caller, name, mount, engineProcess = null) => {
       const copy = copyOf(name, mount)
       return locks.run(copy.key, async () => {
         FAULT: await reach('mount.begun')
         const volume = await getVolume(store, name)
         try {
-          return await open(caller, volume, copy, asker)
+          return await open(caller, volume, copy, engineProcess)
         } catch (error) {
           throw refusals.refuse(name, error)
         }
@@ -153,12 +163,12 @@ function copyOf(volume: VolumeName, mount: MountId): Owned {
   return { key: copyKeyOf(volume, mount), owner: { volume, mount } }
 }
 
-function newLabel(
+function newCopyRecord(
   { name, options }: Volume,
   mount: MountId,
   version: number | null,
   device: number
-): CopyLabel {
+): CopyRecord {
   return {
     mount,
     volume: name,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { isSameAsker, type Asker } from '../base/process-identity.ts'
+import { isSameProcess, type ProcessIdentity } from '../base/process-identity.ts'
 
 /**
  * Tells whether what gets mounted below `directory` shows in the mount table of the process that asks for it. It
@@ -7,18 +7,18 @@ import { isSameAsker, type Asker } from '../base/process-identity.ts'
  * begun to start the plugin again, which is then cut off from it for good (Engine fact 12). A container would be given
  * the empty directory below.
  */
-export function createPropagation(directory: string): (asker: Asker) => boolean {
-  let seenBy: Asker | null = null
-  return asker => {
-    if (isSameAsker(seenBy, asker)) return true
+export function createPropagation(directory: string): (engineProcess: ProcessIdentity) => boolean {
+  let seenBy: ProcessIdentity | null = null
+  return engineProcess => {
+    if (isSameProcess(seenBy, engineProcess)) return true
     const ours = mountTableOf('self')
-    const theirs = mountTableOf(asker.pid)
+    const theirs = mountTableOf(engineProcess.pid)
     // The first mount tells a mount namespace: mount IDs are unique among all mounts (proc_pid_mountinfo(5)).
     const isSameNamespace = ours[0] === theirs[0]
     const group = groupOf(directory, ours)
     const isPeer = group !== null && theirs.some(line => optionalFields(line).some(isInGroup(group)))
     if (!isSameNamespace && !isPeer) return false
-    seenBy = asker
+    seenBy = engineProcess
     return true
   }
 }

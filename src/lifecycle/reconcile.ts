@@ -12,18 +12,18 @@ import type { VolumeName } from '../base/names.ts'
 import { recordedDevice } from '../volumes/device.ts'
 import { hasEngineEnded } from './ended.ts'
 import type { Kept } from './kept.ts'
-import type { Locks } from '../base/keyed-mutex.ts'
+import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import type { Release } from './release.ts'
-import { createReprieves, isRunning, type KnownCopy } from './grace.ts'
+import { createGrace, isRunning, type KnownCopy } from './grace.ts'
 import type { Uses } from './engine-calls.ts'
-import { labelRows, type LabelRow } from '../volumes/records.ts'
+import { copyRows, type CopyRow } from '../volumes/records.ts'
 
 /** What one pass finds about one copy and what it does, or would do, about it. */
 export interface Finding {
   /** The copy's mount ID, or the name of its directory where nothing tells the ID. */
   readonly mount: string
   readonly volume: VolumeName | null
-  /** `keep`: it is held or may be about to be; `wipe`: nobody holds it; `forget`: only its label or directory is left. */
+  /** `keep`: it is held or may be about to be; `wipe`: nobody holds it; `forget`: only its record or directory is left. */
   readonly action: 'keep' | 'wipe' | 'forget'
   readonly reason: string
 }
@@ -44,7 +44,7 @@ export interface ReconcileParts {
   readonly holders: Holders
   readonly uses: Uses
   readonly kept: Kept
-  readonly locks: Locks
+  readonly locks: KeyedMutex
   readonly release: Release
   readonly engine: Engine
   readonly log: Logger
@@ -72,28 +72,28 @@ interface Judgement {
  */
 export function createReconcile(parts: ReconcileParts): Reconcile {
   const { store, copies, holders, uses, engine, log } = parts
-  const beginPass = createReprieves(engine, parts.graceMs)
+  const beginPass = createGrace(engine, parts.graceMs)
   /** The copies that a pass has found to be held, with when they were made: an ID may come again. */
   let heldBefore: ReadonlyMap<CopyKey, string | undefined> = new Map()
 
-  /** Every copy that has a directory or a label; `isAll` is false when labels cannot be read. */
+  /** Every copy that has a directory or a record; `isAll` is false when records cannot be read. */
   const knownCopies = async (): Promise<{ known: KnownCopy[]; isAll: boolean }> => {
-    const rows = new Map<CopyKey, LabelRow>()
+    const rows = new Map<CopyKey, CopyRow>()
     let isAll = true
     try {
-      for await (const row of labelRows(store, null)) rows.set(copyKeyOf(row.volume, row.mount), row)
+      for await (const row of copyRows(store, null)) rows.set(copyKeyOf(row.volume, row.mount), row)
     } catch (err) {
       // The kernel's word is enough to wipe what nobody holds.
-      log.error({ err }, 'cannot read the labels of copies')
+      log.error({ err }, 'cannot read the records of copies')
       isAll = false
     }
     const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(key => {
       const [row, use] = [rows.get(key), uses.of(key)]
       const whose = row ?? use
       const owner = whose === undefined ? null : { volume: whose.volume, mount: whose.mount }
-      const label = row?.label ?? null
-      const wasHeld = heldBefore.has(key) && heldBefore.get(key) === label?.created
-      return { key, owner, use, label, wasHeld }
+      const record = row?.record ?? null
+      const wasHeld = heldBefore.has(key) && heldBefore.get(key) === record?.created
+      return { key, owner, use, record, wasHeld }
     })
     return { known, isAll }
   }
@@ -101,22 +101,22 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   /** Where copies are or were: who shows these file systems holds them. */
   const lookAt = (known: readonly KnownCopy[]): Promise<Sight> =>
     holders.of(
-      known.flatMap(({ key, label }) =>
-        [copies.deviceOf(key), recordedDevice(label)]
+      known.flatMap(({ key, record }) =>
+        [copies.deviceOf(key), recordedDevice(record)]
           .filter(device => device !== null)
           .map(device => ({ key, device }))
       )
     )
 
   const judge = async (known: readonly KnownCopy[]): Promise<Judgement[]> => {
-    const reprieveOf = beginPass()
+    const graceOf = beginPass()
     const first = await lookAt(known)
     const unheld = known.filter(({ key }) => {
       const device = copies.deviceOf(key)
       return device !== null && first.of({ key, device }).length === 0
     })
-    const reprieves = new Map(
-      await Promise.all(unheld.map(async copy => [copy.key, await reprieveOf(copy)] as const))
+    const graces = new Map(
+      await Promise.all(unheld.map(async copy => [copy.key, await graceOf(copy)] as const))
     )
     const sight = unheld.length > 0 ? await lookAt(known) : first
     const ended = new Map(
@@ -130,7 +130,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     )
     const judgements = known.map((copy): Judgement => {
       const device = copies.deviceOf(copy.key)
-      const recorded = recordedDevice(copy.label)
+      const recorded = recordedDevice(copy.record)
       const heldOn = (on: number | null): readonly Holder[] =>
         on === null ? [] : sight.of({ key: copy.key, device: on })
       const here = heldOn(device)
@@ -142,8 +142,8 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
       })
       if (here.length > 0) return found('keep', `held by ${namesOf(here)}`)
       if (device !== null) {
-        const reprieve = reprieves.has(copy.key) ? reprieves.get(copy.key) : 'it was mounted just now'
-        if (reprieve) return found('keep', reprieve)
+        const grace = graces.has(copy.key) ? graces.get(copy.key) : 'it was mounted just now'
+        if (grace) return found('keep', grace)
         return hasEnded ? found('wipe', 'nobody holds it') : found('keep', unclear, true)
       }
       if (apart.length > 0)
@@ -153,7 +153,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
       return found('forget', 'nothing is mounted')
     })
     const everHeld = judgements.filter(({ copy, isHeldHere }) => copy.wasHeld || isHeldHere)
-    heldBefore = new Map(everHeld.map(({ copy }) => [copy.key, copy.label?.created]))
+    heldBefore = new Map(everHeld.map(({ copy }) => [copy.key, copy.record?.created]))
     return judgements
   }
 

@@ -10,19 +10,19 @@ import type { MountId, VolumeName } from '../base/names.ts'
 import { recordedDevice } from '../volumes/device.ts'
 import type { Kept } from './kept.ts'
 import type { Uses } from './engine-calls.ts'
-import { findLabelRow, removeLabel, type LabelRow } from '../volumes/records.ts'
+import { findCopyRow, removeCopyRecord, type CopyRow } from '../volumes/records.ts'
 
-/** A copy, by its directory, and whose it is as far as that is known: without a label nothing but its use tells. */
+/** A copy, by its directory, and whose it is as far as that is known: without a record nothing but its use tells. */
 export interface CopyName {
   readonly key: CopyKey
   readonly owner: { readonly volume: VolumeName; readonly mount: MountId } | null
 }
 
 /**
- * Wipes a copy and forgets its label, unless the kernel says that something holds it. The caller holds the copy's lock
+ * Wipes a copy and forgets its record, unless the kernel says that something holds it. The caller holds the copy's lock
  * and knows that no container is about to hold it. `hasEnded` is asked when not every mount table could be read: the
  * Engine's word that whatever used the copy has ended; without that the copy stays. True when nothing is left; false
- * when it is held, here or where it cannot be reached, or may be, or cannot be overwritten just now, or its label
+ * when it is held, here or where it cannot be reached, or may be, or cannot be overwritten just now, or its record
  * cannot be removed. Throws only when the copy is there and cannot be unmounted.
  */
 export type Release = (caller: Caller, copy: CopyName, hasEnded: () => Promise<boolean>) => Promise<boolean>
@@ -51,8 +51,8 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
     }
   }
 
-  const forgetLabel = async (caller: Caller, volume: VolumeName, mount: MountId): Promise<boolean> => {
-    const change = removeLabel(volume, mount)
+  const forgetRecord = async (caller: Caller, volume: VolumeName, mount: MountId): Promise<boolean> => {
+    const change = removeCopyRecord(volume, mount)
     try {
       await gate.run(caller, 'copy.wipe', { volume, mount }, permit => permit.commit({}, [change]))
       return true
@@ -67,12 +67,12 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
   }
 
   /** `unread`: the store does not tell; a copy is wiped whatever it says. */
-  const readLabel = async ({ owner, key }: CopyName): Promise<LabelRow | 'unread' | null> => {
+  const readCopyRow = async ({ owner, key }: CopyName): Promise<CopyRow | 'unread' | null> => {
     if (owner === null) return null
     try {
-      return await findLabelRow(store, owner.volume, owner.mount)
+      return await findCopyRow(store, owner.volume, owner.mount)
     } catch (err) {
-      log.error({ err, ...owner, copy: key }, 'cannot read the label of a copy')
+      log.error({ err, ...owner, copy: key }, 'cannot read the record of a copy')
       return 'unread'
     }
   }
@@ -81,8 +81,8 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
     const { key, owner } = name
     const told = { ...owner, copy: key }
     const device = copies.deviceOf(key)
-    const row = await readLabel(name)
-    const recorded = row === 'unread' ? null : recordedDevice(row?.label ?? null)
+    const row = await readCopyRow(name)
+    const recorded = row === 'unread' ? null : recordedDevice(row?.record ?? null)
     const isKnown = device !== null || recorded !== null
     const devices = [...new Set([device, recorded])].filter(one => one !== null)
     const sight = await holders.of(devices.map(one => ({ key, device: one })))
@@ -106,7 +106,7 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
       log.info(told, 'copy is still held where it cannot be reached')
       return false
     }
-    if (owner !== null && row !== null && !(await forgetLabel(caller, owner.volume, owner.mount)))
+    if (owner !== null && row !== null && !(await forgetRecord(caller, owner.volume, owner.mount)))
       return false
     uses.forget(key)
     kept.remove(key)

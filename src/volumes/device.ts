@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { CopyLabel } from './records.ts'
+import type { CopyRecord } from './records.ts'
 
 let current: string | null = null
 
@@ -10,6 +10,6 @@ export function bootId(): string {
 }
 
 /** The `st_dev` of the file system that a copy was made as, or null when it was not recorded, or in an earlier boot. */
-export function recordedDevice(label: CopyLabel | null): number | null {
-  return label?.device?.boot === bootId() ? label.device.number : null
+export function recordedDevice(record: CopyRecord | null): number | null {
+  return record?.device?.boot === bootId() ? record.device.number : null
 }

@@ -21,7 +21,7 @@ export interface Volume {
 }
 
 /** What is noted about a copy beside the copy itself. The kernel says whether it exists; this only says what it is. */
-export interface CopyLabel {
+export interface CopyRecord {
   readonly mount: MountId
   readonly volume: VolumeName
   readonly box: BoxName
@@ -30,11 +30,11 @@ export interface CopyLabel {
   readonly created: string
   /** Its file system: the `st_dev` of it, and the boot of the machine in which it was made. */
   readonly device: { readonly number: number; readonly boot: string } | null
-  readonly container: ContainerLabel | null
+  readonly container: RecordedContainer | null
 }
 
 /** The container that holds a copy; name and image as they were when it started, null when the Engine could not say. */
-export interface ContainerLabel {
+export interface RecordedContainer {
   readonly id: string
   readonly name: string | null
   readonly image: string | null
@@ -47,7 +47,7 @@ const VolumeRecord = z.strictObject({
   options: z.record(z.string(), z.unknown()),
   created
 })
-const LabelRecord = z.strictObject({
+const CopySchema = z.strictObject({
   mount: checkedBy(parseMountId),
   volume: checkedBy(parseVolumeName),
   box: checkedBy(parseBoxName),
@@ -63,7 +63,7 @@ const LabelRecord = z.strictObject({
 const maxRecordBytes = 64 << 10
 
 const volumePrefix = 'volume/'
-const labelPrefix = 'copy/'
+const copyPrefix = 'copy/'
 
 /** A volume's record; `volume` is null when it is damaged. */
 export interface VolumeRow {
@@ -71,11 +71,11 @@ export interface VolumeRow {
   readonly volume: Volume | null
 }
 
-/** A label's record; `label` is null when it is damaged. */
-export interface LabelRow {
+/** A copy record as it was found; `record` is null when it is damaged. */
+export interface CopyRow {
   readonly volume: VolumeName
   readonly mount: MountId
-  readonly label: CopyLabel | null
+  readonly record: CopyRecord | null
 }
 
 /** What is wrong with a volume whose record is damaged. */
@@ -132,31 +132,27 @@ export async function pinnedVersions(store: Store, box: BoxName): Promise<Readon
   return isAll ? new Set(volumes.flatMap(({ options }) => options.version ?? [])) : null
 }
 
-/** The keys of the records of volumes and labels that are damaged. */
+/** The keys of the records of volumes and copies that are damaged. */
 export async function* damagedRecords(store: Store): AsyncGenerator<string> {
   for await (const record of store.list(volumePrefix)) if (!volumeRow(record)?.volume) yield record.key
-  for await (const record of store.list(labelPrefix)) if (!labelRow(record)?.label) yield record.key
+  for await (const record of store.list(copyPrefix)) if (!copyRow(record)?.record) yield record.key
 }
 
-/** The records of labels of one volume's copies, or of all copies, but for those whose keys are none of ours. */
-export async function* labelRows(store: Store, volume: VolumeName | null): AsyncGenerator<LabelRow> {
-  const prefix = volume === null ? labelPrefix : `${labelPrefix}${encodeURIComponent(volume)}/`
-  for await (const row of readRows(store, prefix, labelRow)) if (row !== null) yield row
+/** The records of one volume's copies, or of all copies, damaged ones too; but for those whose keys are none of ours. */
+export async function* copyRows(store: Store, volume: VolumeName | null): AsyncGenerator<CopyRow> {
+  const prefix = volume === null ? copyPrefix : `${copyPrefix}${encodeURIComponent(volume)}/`
+  for await (const row of readRows(store, prefix, copyRow)) if (row !== null) yield row
 }
 
-/** The labels of one volume's copies, or of all copies, without those that are damaged: these tell nothing. */
-export async function* labelsOf(store: Store, volume: VolumeName | null): AsyncGenerator<CopyLabel> {
-  for await (const { label } of labelRows(store, volume)) if (label !== null) yield label
+/** The records of one volume's copies, or of all copies, without those that are damaged: these tell nothing. */
+export async function* copyRecordsOf(store: Store, volume: VolumeName | null): AsyncGenerator<CopyRecord> {
+  for await (const { record } of copyRows(store, volume)) if (record !== null) yield record
 }
 
-/** The record of one copy's label, or null when there is none. */
-export async function findLabelRow(
-  store: Store,
-  volume: VolumeName,
-  mount: MountId
-): Promise<LabelRow | null> {
-  const record = await store.get(labelKey(volume, mount))
-  return record && labelRow(record)
+/** The record of one copy, or null when there is none. */
+export async function findCopyRow(store: Store, volume: VolumeName, mount: MountId): Promise<CopyRow | null> {
+  const record = await store.get(copyRecordKey(volume, mount))
+  return record && copyRow(record)
 }
 
 /** The change that makes a volume. */
@@ -169,25 +165,25 @@ export function removeVolume(name: VolumeName): Change {
   return { remove: volumeKey(name) }
 }
 
-/** The change that labels a copy, or labels it anew. */
-export function putLabel(label: CopyLabel): Change {
-  return { put: labelKey(label.volume, label.mount), value: jsonBytes(label) }
+/** The change that records a copy, or records it anew. */
+export function putCopyRecord(record: CopyRecord): Change {
+  return { put: copyRecordKey(record.volume, record.mount), value: jsonBytes(record) }
 }
 
-/** The change that removes a copy's label. */
-export function removeLabel(volume: VolumeName, mount: MountId): Change {
-  return { remove: labelKey(volume, mount) }
+/** The change that removes a copy's record. */
+export function removeCopyRecord(volume: VolumeName, mount: MountId): Change {
+  return { remove: copyRecordKey(volume, mount) }
 }
 
 function volumeKey(name: VolumeName): string {
   return volumePrefix + encodeURIComponent(name)
 }
 
-function labelKey(volume: VolumeName, mount: MountId): string {
-  return `${labelPrefix}${encodeURIComponent(volume)}/${mount}`
+function copyRecordKey(volume: VolumeName, mount: MountId): string {
+  return `${copyPrefix}${encodeURIComponent(volume)}/${mount}`
 }
 
-function jsonBytes(value: Volume | CopyLabel): Buffer {
+function jsonBytes(value: Volume | CopyRecord): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 
@@ -210,12 +206,12 @@ function volumeRow({ key, value }: StoredRecord): VolumeRow | null {
   return { name, volume: record && options && { name, options, created: record.created } }
 }
 
-function labelRow({ key, value }: StoredRecord): LabelRow | null {
-  const [encoded = '', mount = ''] = key.slice(labelPrefix.length).split('/')
+function copyRow({ key, value }: StoredRecord): CopyRow | null {
+  const [encoded = '', mount = ''] = key.slice(copyPrefix.length).split('/')
   const volume = decoded(encoded)
-  if (volume === null || !isMountId(mount) || labelKey(volume, mount) !== key) return null
-  const label = parsed(LabelRecord, value) as CopyLabel | null
-  return { volume, mount, label: label?.volume === volume && label.mount === mount ? label : null }
+  if (volume === null || !isMountId(mount) || copyRecordKey(volume, mount) !== key) return null
+  const record = parsed(CopySchema, value) as CopyRecord | null
+  return { volume, mount, record: record?.volume === volume && record.mount === mount ? record : null }
 }
 
 function decoded(part: string): VolumeName | null {

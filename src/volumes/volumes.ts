@@ -13,7 +13,7 @@ import { parseVolumeOptions, sameOptions } from './options.ts'
 import {
   findVolumeRow,
   getVolumeRow,
-  labelRows,
+  copyRows,
   putVolume,
   removeVolume,
   unreadable,
@@ -82,10 +82,10 @@ export function createVolumes({ store, gate, vault, holders, copies, uses }: Vol
   const isInUse = async (name: VolumeName): Promise<boolean> => {
     if (uses.hasCounted(name)) return true
     const apart: { key: CopyKey; device: number }[] = []
-    for await (const { mount, label } of labelRows(store, name)) {
+    for await (const { mount, record } of copyRows(store, name)) {
       const key = copyKeyOf(name, mount)
       if (copies.deviceOf(key) !== null) return true
-      const device = recordedDevice(label)
+      const device = recordedDevice(record)
       if (device !== null) apart.push({ key, device })
     }
     const sight = await holders.of(apart)

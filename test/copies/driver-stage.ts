@@ -11,13 +11,13 @@ import { parseBoxName, parseVolumeName, type MountId } from '../../src/base/name
 import type { Copies } from '../../src/copies/copies.ts'
 import { createHolders } from '../../src/copies/holders.ts'
 import { createKept, type Kept } from '../../src/lifecycle/kept.ts'
-import { createLocks } from '../../src/base/keyed-mutex.ts'
+import { createKeyedMutex } from '../../src/base/keyed-mutex.ts'
 import { createMounts } from '../../src/lifecycle/mounts.ts'
 import { createReconcile, type Finding, type Reconciled } from '../../src/lifecycle/reconcile.ts'
 import { createRefusals } from '../../src/lifecycle/refusals.ts'
 import { createRelease } from '../../src/lifecycle/release.ts'
 import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
-import { labelRows } from '../../src/volumes/records.ts'
+import { copyRows } from '../../src/volumes/records.ts'
 import { createVolumes, type Volumes } from '../../src/volumes/volumes.ts'
 import { change, openVault, putting, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
 import { umount } from '../mounting.ts'
@@ -85,7 +85,7 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
   const opened = await openVault(directory, vaultSettings)
   onTestFinished(() => opened.close())
   const { store, gate, vault } = opened
-  const [holders, uses, locks] = [createHolders(place.supervisor), createUses(), createLocks()]
+  const [holders, uses, locks] = [createHolders(place.supervisor), createUses(), createKeyedMutex()]
   const kept = createKept()
   const log = pino({ level: 'silent' })
   const parts = { store, gate, vault, copies: place.copies, holders, uses, kept, locks, engine, log, graceMs }
@@ -109,7 +109,7 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
     unmount: (volume, id) => mounts.unmount(engineCaller, parseVolumeName(volume), id),
     reconcile: () => reconcile({ kind: 'daemon' }, true),
     look: async () => (await reconcile(root, false)).findings,
-    labels: async () => (await Array.fromAsync(labelRows(store, null))).map(({ mount }) => mount)
+    labels: async () => (await Array.fromAsync(copyRows(store, null))).map(({ mount }) => mount)
   }
 }
 

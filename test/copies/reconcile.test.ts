@@ -178,10 +178,10 @@ describe.skipIf(cannotMount)('a copy that is held (takes root)', () => {
     await stage.unmount('db', stage.id)
     const now = Infinity
     await stage.reconcile()
-    expect(stage.uses.callForALook(now)).toBe(true)
+    expect(stage.uses.areDoubtful(now)).toBe(true)
     containers[container] = 'running'
     await stage.reconcile()
-    expect(stage.uses.callForALook(now)).toBe(false)
+    expect(stage.uses.areDoubtful(now)).toBe(false)
   })
 
   test('out of reach keeps its label until it ends, and leaves no doubt behind', async () => {
@@ -199,7 +199,7 @@ describe.skipIf(cannotMount)('a copy that is held (takes root)', () => {
       isSettled: true
     })
     expect(await stage.labels()).toEqual([])
-    expect(stage.uses.callForALook(Infinity)).toBe(false)
+    expect(stage.uses.areDoubtful(Infinity)).toBe(false)
   })
 })
 

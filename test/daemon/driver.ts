@@ -58,7 +58,7 @@ export async function makeBox(
   for (const [path, contents] of Object.entries(files)) await change(`/vault/${box}/${path}`, contents)
 }
 
-/** The mount IDs of all labelled copies, by the admin API. */
+/** The mount IDs of all copies that have a record, by the admin API. */
 export async function labels(adminSocket: string): Promise<string[]> {
   const { body } = await ask(adminSocket, { method: 'GET', url: '/volumes/' })
   const { volumes } = JSON.parse(body.toString()) as { volumes: { copies: { mount: string }[] }[] }

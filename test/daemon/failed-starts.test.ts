@@ -221,7 +221,7 @@ async function atHand(): Promise<{
   })
   const pass = async (ms: number): Promise<void> => {
     for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 1000) {
-      if (failedStarts.areExpected()) await failedStarts.makeUp()
+      if (failedStarts.areExpected()) await failedStarts.startAgain()
       await failedStarts.settled()
     }
   }
@@ -294,7 +294,7 @@ describe('a container that cannot be started', () => {
       onStart: () => new Promise<number>(() => undefined)
     })
     failedStarts.expect()
-    await failedStarts.makeUp()
+    await failedStarts.startAgain()
     const started = Promise.withResolvers<unknown>()
     addContainer(engine, 'db', {
       error: refused('db', sealed),
@@ -304,7 +304,7 @@ describe('a container that cannot be started', () => {
       }
     })
     failedStarts.expect()
-    await failedStarts.makeUp()
+    await failedStarts.startAgain()
     await started.promise
     expect(engine.starts).toEqual(['endless', 'db'])
   })

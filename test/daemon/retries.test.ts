@@ -148,7 +148,7 @@ describe.skipIf(cannotMount)('an Unmount whose reply was lost (takes root)', () 
 test.skipIf(cannotMount)('a Mount that fails leaves neither a copy nor a label (takes root)', async () => {
   const started = await withVolume()
   const { driver, orders, daemon } = started
-  for (const point of ['mount.labelled', 'mount.mounted', 'mount.written', 'mount.done'] as const) {
+  for (const point of ['mount.recorded', 'mount.mounted', 'mount.written', 'mount.done'] as const) {
     await orders.give(point, 'throw')
     await expect(driver.mount('db', freshId())).rejects.toThrow()
     expect(copiesOf(started)).toEqual([])

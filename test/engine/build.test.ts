@@ -66,7 +66,7 @@ async function buildBy(client: string, ...args: string[]): Promise<{ image: stri
 const runIn = (image: string, script: string): Promise<string> =>
   engine.docker(['run', '--rm', '--network', 'none', image, 'sh', '-c', script])
 
-const labelsOf = async (image: string): Promise<unknown> =>
+const copyRecordsOf = async (image: string): Promise<unknown> =>
   JSON.parse(await engine.docker(['inspect', '--format', '{{json .Config.Labels}}', image])) as unknown
 
 /** What `docker save` writes of an image, unpacked with every layer. */
@@ -161,7 +161,7 @@ test('rows 52 to 57: the image says which boxes it expects and which it was buil
     ]
   })
   const { image } = await build('--inject', 'npm:token', context)
-  expect(await labelsOf(image)).toEqual({
+  expect(await copyRecordsOf(image)).toEqual({
     'io.secretbox.boxes': '["npm","tls","my box"]',
     'io.secretbox.built-with': '["npm"]'
   })
@@ -173,14 +173,16 @@ test('rows 52 to 57: the image says which boxes it expects and which it was buil
   expect(stderr).toContain('box "tls", which is not injected')
 
   const child = await build(await contextWith({ Dockerfile: [`FROM ${image}`, 'BOX db'] }))
-  expect(await labelsOf(child.image)).toMatchObject({ 'io.secretbox.boxes': '["npm","tls","my box","db"]' })
+  expect(await copyRecordsOf(child.image)).toMatchObject({
+    'io.secretbox.boxes': '["npm","tls","my box","db"]'
+  })
 })
 
 test('a stage that is built by --target has the hints of its own stages', async () => {
   const context = await contextWith({
     Dockerfile: [`FROM ${testImage} AS one`, 'BOX a', 'FROM one AS two', 'BOX b']
   })
-  expect(await labelsOf((await build('--target', 'one', context)).image)).toEqual({
+  expect(await copyRecordsOf((await build('--target', 'one', context)).image)).toEqual({
     'io.secretbox.boxes': '["a"]'
   })
 })
@@ -249,7 +251,7 @@ test.each([
   const words = ['vault', 'build', '--network', 'none', '--quiet', '--tag', image, '--inject', 'npm', ...last]
   await runCommand(builders[0] ?? '', words, { env: engine.env, cwd: context, input })
   expect(await runIn(image, 'cat /count')).toBe('48\n')
-  expect(await labelsOf(image)).toMatchObject({ 'io.secretbox.boxes': '["db"]' })
+  expect(await copyRecordsOf(image)).toMatchObject({ 'io.secretbox.boxes': '["db"]' })
 })
 
 test('an image from scratch is built', async () => {
@@ -263,7 +265,7 @@ test('an image from scratch is built', async () => {
     ]
   })
   const { image } = await build('--inject', 'npm', context)
-  expect(await labelsOf(image)).toMatchObject({ 'io.secretbox.boxes': '["db"]' })
+  expect(await copyRecordsOf(image)).toMatchObject({ 'io.secretbox.boxes': '["db"]' })
 })
 
 test("a build that fails has docker's exit status and message, with the right line and without the secret", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secret } from '../../src/base/secret.ts'
 import { isDamage, isEntry } from '../../src/vault/audit/reading.ts'
-import { volumeRows, labelsOf } from '../../src/volumes/records.ts'
+import { volumeRows, copyRecordsOf } from '../../src/volumes/records.ts'
 import { openVault, root, type OpenVault } from '../open-vault.ts'
 import type { Image } from './power-cuts-disk.ts'
 import { digestOf, maxVersions, type Expected } from './power-cuts-workload.ts'
@@ -65,7 +65,7 @@ async function describe({ vault, store, audit, sealing }: OpenVault): Promise<Ex
     }
   }
   const volumes = (await Array.fromAsync(volumeRows(store))).map(({ name }) => name)
-  const labels = (await Array.fromAsync(labelsOf(store, null))).map(({ mount }) => mount)
+  const labels = (await Array.fromAsync(copyRecordsOf(store, null))).map(({ mount }) => mount)
   return { boxes, volumes, labels, audited }
 }
 

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { parseBoxName, type MountId, type VolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
-import { putLabel, putVolume, removeLabel } from '../../src/volumes/records.ts'
+import { putCopyRecord, putVolume, removeCopyRecord } from '../../src/volumes/records.ts'
 import { change, putting, removing, root, type OpenVault } from '../open-vault.ts'
 
 /** What a vault holds, without the vault: to compare with what it says. */
@@ -129,7 +129,7 @@ const mountVolume: Step = {
       fill(opened) {
         const version = opened?.info.version ?? null
         return Promise.resolve([
-          putLabel({ mount, volume, box, version, created, device: null, container: null })
+          putCopyRecord({ mount, volume, box, version, created, device: null, container: null })
         ])
       }
     })
@@ -141,7 +141,7 @@ const unmountVolume: Step = {
   name: 'remove the label',
   async run({ gate }) {
     await gate.run({ kind: 'engine' }, 'copy.wipe', { volume, mount }, permit =>
-      permit.commit({}, [removeLabel(volume, mount)])
+      permit.commit({}, [removeCopyRecord(volume, mount)])
     )
   },
   becomes: before => ({ ...before, labels: [], audited: before.audited + 1 })

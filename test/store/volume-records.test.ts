@@ -8,13 +8,13 @@ import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import {
   damagedRecords,
   findVolumeRow,
-  labelRows,
+  copyRows,
   pinnedVersions,
-  putLabel,
+  putCopyRecord,
   putVolume,
   volumeRows,
   volumesOf,
-  type CopyLabel,
+  type CopyRecord,
   type Volume
 } from '../../src/volumes/records.ts'
 import { temporaryDirectory } from '../temporary.ts'
@@ -28,7 +28,7 @@ function volumeOf(name: string, given: Record<string, string> = {}): Volume {
 }
 
 const good = volumeOf('good', { box: 'db', version: '3' })
-const label: CopyLabel = {
+const label: CopyRecord = {
   ...{
     mount: parseMountId('m1'),
     volume: good.name,
@@ -44,7 +44,7 @@ let store: Store
 beforeEach(async () => {
   store = await openSqliteStore(join(temporaryDirectory(), 'store.db'), { create: true })
   onTestFinished(() => store.close())
-  await store.commit([putVolume(good), putLabel(label)])
+  await store.commit([putVolume(good), putCopyRecord(label)])
 })
 
 async function put(key: string, value: unknown): Promise<void> {
@@ -57,8 +57,8 @@ async function put(key: string, value: unknown): Promise<void> {
 async function expectGoodOnes(): Promise<void> {
   const volumes = await Array.fromAsync(volumeRows(store))
   expect(volumes.flatMap(({ volume }) => volume ?? [])).toEqual([good])
-  const labels = await Array.fromAsync(labelRows(store, null))
-  expect(labels.flatMap(row => row.label ?? [])).toEqual([label])
+  const labels = await Array.fromAsync(copyRows(store, null))
+  expect(labels.flatMap(row => row.record ?? [])).toEqual([label])
 }
 
 describe('a record of a volume', () => {
@@ -161,7 +161,7 @@ describe('a record of a volume', () => {
   })
 })
 
-describe('a label of a copy', () => {
+describe('a copy record', () => {
   test.each<[what: string, record: unknown]>([
     ['is no JSON', 'garbage'],
     ['is of another copy', { ...label, mount: 'm3' }],
@@ -177,7 +177,7 @@ describe('a label of a copy', () => {
     ['knows more', { ...label, mount: 'm2', more: 1 }]
   ])('that %s is damaged, by itself', async (_what, record) => {
     await put('copy/good/m2', record)
-    const rows = await Array.fromAsync(labelRows(store, good.name))
+    const rows = await Array.fromAsync(copyRows(store, good.name))
     expect(rows).toEqual([
       { volume: 'good', mount: 'm1', label },
       { volume: 'good', mount: 'm2', label: null }
@@ -199,7 +199,7 @@ describe('a label of a copy', () => {
     `copy/good/${'x'.repeat(129)}`
   ])('under the key %s is of no copy, and breaks nothing', async key => {
     await put(key, label)
-    expect(await Array.fromAsync(labelRows(store, null))).toHaveLength(1)
+    expect(await Array.fromAsync(copyRows(store, null))).toHaveLength(1)
     expect(await Array.fromAsync(damagedRecords(store))).toEqual([key])
     await expectGoodOnes()
   })

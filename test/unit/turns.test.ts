@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { sharingRuns } from '../../src/base/coalesce.ts'
-import { createLocks } from '../../src/base/keyed-mutex.ts'
+import { coalesce } from '../../src/base/coalesce.ts'
+import { createKeyedMutex } from '../../src/base/keyed-mutex.ts'
 
 /** Work that ends when it is told to. */
 function gate(): { open: () => void; wait: Promise<void> } {
@@ -10,7 +10,7 @@ function gate(): { open: () => void; wait: Promise<void> } {
 
 describe('a lock', () => {
   test('lets work under one name run one after another, in the order of asking', async () => {
-    const locks = createLocks()
+    const locks = createKeyedMutex()
     const first = gate()
     const order: string[] = []
     const runs = [
@@ -30,7 +30,7 @@ describe('a lock', () => {
   })
 
   test('is free again after work that failed, and passes the failure and the result on', async () => {
-    const locks = createLocks()
+    const locks = createKeyedMutex()
     const failed = locks.run('a', () => Promise.reject(new Error('midway')))
     const next = locks.run('a', () => Promise.resolve('next'))
     await expect(failed).rejects.toThrow('midway')
@@ -42,7 +42,7 @@ describe('shared runs', () => {
   test('calls during a run share the next one, so that no answer is older than its question', async () => {
     const gates = [gate(), gate(), gate()]
     let begun = 0
-    const ask = sharingRuns(async () => {
+    const ask = coalesce(async () => {
       const run = begun++
       await gates[run]?.wait
       return run
@@ -60,9 +60,7 @@ describe('shared runs', () => {
 
   test('a run that fails does so for those who share it alone', async () => {
     let begun = 0
-    const ask = sharingRuns(() =>
-      ++begun === 1 ? Promise.reject(new Error('once')) : Promise.resolve(begun)
-    )
+    const ask = coalesce(() => (++begun === 1 ? Promise.reject(new Error('once')) : Promise.resolve(begun)))
     await expect(ask()).rejects.toThrow('once')
     expect(await ask()).toBe(2)
   })

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { copyKeyOf } from '../../src/copies/copy-key.ts'
 import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
-import type { Asker } from '../../src/base/process-identity.ts'
+import type { ProcessIdentity } from '../../src/base/process-identity.ts'
 import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
 
 const owner = { volume: parseVolumeName('db'), mount: parseMountId('a') }
 const key = copyKeyOf(owner.volume, owner.mount)
-const dockerd: Asker = { pid: 7, started: '100' }
-const nextDockerd: Asker = { pid: 7, started: '200' }
+const dockerd: ProcessIdentity = { pid: 7, started: '100' }
+const nextDockerd: ProcessIdentity = { pid: 7, started: '200' }
 
 function begun(times = 1): Uses {
   const uses = createUses()
@@ -32,7 +32,11 @@ test('a Mount that makes a copy anew forgets how often the old one was mounted',
 
 test('a Mount is a repeated one if the same process asks again and no Unmount came between', () => {
   const uses = begun()
-  expect([dockerd, nextDockerd, null].map(asker => uses.isRepeated(key, asker))).toEqual([true, false, false])
+  expect([dockerd, nextDockerd, null].map(engineProcess => uses.isRepeated(key, engineProcess))).toEqual([
+    true,
+    false,
+    false
+  ])
   uses.begin(key, owner, dockerd, true)
   uses.end(key, owner)
   expect(uses.isRepeated(key, dockerd)).toBe(false)
@@ -48,9 +52,9 @@ test('what an Unmount left is in doubt until it is trusted or forgotten', () => 
   ]) {
     const uses = begun(2)
     uses.end(key, owner)
-    expect(uses.callForALook(Infinity)).toBe(true)
+    expect(uses.areDoubtful(Infinity)).toBe(true)
     settle(uses)
-    expect(uses.callForALook(Infinity)).toBe(false)
+    expect(uses.areDoubtful(Infinity)).toBe(false)
   }
 })
 
@@ -60,21 +64,21 @@ test('a doubt that came later is not taken away by a judgement about what was be
   if (before === undefined) throw new Error('it has begun')
   uses.end(key, owner)
   uses.trust(key, before)
-  expect(uses.callForALook(Infinity)).toBe(true)
+  expect(uses.areDoubtful(Infinity)).toBe(true)
 })
 
 test('a lost call puts every use in doubt', () => {
   const uses = begun()
-  expect(uses.callForALook(Infinity)).toBe(false)
+  expect(uses.areDoubtful(Infinity)).toBe(false)
   uses.doubtAll()
-  expect(uses.callForALook(Infinity)).toBe(true)
+  expect(uses.areDoubtful(Infinity)).toBe(true)
   expect(uses.isRepeated(key, dockerd)).toBe(false)
 })
 
 test('a use calls for a look when it began after the last one', () => {
   const before = performance.now() - 1
   const uses = begun()
-  expect([uses.callForALook(before), uses.callForALook(performance.now() + 1)]).toEqual([true, false])
+  expect([uses.areDoubtful(before), uses.areDoubtful(performance.now() + 1)]).toEqual([true, false])
 })
 
 test('that the last use has ended is certain only when no call was lost and no doubt is left', () => {

@@ -15,7 +15,13 @@ import { containerOf, containersById, holdersOf } from '../../lifecycle/holder-n
 import type { FailedStarts } from '../../controller/failed-starts.ts'
 import { describeKept, type Kept } from '../../lifecycle/kept.ts'
 import { findOtherOptions } from '../../volumes/other-options.ts'
-import { damagedRecords, labelsOf, volumeRows, type CopyLabel, type Volume } from '../../volumes/records.ts'
+import {
+  damagedRecords,
+  copyRecordsOf,
+  volumeRows,
+  type CopyRecord,
+  type Volume
+} from '../../volumes/records.ts'
 
 /** How the daemon is: for `docker vault status`. It answers while the vault is sealed, but only to root. */
 export function describeStatus(parts: {
@@ -79,7 +85,7 @@ async function diskOf(directory: string, isFull: boolean): Promise<Record<string
 
 /** A volume as `GET /volumes/` tells of it. */
 export interface DescribedVolume extends Volume {
-  readonly copies: readonly Omit<CopyLabel, 'volume' | 'device'>[]
+  readonly copies: readonly Omit<CopyRecord, 'volume' | 'device'>[]
   readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
 }
 
@@ -92,13 +98,13 @@ export function describeVolumes(parts: {
 }): (caller: Caller) => Promise<DescribedVolume[]> {
   return async caller => {
     await parts.gate.allow(caller, 'volume.list')
-    const labels = await Array.fromAsync(labelsOf(parts.store, null))
-    const held = await holdersOf(parts.holders, labels)
+    const records = await Array.fromAsync(copyRecordsOf(parts.store, null))
+    const held = await holdersOf(parts.holders, records)
     const known = await containersById(parts.engine)
-    const copies = new Map<string, CopyLabel[]>()
-    for (const label of labels) {
-      const container = containerOf(held.get(label) ?? [], known) ?? label.container
-      copies.set(label.volume, [...(copies.get(label.volume) ?? []), { ...label, container }])
+    const copies = new Map<string, CopyRecord[]>()
+    for (const record of records) {
+      const container = containerOf(held.get(record) ?? [], known) ?? record.container
+      copies.set(record.volume, [...(copies.get(record.volume) ?? []), { ...record, container }])
     }
     const described: DescribedVolume[] = []
     for await (const { volume } of volumeRows(parts.store)) {

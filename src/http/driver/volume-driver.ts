@@ -7,11 +7,11 @@ import type { Caller } from '../../vault/access/authority.ts'
 import { parseMountId, parseVolumeName } from '../../base/names.ts'
 import type { Sealing } from '../../crypto/sealing.ts'
 import type { Vault } from '../../vault/vault.ts'
-import { askerWith, type Asker } from '../../base/process-identity.ts'
+import { processWith, type ProcessIdentity } from '../../base/process-identity.ts'
 import type { Mounts } from '../../lifecycle/mounts.ts'
 import { refusalOfEmpty } from '../../lifecycle/refusals.ts'
 import type { Uses } from '../../lifecycle/engine-calls.ts'
-import type { CopyLabel, Volume } from '../../volumes/records.ts'
+import type { CopyRecord, Volume } from '../../volumes/records.ts'
 import type { KnownVolume, Volumes } from '../../volumes/volumes.ts'
 import { publicError } from '../transport/answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
@@ -22,7 +22,7 @@ export interface VolumeDriverParts {
   readonly volumes: Volumes
   readonly mounts: Mounts
   readonly uses: Pick<Uses, 'doubtAll'>
-  readonly labelsOf: (volume: Volume['name']) => Promise<CopyLabel[]>
+  readonly copyRecordsOf: (volume: Volume['name']) => Promise<CopyRecord[]>
   readonly vault: Pick<Vault, 'serve'>
   readonly sealing: Sealing
   readonly syscalls: Pick<Syscalls, 'peerOf'>
@@ -51,7 +51,7 @@ const Use = z.object({ Name: textField, ID: textField }, mustBeObject)
 
 /** Who is at the other end of a call, and what is to be done if the reply does not get there. */
 interface Connection {
-  readonly asker: () => Asker | null
+  readonly engineProcess: () => ProcessIdentity | null
   readonly onLost: (undo: () => Promise<void>) => void
 }
 
@@ -110,10 +110,10 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       await volumes.get(parseVolumeName(parse(Name, body).Name))
       return { Mountpoint: '' }
     },
-    'VolumeDriver.Mount': async (body, { asker, onLost }) => {
+    'VolumeDriver.Mount': async (body, { engineProcess, onLost }) => {
       const use = parse(Use, body)
       const [name, id] = [parseVolumeName(use.Name), parseMountId(use.ID)]
-      const path = await mounts.mount(engine, name, id, asker())
+      const path = await mounts.mount(engine, name, id, engineProcess())
       // The Engine that gave up meanwhile will not send an Unmount (Engine fact 7).
       onLost(() => mounts.unmount(engine, name, id))
       return { Mountpoint: path }
@@ -136,7 +136,7 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
       response.type(protocolType)
       let undo: () => Promise<void> = () => Promise.resolve()
       const reply = await call(readBody(request, route), {
-        asker: () => askerWith(parts.syscalls.peerOf(descriptorOf(request.socket)).pid),
+        engineProcess: () => processWith(parts.syscalls.peerOf(descriptorOf(request.socket)).pid),
         onLost: work => (undo = work)
       })
       log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')
@@ -225,7 +225,7 @@ async function statusOf(
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {
   const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral, transient } = options
-  const copies = await parts.labelsOf(name).catch((error: unknown) => {
+  const copies = await parts.copyRecordsOf(name).catch((error: unknown) => {
     if (!isSecretboxError(error)) throw error
     return []
   })

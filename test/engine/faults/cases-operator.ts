@@ -254,7 +254,7 @@ export const operatorCases: readonly FaultCase[] = [
   afterUnmount(reconciled),
   ...[
     inMount('mount.begun', boxDestroyed),
-    inMount('mount.labelled', boxDestroyed),
+    inMount('mount.recorded', boxDestroyed),
     inMount('mount.mounted', boxDestroyed),
     whileRunning(boxDestroyed),
     beforeUnmount(boxDestroyed)

@@ -13,7 +13,7 @@ export interface Fault {
 
 export const mountPoints = [
   'mount.begun',
-  'mount.labelled',
+  'mount.recorded',
   'mount.mounted',
   'mount.written',
   'mount.done'
@@ -33,7 +33,7 @@ export function often<P extends FaultPoint>(points: readonly P[]): readonly P[] 
 
 const seldom: readonly FaultPoint[] = [
   'mount.begun',
-  'mount.labelled',
+  'mount.recorded',
   'mount.written',
   'unmount.begun',
   'unmount.done'

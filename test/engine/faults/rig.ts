@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildPlugin } from '../../../rootfs-build/plugin.ts'
-import { askerWith, hasEnded, type Asker } from '../../../src/base/process-identity.ts'
+import { processWith, hasEnded, type ProcessIdentity } from '../../../src/base/process-identity.ts'
 import type { Engine } from '../engine.ts'
 import { importTestImage } from '../image.ts'
 import { pluginSettings } from '../plugin.ts'
@@ -48,7 +48,7 @@ export async function startRig(
   const plugin = join(engine.root, 'plugin')
   const settings = [...pluginSettings(engine), ...(options.settings ?? [])]
   /** The process that was killed last, which may not be gone yet. */
-  let killed: Asker | null = null
+  let killed: ProcessIdentity | null = null
   let upgrades = 0
 
   const rig: Rig = {
@@ -60,13 +60,13 @@ export async function startRig(
 
     async killPlugin() {
       const pid = await pluginProcess(engine)
-      killed = askerWith(pid)
+      killed = processWith(pid)
       process.kill(pid, 'SIGKILL')
     },
 
     async killSupervisor() {
       const pid = await pluginProcess(engine)
-      killed = askerWith(pid)
+      killed = processWith(pid)
       process.kill(await parentOf(pid), 'SIGKILL')
     },
 
