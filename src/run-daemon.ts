@@ -137,8 +137,8 @@ async function startDaemon(
     {
       ...{ syscalls, log },
       onConnection(descriptor) {
-        const asker = processWith(syscalls.peerOf(descriptor).pid)
-        if (asker !== null && isLeftBehind(asker))
+        const engineProcess = processWith(syscalls.peerOf(descriptor).pid)
+        if (engineProcess !== null && isLeftBehind(engineProcess))
           startAnew("the engine's socket is that of an earlier engine")
       }
     },

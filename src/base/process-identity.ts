@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The process that asked for a Mount; its start tells it from any later one with the same pid. */
+/** A process, as the Engine that asked for a Mount; its start tells it from any later one with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number
   /** In clock ticks since boot (proc_pid_stat(5)). */
@@ -23,8 +23,8 @@ export function processWith(pid: number): ProcessIdentity | null {
 }
 
 /** True when it was seen and is there no more. */
-export function hasEnded(asker: ProcessIdentity | null): boolean {
-  return asker !== null && !isSameProcess(processWith(asker.pid), asker)
+export function hasEnded(one: ProcessIdentity | null): boolean {
+  return one !== null && !isSameProcess(processWith(one.pid), one)
 }
 
 /** True for the same process, and for two that are both not known. */

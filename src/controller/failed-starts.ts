@@ -107,7 +107,7 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
     try {
       const last = await engine.lastStart(id)
       error = last.error
-      if (last.isRunning || !last.hasRestartPolicy || !isForWantOfUs(last, ours)) {
+      if (last.isRunning || !last.hasRestartPolicy || !failedForUs(last, ours)) {
         trials.delete(id)
         return
       }
@@ -171,7 +171,7 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
 }
 
 /** True when what the Engine noted about a start says that our plugin was not there or refused the Mount of one of our volumes. */
-function isForWantOfUs({ error, drivers }: LastStart, ours: ReadonlySet<string>): boolean {
+function failedForUs({ error, drivers }: LastStart, ours: ReadonlySet<string>): boolean {
   return [...drivers].some(([volume, driver]) => {
     const failure = ours.has(volume) ? readStartError(error, volume, driver) : null
     if (failure === null) return false

@@ -15,17 +15,17 @@ const nonceBytes = 24
 const commitmentBytes = 32
 const tagBytes = 16
 const headerBytes = 1 + nonceBytes + commitmentBytes
-/** How much longer a sealed record is than its plaintext. */
+/** How much longer a encrypted record is than its plaintext. */
 export const envelopeOverheadBytes = headerBytes + tagBytes
 
 const context = Buffer.from('secretbox/1 key commitment')
 
-/** Seals and opens records under 32-byte keys. Neither keeps anything; keys stay the caller's. */
+/** Encrypts and decrypts records under 32-byte keys. Neither keeps anything; keys stay the caller's. */
 export interface Envelope {
   /** `1 | nonce 24 | commitment 32 | XChaCha20-Poly1305 ciphertext and tag`, bound to `associated`. */
-  seal(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Buffer
-  /** The plaintext, owned by the caller, who zeroes it. Throws `damaged` when a byte, the key or the place is not the one sealed. */
-  open(key: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Buffer
+  encrypt(key: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Buffer
+  /** The plaintext, owned by the caller, who zeroes it. Throws `damaged` when a byte, the key or the place is not the one encrypted. */
+  decrypt(key: Uint8Array, associated: Uint8Array, encrypted: Uint8Array): Buffer
 }
 
 /**
@@ -47,7 +47,7 @@ export function createEnvelope(sodium: Sodium): Envelope {
   const shortNonce = (nonce: Uint8Array): Buffer => Buffer.concat([Buffer.alloc(4), nonce.subarray(16)])
 
   return {
-    seal(key, associated, plaintext) {
+    encrypt(key, associated, plaintext) {
       const nonce = randomBytes(nonceBytes)
       const { commitment, subkey } = keysFor(key, nonce)
       const cipher = createCipheriv('chacha20-poly1305', subkey, shortNonce(nonce), {
@@ -55,7 +55,7 @@ export function createEnvelope(sodium: Sodium): Envelope {
       })
       cipher.setAAD(associated, { plaintextLength: plaintext.length })
       const body = cipher.update(plaintext)
-      const sealed = Buffer.concat([
+      const encrypted = Buffer.concat([
         Buffer.of(format),
         nonce,
         commitment,
@@ -64,22 +64,22 @@ export function createEnvelope(sodium: Sodium): Envelope {
         cipher.getAuthTag()
       ])
       releaseBytes(body)
-      return sealed
+      return encrypted
     },
 
-    open(key, associated, sealed) {
-      if (sealed.length < envelopeOverheadBytes || sealed[0] !== format)
-        throw notOurs('it is not a sealed record')
-      const nonce = sealed.subarray(1, 1 + nonceBytes)
+    decrypt(key, associated, encrypted) {
+      if (encrypted.length < envelopeOverheadBytes || encrypted[0] !== format)
+        throw notOurs('it is not an encrypted record')
+      const nonce = encrypted.subarray(1, 1 + nonceBytes)
       const { commitment, subkey } = keysFor(key, nonce)
-      if (!timingSafeEqual(commitment, sealed.subarray(1 + nonceBytes, headerBytes)))
-        throw notOurs('it was sealed under another key')
+      if (!timingSafeEqual(commitment, encrypted.subarray(1 + nonceBytes, headerBytes)))
+        throw notOurs('it was encrypted under another key')
       const decipher = createDecipheriv('chacha20-poly1305', subkey, shortNonce(nonce), {
         authTagLength: tagBytes
       })
-      const body = sealed.subarray(headerBytes, sealed.length - tagBytes)
+      const body = encrypted.subarray(headerBytes, encrypted.length - tagBytes)
       decipher.setAAD(associated, { plaintextLength: body.length })
-      decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes))
+      decipher.setAuthTag(encrypted.subarray(encrypted.length - tagBytes))
       const plaintext = decipher.update(body)
       try {
         decipher.final()

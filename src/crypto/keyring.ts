@@ -6,21 +6,21 @@ import { Secret } from '../base/secret.ts'
 export const keyBytes = 32
 
 /**
- * What an unsealed vault seals with: keys derived from the root key, which itself seals nothing. All records
+ * What an unsealed vault encrypts with: keys derived from the root key, which itself encrypts nothing. All records
  * are bound to the store's id and to their own key in the store, so that a record moved elsewhere does not open.
  */
 export interface Keyring {
   /** A name as the store may show it: 64 hex digits that only the holder of the root key can link to the name. */
   hideName(name: string): string
-  /** Seals under the vault's own key (box records, audit). */
-  seal(recordKey: string, plaintext: Uint8Array): Buffer
-  /** Opens what `seal` made; the plaintext is the caller's. Throws `damaged`. */
-  open(recordKey: string, sealed: Uint8Array): Buffer
-  /** Seals under a box's key; with a `blob` named, under the key of that blob. */
-  sealForBox(boxKey: Secret, blob: string | null, recordKey: string, plaintext: Uint8Array): Buffer
-  /** Opens what `sealForBox` made; the plaintext is the caller's. Throws `damaged`. */
-  openForBox(boxKey: Secret, blob: string | null, recordKey: string, sealed: Uint8Array): Buffer
-  /** A key of the box for digests of its contents, which seals nothing; the caller wipes it. */
+  /** Encrypts under the vault's own key (box records, audit). */
+  encrypt(recordKey: string, plaintext: Uint8Array): Buffer
+  /** Decrypts what `encrypt` made; the plaintext is the caller's. Throws `damaged`. */
+  decrypt(recordKey: string, encrypted: Uint8Array): Buffer
+  /** Encrypts under a box's key; with a `blob` named, under the key of that blob. */
+  encryptForBox(boxKey: Secret, blob: string | null, recordKey: string, plaintext: Uint8Array): Buffer
+  /** Decrypts what `encryptForBox` made; the plaintext is the caller's. Throws `damaged`. */
+  decryptForBox(boxKey: Secret, blob: string | null, recordKey: string, encrypted: Uint8Array): Buffer
+  /** A key of the box for digests of its contents, which encrypts nothing; the caller wipes it. */
   digestKey(boxKey: Secret): Secret
   /** Zeroes the keys; the keyring is of no use afterwards. */
   wipe(): void
@@ -60,12 +60,12 @@ export function createKeyring(parts: {
 
   return {
     hideName: name => sodium.keyedHash(nameKey.bytes(), Buffer.from(name), 32).toString('hex'),
-    seal: (key, plaintext) => envelope.seal(recordKey.bytes(), bind(key), plaintext),
-    open: (key, sealed) => envelope.open(recordKey.bytes(), bind(key), sealed),
-    sealForBox: (boxKey, blob, key, plaintext) =>
-      withKeyOf(boxKey, blob, derived => envelope.seal(derived, bind(key), plaintext)),
-    openForBox: (boxKey, blob, key, sealed) =>
-      withKeyOf(boxKey, blob, derived => envelope.open(derived, bind(key), sealed)),
+    encrypt: (key, plaintext) => envelope.encrypt(recordKey.bytes(), bind(key), plaintext),
+    decrypt: (key, encrypted) => envelope.decrypt(recordKey.bytes(), bind(key), encrypted),
+    encryptForBox: (boxKey, blob, key, plaintext) =>
+      withKeyOf(boxKey, blob, derived => envelope.encrypt(derived, bind(key), plaintext)),
+    decryptForBox: (boxKey, blob, key, encrypted) =>
+      withKeyOf(boxKey, blob, derived => envelope.decrypt(derived, bind(key), encrypted)),
     digestKey: boxKey => derive(boxKey, 'digests'),
     wipe() {
       nameKey.wipe()

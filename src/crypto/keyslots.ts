@@ -74,7 +74,7 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
     const header = { format: 1, id, created: new Date().toISOString() }
     await store.commit([
       { put: storeKey, value: Buffer.from(JSON.stringify(header)), expect: null },
-      { put: slotKey, value: envelope.seal(key.bytes(), bind(id), rootKey.bytes()), expect: null }
+      { put: slotKey, value: envelope.encrypt(key.bytes(), bind(id), rootKey.bytes()), expect: null }
     ])
     await publishFile(paths.draft, paths.key)
     return id
@@ -120,7 +120,7 @@ export async function openRootKey(parts: KeyslotParts, storeId: string): Promise
         }
       )
     }
-    return new Secret(parts.envelope.open(file.key.bytes(), bind(storeId), slot.value))
+    return new Secret(parts.envelope.decrypt(file.key.bytes(), bind(storeId), slot.value))
   } catch (error) {
     if (!isSecretboxError(error, 'damaged')) throw error
     throw damagedSlot("the store's keyslot is not what was written", error)

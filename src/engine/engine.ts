@@ -108,7 +108,7 @@ export function connectEngine(socketPath: string): Engine {
         return false
       } catch (error) {
         if (abort.aborted) return true
-        if (statusOf(error) === 404) return false
+        if (httpStatusOf(error) === 404) return false
         throw error
       }
     },
@@ -141,7 +141,7 @@ export function connectEngine(socketPath: string): Engine {
       try {
         await docker.getContainer(containerId).start()
       } catch (error) {
-        if (statusOf(error) !== alreadyStarted) throw error
+        if (httpStatusOf(error) !== alreadyStarted) throw error
       }
     },
 
@@ -194,7 +194,7 @@ function parseEvent(line: string): ContainerEvent | null {
 }
 
 /** The HTTP status of the Engine's answer; null when it gave none. */
-function statusOf(error: unknown): number | null {
+function httpStatusOf(error: unknown): number | null {
   const isAnswer = typeof error === 'object' && error !== null && 'statusCode' in error
   return isAnswer && typeof error.statusCode === 'number' ? error.statusCode : null
 }

@@ -17,7 +17,7 @@ export type Change =
   | { readonly removeAll: string }
 
 /**
- * Where records live. It sees keys and sealed bytes only. The same few calls fit SQLite and a distributed
+ * Where records live. It sees keys and encrypted bytes only. The same few calls fit SQLite and a distributed
  * key-value store's transactions. Every method may throw `unavailable`, `full` or `damaged`.
  */
 export interface Store {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Secret } from '../base/secret.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Change } from '../store/store.ts'
-import { attempt, commitAttempt } from './action/attempts.ts'
+import { untilNotOvertaken, commitPrepared } from './action/overtaken.ts'
 import type { Caller, Subject } from './access/authority.ts'
 import { readBlob } from './boxes/blobs.ts'
 import { refuseTaken, removal, renaming } from './boxes/box-names.ts'
@@ -107,7 +107,7 @@ export function createVault(parts: VaultParts): Vault {
     wish: 'find' | 'fill' = 'find'
   ): Promise<OpenedVersion> =>
     gate.run(caller, action, { box: name, ...subject }, async permit => {
-      const opened = await attempt(async () => {
+      const opened = await untilNotOvertaken(async () => {
         const box = await getBox(store, permit, name, wish)
         return openVersion(parts, permit.keyring, box, version)
       })
@@ -137,7 +137,7 @@ export function createVault(parts: VaultParts): Vault {
 
     create: (caller, name) =>
       gate.run(caller, 'box.create', { box: name }, permit =>
-        commitAttempt(permit, async () => {
+        commitPrepared(permit, async () => {
           await refuseTaken(store, permit, name)
           const { box, changes } = newBox(permit.keyring, name)
           box.key.wipe()
@@ -147,7 +147,7 @@ export function createVault(parts: VaultParts): Vault {
 
     destroy: (caller, name, ifVersion, check) =>
       gate.run(caller, 'box.destroy', { box: name }, permit =>
-        commitAttempt(permit, async () => {
+        commitPrepared(permit, async () => {
           const { subject, changes } = await removal(store, caller, permit, name, ifVersion)
           await check?.()
           return { answer: undefined, subject, changes }
@@ -156,7 +156,7 @@ export function createVault(parts: VaultParts): Vault {
 
     rename: (caller, name, to, ifVersion, check) =>
       gate.run(caller, 'box.rename', { box: name, newName: to }, permit =>
-        commitAttempt(permit, () => renaming(store, permit, { name, to, ifVersion, check }))
+        commitPrepared(permit, () => renaming(store, permit, { name, to, ifVersion, check }))
       ),
 
     change: (caller, name, request) =>
@@ -164,7 +164,7 @@ export function createVault(parts: VaultParts): Vault {
 
     rollback: (caller, name, to, ifVersion) =>
       gate.run(caller, 'box.change', { box: name }, permit =>
-        commitAttempt(permit, async () => {
+        commitPrepared(permit, async () => {
           const box = await getBox(store, permit, name, 'find')
           try {
             checkVersion(box, ifVersion)
@@ -190,7 +190,7 @@ export function createVault(parts: VaultParts): Vault {
 
     openForMount: (caller, name, version, { subject, optional, fill }) =>
       gate.run(caller, 'box.mount', { box: name, ...subject }, async permit => {
-        const opened = await attempt(async () => {
+        const opened = await untilNotOvertaken(async () => {
           const box = optional
             ? await findBox(store, permit.keyring, name)
             : await getBox(store, permit, name, 'fill')

@@ -18,7 +18,7 @@ export function bareCopies(
 ): Copies {
   const key = randomBytes(32)
   const place = Buffer.from('the place of a record')
-  const records = recordBytes.map(length => envelope.seal(key, place, Buffer.alloc(length)))
+  const records = recordBytes.map(length => envelope.encrypt(key, place, Buffer.alloc(length)))
   const contents = [...files].map(([path, size]) => ({
     path,
     parent: dirname(path),
@@ -29,7 +29,7 @@ export function bareCopies(
   const mounted: string[] = []
 
   const make = (): void => {
-    for (const record of records) envelope.open(key, place, record).fill(0)
+    for (const record of records) envelope.decrypt(key, place, record).fill(0)
     const root = join(directory, randomBytes(32).toString('hex'))
     mkdirSync(root, { recursive: true, mode: 0o700 })
     mount('bare', root, 'tmpfs', flags, 'mode=0755,size=65536,nr_inodes=32')

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adminApi, type AdminParts } from '../../src/http/admin/admin.ts'
-import { statusOf } from '../../src/http/transport/answers.ts'
+import { httpStatuses } from '../../src/http/transport/answers.ts'
 import { startDaemon, type Daemon } from '../daemon-process.ts'
 import { ask, type Answer, type Request } from './ask.ts'
 import { readDescription, type Operation } from './openapi.ts'
@@ -253,10 +253,10 @@ test('every route of the API is described', () => {
 })
 
 test('the error codes and their statuses are those of the code', () => {
-  expect([...errorCodes].sort()).toEqual(Object.keys(statusOf).sort())
-  for (const [code, status] of Object.entries(statusOf)) expect(codesOf(status), code).toContain(code)
-  for (const status of new Set(Object.values(statusOf))) {
-    for (const code of codesOf(status)) expect(statusOf).toHaveProperty(code, status)
+  expect([...errorCodes].sort()).toEqual(Object.keys(httpStatuses).sort())
+  for (const [code, status] of Object.entries(httpStatuses)) expect(codesOf(status), code).toContain(code)
+  for (const status of new Set(Object.values(httpStatuses))) {
+    for (const code of codesOf(status)) expect(httpStatuses).toHaveProperty(code, status)
   }
 })
 

@@ -199,9 +199,9 @@ describe('the audit', () => {
       async ({ store, sealing }, [, , key = '']) => {
         const keyring = await sealing.keyring()
         const entry = JSON.parse(
-          keyring.open(key, (await store.get(key))?.value ?? Buffer.of()).toString()
+          keyring.decrypt(key, (await store.get(key))?.value ?? Buffer.of()).toString()
         ) as object
-        const forged = keyring.seal(key, Buffer.from(JSON.stringify({ ...entry, decision: 'denied' })))
+        const forged = keyring.encrypt(key, Buffer.from(JSON.stringify({ ...entry, decision: 'denied' })))
         await store.commit([{ put: key, value: forged }])
       }
     ]

@@ -23,8 +23,8 @@ interface Vector {
 
 /** Each kind of failure has its own message, so that one cannot hide behind another. */
 const messages = {
-  format: 'cannot open record: it is not a sealed record',
-  key: 'cannot open record: it was sealed under another key',
+  format: 'cannot open record: it is not an encrypted record',
+  key: 'cannot open record: it was encrypted under another key',
   changed: 'cannot open record: it was changed or moved'
 } as const
 
@@ -54,8 +54,8 @@ function open({ rootKey, storeId, boxKey, blob, recordKey, sealed }: Vector): st
   const bytes = Buffer.from(sealed, 'hex')
   const opened =
     boxKey === undefined
-      ? keyring.open(recordKey, bytes)
-      : keyring.openForBox(new Secret(Buffer.from(boxKey, 'hex')), blob ?? null, recordKey, bytes)
+      ? keyring.decrypt(recordKey, bytes)
+      : keyring.decryptForBox(new Secret(Buffer.from(boxKey, 'hex')), blob ?? null, recordKey, bytes)
   return opened.toString('hex')
 }
 
@@ -79,9 +79,9 @@ test('what is sealed opens again, whatever its bytes and length, and is longer b
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 5000 }), fc.string(), (bytes, place) => {
       const key = randomBytes(32)
-      const sealed = envelope.seal(key, Buffer.from(place), bytes)
+      const sealed = envelope.encrypt(key, Buffer.from(place), bytes)
       expect(sealed.length).toBe(bytes.length + envelopeOverheadBytes)
-      expect(envelope.open(key, Buffer.from(place), sealed).equals(bytes)).toBe(true)
+      expect(envelope.decrypt(key, Buffer.from(place), sealed).equals(bytes)).toBe(true)
     }),
     { numRuns: 50 }
   )
@@ -89,11 +89,11 @@ test('what is sealed opens again, whatever its bytes and length, and is longer b
 
 test('no flipped bit of a record goes unnoticed', () => {
   const key = randomBytes(32)
-  const sealed = envelope.seal(key, Buffer.from('here'), Buffer.from('secret'))
+  const sealed = envelope.encrypt(key, Buffer.from('here'), Buffer.from('secret'))
   for (let bit = 0; bit < sealed.length * 8; bit++) {
     const altered = Buffer.from(sealed)
     altered.writeUInt8(altered.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
-    expect(() => envelope.open(key, Buffer.from('here'), altered)).toThrow('cannot open record')
+    expect(() => envelope.decrypt(key, Buffer.from('here'), altered)).toThrow('cannot open record')
   }
 })
 
@@ -107,7 +107,7 @@ test('libsodium itself opens what the envelope seals, and the envelope what libs
     return { commitment: both.subarray(0, 32), encryptionKey: both.subarray(32) }
   }
 
-  const sealed = envelope.seal(key, associated, plaintext)
+  const sealed = envelope.encrypt(key, associated, plaintext)
   const nonce = sealed.subarray(1, 25)
   const ours = split(nonce)
   expect(sealed[0]).toBe(1)
@@ -131,12 +131,12 @@ test('libsodium itself opens what the envelope seals, and the envelope what libs
     theirs.encryptionKey
   )
   const record = Buffer.concat([Buffer.of(1), theirNonce, theirs.commitment, ciphertext])
-  expect(envelope.open(key, associated, record).equals(plaintext)).toBe(true)
+  expect(envelope.decrypt(key, associated, record).equals(plaintext)).toBe(true)
 })
 
 test('two records of the same bytes share nothing', () => {
   const key = randomBytes(32)
-  const [one, two] = [0, 1].map(() => envelope.seal(key, Buffer.of(), Buffer.alloc(100)))
+  const [one, two] = [0, 1].map(() => envelope.encrypt(key, Buffer.of(), Buffer.alloc(100)))
   expect(one?.subarray(1, 25).equals(two?.subarray(1, 25) ?? Buffer.of())).toBe(false)
   expect(one?.subarray(57).equals(two?.subarray(57) ?? Buffer.of())).toBe(false)
 })
@@ -170,17 +170,17 @@ describe('a keyring', () => {
     expect(Buffer.compare(root.bytes(), rootKey())).toBe(0)
     expect(kept.map(bytes => bytes.length)).toEqual([64])
     expect(kept.some(bytes => Buffer.from(bytes).includes(rootKey()))).toBe(false)
-    const sealed = keyring.seal('here', Buffer.from('secret'))
+    const sealed = keyring.encrypt('here', Buffer.from('secret'))
     keyring.wipe()
     expect(kept.flatMap(bytes => [...bytes]).some(byte => byte !== 0)).toBe(false)
-    expect(() => keyring.seal('here', Buffer.from('secret'))).toThrow('a key has')
-    expect(() => keyring.open('here', sealed)).toThrow('a key has')
+    expect(() => keyring.encrypt('here', Buffer.from('secret'))).toThrow('a key has')
+    expect(() => keyring.decrypt('here', sealed)).toThrow('a key has')
     expect(() => keyring.hideName('db')).toThrow('a key has')
   })
 
   test('leaves the key of a box alone', () => {
     const boxKey = new Secret(Buffer.alloc(32, 9))
-    keyringOf(rootKey(), 'one').sealForBox(boxKey, null, 'here', Buffer.of())
+    keyringOf(rootKey(), 'one').encryptForBox(boxKey, null, 'here', Buffer.of())
     expect(Buffer.from(boxKey.bytes())).toEqual(Buffer.alloc(32, 9))
   })
 })

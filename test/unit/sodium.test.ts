@@ -78,14 +78,14 @@ test('sealing and opening leave neither keys nor contents in the heap', () => {
     storeId: 'a store',
     allocate: length => new Uint8Array(length)
   })
-  const sealed = keyring.sealForBox(boxKey, 'blob', 'key', plaintext)
-  expect(keyring.openForBox(boxKey, 'blob', 'key', sealed).equals(plaintext)).toBe(true)
+  const sealed = keyring.encryptForBox(boxKey, 'blob', 'key', plaintext)
+  expect(keyring.decryptForBox(boxKey, 'blob', 'key', sealed).equals(plaintext)).toBe(true)
   expect(derived.length).toBeGreaterThan(10)
   expect(tracesOf(rootKey.bytes(), boxKey.bytes(), plaintext.subarray(0, 64), ...derived)).toEqual([])
 
   const file = newKeyFile(calls, '00'.repeat(16))
   expect(tracesOf(file.key.bytes())).toEqual([])
-  expect(() => envelope.open(file.key.bytes(), Buffer.of(), sealed)).toThrow('another key')
+  expect(() => envelope.decrypt(file.key.bytes(), Buffer.of(), sealed)).toThrow('another key')
   expect(tracesOf(file.key.bytes())).toEqual([])
 })
 

@@ -74,7 +74,7 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
     ...(volume === null ? {} : { CreatedAt: volume.created }),
     Status: {
       ...(trouble === null ? {} : { Error: trouble }),
-      ...(volume === null ? {} : await statusOf(parts, volume))
+      ...(volume === null ? {} : await volumeStatus(parts, volume))
     }
   })
 
@@ -220,7 +220,7 @@ function parse<T>(schema: z.ZodType<T>, body: unknown): T {
 }
 
 /** What `docker volume inspect` shows: never contents, and never an error, in whatever state the vault is. */
-async function statusOf(
+async function volumeStatus(
   parts: VolumeDriverParts,
   { name, options }: Volume
 ): Promise<Record<string, unknown>> {

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { quote, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 
 /** The HTTP status of each error code. */
-export const statusOf: Readonly<Record<ErrorCode, number>> = {
+export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,
   denied: 403,
   not_found: 404,
@@ -32,7 +32,7 @@ export class MethodError extends SecretboxError {
 /** The status of an error, and the headers that belong to it. */
 export function headOf(error: SecretboxError): { status: number; headers: Record<string, string> } {
   if (error instanceof MethodError) return { status: 405, headers: { Allow: error.allowed.join(', ') } }
-  return { status: statusOf[error.code], headers: {} }
+  return { status: httpStatuses[error.code], headers: {} }
 }
 
 /** What is a fault of the host's or of ours. */

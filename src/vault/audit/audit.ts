@@ -53,15 +53,15 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       ...subject,
       previous: hash
     }
-    const sealed = keyring.seal(entryKey(sequence), Buffer.from(JSON.stringify(entry)))
+    const encrypted = keyring.encrypt(entryKey(sequence), Buffer.from(JSON.stringify(entry)))
     // More than one leaves when fewer may be kept than before. The oldest go first, so that the chain has no gap.
     const kept = Math.max(first, Math.min(sequence - maxEntries + 1, first + maxTrimmed))
     const trimmed = Array.from({ length: kept - first }, (_, i) => ({ remove: entryKey(first + i) }))
-    const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(sealed) }
+    const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(encrypted) }
     try {
       await store.commit([
         ...changes,
-        { put: entryKey(sequence), value: sealed },
+        { put: entryKey(sequence), value: encrypted },
         putEnds(keyring, ends),
         ...trimmed
       ])

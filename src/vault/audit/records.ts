@@ -18,7 +18,7 @@ export interface AuditEntry extends Decision, Subject {
   readonly sequence: number
   /** RFC 3339, UTC. */
   readonly time: string
-  /** SHA-256 of the sealed entry before this one, hex; zeros for the first; null when that entry was not to be known. */
+  /** SHA-256 of the encrypted entry before this one, hex; zeros for the first; null when that entry was not to be known. */
   readonly previous: string | null
 }
 
@@ -66,7 +66,7 @@ export function openEntry(keyring: Keyring, record: StoredRecord): AuditEntry | 
 
 /** The change that notes the ends. */
 export function putEnds(keyring: Keyring, ends: AuditEnds): Change {
-  return { put: endsKey, value: keyring.seal(endsKey, Buffer.from(JSON.stringify(ends))) }
+  return { put: endsKey, value: keyring.encrypt(endsKey, Buffer.from(JSON.stringify(ends))) }
 }
 
 /**
@@ -104,7 +104,7 @@ async function firstSound(
 function opened(keyring: Keyring, { key, value }: StoredRecord): unknown {
   if (value.length > maxEntryBytes) return null
   try {
-    return JSON.parse(keyring.open(key, value).toString())
+    return JSON.parse(keyring.decrypt(key, value).toString())
   } catch (error) {
     if (isSecretboxError(error, 'damaged')) return null
     throw error

@@ -18,7 +18,7 @@ const inlineTotalBytes = 256 << 10
 
 type Put = Extract<Change, { put: string }>
 
-/** Takes contents in for one change of a box. Blobs are stored on the way, sealed, and marked as not yet referred to. */
+/** Takes contents in for one change of a box. Blobs are stored on the way, encrypted, and marked as not yet referred to. */
 export interface Staging {
   /**
    * Reads a file's bytes to the end. Small ones come back inline (the change owns and wipes them), others as
@@ -72,10 +72,10 @@ export function createStaging(
       const key = chunkKey(box.id, blob, index)
       const mark: Put[] =
         index === 0 ? [{ put: stagingKey(box.id, blob), value: Buffer.of(1), expect: null }] : []
-      const sealed = keyring.sealForBox(box.key, blob, key, chunk)
+      const encrypted = keyring.encryptForBox(box.key, blob, key, chunk)
       size += chunk.length
       chunk.fill(0)
-      await storeLater([...mark, { put: key, value: sealed, expect: null }])
+      await storeLater([...mark, { put: key, value: encrypted, expect: null }])
       const next = await rest.next()
       if (next.done === true) return { size, blob }
       chunk = next.value
@@ -175,7 +175,7 @@ export async function* readBlob(
         'the box was destroyed or the version dropped while it was being read'
       )
     }
-    const chunk = keyring.openForBox(box.key, blob, key, record.value)
+    const chunk = keyring.decryptForBox(box.key, blob, key, record.value)
     releaseBytes(record.value)
     left -= chunk.length
     yield chunk

@@ -1,6 +1,6 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { Change, Store } from '../../store/store.ts'
-import type { Attempt } from '../action/attempts.ts'
+import type { Prepared } from '../action/overtaken.ts'
 import type { Caller, Subject } from '../access/authority.ts'
 import { findBox, getBox, removeBox, removeBoxRecord, renameBox } from './boxes.ts'
 import type { ChangeResult } from './change.ts'
@@ -25,7 +25,7 @@ export async function renaming(
     ifVersion,
     check
   }: { name: BoxName; to: BoxName; ifVersion: number | null; check: () => Promise<void> }
-): Promise<Attempt<ChangeResult>> {
+): Promise<Prepared<ChangeResult>> {
   const box = await getBox(store, permit, name, 'find')
   try {
     checkVersion(box, ifVersion)

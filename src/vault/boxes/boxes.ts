@@ -3,7 +3,7 @@ import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import { Secret } from '../../base/secret.ts'
 import type { Change, Store, StoredRecord } from '../../store/store.ts'
-import { Overtaken } from '../action/attempts.ts'
+import { Overtaken } from '../action/overtaken.ts'
 import type { Permit } from '../action/gate.ts'
 import { decodeManifest, encodeManifest, padmeLength, type Manifest } from './manifest.ts'
 import type { BoxName } from '../../base/names.ts'
@@ -52,7 +52,7 @@ export async function findBox(store: Store, keyring: Keyring, name: BoxName): Pr
   const record = await store.get(key)
   if (record === null) return null
   try {
-    return openBox(keyring, record)
+    return decryptBox(keyring, record)
   } catch (error) {
     throw isSecretboxError(error, 'damaged') ? damagedBox(name, error) : error
   }
@@ -129,7 +129,7 @@ export async function* allBoxes(store: Store, keyring: Keyring): AsyncGenerator<
 
 function boxIn(keyring: Keyring, record: StoredRecord): Box | null {
   try {
-    return openBox(keyring, record)
+    return decryptBox(keyring, record)
   } catch (error) {
     if (isSecretboxError(error, 'damaged')) return null
     throw error
@@ -181,7 +181,7 @@ export function addVersion(
   const rolledBack = by === 'rollback' ? newest.version : box.rolledBack
   const plaintext = encodeManifest(tree)
   const manifest = manifestKey(box.id, newest.version)
-  const sealed = keyring.sealForBox(box.key, null, manifest, plaintext)
+  const encrypted = keyring.encryptForBox(box.key, null, manifest, plaintext)
   plaintext.fill(0)
   const key = boxKey(keyring, box.name)
   return {
@@ -190,10 +190,10 @@ export function addVersion(
     changes: [
       {
         put: key,
-        value: sealBox(keyring, key, { ...box, versions: kept, rolledBack }),
+        value: encryptBox(keyring, key, { ...box, versions: kept, rolledBack }),
         expect: box.revision
       },
-      { put: manifest, value: sealed, expect: null },
+      { put: manifest, value: encrypted, expect: null },
       ...dropped.map(version => ({ remove: manifestKey(box.id, version) }))
     ]
   }
@@ -216,7 +216,7 @@ export function renameBox(keyring: Keyring, box: Box, name: BoxName): Change[] {
   const key = boxKey(keyring, name)
   return [
     { remove: boxKey(keyring, box.name), expect: box.revision },
-    { put: key, value: sealBox(keyring, key, { ...box, name }), expect: null }
+    { put: key, value: encryptBox(keyring, key, { ...box, name }), expect: null }
   ]
 }
 
@@ -246,7 +246,7 @@ export async function readManifest(
     throw new SecretboxError('damaged', `version ${version} of box ${quote(box.name)} is not in the store`)
   }
   try {
-    return decodeManifest(keyring.openForBox(box.key, null, key, record.value))
+    return decodeManifest(keyring.decryptForBox(box.key, null, key, record.value))
   } catch (error) {
     if (!isSecretboxError(error, 'damaged')) throw error
     throw new SecretboxError(
@@ -261,7 +261,7 @@ export async function readManifest(
 }
 
 // Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
-function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
+function encryptBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
   const { name, id, created, versions, rolledBack } = box
   const fields: BoxFields = { name, id, created, versions, ...(rolledBack === 0 ? {} : { rolledBack }) }
   const json = Buffer.from(JSON.stringify(fields))
@@ -269,13 +269,13 @@ function sealBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
   plaintext.set(box.key.bytes())
   plaintext.writeUInt32BE(json.length, keyBytes)
   plaintext.set(json, keyBytes + 4)
-  const sealed = keyring.seal(recordKey, plaintext)
+  const encrypted = keyring.encrypt(recordKey, plaintext)
   plaintext.fill(0)
-  return sealed
+  return encrypted
 }
 
-function openBox(keyring: Keyring, { key: recordKey, value, revision }: StoredRecord): Box {
-  const plaintext = keyring.open(recordKey, value)
+function decryptBox(keyring: Keyring, { key: recordKey, value, revision }: StoredRecord): Box {
+  const plaintext = keyring.decrypt(recordKey, value)
   const key = Buffer.alloc(keyBytes)
   key.set(plaintext.subarray(0, keyBytes))
   plaintext.fill(0, 0, keyBytes)

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { reach } from '../../base/fault-points.ts'
 import type { Secret } from '../../base/secret.ts'
-import { attempt, commitAttempt, type Attempt } from '../action/attempts.ts'
+import { untilNotOvertaken, commitPrepared, type Prepared } from '../action/overtaken.ts'
 import { createStaging, type Staging } from './blobs.ts'
 import { getBox, readManifest, type Box } from './boxes.ts'
 import type { Permit } from '../action/gate.ts'
@@ -74,7 +74,7 @@ export async function changeBox(
   name: BoxName,
   request: ChangeRequest
 ): Promise<ChangeResult> {
-  const { box, inlineBytes } = await attempt(() => begin(parts, permit, name, wishOf(request)))
+  const { box, inlineBytes } = await untilNotOvertaken(() => begin(parts, permit, name, wishOf(request)))
   const staging = createStaging(parts.store, permit.keyring, box, {
     inlineBytes,
     maxBytes: parts.limits.maxBoxBytes
@@ -86,7 +86,7 @@ export async function changeBox(
       if (staged.length === parts.limits.maxBoxEntries) throw tooManyEntries(parts.limits)
       staged.push(await stage(staging, staged, edit))
     }
-    const result = await commitAttempt(permit, () => prepare(parts, permit, box, staging, staged, request))
+    const result = await commitPrepared(permit, () => prepare(parts, permit, box, staging, staged, request))
     FAULT: await reach('change.committed')
     if (result.applied === 0) await staging.discard()
     return result
@@ -180,7 +180,7 @@ async function prepare(
   staging: Staging,
   staged: readonly StagedEdit[],
   request: ChangeRequest
-): Promise<Attempt<ChangeResult>> {
+): Promise<Prepared<ChangeResult>> {
   const box = await getBox(parts.store, permit, begun.name, 'find')
   let base: Manifest | null = null
   try {

@@ -15,7 +15,7 @@ type Row =
   | ['l', path: string, target: string]
   | ['d', path: string, mode: number]
 
-/** The bytes to seal for a tree; the caller zeroes them. Their length tells little about small files (Padmé). */
+/** The bytes to encrypt for a tree; the caller zeroes them. Their length tells little about small files (Padmé). */
 export function encodeManifest(tree: Manifest): Buffer {
   const rows: Row[] = []
   const inline: Uint8Array[] = []

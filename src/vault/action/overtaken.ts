@@ -11,11 +11,11 @@ export class Overtaken extends SecretboxError {
   }
 }
 
-/** Each lost attempt is one that someone else won, so that only a fault of ours comes near to this. */
+/** Whoever is overtaken was so by somebody who was not, so that only a fault of ours comes near to this. */
 const maxAttempts = 1000
 
 /** Does the work, and does it again whenever it was overtaken. */
-export async function attempt<T>(work: () => Promise<T>): Promise<T> {
+export async function untilNotOvertaken<T>(work: () => Promise<T>): Promise<T> {
   for (let number = 1; ; number++) {
     try {
       return await work()
@@ -26,7 +26,7 @@ export async function attempt<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** What is to be committed, as an action's own read of the store made it, and what to answer once it is. */
-export interface Attempt<T> {
+export interface Prepared<T> {
   readonly answer: T
   readonly subject: Subject
   /** Null: there is nothing to do. */
@@ -34,8 +34,8 @@ export interface Attempt<T> {
 }
 
 /** Prepares and commits, and does both again whenever another commit came in between. */
-export function commitAttempt<T>(permit: Permit, prepare: () => Promise<Attempt<T>>): Promise<T> {
-  return attempt(async () => {
+export function commitPrepared<T>(permit: Permit, prepare: () => Promise<Prepared<T>>): Promise<T> {
+  return untilNotOvertaken(async () => {
     const { answer, subject, changes } = await prepare()
     if (changes === null) return answer
     try {
