@@ -179,8 +179,8 @@ describe('a copy record', () => {
     await put('copy/good/m2', record)
     const rows = await Array.fromAsync(copyRows(store, good.name))
     expect(rows).toEqual([
-      { volume: 'good', mount: 'm1', label },
-      { volume: 'good', mount: 'm2', label: null }
+      { volume: 'good', mount: 'm1', record: label },
+      { volume: 'good', mount: 'm2', record: null }
     ])
     expect(await Array.fromAsync(damagedRecords(store))).toEqual(['copy/good/m2'])
     await expectGoodOnes()
