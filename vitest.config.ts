@@ -8,6 +8,8 @@ export default defineConfig({
           name: 'main',
           globalSetup: 'test/setup.ts',
           include: ['test/{unit,store,copies,http,cli,daemon,rows}/**/*.test.ts'],
+          // Most of them wait for processes that they started: more at once than there are CPUs.
+          maxWorkers: 4,
           // They only end what hangs: a machine may be as busy as it likes.
           testTimeout: 120_000,
           hookTimeout: 120_000
