@@ -10,6 +10,17 @@ demo: demo-packages plugin cli ## see it work: a throw-away Engine, two containe
 test: test-packages node_modules/.installed ## run all tests (root); ends with the line "N passed, N failed"
 	@$(NODE) test/run.ts
 
+check: node_modules/.installed ## types, lint and the tests without a daemon, in a minute
+	@$(NODE) node_modules/typescript/bin/tsc --project . --incremental --tsBuildInfoFile build/types
+	@$(NODE) node_modules/eslint/bin/eslint.js --cache --cache-location build/lint .
+	@$(NODE) node_modules/vitest/vitest.mjs run --project main test/unit
+
+test-one: node_modules/.installed ## one file: make test-one FILE=test/unit/options.test.ts
+	@$(NODE) node_modules/vitest/vitest.mjs run $(FILE)
+
+watch: node_modules/.installed ## tests without an Engine, again whenever a file changes
+	@$(NODE) node_modules/vitest/vitest.mjs watch --project main
+
 test-long: test-packages node_modules/.installed ## the same with every case and full numbers: all power cuts, all moments of all faults
 	@LONG_TESTS=1 $(NODE) test/run.ts
 
@@ -52,4 +63,4 @@ soak-packages bench-packages:
 	@test/engine/packages
 
 .PHONY: rights demo-packages test-packages soak-packages bench-packages
-.PHONY: help demo test test-long soak plugin cli install uninstall bench clean
+.PHONY: help demo check test test-one watch test-long soak plugin cli install uninstall bench clean
