@@ -22,7 +22,8 @@ const wrongWords: readonly [RegExp, string][] = [
 ]
 
 /** Of others: names of programs, protocols and their words. */
-const names = /node:util|util\.inspect|cli-plugins\/manager|manager\/drivers|package manager|(a|the) manager/gi
+const names =
+  /node:util|util\.inspect|cli-plugins\/manager|manager\/drivers|package manager|(a|the) manager/gi
 
 test.each([...code, ...documents])('%s uses no word that the glossary does not know', file => {
   const written = text(file).replace(names, '')
