@@ -1,15 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { eventually } from '../engine/faults/eventually.ts'
 import { testImage } from '../engine/image.ts'
 import { freeName, type Deed, type Kind, type Site } from './deed.ts'
 import { lookOut, pidOf } from './look-out.ts'
 import { mayShow, touched } from './making-copies.ts'
 import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
+import { onceSeen } from './once-seen.ts'
 
 const mostContainers = 12
-/** As long as a plugin may take that starts anew because the Engine does not see its mounts. */
-const startWithinMs = 100_000
 
 const create: Kind = {
   name: 'create',
@@ -71,11 +69,7 @@ const start: Kind = {
       refusal: shownTo(model, container) === null ? /VolumeDriver\.Mount: cannot mount volume/ : null,
       async act() {
         await writeFile(join(container.report, 'start'), String(container.starts + 1))
-        const failure = await eventually(async () => {
-          const { code, stderr } = await rig.engine.tryDocker(['start', container.name])
-          return code === 0 ? '' : stderr.includes('the Engine does not see what is mounted') ? null : stderr
-        }, startWithinMs)
-        if (failure !== '') throw new Error(failure ?? 'the Engine does not see what the plugin mounts')
+        await onceSeen(rig.engine, ['start', container.name])
       },
       happened: async () => (await pidOf(container)) !== null,
       note() {

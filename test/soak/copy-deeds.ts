@@ -5,6 +5,7 @@ import type { Kind } from './deed.ts'
 import { filesBelow, wrongAmong } from './look-out.ts'
 import { mayShow, touched } from './making-copies.ts'
 import { shownTo } from './model.ts'
+import { onceSeen } from './once-seen.ts'
 
 /** `docker cp` of a whole copy, which the Engine mounts once more for that. */
 const copyOut: Kind = {
@@ -30,7 +31,7 @@ const copyOut: Kind = {
             : null,
       async act() {
         try {
-          await rig.engine.docker(['cp', `${container.name}:/copies/0/.`, target])
+          await onceSeen(rig.engine, ['cp', `${container.name}:/copies/0/.`, target])
           for (const [path, contents] of await filesBelow(target)) copied.set(path, contents)
         } finally {
           await rm(target, { recursive: true, force: true })
@@ -63,7 +64,12 @@ const copyIn: Kind = {
       what: deed.what.replace('cp from', 'cp into'),
       // The client takes whatever is not found for the directory.
       refusal: deed.refusal instanceof RegExp ? /cannot mount volume|no such directory/ : deed.refusal,
-      act: () => site.rig.engine.docker(['cp', process.execPath, `${container}:/tmp/`]),
+      act: () =>
+        onceSeen(
+          site.rig.engine,
+          ['cp', process.execPath, `${container}:/tmp/`],
+          deed.refusal === null ? 'no such directory' : undefined
+        ),
       note: () => null
     }
   }
