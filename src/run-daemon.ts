@@ -137,8 +137,7 @@ async function startDaemon(
     {
       ...{ syscalls, log },
       onConnection(descriptor) {
-        const engineProcess = processWith(syscalls.peerOf(descriptor).pid)
-        if (engineProcess !== null && isLeftBehind(engineProcess))
+        if (isLeftBehind(() => processWith(syscalls.peerOf(descriptor).pid)))
           startAnew("the engine's socket is that of an earlier engine")
       }
     },

@@ -94,18 +94,23 @@ export type AuditEntry = {
 /** What a reading of the audit gives. */
 export type AuditLine = AuditEntry | AuditDamage | AuditCheck
 
-/** What is wrong at a place of the audit; `sequence` is null where a record is of no entry. */
+/** What is wrong at a place of the audit. */
 export interface AuditDamage {
+  /** The entry that is concerned, or before which something is wrong; null for a record that is of no entry. */
   readonly sequence: number | null
   readonly damaged: string
 }
 
-/** How many entries were looked at, which, of which, and how many damages were found. */
+/** What a reading of the audit looked at, told at the end. */
 export interface AuditCheck {
+  /** How many entries were read and held against each other, whether they were asked for or not. */
   readonly checked: number
+  /** How many damages were told of. */
   readonly damages: number
+  /** The numbers of the first and last entry that were looked at. */
   readonly from: number
   readonly to: number
+  /** The numbers of the oldest and the newest entry that there must be. */
   readonly oldest: number
   readonly newest: number
 }

@@ -10,7 +10,7 @@ import type { Caller } from '../vault/access/authority.ts'
 import type { BoxName, MountId, VolumeName } from '../base/names.ts'
 import type { OpenedVersion, Vault } from '../vault/vault.ts'
 import type { ProcessIdentity } from '../base/process-identity.ts'
-import { bootId, recordedDevice } from '../volumes/device.ts'
+import { bootId, devicesOf, recordedDevice } from '../volumes/device.ts'
 import { hasEngineEnded } from './ended.ts'
 import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import type { Refusals } from './refusals.ts'
@@ -105,8 +105,8 @@ export function createMounts(parts: MountsParts): Mounts {
     const record = (await findCopyRow(store, owner.volume, owner.mount))?.record ?? null
     const device = copies.deviceOf(key)
     const recorded = recordedDevice(record)
-    const devices = [...new Set([device, recorded])].filter(one => one !== null)
-    const sight = await holders.of(devices.map(one => ({ key, device: one })))
+    const devices = devicesOf(key, device, recorded)
+    const sight = await holders.of(devices)
     // What cannot be seen may be there: then a copy is not another start's to replace.
     const isHeld = (on: number): boolean => sight.of({ key, device: on }).length > 0
     const mayBeHeld = devices.length > 0 && !sight.isComplete && !(await hasEngineEnded(engine, owner.volume))

@@ -1,21 +1,15 @@
-import type { Logger } from 'pino'
-import type { Copies } from '../copies/copies.ts'
 import { copyKeyOf, type CopyKey } from '../copies/copy-key.ts'
-import type { Holder, Holders, Sight } from '../copies/holders.ts'
+import type { Holder, Sight } from '../copies/holders.ts'
 import type { Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
-import type { Gate } from '../vault/action/gate.ts'
 import type { VolumeName } from '../base/names.ts'
-import { recordedDevice } from '../volumes/device.ts'
+import { devicesOf, recordedDevice } from '../volumes/device.ts'
 import { hasEngineEnded } from './ended.ts'
-import type { Kept } from './kept.ts'
 import type { KeyedMutex } from '../base/keyed-mutex.ts'
-import type { Release } from './release.ts'
+import type { Release, ReleaseParts } from './release.ts'
 import { createGrace, isRunning, type KnownCopy } from './grace.ts'
-import type { Uses } from './engine-calls.ts'
 import { copyRows, type CopyRow } from '../volumes/records.ts'
 
 /** What one pass finds about one copy and what it does, or would do, about it. */
@@ -37,17 +31,10 @@ export interface Reconciled {
 /** Makes what is there agree with who holds it. With `apply` false it only says what it would do. */
 export type Reconcile = (caller: Caller, apply: boolean) => Promise<Reconciled>
 
-export interface ReconcileParts {
-  readonly store: Store
-  readonly gate: Gate
-  readonly copies: Copies
-  readonly holders: Holders
-  readonly uses: Uses
-  readonly kept: Kept
+export interface ReconcileParts extends ReleaseParts {
   readonly locks: KeyedMutex
   readonly release: Release
   readonly engine: Engine
-  readonly log: Logger
   /** How long a copy that nobody holds yet is left alone when the Engine cannot be asked whether its container is starting. */
   readonly graceMs: number
 }
@@ -101,11 +88,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   /** Where copies are or were: who shows these file systems holds them. */
   const lookAt = (known: readonly KnownCopy[]): Promise<Sight> =>
     holders.of(
-      known.flatMap(({ key, record }) =>
-        [copies.deviceOf(key), recordedDevice(record)]
-          .filter(device => device !== null)
-          .map(device => ({ key, device }))
-      )
+      known.flatMap(({ key, record }) => devicesOf(key, copies.deviceOf(key), recordedDevice(record)))
     )
 
   const judge = async (known: readonly KnownCopy[]): Promise<Judgement[]> => {
@@ -119,14 +102,12 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
       await Promise.all(unheld.map(async copy => [copy.key, await graceOf(copy)] as const))
     )
     const sight = unheld.length > 0 ? await lookAt(known) : first
+    // Asked once for each volume, however many copies it has.
+    const volumes = new Set(sight.isComplete ? [] : known.map(volumeOf))
     const ended = new Map(
-      sight.isComplete
-        ? []
-        : await Promise.all(
-            known.map(
-              async ({ key, owner }) => [key, await hasEngineEnded(engine, owner?.volume ?? null)] as const
-            )
-          )
+      await Promise.all(
+        [...volumes].map(async volume => [volume, await hasEngineEnded(engine, volume)] as const)
+      )
     )
     const judgements = known.map((copy): Judgement => {
       const device = copies.deviceOf(copy.key)
@@ -135,10 +116,10 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
         on === null ? [] : sight.of({ key: copy.key, device: on })
       const here = heldOn(device)
       const apart = recorded === device ? [] : heldOn(recorded)
-      const hasEnded = sight.isComplete || ended.get(copy.key) === true
+      const hasEnded = sight.isComplete || ended.get(volumeOf(copy)) === true
       const found = (action: Finding['action'], reason: string, isUnclear = false): Judgement => ({
         ...{ copy, hasEnded, isUnclear, isHeldHere: here.length > 0, held: [...here, ...apart] },
-        finding: { mount: copy.owner?.mount ?? copy.key, volume: copy.owner?.volume ?? null, action, reason }
+        finding: { mount: copy.owner?.mount ?? copy.key, volume: volumeOf(copy), action, reason }
       })
       if (here.length > 0) return found('keep', `held by ${namesOf(here)}`)
       if (device !== null) {
@@ -216,6 +197,10 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
 }
 
 const unclear = 'not every mount table can be read, and the engine does not say that its container has ended'
+
+function volumeOf({ owner }: KnownCopy): VolumeName | null {
+  return owner?.volume ?? null
+}
 
 function namesOf(holders: readonly Holder[]): string {
   const names = new Set(

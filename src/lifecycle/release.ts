@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { Gate } from '../vault/action/gate.ts'
 import type { MountId, VolumeName } from '../base/names.ts'
-import { recordedDevice } from '../volumes/device.ts'
+import { devicesOf, recordedDevice } from '../volumes/device.ts'
 import type { Kept } from './kept.ts'
 import type { Uses } from './engine-calls.ts'
 import { findCopyRow, removeCopyRecord, type CopyRow } from '../volumes/records.ts'
@@ -83,15 +83,14 @@ export function createRelease({ store, gate, copies, holders, uses, kept, log }:
     const device = copies.deviceOf(key)
     const row = await readCopyRow(name)
     const recorded = row === 'unread' ? null : recordedDevice(row?.record ?? null)
-    const isKnown = device !== null || recorded !== null
-    const devices = [...new Set([device, recorded])].filter(one => one !== null)
-    const sight = await holders.of(devices.map(one => ({ key, device: one })))
+    const devices = devicesOf(key, device, recorded)
+    const sight = await holders.of(devices)
     const isHeld = (on: number): boolean => sight.of({ key, device: on }).length > 0
     if (device !== null && isHeld(device)) {
       log.info(told, 'copy is still held and stays')
       return false
     }
-    if (isKnown && !sight.isComplete && !(await hasEnded())) {
+    if (devices.length > 0 && !sight.isComplete && !(await hasEnded())) {
       log.warn(
         told,
         'not every mount table could be read: a copy stays until the Engine says that its container has ended'

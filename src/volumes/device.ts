@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import type { CopyKey } from '../copies/copy-key.ts'
+import type { CopyDevice } from '../copies/holders.ts'
 import type { CopyRecord } from './records.ts'
 
 let current: string | null = null
@@ -12,4 +14,13 @@ export function bootId(): string {
 /** The `st_dev` of the file system that a copy was made as, or null when it was not recorded, or in an earlier boot. */
 export function recordedDevice(record: CopyRecord | null): number | null {
   return record?.device?.boot === bootId() ? record.device.number : null
+}
+
+/**
+ * The file systems to look for when it is asked who holds a copy: what is mounted in its place, and what was recorded. Each
+ * may be null, and both the same.
+ */
+export function devicesOf(key: CopyKey, mounted: number | null, recorded: number | null): CopyDevice[] {
+  const devices = [...new Set([mounted, recorded])].filter(device => device !== null)
+  return devices.map(device => ({ key, device }))
 }

@@ -1,3 +1,4 @@
+import type { AuditCheck, AuditDamage } from '../../api/answers.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Store } from '../../store/store.ts'
 import {
@@ -22,27 +23,6 @@ export interface AuditQuery {
   readonly action?: string
   /** RFC 3339; those from the first on that is not older. */
   readonly since?: string
-}
-
-/** What is wrong at a place of the audit. */
-export interface AuditDamage {
-  /** The entry that is concerned, or before which something is wrong; null for a record that is of no entry. */
-  readonly sequence: number | null
-  readonly damaged: string
-}
-
-/** What was looked at, told at the end. */
-export interface AuditCheck {
-  /** How many entries were read and held against each other, whether they were asked for or not. */
-  readonly checked: number
-  /** How many damages were told of. */
-  readonly damages: number
-  /** The numbers of the first and last entry that were looked at. */
-  readonly from: number
-  readonly to: number
-  /** The numbers of the oldest and the newest entry that there must be. */
-  readonly oldest: number
-  readonly newest: number
 }
 
 /** What a reading of the audit gives, one after the other. */
