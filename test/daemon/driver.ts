@@ -1,3 +1,5 @@
+import { copyKeyOf, type CopyKey } from '../../src/copies/copy-key.ts'
+import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { ask } from '../http/ask.ts'
@@ -37,6 +39,11 @@ export function driverAt(socketPath: string, connections = Infinity): Driver {
     unmount: (name, id) => call('Unmount', { Name: name, ID: id }),
     close: () => agent.destroy()
   }
+}
+
+/** What the copy of a volume for a mount ID is called. */
+export function copyOf(volume: string, id: string): CopyKey {
+  return copyKeyOf(parseVolumeName(volume), parseMountId(id))
 }
 
 /** A mount ID as the Engine makes them. */

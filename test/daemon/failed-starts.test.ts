@@ -8,7 +8,7 @@ import { parseVolumeName } from '../../src/base/names.ts'
 import { createFailedStarts, type FailedStarts } from '../../src/controller/failed-starts.ts'
 import { createRefusals, type Refusals } from '../../src/lifecycle/refusals.ts'
 import { cannotMount } from '../tmpfs.ts'
-import { eventually } from '../engine/faults/eventually.ts'
+import { comesTo } from '../engine/faults/eventually.ts'
 import { makeBox } from './driver.ts'
 import { addContainer, standInEngine, type StandInContainer, type StandInEngine } from './stand-in-engine.ts'
 import { start, type Started } from './started.ts'
@@ -37,11 +37,6 @@ async function sealedDaemon(engine: StandInEngine, volumes: string[], settings =
 
 const keyOf = ({ daemon }: Started): string => join(daemon.directory, 'key/key')
 const awayOf = ({ daemon }: Started): string => join(daemon.directory, 'away')
-
-async function until(holds: () => boolean): Promise<void> {
-  if ((await eventually(() => Promise.resolve(holds() || null))) === null)
-    throw new Error('it did not come to that')
-}
 
 /** What the Engine notes when an image's USER, program or working directory is such a text. */
 function forgeries(error: string): Record<string, string> {
@@ -83,7 +78,7 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
     expect(engine.starts).toEqual([])
 
     renameSync(awayOf(daemon), keyOf(daemon))
-    await until(() => started(daemon).length === 2)
+    await comesTo(() => started(daemon).length === 2)
     expect(started(daemon).sort()).toEqual(['always', 'created'])
     expect(engine.starts.sort()).toEqual(['always', 'created'])
   })
@@ -114,7 +109,7 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
     })
 
     renameSync(awayOf(daemon), keyOf(daemon))
-    await until(() => started(daemon).length === 1)
+    await comesTo(() => started(daemon).length === 1)
     expect(started(daemon)).toEqual(['busy'])
     const triesOf = (name: string): number => engine.starts.filter(each => each === name).length
     expect(triesOf('busy')).toBe(3)
@@ -130,7 +125,7 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
     renameSync(awayOf(daemon), keyOf(daemon))
     // Two streams, one after the other: whatever the first led to has happened when the second is there.
     for (let i = 0; i < 2; i++) {
-      await until(() => engine.breakStreams() > 0)
+      await comesTo(() => engine.breakStreams() > 0)
       await engine.followed()
     }
     await makeBox(daemon.daemon.adminSocket, 'unsealed', {})
@@ -182,7 +177,7 @@ describe.skipIf(cannotMount)(
           addContainer(engine, `${kind}-${index}`, { volumes: ['db'], error: forged })
       }
       const daemon = await first.again('SIGKILL')
-      await until(() => started(daemon).length === reasons.length)
+      await comesTo(() => started(daemon).length === reasons.length)
       expect(engine.starts.sort()).toEqual(reasons.map((_, index) => `ours-${index}`).sort())
     })
 
@@ -194,7 +189,7 @@ describe.skipIf(cannotMount)(
       await engine.followed()
       addContainer(engine, 'db', { error: refused('db', sealed) })
       engine.breakStreams()
-      await until(() => started(daemon).length > 0)
+      await comesTo(() => started(daemon).length > 0)
       expect(engine.starts).toEqual(['db'])
     })
   }

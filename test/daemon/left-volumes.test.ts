@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { eventually } from '../engine/faults/eventually.ts'
+import { comesTo } from '../engine/faults/eventually.ts'
 import { ask } from '../http/ask.ts'
 import { makeBox } from './driver.ts'
 import {
@@ -51,14 +51,10 @@ async function boxesOf({ daemon }: Started): Promise<string[]> {
   return (JSON.parse(body.toString()) as { boxes: { name: string }[] }).boxes.map(({ name }) => name)
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  expect(await eventually(() => Promise.resolve(holds() || null))).toBe(true)
-}
-
 /** Resolves when the daemon has looked at what it was told of: it does so at each event stream that opens. */
 async function nextLook(engine: StandInEngine, { daemon }: Started): Promise<void> {
   for (let i = 0; i < 2; i++) {
-    await until(() => engine.breakStreams() > 0)
+    await comesTo(() => engine.breakStreams() > 0)
     await engine.followed()
   }
   await ask(daemon.adminSocket, { method: 'POST', url: '/reconcile?apply=1' })
@@ -72,7 +68,7 @@ test('the Engine removes the volumes that go with a container when it is gone, a
   const { started, asked } = await withVolumes(engine)
   // Its labels say nothing: it may have had the volume by --volumes-from, or its image may have any label.
   engine.tell('destroy', anonymous('e'))
-  await until(() => asked.length === 2)
+  await comesTo(() => asked.length === 2)
   expect(asked.sort()).toEqual([anonymous('9'), anonymous('a')])
   engine.tell('destroy', anonymous('d'), injected)
   await nextLook(engine, started)
@@ -88,7 +84,7 @@ test('a volume that a container has stays, though the Engine would remove it', a
   await started.driver.call('Create', { Name: anonymous('f'), Opts: opts })
   addContainer(engine, 'stopped', { volumes: [anonymous('a')] })
   engine.tell('destroy', anonymous('e'), injected)
-  await until(() => asked.length === 2)
+  await comesTo(() => asked.length === 2)
   expect(asked.sort()).toEqual([anonymous('9'), anonymous('f')])
   expect(await boxesOf(started)).toContain('ephemeral-a')
 })
@@ -108,7 +104,7 @@ test.each([
     return answer(volume)
   }
   engine.tell('destroy', anonymous('e'), injected)
-  await until(() => told(started))
+  await comesTo(() => told(started))
   expect(refused.sort()).toEqual([anonymous('9'), anonymous('a')])
   expect(await boxesOf(started)).not.toContain('ephemeral-a')
 })
@@ -124,7 +120,7 @@ test('what was left while nobody told of it is removed once the Engine does, and
   await followed
   const asked = removing(engine, again)
   renameSync(`${key}-away`, key)
-  await until(() => asked.length === 2)
+  await comesTo(() => asked.length === 2)
   expect(asked.sort()).toEqual([anonymous('9'), anonymous('a')])
   expect(await boxesOf(again)).not.toContain('ephemeral-a')
 })

@@ -2,12 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { request, type ClientRequest } from 'node:http'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { copyKeyOf } from '../../src/copies/copy-key.ts'
-import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
-import { eventually } from '../engine/faults/eventually.ts'
+import { comesTo } from '../engine/faults/eventually.ts'
 import { ask } from '../http/ask.ts'
 import { cannotMount } from '../tmpfs.ts'
-import { freshId, labels, makeBox } from './driver.ts'
+import { copyOf, freshId, labels, makeBox } from './driver.ts'
 import { hold } from './hold.ts'
 import { standInEngine, type StandInEngine } from './stand-in-engine.ts'
 import { start, type Started } from './started.ts'
@@ -41,13 +39,6 @@ async function empty({ daemon }: Started, call: string): Promise<number> {
 
 const copiesOf = ({ daemon }: Started): string[] => readdirSync(join(daemon.directory, 'copies'))
 
-/** What a copy for a mount of `db` is called. */
-const keyOf = (id: string): string => copyKeyOf(parseVolumeName('db'), parseMountId(id))
-
-async function comesTo(holds: () => boolean): Promise<void> {
-  expect(await eventually(() => Promise.resolve(holds() || null))).toBe(true)
-}
-
 describe.skipIf(cannotMount)('a Mount that the Engine gave up (takes root)', () => {
   test('is taken back when it is done', async () => {
     const started = await withVolume()
@@ -57,7 +48,7 @@ describe.skipIf(cannotMount)('a Mount that the Engine gave up (takes root)', () 
     const call = mountAlone(started, id)
     await orders.reached('mount.written')
     // All was sent; the job may still have to begin.
-    await comesTo(() => copiesOf(started)[0] === keyOf(id))
+    await comesTo(() => copiesOf(started)[0] === copyOf('db', id))
     call.destroy()
     await orders.release('mount.written')
     await comesTo(() => copiesOf(started).length === 0)
@@ -76,7 +67,7 @@ describe.skipIf(cannotMount)('a Mount that the Engine gave up (takes root)', () 
     await orders.release('mount.written')
     const copy = await again
     expect(readFileSync(join(copy, 'password'), 'utf8')).toBe('hunter2')
-    expect(copiesOf(started)).toEqual([keyOf(id)])
+    expect(copiesOf(started)).toEqual([copyOf('db', id)])
     await driver.unmount('db', id)
     expect(copiesOf(started)).toEqual([])
     expect(await labels(daemon.adminSocket)).toEqual([])
@@ -173,7 +164,7 @@ test.skipIf(cannotMount)(
     expect(dirname(await mounting)).toBe(join(daemon.directory, 'copies'))
     expect(await ended).toBe(0)
     expect(holder.read('password')).toBe('hunter2')
-    expect(copiesOf(started).sort()).toEqual([held, late].map(keyOf).sort())
+    expect(copiesOf(started).sort()).toEqual([held, late].map(id => copyOf('db', id)).sort())
 
     const again = await started.again('SIGTERM')
     for (const id of [held, late]) await again.driver.unmount('db', id)

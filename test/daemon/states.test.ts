@@ -1,12 +1,10 @@
-import { copyKeyOf } from '../../src/copies/copy-key.ts'
-import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../engine/faults/eventually.ts'
 import { ask } from '../http/ask.ts'
 import { cannotMount, smallDisk } from '../tmpfs.ts'
-import { freshId, labels, makeBox } from './driver.ts'
+import { copyOf, freshId, labels, makeBox } from './driver.ts'
 import { hold } from './hold.ts'
 import { standInEngine } from './stand-in-engine.ts'
 import { start, type Started } from './started.ts'
@@ -22,8 +20,6 @@ interface State {
   /** What the volume's Status says of it. */
   readonly status?: object
 }
-
-const keyOf = (id: string): string => copyKeyOf(parseVolumeName('db'), parseMountId(id))
 
 const states: Readonly<Record<string, State>> = {
   'the vault is sealed': {
@@ -97,7 +93,7 @@ test.skipIf(cannotMount).for(Object.entries(states))(
     await expect(driver.call('Get', { Name: 'other' })).rejects.toThrow('no such volume "other"')
 
     await expect(driver.mount('db', other)).rejects.toThrow(state.message)
-    expect(copies()).not.toContain(keyOf(other))
+    expect(copies()).not.toContain(copyOf('db', other))
     expect(await labels(daemon.adminSocket)).not.toContain(other)
     // What runs is as it was, also for "docker cp".
     await driver.mount('db', running)
@@ -106,7 +102,7 @@ test.skipIf(cannotMount).for(Object.entries(states))(
     expect(await driver.unmount('db', ended)).toEqual({})
     expect(await driver.unmount('db', freshId())).toEqual({})
     expect(await driver.unmount('other', freshId())).toEqual({})
-    expect(copies()).toEqual([keyOf(running)])
+    expect(copies()).toEqual([copyOf('db', running)])
 
     await end()
     await driver.unmount('db', await driver.mount('db', other).then(() => other))

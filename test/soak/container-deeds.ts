@@ -5,7 +5,7 @@ import { freeName, type Deed, type Kind, type Site } from './deed.ts'
 import { lookOut, pidOf } from './look-out.ts'
 import { mayShow, touched } from './making-copies.ts'
 import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
-import { onceSeen } from './once-seen.ts'
+import { onceSeen } from '../engine/faults/once-seen.ts'
 
 const mostContainers = 12
 

@@ -5,7 +5,7 @@ import type { Kind } from './deed.ts'
 import { filesBelow, wrongAmong } from './look-out.ts'
 import { mayShow, touched } from './making-copies.ts'
 import { shownTo } from './model.ts'
-import { onceSeen } from './once-seen.ts'
+import { onceSeen } from '../engine/faults/once-seen.ts'
 
 /** `docker cp` of a whole copy, which the Engine mounts once more for that. */
 const copyOut: Kind = {

@@ -1,33 +1,16 @@
 import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../src/vault/audit/reading.ts'
 import type { AuditEntry } from '../../src/vault/audit/records.ts'
 import { parseBoxName } from '../../src/base/names.ts'
-import {
-  change,
-  nobody,
-  openVault,
-  putting,
-  removing,
-  root,
-  type OpenVault,
-  type VaultSettings
-} from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { change, nobody, putting, removing, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
+import { useVault } from './use-vault.ts'
 
 const db = parseBoxName('db')
-let open: (settings?: VaultSettings) => Promise<OpenVault>
-beforeEach(() => {
-  const directory = temporaryDirectory()
-  open = async settings => {
-    const opened = await openVault(directory, settings)
-    onTestFinished(() => opened.close().catch(() => undefined))
-    return opened
-  }
-})
+const open = useVault()
 
 async function read({ audit, sealing }: OpenVault, query: Partial<AuditQuery> = {}): Promise<AuditLine[]> {
   return Array.fromAsync(audit.read(await sealing.keyring(), { limit: Infinity, ...query }))

@@ -1,35 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { IncomingEdit } from '../../src/vault/boxes/change.ts'
 import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
 import { fileAt } from '../../src/vault/boxes/tree.ts'
 import { collectGarbage } from '../garbage.ts'
-import {
-  change,
-  contentsOf,
-  openVault,
-  putting,
-  removing,
-  root,
-  sent,
-  type OpenVault,
-  type VaultSettings
-} from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { change, contentsOf, putting, removing, root, sent, type OpenVault } from '../open-vault.ts'
+import { useVault } from './use-vault.ts'
 
 const db = parseBoxName('db')
 const file = parseFilePath('f')
-let open: (settings?: VaultSettings) => Promise<OpenVault>
-beforeEach(() => {
-  const directory = temporaryDirectory()
-  open = async settings => {
-    const opened = await openVault(directory, settings)
-    onTestFinished(() => opened.close().catch(() => undefined))
-    return opened
-  }
-})
+const open = useVault()
 
 function putOf(bytes: AsyncIterable<Uint8Array>): IncomingEdit {
   return { op: 'file', path: file, mode: 0o600, bytes }

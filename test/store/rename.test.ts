@@ -1,34 +1,12 @@
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { isEntry } from '../../src/vault/audit/reading.ts'
 import { parseBoxName } from '../../src/base/names.ts'
-import {
-  change,
-  nobody,
-  openVault,
-  putting,
-  root,
-  sent,
-  treeOf,
-  type OpenVault,
-  type VaultSettings
-} from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { change, nobody, putting, root, sent, treeOf } from '../open-vault.ts'
+import { useVault } from './use-vault.ts'
 
-const [db, database, other] = ['db', 'database', 'other'].map(parseBoxName) as [
-  ReturnType<typeof parseBoxName>,
-  ReturnType<typeof parseBoxName>,
-  ReturnType<typeof parseBoxName>
-]
+const [db, database, other] = [parseBoxName('db'), parseBoxName('database'), parseBoxName('other')]
 const freely = (): Promise<void> => Promise.resolve()
-let open: (settings?: VaultSettings) => Promise<OpenVault>
-beforeEach(() => {
-  const directory = temporaryDirectory()
-  open = async settings => {
-    const opened = await openVault(directory, settings)
-    onTestFinished(() => opened.close().catch(() => undefined))
-    return opened
-  }
-})
+const open = useVault()
 
 test('a renamed box is the same box: ID, versions and contents, also when the vault is opened again', async () => {
   const opened = await open()

@@ -1,37 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { noSuchVersion } from '../../src/vault/boxes/boxes.ts'
 import type { ChangeResult, IncomingEdit } from '../../src/vault/boxes/change.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../src/base/names.ts'
 import type { Vault } from '../../src/vault/vault.ts'
-import {
-  change,
-  nobody,
-  openVault,
-  putting,
-  removing,
-  root,
-  sent,
-  treeOf,
-  type OpenVault,
-  type VaultSettings
-} from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { change, nobody, putting, removing, root, sent, treeOf, type OpenVault } from '../open-vault.ts'
+import { useVault } from './use-vault.ts'
 
 const db = parseBoxName('db')
-let open: (settings?: VaultSettings) => Promise<OpenVault>
-beforeEach(() => {
-  const directory = temporaryDirectory()
-  open = async settings => {
-    const opened = await openVault(directory, settings)
-    onTestFinished(() => opened.close().catch(() => undefined))
-    return opened
-  }
-})
+const open = useVault()
 
 function partially({ vault }: OpenVault, ...edits: IncomingEdit[]): Promise<ChangeResult> {
   return vault.change(root, db, { edits, partial: true, ifVersion: null })

@@ -16,3 +16,9 @@ export async function eventually<T>(
     await new Promise(resolve => setTimeout(resolve, 25))
   }
 }
+
+/** Resolves when it holds; rejects when it never does. */
+export async function comesTo(holds: () => boolean): Promise<void> {
+  if ((await eventually(() => Promise.resolve(holds() || null))) === null)
+    throw new Error('it did not come to that')
+}

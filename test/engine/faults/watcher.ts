@@ -5,6 +5,7 @@ import { testImage } from '../image.ts'
 import { freshName } from '../shared-engine.ts'
 import { expectedLook, lookScript, type Files } from './boxes.ts'
 import { eventually } from './eventually.ts'
+import { onceSeen } from './once-seen.ts'
 import { copiesOf, containerThatBinds, type CopyMount } from './kernel.ts'
 
 /** Hashes /secrets again and again, counts its rounds, and writes down every round in which it was not what it must be. */
@@ -18,8 +19,6 @@ while :; do
   echo $rounds >/report/rounds
   usleep 20000
 done`
-
-const startWithinMs = 100_000
 
 /** A container that watches its own copy. */
 export interface Watcher {
@@ -70,13 +69,7 @@ export async function createWatcher(
 
   const watcher: Watcher = {
     name,
-    async start() {
-      const failure = await eventually(async () => {
-        const { code, stderr } = await engine.tryDocker(['start', name])
-        return code === 0 ? '' : stderr.includes('the Engine does not see what is mounted') ? null : stderr
-      }, startWithinMs)
-      if (failure !== '') throw new Error(failure ?? `${name} cannot be started`)
-    },
+    start: () => onceSeen(engine, ['start', name]),
     stop: () => engine.docker(['stop', name]),
     remove: () => engine.docker(['rm', '--force', name]),
     pid,
