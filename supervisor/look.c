@@ -33,11 +33,11 @@ static bool is_key_of(const struct look_copy *copy, const char *text)
 
 static bool is_use(const struct look_copy *copy, const char *source, const char *target)
 {
-  static const char mark[] = "secretbox:";
   const char *slash = strrchr(target, '/');
   if (is_key_of(copy, slash == NULL ? target : slash + 1))
     return false;
-  return source == NULL || (strncmp(source, mark, strlen(mark)) == 0 && is_key_of(copy, source + strlen(mark)));
+  const size_t length = strlen(COPY_SOURCE);
+  return source == NULL || (strncmp(source, COPY_SOURCE, length) == 0 && is_key_of(copy, source + length));
 }
 
 static void add_holder(struct look *look, size_t first_of_table, const struct look_holder *holder)

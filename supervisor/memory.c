@@ -26,7 +26,7 @@ static bool host_swaps(const struct copies *copies)
 bool mount_memory(const struct copies *copies, const char *key, const struct request *request, struct reply *reply)
 {
   char source[64], options[256];
-  snprintf(source, sizeof source, "secretbox:%s", key);
+  snprintf(source, sizeof source, COPY_SOURCE "%s", key);
   snprintf(options, sizeof options, "mode=%o,uid=%u,gid=%u,size=%llu,nr_inodes=%llu,noswap", request->mode,
            request->uid, request->gid, (unsigned long long)request->bytes, (unsigned long long)request->inodes);
   if (!copies->is_old_kernel && mount(source, key, "tmpfs", COPY_FLAGS, options) == 0) {

@@ -60,7 +60,7 @@ static bool is_ours(const struct copies *copies, const char *key)
   char source[64], *line = NULL;
   size_t room = 0;
   bool found = false;
-  snprintf(source, sizeof source, " secretbox:%s ", key);
+  snprintf(source, sizeof source, " " COPY_SOURCE "%s ", key);
   while (!found && getline(&line, &room, lines) > 0) {
     const char *end = strstr(line, " - ");
     found = end != NULL && atoi(line) == id && strstr(end, source) != NULL;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 enum { KEY_LENGTH = 32 }; /* the directory of a copy: hex digits */
+#define COPY_SOURCE "secretbox:" /* the source of a copy's mount: this, and the key */
 
 enum job { JOB_PROBE = 'p', JOB_MAKE = 'm', JOB_WIPE = 'w' };
 
