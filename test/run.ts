@@ -1,19 +1,22 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildForTests } from './built.ts'
 
 /*
  * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. They go side by
- * side in two lanes, since those with an Engine wait most of the time. The last line of the output is `N passed, N
- * failed` (and `, N skipped` if any were); the exit code is 1 if any failed.
+ * side in two lanes, since those with an Engine wait most of the time. What failed is told once more at the end, for it
+ * is far up by then. The last line of the output is `N passed, N failed` (and `, N skipped` if any were); the exit code
+ * is 1 if any failed.
  */
 interface Counts {
   passed: number
   failed: number
   skipped: number
+  /** A few lines each. */
+  failures: readonly string[]
 }
 
 /** The part of vitest's JSON report that counts. */
@@ -23,7 +26,14 @@ interface Report {
   numPendingTests: number
   numTodoTests: number
   success: boolean
+  testResults: readonly {
+    name: string
+    message: string
+    assertionResults: readonly { status: string; fullName: string; failureMessages: readonly string[] }[]
+  }[]
 }
+
+const tellsLines = 12
 
 type Step = () => Promise<Counts>
 
@@ -42,7 +52,8 @@ const lanes: readonly (readonly Step[])[] = [
   [vitest('engine'), faults('live-restore', 'boot', 'whose')]
 ]
 
-const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+const total = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
 const beganMs = Date.now()
 // Before any of them begins: both would build the same files.
 await buildForTests()
@@ -53,9 +64,11 @@ await Promise.all(
       total.passed += counts.passed
       total.failed += counts.failed
       total.skipped += counts.skipped
+      failures.push(...counts.failures)
     }
   })
 )
+for (const failure of failures) console.log(`\nFAILED  ${failure}`)
 console.log(`${Math.round((Date.now() - beganMs) / 1000)} s`)
 console.log(
   `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`
@@ -67,7 +80,7 @@ function check(name: string, script: string, ...args: string[]): Step {
     const startedMs = Date.now()
     const isGood = (await exitCode([script, ...args])) === 0
     console.log(`${isGood ? 'passed' : 'FAILED'}  ${name}  ${Date.now() - startedMs} ms`)
-    return { passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0 }
+    return { passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0, failures: isGood ? [] : [name] }
   }
 }
 
@@ -80,18 +93,32 @@ function vitest(project: string, ...files: string[]): Step {
       const args = ['run', '--project', project, '--reporter=default', '--reporter=json', ...files]
       const code = await exitCode(['node_modules/vitest/vitest.mjs', ...args, `--outputFile.json=${file}`])
       const report = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Report | null
-      if (report === null) return { passed: 0, failed: 1, skipped: 0 }
+      if (report === null) return { passed: 0, failed: 1, skipped: 0, failures: [`${project}: no report`] }
       const failed = report.numFailedTests
       const broken = code !== 0 || !report.success || report.numPassedTests === 0
       return {
         passed: report.numPassedTests,
         failed: failed === 0 && broken ? 1 : failed,
-        skipped: report.numPendingTests + report.numTodoTests
+        skipped: report.numPendingTests + report.numTodoTests,
+        failures: failed === 0 && broken ? [`${project}: outside of any test`] : failuresIn(report)
       }
     } finally {
       await rm(scratch, { recursive: true, force: true })
     }
   }
+}
+
+function failuresIn({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const failed = assertionResults.filter(({ status }) => status === 'failed')
+    const told = failed.map(one => [one.fullName, one.failureMessages.join('\n')] as const)
+    // A file that could not be loaded, or whose hooks failed, has a message of its own.
+    if (message !== '') told.push(['as a whole', message])
+    return told.map(([test, why]) => {
+      const lines = why.split('\n').slice(0, tellsLines)
+      return [`${relative('.', name)} > ${test}`, ...lines].join('\n  ')
+    })
+  })
 }
 
 /** Runs a script of a package; its lines go to our output whole, for others write there meanwhile. */

@@ -26,9 +26,14 @@ done
 wait
 `
 
-/** The pid of its first process, by the kernel's word; null when it does not run. */
-export function pidOf({ report }: Pick<Container, 'report'>): Promise<number | null> {
-  return containerThatBinds(report)
+/**
+ * The pid of its first process, by the kernel's word; null when it does not run. What runc still prepares does not: it
+ * may yet end, and sees the host's files until it has changed its root.
+ */
+export async function pidOf({ report }: Pick<Container, 'report'>): Promise<number | null> {
+  const pid = await containerThatBinds(report)
+  const name = pid === null ? '' : await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+  return name === '' || name.startsWith('runc') ? null : pid
 }
 
 /**
@@ -42,7 +47,8 @@ export async function wrongIn(
   may: Files[],
   model: Model
 ): Promise<string | null> {
-  const now = await filesBelow(join(`/proc/${pid}/root/copies`, String(copy)))
+  const now = await filesBelow(join(`/proc/${pid}/root/copies`, String(copy))).catch((error: Error) => error)
+  if (now instanceof Error) return `${container.name} cannot be looked into: ${now.message}`
   const wrong = wrongAmong(model, may, now)
   if (wrong !== null) return `${container.name} has other files in its copy ${copy}: ${wrong}`
   may.splice(0, may.length, ...may.filter(files => isSame(files, now)))
