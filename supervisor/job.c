@@ -4,6 +4,7 @@
 #include "powers.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -51,16 +52,22 @@ static void drain(int connection)
   explicit_bzero(rest, sizeof rest);
 }
 
-void serve_job(const struct copies *copies, int connection)
+static bool wait_for_request(int connection, int listening)
+{
+  struct pollfd on[] = {{.fd = connection, .events = POLLIN}, {.fd = listening}};
+  return poll(on, 2, -1) > 0 && on[0].revents != 0;
+}
+
+/* False when it is the last one: this process has lost its place, or is about to. */
+static bool serve_job(const struct copies *copies, int connection)
 {
   char key[KEY_LENGTH + 1] = {0};
   struct request request;
   struct reply reply = {.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE)};
-  keep_for_copies();
   /* SIGALRM ends the process, wherever it waits. What it leaves half done, the next wipe of that copy takes away. */
   alarm(MAKE_SECONDS);
   if (!read_all(connection, &request, sizeof request))
-    return;
+    return false;
   memcpy(key, request.key, KEY_LENGTH);
   errno = EINVAL;
   if (request.job == JOB_PROBE) {
@@ -75,6 +82,17 @@ void serve_job(const struct copies *copies, int connection)
   } else {
     fail(&reply, "read a job");
   }
-  if (write_all(connection, &reply, sizeof reply) && reply.outcome != DONE)
+  if (!write_all(connection, &reply, sizeof reply))
+    return false;
+  if (reply.outcome != DONE)
     drain(connection);
+  alarm(0);
+  return reply.outcome == DONE;
+}
+
+void serve_jobs(const struct copies *copies, int connection, int listening)
+{
+  keep_for_copies();
+  while (wait_for_request(connection, listening) && serve_job(copies, connection))
+    ;
 }

@@ -1,5 +1,8 @@
 #pragma once
 #include "copies.h"
 
-/* Serves one connection: reads what is asked for, does it, replies. Ends the process when it takes too long. */
-void serve_job(const struct copies *copies, int connection);
+/*
+ * Serves one connection: reads what is asked for, does it, replies, and again, until it is not asked any more or a job
+ * fails. Ends the process when a job takes too long. Waits for nothing more once `listening` is shut down.
+ */
+void serve_jobs(const struct copies *copies, int connection, int listening);

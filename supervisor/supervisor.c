@@ -5,8 +5,8 @@
  *
  * It runs the daemon (COMMAND) without any capability, and does for it what takes one: to make, wipe and look for
  * copies, which are mounts below COPIES-DIRECTORY. It knows no key and parses nothing from outside. It listens in a
- * directory of its own in RUN-DIRECTORY, which the daemon finds in SECRETBOX_SUPERVISOR. The daemon connects to `jobs`
- * for each job, and a process of its own does it; whatever that one touches, and however long it waits for it, nobody
+ * directory of its own in RUN-DIRECTORY, which the daemon finds in SECRETBOX_SUPERVISOR. Each connection to `jobs` is
+ * served by a process of its own, one job after the other; whatever it touches, and however long it waits for it, nobody
  * else waits, and after a time it is ended (job.c). `looks` is answered by one process that remembers what it saw
  * (look.c). Any of these may be killed at any moment: the kernel says what is there.
  *
@@ -174,7 +174,7 @@ static void begin_job(void)
     return;
   pid_t job = begin();
   if (job == 0) {
-    serve_job(&copies, connection);
+    serve_jobs(&copies, connection, jobs_socket);
     _exit(0);
   }
   if (job > 0)
@@ -186,6 +186,7 @@ static void begin_job(void)
 static _Noreturn void end(int status)
 {
   const time_t until = now() + END_SECONDS;
+  shutdown(jobs_socket, SHUT_RDWR); /* whoever waits for a job ends */
   close(jobs_socket);
   if (looker_pid > 0)
     kill(looker_pid, SIGKILL);

@@ -1,6 +1,7 @@
 /*
- * What the daemon and the jobs say to each other. One connection is one job: a request, for a copy to be made its
- * entries and their contents, and a reply. Both ends are of one build on one machine, so numbers are in the
+ * What the daemon and the jobs say to each other. A job is a request, for a copy to be made its entries and their
+ * contents, and a reply. Jobs follow each other over a connection until one is not DONE, or is given up in the middle by
+ * sending no more. Both ends are of one build on one machine, so numbers are in the
  * machine's own order. src/copies/wire.ts is the other end.
  */
 #pragma once

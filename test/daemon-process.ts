@@ -92,7 +92,7 @@ export async function startDaemon(
     adminSocket,
     pluginSocket,
     get pid() {
-      return daemonOf(daemon.pid ?? 0)
+      return childRunning(daemon.pid ?? 0, builtDaemon)
     },
     log: () => log,
     ended,
@@ -104,11 +104,10 @@ export async function startDaemon(
   }
 }
 
-/** The process that a supervisor started first. */
-function daemonOf(supervisor: number): number {
+/** The daemon below a supervisor: its child whose command line names this program; NaN when there is none. */
+export function childRunning(supervisor: number, program: string): number {
   const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').split(' ')
-  const isDaemon = (pid: string): boolean =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(builtDaemon)
+  const isDaemon = (pid: string): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program)
   return Number(children.find(pid => /^\d+$/.test(pid) && isDaemon(pid)))
 }
 

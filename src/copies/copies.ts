@@ -40,9 +40,9 @@ export interface Copies {
 /** By then the kernel has broken any lease that was there at the first try (fcntl(2); /proc/sys/fs/lease-break-time: 45 s). */
 const busyForMs = 60_000
 
-/** What is sent after a request. */
-type Talk = (connection: Connection) => Promise<void>
-const nothing: Talk = () => Promise.resolve()
+/** Sends a request, and what follows it. */
+type Talk = (connection: Connection, request: Buffer) => Promise<void>
+const requestAlone: Talk = (connection, request) => connection.send(request)
 
 /**
  * Opens the directory of copies that the supervisor serves, finding out what memory the kernel offers. Throws
@@ -59,24 +59,25 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
       const answer = connection.receive(replyBytes)
       let failure: unknown = null
       try {
-        await connection.send(requestBytes(request))
-        await talk(connection)
+        await talk(connection, requestBytes(request))
       } catch (error) {
         // A job that fails says so in the middle of what it is sent; one that is left undoes what it has begun.
         connection.endSending()
         if (!(error instanceof ConnectionLost)) failure = error
       }
-      const reply = await answer
+      const bytes = await answer
+      const reply = bytes && readReply(bytes)
+      if (reply?.outcome !== outcomes.done) connection.endSending()
       if (failure !== null) throw failure as Error
-      return reply && readReply(reply)
+      return reply
     })
 
   /** A job may be killed at any moment; what it has begun is wiped, and it is done once more. */
-  const askTwice = async (request: Request, talk: Talk = nothing): Promise<Reply> => {
+  const askTwice = async (request: Request, talk: Talk = requestAlone): Promise<Reply> => {
     const first = await ask(request, talk)
     if (first !== null) return first
     const { job, key } = request
-    if (job === 'make' && key !== undefined) await ask({ job: 'wipe', key, isLast: true }, nothing)
+    if (job === 'make' && key !== undefined) await ask({ job: 'wipe', key, isLast: true }, requestAlone)
     const second = await ask(request, talk)
     if (second !== null) return second
     throw new SecretboxError(
@@ -110,7 +111,9 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
       const size = sizeOf(contents, options, pageBytes)
       const root = ownershipOf(rootOfCopy, options)
       const request: Request = { job: 'make', key, isWritable: options.rw, root, ...size }
-      const reply = await askTwice(request, connection => sendTree(connection, contents, options))
+      const reply = await askTwice(request, (connection, head) =>
+        sendTree(connection, head, contents, options)
+      )
       return checked(`make copy ${quote(pathOf(key))}`, reply).device
     },
 

@@ -19,15 +19,16 @@ export interface CopyOptions extends OwnershipOptions {
   readonly size: number | null
 }
 
-/** As much is sent at once, so that a box of small files takes one message and no more. */
+/** As much is sent at once, so that a box of small files takes one message and no more, for each wakes the other end. */
 const packetBytes = 64 << 10
 
 /**
- * Sends a tree, directory by directory, and its end. Throws `damaged` for a tree in which something lies below what is
+ * Sends `head`, a tree, directory by directory, and its end. Throws `damaged` for a tree in which something lies below what is
  * no directory; what reading contents throws; `unavailable` when the job has ended.
  */
 export async function sendTree(
   connection: Connection,
+  head: Buffer,
   contents: CopyContents,
   options: OwnershipOptions
 ): Promise<void> {
@@ -45,7 +46,11 @@ export async function sendTree(
     filled += bytes.length
   }
   try {
-    FAULT: await reach('mount.mounted')
+    await send(head)
+    FAULT: {
+      await flush()
+      await reach('mount.mounted')
+    }
     for (const step of stepsThrough(contents?.tree ?? new Map<FilePath, Entry<Secret>>())) {
       if (step === 'up') await send(entryHead('up'))
       else await sendEntry(send, step.name, step.entry, contents, options)

@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from 'node:net'
+import { createConnection } from 'node:net'
 import { join } from 'node:path'
 
 /** What one job, or one look, says: it sends, and reads the answer. */
@@ -16,7 +16,10 @@ export class ConnectionLost extends Error {}
 
 /** A way to the privileged half, which the supervisor serves. */
 export interface Supervisor {
-  /** Has a job done over a connection of its own. Jobs that come while many are under way wait. */
+  /**
+   * Has a job done, by a process that does nothing else meanwhile. Jobs that come while many are under way wait. Talk that
+   * is not understood to its end, or whose job failed, ends with `endSending`: the next one has another connection.
+   */
   job<T>(talk: (connection: Connection) => Promise<T>): Promise<T>
   /** The same with the process that looks. */
   look<T>(talk: (connection: Connection) => Promise<T>): Promise<T>
@@ -32,34 +35,61 @@ const lookWithinMs = 15_000
 export function connectSupervisor(directory: string): Supervisor {
   const waiting: (() => void)[] = []
   let underWay = 0
+  /** Nothing is under way over it, and the process at its other end waits: to start one takes longer than most jobs. */
+  let idle: Line | null = null
+  const takeLine = (): Line => {
+    const line = idle
+    idle = null
+    return line?.isOpen() === true ? line : openLine(join(directory, 'jobs'))
+  }
   return {
     async job(talk) {
       if (underWay >= mostJobs) await new Promise<void>(resolve => waiting.push(resolve))
       else underWay++
+      const line = takeLine().use(jobWithinMs)
       try {
-        return await talkTo(join(directory, 'jobs'), jobWithinMs, talk)
+        const said = await talk(line.connection)
+        if (idle === null && line.isOpen()) idle = line.rest()
+        return said
       } finally {
+        if (idle !== line) line.close()
         const next = waiting.shift()
         if (next === undefined) underWay--
         else next()
       }
     },
-    look: talk => talkTo(join(directory, 'looks'), lookWithinMs, talk)
+
+    async look(talk) {
+      const line = openLine(join(directory, 'looks')).use(lookWithinMs)
+      try {
+        return await talk(line.connection)
+      } finally {
+        line.close()
+      }
+    }
   }
 }
 
-async function talkTo<T>(
-  path: string,
-  withinMs: number,
-  talk: (connection: Connection) => Promise<T>
-): Promise<T> {
+/** A connection, and what goes on at it. */
+interface Line {
+  readonly connection: Connection
+  /** False once an end of it has said that it says no more. */
+  isOpen(): boolean
+  /** It closes when nothing is said over it for that time. */
+  use(withinMs: number): Line
+  /** Keeps no process from ending. */
+  rest(): Line
+  close(): void
+}
+
+function openLine(path: string): Line {
   const socket = createConnection(path)
-  const ended = Promise.withResolvers<never>()
-  ended.promise.catch(() => undefined)
-  socket.setTimeout(withinMs, () => socket.destroy())
   const pieces: Buffer[] = []
   let arrived = Promise.withResolvers<unknown>()
   let isOver = false
+  let isEnded = false
+  /** Ends the sending that is under way. */
+  let giveUp: (() => void) | null = null
   const tell = (): void => {
     arrived.resolve(null)
     arrived = Promise.withResolvers()
@@ -70,14 +100,28 @@ async function talkTo<T>(
   })
   socket.on('close', () => {
     isOver = true
-    ended.reject(new ConnectionLost())
+    giveUp?.()
     tell()
   })
   socket.on('error', () => undefined)
-  try {
-    return await talk({
-      send: bytes => Promise.race([sent(socket, bytes), ended.promise]),
-      endSending: () => void socket.end(),
+  const line: Line = {
+    connection: {
+      send: bytes =>
+        new Promise((resolve, reject) => {
+          giveUp = () => {
+            reject(new ConnectionLost())
+          }
+          if (isOver) return giveUp()
+          socket.write(bytes, error => {
+            if (error) giveUp?.()
+            else resolve()
+            giveUp = null
+          })
+        }),
+      endSending() {
+        isEnded = true
+        socket.end()
+      },
       async receive(count) {
         for (;;) {
           const answer = taken(pieces, count)
@@ -85,19 +129,22 @@ async function talkTo<T>(
           await arrived.promise
         }
       }
-    })
-  } finally {
-    socket.destroy()
+    },
+    isOpen: () => !isOver && !isEnded && socket.readable,
+    use(withinMs) {
+      socket.ref().setTimeout(withinMs)
+      return line
+    },
+    rest() {
+      socket.unref().setTimeout(0)
+      return line
+    },
+    close: () => void socket.destroy()
   }
-}
-
-function sent(socket: Socket, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.write(bytes, error => {
-      if (error) reject(new ConnectionLost(error.message))
-      else resolve()
-    })
+  socket.on('timeout', () => {
+    line.close()
   })
+  return line
 }
 
 /** The first `count` bytes of what has come, which are taken away; null when there are fewer. */

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { accepts } from '../daemon-process.ts'
+import { accepts, childRunning } from '../daemon-process.ts'
 import { builtPlugin } from '../engine/plugin.ts'
 
 /** Directories of a daemon of its own: all below `root`, on a disk. */
@@ -16,6 +16,7 @@ export interface Home {
 
 /** The built plugin's daemon, running outside of an Engine. */
 export interface Daemon extends Home {
+  /** Of the daemon; the supervisor is its parent. */
   readonly pid: number
   /** From the start of the process until the plugin's socket takes connections, in milliseconds. */
   readonly startMs: number
@@ -41,14 +42,14 @@ export async function removeHome({ root }: Home): Promise<void> {
 }
 
 /**
- * Starts the daemon of build/plugin as its config.json says: with the Node of its rootfs, the same arguments and
- * the same environment, only with other directories. `flags` are further arguments for Node.
+ * Starts the plugin's processes of build/plugin as its config.json says: the supervisor and the Node of its rootfs, the
+ * same arguments and the same environment, only with other directories.
  */
-export async function startBuiltDaemon(home: Home, flags: readonly string[] = []): Promise<Daemon> {
+export async function startBuiltDaemon(home: Home): Promise<Daemon> {
   const { entrypoint, env } = await pluginConfig()
-  const [node = '', ...args] = entrypoint.map(word => (word.startsWith('/') ? join(rootfs, word) : word))
+  const [supervisor = '', ...args] = entrypoint.map(word => inHome(home, word))
   const begun = performance.now()
-  const child = spawn(node, [...flags, ...args], {
+  const child = spawn(supervisor, args, {
     env: {
       ...env,
       LOG_LEVEL: 'error',
@@ -74,7 +75,7 @@ export async function startBuiltDaemon(home: Home, flags: readonly string[] = []
   await untilServed(home.adminSocket)
   return {
     ...home,
-    pid: child.pid ?? 0,
+    pid: childRunning(child.pid ?? 0, 'daemon.mjs'),
     startMs,
     async end() {
       if (hasEnded(child)) return
@@ -93,6 +94,13 @@ export async function memoryOf(pid: number): Promise<{ nowMiB: number; peakMiB: 
 }
 
 const rootfs = join(builtPlugin, 'rootfs')
+
+/** A word of the plugin's entrypoint, with this home's directories in place of the plugin's. */
+function inHome(home: Home, word: string): string {
+  if (word === '/mnt/secretbox') return join(home.root, 'copies')
+  if (word === '/run') return home.root
+  return word.startsWith('/') ? join(rootfs, word) : word
+}
 
 async function pluginConfig(): Promise<{ entrypoint: string[]; env: Record<string, string> }> {
   const config = JSON.parse(await readFile(join(builtPlugin, 'config.json'), 'utf8')) as {
