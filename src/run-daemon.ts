@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
 import { readConfig, type Config } from './config.ts'
@@ -14,17 +13,9 @@ import { serveUnixSocket } from './http/transport/serve.ts'
 import { describeStatus, describeVolumes } from './http/admin/status.ts'
 import { volumeDriver } from './http/driver/volume-driver.ts'
 import { makePrivateDirectory } from './base/private-files.ts'
-import { createEnvelope } from './crypto/envelope.ts'
-import { initialiseVault, readStoreId } from './crypto/keyslots.ts'
 import { lockedMemory } from './crypto/locked-memory.ts'
-import { loadSodium } from './crypto/sodium.ts'
-import { openSqliteStore } from './store/sqlite.ts'
 import { loadSyscalls } from './base/syscalls.ts'
-import { createAudit } from './vault/audit/audit.ts'
-import { createGate } from './vault/action/gate.ts'
-import { createSealing } from './crypto/sealing.ts'
-import { sweepStaging } from './vault/sweep.ts'
-import { createVault } from './vault/vault.ts'
+import { openVault } from './vault/open.ts'
 import { processWith } from './base/process-identity.ts'
 import { createAttach } from './lifecycle/holder-names.ts'
 import { createFailedStarts } from './controller/failed-starts.ts'
@@ -65,37 +56,18 @@ async function startDaemon(
   process.umask(0o077)
   for (const directory of [config.dataDir, config.keyDir]) makePrivateDirectory(directory)
 
-  const sodium = await loadSodium()
-  const envelope = createEnvelope(sodium)
-  const store = await openSqliteStore(join(config.dataDir, 'store.db'), { create: true })
-  const keyslots = {
-    sodium,
-    envelope,
-    store,
-    keyDirectory: config.keyDir,
-    allocate: (length: number) => lockedMemory(bytes => syscalls.lockedBytes(bytes), length)
-  }
-  const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
-  FAULT: await reach('start.opened')
-  const sealing = createSealing(keyslots, storeId, keyring =>
-    sweepStaging(store, keyring).catch((err: unknown) =>
-      log.warn({ err }, 'cannot remove what unfinished changes left')
-    )
-  )
   // Sealed is a state to serve in, not a reason to end: volumes must be answered for.
-  await sealing.keyring().catch(() => null)
-  const audit = createAudit(store, config.limits.maxAuditEntries)
-  const gate = createGate({ sealing, audit })
+  const opened = await openVault({
+    dataDirectory: config.dataDir,
+    keyDirectory: config.keyDir,
+    limits: config.limits,
+    pinnedVersions,
+    allocate: length => lockedMemory(bytes => syscalls.lockedBytes(bytes), length),
+    onUnswept: err => log.warn({ err }, 'cannot remove what unfinished changes left')
+  })
+  const { store, storeId, sealing, audit, gate } = opened
   const refusals = createRefusals()
-  const vault = tellingOfBoxes(
-    createVault({
-      store,
-      gate,
-      limits: config.limits,
-      pinnedVersions: box => pinnedVersions(store, box)
-    }),
-    () => refusals.boxChanged()
-  )
+  const vault = tellingOfBoxes(opened.vault, () => refusals.boxChanged())
 
   const supervisor = connectSupervisor(supervisorDir)
   const copies = await openCopies(config.copiesDir, supervisor)
@@ -166,11 +138,7 @@ async function startDaemon(
       volumes: describeVolumes({ store, gate, holders, engine }),
       unused: createUnused({ store, gate, vault, engine }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
-      audit: (caller, box) =>
-        gate.run(caller, 'audit.read', { box }, async permit => {
-          await permit.commit({}, [])
-          return query => audit.read(permit.keyring, query)
-        }),
+      audit: opened.readAudit,
       auditAfter: sequence => audit.after(sequence)
     })
   )
@@ -194,8 +162,7 @@ async function startDaemon(
     const done = Promise.all([driver.close(closeTimeoutMs), admin.close(closeTimeoutMs), watch])
     // What goes on though its caller was cut off, such as a Mount, is what the next start makes good for.
     await Promise.race([done, delay(closeTimeoutMs)])
-    sealing.wipe()
-    await store.close()
+    await opened.close()
   }
 }
 

@@ -51,12 +51,15 @@ export function createUnused({ store, gate, vault, engine }: UnusedParts): Unuse
   }
 
   const find = async (caller: Caller, all: boolean): Promise<Unused> => {
-    await gate.allow(caller, 'volume.list')
+    const { may } = await gate.allow(caller, 'volume.list')
     const used = await usedVolumes()
     const rows = await Array.fromAsync(volumeRows(store))
     const known = rows.flatMap(({ volume }) => volume ?? [])
     const shown = new Set(known.map(({ options }) => options.box))
-    const unused = known.filter(({ name }) => !used.has(name) && (all || isAnonymousVolume(name)))
+    const unused = known.filter(
+      ({ name, options: { box } }) =>
+        !used.has(name) && (all || isAnonymousVolume(name)) && may('volume.list', { volume: name, box })
+    )
     // A volume whose record is damaged may show any box.
     const isDamaged = known.length < rows.length
     const boxes = (isDamaged ? [] : (await vault.list(caller)).boxes).filter(

@@ -8,7 +8,8 @@ import { reach } from '../base/fault-points.ts'
 import type { Change, Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { BoxName, MountId, VolumeName } from '../base/names.ts'
-import type { OpenedVersion, Vault } from '../vault/vault.ts'
+import type { OpenedVersion } from '../vault/opened-version.ts'
+import type { Vault } from '../vault/vault.ts'
 import type { ProcessIdentity } from '../base/process-identity.ts'
 import { bootId, devicesOf, recordedDevice } from '../volumes/device.ts'
 import { hasEngineEnded } from './ended.ts'
@@ -77,11 +78,9 @@ export function createMounts(parts: MountsParts): Mounts {
       // A container has nothing of a box that has come since: its copy was made without one.
       if (twin !== null && twin.version === null) await fill(null)
       else {
-        await vault.openForMount(caller, options.box, twin?.version ?? options.version, {
-          subject: { volume: owner.volume, mount: owner.mount },
-          optional: options.optional,
-          fill
-        })
+        const purpose = options.optional ? 'mountIfThere' : 'mount'
+        const resource = { box: options.box, volume: owner.volume, mount: owner.mount }
+        await vault.open(caller, purpose, resource, twin?.version ?? options.version, fill)
       }
       FAULT: await reach('mount.done')
     } catch (error) {

@@ -2,8 +2,9 @@ import { isSecretboxError } from '../base/errors.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Change, Store } from '../store/store.ts'
 import { removeBlob } from './boxes/blobs.ts'
-import { allBoxes, readManifest, type Box } from './boxes/boxes.ts'
 import { blobsOf, wipeManifest } from './boxes/manifest.ts'
+import { allBoxes, type Box } from './boxes/records.ts'
+import { readManifest } from './boxes/version-records.ts'
 
 /** A mark: this blob belonged to no version yet when it was written. */
 const mark = /^staging\/([0-9a-f]{32})\/([0-9a-f]{32})$/

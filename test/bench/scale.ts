@@ -1,5 +1,5 @@
 import type { Change } from '../../src/store/store.ts'
-import { newBox } from '../../src/vault/boxes/boxes.ts'
+import { newBox } from '../../src/vault/boxes/version-records.ts'
 import { parseBoxName, parseVolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import { putVolume } from '../../src/volumes/records.ts'
@@ -8,21 +8,22 @@ import { daemonCopies, repeat, type Copies } from './copies.ts'
 import { newHome, removeHome, startBuiltDaemon, type Daemon, type Home } from './daemon.ts'
 import type { Figure } from './figures.ts'
 import { compare, type Way } from './sampling.ts'
-import { makeBox, openVaultOf, type OpenVault } from './vault.ts'
+import { makeBox, openVaultOf } from './vault.ts'
+import type { OpenedVault } from '../../src/vault/open.ts'
 
 const turns = { rounds: 40, times: 10 }
 const changesPerCommit = 2000
 
 /** What fills a store, or a daemon, beside the one box and the one volume that are mounted. */
 interface Filling {
-  readonly store?: (opened: OpenVault) => Promise<void>
+  readonly store?: (opened: OpenedVault) => Promise<void>
   readonly copies?: number
 }
 
 const fillings = {
   empty: {},
-  boxes: { store: (opened: OpenVault) => commitAll(opened, boxChanges(opened, 100_000)) },
-  volumes: { store: (opened: OpenVault) => commitAll(opened, volumeChanges(10_000)) },
+  boxes: { store: (opened: OpenedVault) => commitAll(opened, boxChanges(opened, 100_000)) },
+  volumes: { store: (opened: OpenedVault) => commitAll(opened, volumeChanges(10_000)) },
   copies: { copies: 1000 }
 } satisfies Record<string, Filling>
 
@@ -88,7 +89,7 @@ function mounting(copies: Copies | undefined): Way {
   return { work: copies.make, after: () => repeat(turns.times, copies.wipe) }
 }
 
-async function* boxChanges({ sealing }: OpenVault, count: number): AsyncGenerator<Change> {
+async function* boxChanges({ sealing }: OpenedVault, count: number): AsyncGenerator<Change> {
   const keyring = await sealing.keyring()
   for (let at = 0; at < count; at++) yield* newBox(keyring, parseBoxName(`box-${at}`)).changes
 }
@@ -102,7 +103,7 @@ function* volumeChanges(count: number): Generator<Change> {
 }
 
 async function commitAll(
-  { store }: OpenVault,
+  { store }: OpenedVault,
   changes: AsyncIterable<Change> | Iterable<Change>
 ): Promise<void> {
   let pending: Change[] = []

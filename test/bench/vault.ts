@@ -1,62 +1,27 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createEnvelope, type Envelope } from '../../src/crypto/envelope.ts'
-import { initialiseVault, readStoreId } from '../../src/crypto/keyslots.ts'
-import { loadSodium } from '../../src/crypto/sodium.ts'
-import { openSqliteStore } from '../../src/store/sqlite.ts'
-import type { Store } from '../../src/store/store.ts'
-import { createAudit } from '../../src/vault/audit/audit.ts'
 import type { Caller } from '../../src/vault/access/authority.ts'
-import { createGate } from '../../src/vault/action/gate.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../src/base/names.ts'
-import { createSealing, type Sealing } from '../../src/crypto/sealing.ts'
-import { createVault, type Vault } from '../../src/vault/vault.ts'
+import { openVault, type OpenedVault } from '../../src/vault/open.ts'
+import type { Vault } from '../../src/vault/vault.ts'
 import type { Home } from './daemon.ts'
-
-/** A vault that this process has open; no daemon may run on it meanwhile. */
-export interface OpenVault {
-  readonly store: Store
-  readonly envelope: Envelope
-  readonly sealing: Sealing
-  readonly vault: Vault
-  close(): Promise<void>
-}
 
 /** Who fills the vaults. */
 export const root: Caller = { kind: 'user', uid: 0, gid: 0, pid: process.pid }
 
-/** Opens the vault of a daemon's directories with the daemon's own code, making it when there is none. */
-export async function openVaultOf(home: Home): Promise<OpenVault> {
+/** Opens the vault of a daemon's directories, making it when there is none. No daemon may run on it meanwhile. */
+export async function openVaultOf(home: Home): Promise<OpenedVault> {
   for (const directory of [home.dataDir, home.keyDir])
     await mkdir(directory, { recursive: true, mode: 0o700 })
-  const sodium = await loadSodium()
-  const envelope = createEnvelope(sodium)
-  const store = await openSqliteStore(join(home.dataDir, 'store.db'), { create: true })
-  const parts = {
-    sodium,
-    envelope,
-    store,
+  return openVault({
+    dataDirectory: home.dataDir,
     keyDirectory: home.keyDir,
-    allocate: (length: number) => new Uint8Array(length)
-  }
-  const sealing = createSealing(parts, (await readStoreId(store)) ?? (await initialiseVault(parts)))
-  const gate = createGate({ sealing, audit: createAudit(store, 1_000_000) })
-  const vault = createVault({
-    store,
-    gate,
-    limits: { maxBoxBytes: 1 << 30, maxBoxEntries: 20_000, maxVersions: 100 },
-    pinnedVersions: () => Promise.resolve(new Set())
-  })
-  return {
-    store,
-    envelope,
-    sealing,
-    vault,
-    async close() {
-      sealing.wipe()
-      await store.close()
+    limits: { maxBoxBytes: 1 << 30, maxBoxEntries: 20_000, maxVersions: 100, maxAuditEntries: 1_000_000 },
+    pinnedVersions: () => Promise.resolve(new Set()),
+    allocate: length => new Uint8Array(length),
+    onUnswept(error) {
+      throw error
     }
-  }
+  })
 }
 
 /** The files of the box that is mounted in most measurements: what a small service has. */

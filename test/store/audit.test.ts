@@ -5,8 +5,18 @@ import { SecretboxError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../src/vault/audit/reading.ts'
 import type { AuditEntry } from '../../src/vault/audit/records.ts'
-import { parseBoxName } from '../../src/base/names.ts'
-import { change, nobody, putting, removing, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
+import { parseBoxName, parseMountId, parseVolumeName, type BoxName } from '../../src/base/names.ts'
+import type { Caller } from '../../src/vault/access/authority.ts'
+import {
+  change,
+  look,
+  nobody,
+  putting,
+  removing,
+  root,
+  type OpenVault,
+  type VaultSettings
+} from '../open-vault.ts'
 import { useVault } from './use-vault.ts'
 
 const db = parseBoxName('db')
@@ -24,6 +34,11 @@ async function entriesOf(opened: OpenVault, limit = 1000): Promise<AuditEntry[]>
 /** What is wrong with the audit. */
 async function damagesOf(opened: OpenVault, query: Partial<AuditQuery> = {}): Promise<string[]> {
   return (await read(opened, query)).filter(isDamage).map(({ damaged }) => damaged)
+}
+
+/** Opens a box for what is at the path "a". */
+function reveal({ vault }: OpenVault, caller: Caller, box: BoxName): Promise<void> {
+  return vault.open(caller, 'reveal', { box, path: 'a' }, null, () => Promise.resolve())
 }
 
 /** Entries as lines, oldest first. */
@@ -48,11 +63,11 @@ describe('the audit', () => {
     await vault.create(root, db)
     await change(opened, db, putting('a', 'x'), putting('b', 'y'))
     await vault.inspect(root, db)
-    ;(await vault.look(root, db, 1)).wipe()
-    ;(await vault.reveal(root, db, null, 'a')).wipe()
+    await look(opened, db, 1)
+    await reveal(opened, root, db)
     await vault.rollback(root, db, 1, null)
     await vault.list(root)
-    await expect(vault.reveal(nobody, db, null, 'a')).rejects.toMatchObject({ code: 'denied' })
+    await expect(reveal(opened, nobody, db)).rejects.toMatchObject({ code: 'denied' })
     await vault.destroy(root, db, null)
     expect(await linesOf(opened)).toEqual([
       'box.create allowed {"box":"db","version":1}',
@@ -73,13 +88,15 @@ describe('the audit', () => {
     const opened = await open()
     const { vault } = opened
     const gone = parseBoxName('gone')
-    const mount = { subject: { volume: 'v', mount: 'm' }, optional: false, fill: () => Promise.resolve([]) }
+    const mount = { box: gone, volume: parseVolumeName('v'), mount: parseMountId('m') }
     await vault.create(root, db)
     await expect(vault.create(root, db)).rejects.toMatchObject({ code: 'exists' })
-    await expect(vault.reveal(root, gone, null, 'a')).rejects.toMatchObject({ code: 'not_found' })
-    await expect(vault.look(root, db, 9)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(reveal(opened, root, gone)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(look(opened, db, 9)).rejects.toMatchObject({ code: 'not_found' })
     await expect(vault.destroy(root, db, 7)).rejects.toMatchObject({ code: 'precondition' })
-    await expect(vault.openForMount(root, gone, null, mount)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(vault.open(root, 'mount', mount, null, () => Promise.resolve([]))).rejects.toMatchObject({
+      code: 'not_found'
+    })
     const refused = removing('no')
     await vault.change(root, db, { edits: [refused], partial: true, ifVersion: null })
     await expect(change(opened, db, refused)).rejects.toMatchObject({ code: 'not_found' })

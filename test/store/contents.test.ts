@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { Store } from '../../src/store/store.ts'
-import type { IncomingEdit } from '../../src/vault/boxes/change.ts'
+import type { IncomingEdit } from '../../src/vault/boxes/edits.ts'
 import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
+import type { OpenedVersion } from '../../src/vault/opened-version.ts'
 import { fileAt } from '../../src/vault/boxes/tree.ts'
 import { collectGarbage } from '../garbage.ts'
 import { change, contentsOf, putting, removing, root, sent, type OpenVault } from '../open-vault.ts'
@@ -12,6 +13,11 @@ import { useVault } from './use-vault.ts'
 const db = parseBoxName('db')
 const file = parseFilePath('f')
 const open = useVault()
+
+/** Opens the newest version of the box for its contents. */
+function reveal({ vault }: OpenVault, use: (version: OpenedVersion) => Promise<void>): Promise<void> {
+  return vault.open(root, 'reveal', { box: db, path: '' }, null, use)
+}
 
 function putOf(bytes: AsyncIterable<Uint8Array>): IncomingEdit {
   return { op: 'file', path: file, mode: 0o600, bytes }
@@ -26,10 +32,10 @@ describe('contents', () => {
       const bytes = randomBytes(length)
       for (const pieceBytes of [length, 65_536, 10_007]) {
         await change(opened, db, putOf(sent(bytes, Math.max(1, pieceBytes))))
-        const version = await opened.vault.reveal(root, db, null, 'f')
-        expect(fileAt(version.tree, file).size).toBe(length)
-        expect((await contentsOf(version, 'f')).equals(bytes)).toBe(true)
-        version.wipe()
+        await reveal(opened, async version => {
+          expect(fileAt(version.tree, file).size).toBe(length)
+          expect((await contentsOf(version, 'f')).equals(bytes)).toBe(true)
+        })
       }
     }
   )
@@ -40,14 +46,12 @@ describe('contents', () => {
       const opened = await open()
       const bytes = randomBytes(length)
       const other = parseBoxName('other')
-      const digests = async (box: typeof db): Promise<string[]> => {
-        const version = await opened.vault.look(root, box, null)
-        const files = ['a', 'b', 'c'].map(path => fileAt(version.tree, parseFilePath(path)))
-        const found: string[] = []
-        for (const each of files) found.push(await version.digest(each))
-        version.wipe()
-        return found
-      }
+      const digests = (box: typeof db): Promise<string[]> =>
+        opened.vault.open(root, 'inspect', { box }, null, async version => {
+          const found: string[] = []
+          for (const path of ['a', 'b', 'c']) found.push(await version.digest(parseFilePath(path)))
+          return found
+        })
       for (const box of [db, other]) {
         await opened.vault.create(root, box)
         const putAll = [putting('a', bytes), putting('b', bytes), putting('c', randomBytes(length + 1))]
@@ -124,17 +128,17 @@ describe('contents', () => {
       }
     }
     await change(opened, db, putOf(large()))
-    const version = await opened.vault.reveal(root, db, null, 'f')
-    const bytes = version.read(fileAt(version.tree, file))
-    if (bytes instanceof Secret) throw new Error('not in chunks')
     const taken = createHash('sha256')
     let chunks = 0
-    for await (const chunk of bytes) {
-      expect(chunk.length).toBeLessThanOrEqual(1 << 20)
-      taken.update(chunk)
-      if (++chunks % 13 === 0) measure()
-    }
-    version.wipe()
+    await reveal(opened, async version => {
+      const bytes = version.read(fileAt(version.tree, file))
+      if (bytes instanceof Secret) throw new Error('not in chunks')
+      for await (const chunk of bytes) {
+        expect(chunk.length).toBeLessThanOrEqual(1 << 20)
+        taken.update(chunk)
+        if (++chunks % 13 === 0) measure()
+      }
+    })
     expect(taken.digest('hex')).toBe(given.digest('hex'))
     expect(chunks).toBe(128)
     expect(peak).toBeLessThan(32 << 20)
@@ -218,8 +222,7 @@ describe('a change that breaks off', () => {
     opened = await open()
     expect(opened.swept).toBe(2)
     expect(await opened.store.count('')).toBe(before)
-    const version = await opened.vault.reveal(root, db, null, 'kept')
-    expect((await contentsOf(version, 'kept')).equals(kept)).toBe(true)
+    await reveal(opened, async version => expect((await contentsOf(version, 'kept')).equals(kept)).toBe(true))
   })
 
   test('by a crash, of a box that was destroyed meanwhile, is swept as well', async () => {
@@ -243,21 +246,25 @@ describe('a change that breaks off', () => {
   })
 })
 
-test('contents of an opened version are zeroed when it is wiped, and chunks are the reader’s', async () => {
+test('contents of an opened version are zeroed once it was used, and chunks are the reader’s', async () => {
   const opened = await open()
   await opened.vault.create(root, db)
   await change(opened, db, putting('small', 'a secret'), putting('large', Buffer.alloc(20_000, 7)))
-  const version = await opened.vault.reveal(root, db, null, '')
-  const small = version.read(fileAt(version.tree, parseFilePath('small')))
-  if (!(small instanceof Secret)) throw new Error('not inline')
-  const bytes = Buffer.from(small.bytes().buffer, small.bytes().byteOffset, small.length)
-  expect(bytes.toString()).toBe('a secret')
-  const [chunk] = await Array.fromAsync(
-    version.read(fileAt(version.tree, parseFilePath('large'))) as AsyncIterable<Buffer>
-  )
-  version.wipe()
-  expect(bytes.every(byte => byte === 0)).toBe(true)
-  expect(chunk?.every(byte => byte === 7)).toBe(true)
+  for (const fails of [false, true]) {
+    const given: { bytes?: Buffer; chunk?: Buffer | undefined } = {}
+    const used = reveal(opened, async version => {
+      const small = version.read(fileAt(version.tree, parseFilePath('small')))
+      if (!(small instanceof Secret)) throw new Error('not inline')
+      given.bytes = Buffer.from(small.bytes().buffer, small.bytes().byteOffset, small.length)
+      expect(given.bytes.toString()).toBe('a secret')
+      const large = version.read(fileAt(version.tree, parseFilePath('large')))
+      given.chunk = (await Array.fromAsync(large as AsyncIterable<Buffer>))[0]
+      if (fails) throw new Error('the reader went away')
+    })
+    await (fails ? expect(used).rejects.toThrow('the reader went away') : used)
+    expect(given.bytes?.every(byte => byte === 0)).toBe(true)
+    expect(given.chunk?.every(byte => byte === 7)).toBe(true)
+  }
 })
 
 /** How many records there are, less the audit's. */

@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Secret } from '../../src/base/secret.ts'
 import { isDamage, isEntry } from '../../src/vault/audit/reading.ts'
 import { volumeRows, copyRecordsOf } from '../../src/volumes/records.ts'
-import { openVault, root, type OpenVault } from '../open-vault.ts'
+import { contentsOf, openVault, root, type OpenVault } from '../open-vault.ts'
 import type { Image } from './power-cuts-disk.ts'
 import { digestOf, maxVersions, type Expected } from './power-cuts-workload.ts'
 
@@ -51,24 +50,15 @@ async function describe({ vault, store, audit, sealing }: OpenVault): Promise<Ex
   for (const { name, versions } of (await vault.list(root)).boxes) {
     boxes[name] = {}
     for (const { version } of versions) {
-      const opened = await vault.look(root, name, version)
       const tree: Record<string, string> = {}
-      for (const [path, entry] of opened.tree) {
-        if (entry.type !== 'file') continue
-        const bytes = opened.read(entry)
-        const chunks =
-          bytes instanceof Secret ? [Buffer.from(bytes.bytes())] : await Array.fromAsync(bytes, copyOf)
-        tree[path] = digestOf(Buffer.concat(chunks))
-      }
-      opened.wipe()
+      await vault.open(root, 'reveal', { box: name, path: '' }, version, async opened => {
+        for (const [path, entry] of opened.tree)
+          if (entry.type === 'file') tree[path] = digestOf(await contentsOf(opened, path))
+      })
       boxes[name][version] = tree
     }
   }
   const volumes = (await Array.fromAsync(volumeRows(store))).map(({ name }) => name)
   const labels = (await Array.fromAsync(copyRecordsOf(store, null))).map(({ mount }) => mount)
   return { boxes, volumes, labels, audited }
-}
-
-function copyOf(chunk: Buffer): Buffer {
-  return Buffer.from(chunk)
 }

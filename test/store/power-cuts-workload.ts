@@ -111,7 +111,7 @@ const createVolume: Step = {
   name: 'create a volume',
   async run({ gate }) {
     const created = new Date().toISOString()
-    await gate.run({ kind: 'engine' }, 'volume.create', { volume }, permit =>
+    await gate.run({ kind: 'engine' }, 'volume.create', { volume, box: parseBoxName('db') }, permit =>
       permit.commit({}, [putVolume({ name: volume, options: parseVolumeOptions(volume, {}), created })])
     )
   },
@@ -123,16 +123,11 @@ const mountVolume: Step = {
   async run({ vault }) {
     const box = parseBoxName('db')
     const created = new Date().toISOString()
-    await vault.openForMount({ kind: 'engine' }, box, null, {
-      subject: { volume, mount },
-      optional: false,
-      fill(opened) {
-        const version = opened?.info.version ?? null
-        return Promise.resolve([
-          putCopyRecord({ mount, volume, box, version, created, device: null, container: null })
-        ])
-      }
-    })
+    await vault.open({ kind: 'engine' }, 'mount', { box, volume, mount }, null, ({ info: { version } }) =>
+      Promise.resolve([
+        putCopyRecord({ mount, volume, box, version, created, device: null, container: null })
+      ])
+    )
   },
   becomes: before => ({ ...before, labels: [mount], audited: before.audited + 1 })
 }

@@ -4,11 +4,18 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
-import { noSuchVersion } from '../../src/vault/boxes/boxes.ts'
-import type { ChangeResult, IncomingEdit } from '../../src/vault/boxes/change.ts'
-import { parseBoxName, parseFilePath, type BoxName } from '../../src/base/names.ts'
-import type { Vault } from '../../src/vault/vault.ts'
-import { change, nobody, putting, removing, root, sent, treeOf, type OpenVault } from '../open-vault.ts'
+import { noSuchVersion } from '../../src/vault/boxes/version-records.ts'
+import type { ChangeResult } from '../../src/vault/boxes/change.ts'
+import type { IncomingEdit } from '../../src/vault/boxes/edits.ts'
+import {
+  parseBoxName,
+  parseFilePath,
+  parseMountId,
+  parseVolumeName,
+  type BoxName
+} from '../../src/base/names.ts'
+import type { Caller } from '../../src/vault/access/authority.ts'
+import { change, look, nobody, putting, removing, root, sent, treeOf, type OpenVault } from '../open-vault.ts'
 import { useVault } from './use-vault.ts'
 
 const db = parseBoxName('db')
@@ -18,8 +25,21 @@ function partially({ vault }: OpenVault, ...edits: IncomingEdit[]): Promise<Chan
   return vault.change(root, db, { edits, partial: true, ifVersion: null })
 }
 
-function mountOf(box: BoxName): Parameters<Vault['openForMount']>[3] {
-  return { subject: { volume: box, mount: 'a' }, optional: false, fill: () => Promise.resolve([]) }
+/** Opens a box for a purpose, for which its contents do not matter. */
+function openFor(
+  { vault }: Pick<OpenVault, 'vault'>,
+  caller: Caller,
+  purpose: 'reveal' | 'serve' | 'mount',
+  box: BoxName
+): Promise<unknown> {
+  if (purpose === 'reveal')
+    return vault.open(caller, purpose, { box, path: '' }, null, () => Promise.resolve())
+  if (purpose === 'mount') {
+    const resource = { box, volume: parseVolumeName('v'), mount: parseMountId('a') }
+    return vault.open(caller, purpose, resource, null, () => Promise.resolve([]))
+  }
+  const resource = { box, path: '', service: undefined, task: undefined, image: undefined }
+  return vault.open(caller, purpose, resource, null, () => Promise.resolve())
 }
 
 /** How many records there are, less the audit's. */
@@ -62,8 +82,8 @@ describe('boxes', () => {
       hint: 'docker vault list --boxes shows those that there are'
     }
     await expect(vault.inspect(root, db)).rejects.toMatchObject(missing)
-    await expect(vault.look(root, db, null)).rejects.toMatchObject(missing)
-    await expect(vault.reveal(root, db, null, '')).rejects.toMatchObject(missing)
+    await expect(look({ vault }, db)).rejects.toMatchObject(missing)
+    await expect(openFor({ vault }, root, 'reveal', db)).rejects.toMatchObject(missing)
     await expect(vault.destroy(root, db, null)).rejects.toMatchObject(missing)
     await expect(vault.rollback(root, db, 1, null)).rejects.toMatchObject(missing)
     await expect(change({ vault }, db, removing('a'))).rejects.toMatchObject(missing)
@@ -71,8 +91,8 @@ describe('boxes', () => {
     const absent = { ...missing, hint: 'create it with: docker vault create db' }
     await expect(change({ vault }, db, putting('a', 'x'))).rejects.toMatchObject(absent)
     const engine = { kind: 'engine' } as const
-    await expect(vault.openForMount(engine, db, null, mountOf(db))).rejects.toMatchObject(absent)
-    await expect(vault.serve(engine, db, {})).rejects.toMatchObject(absent)
+    await expect(openFor({ vault }, engine, 'mount', db)).rejects.toMatchObject(absent)
+    await expect(openFor({ vault }, engine, 'serve', db)).rejects.toMatchObject(absent)
   })
 
   test('that are misspelt are told of to those who may list boxes, and to nobody else', async () => {
@@ -87,7 +107,7 @@ describe('boxes', () => {
     await expect(vault.inspect(engine, misspelt)).rejects.toMatchObject({
       hint: 'docker vault list --boxes shows those that there are'
     })
-    await expect(vault.openForMount(engine, misspelt, null, mountOf(misspelt))).rejects.toMatchObject({
+    await expect(openFor({ vault }, engine, 'mount', misspelt)).rejects.toMatchObject({
       hint: 'create it with: docker vault create bd'
     })
     await expect(vault.inspect(nobody, misspelt)).rejects.toMatchObject({
@@ -140,9 +160,7 @@ describe('a change', () => {
       'tls/ca.pem': 'ca',
       nothing: ''
     })
-    const looked = await opened.vault.look(root, db, null)
-    looked.wipe()
-    const { tree, info } = looked
+    const { tree, info } = await look(opened, db)
     expect(tree.get(parseFilePath('tls/key.pem'))).toMatchObject({ mode: 0o4640, size: 3 })
     expect(tree.get(parseFilePath('tls/copy'))).toMatchObject({ mode: 0o644, size: 3 })
     expect(tree.get(parseFilePath('empty'))).toEqual({ type: 'directory', mode: 0o1777 })
@@ -396,7 +414,7 @@ describe('versions', () => {
     ])
     expect(versions.every(({ created: when }) => !Number.isNaN(Date.parse(when)))).toBe(true)
     expect([created, newest.version]).toEqual([versions[0]?.created, 3])
-    await expect(opened.vault.look(root, db, 4)).rejects.toMatchObject({
+    await expect(look(opened, db, 4)).rejects.toMatchObject({
       code: 'not_found',
       message: 'box "db" has no version 4',
       hint: 'it has versions 1 to 3'
@@ -437,7 +455,7 @@ describe('versions', () => {
     // The shared blob once, and of the others those of the three versions kept, two chunks each.
     expect(await opened.store.count('blob/')).toBe(blobs + 3 * 2)
     expect(await opened.store.count('staging/')).toBe(0)
-    await expect(opened.vault.look(root, db, 4)).rejects.toMatchObject({ hint: 'it has versions 5 to 7' })
+    await expect(look(opened, db, 4)).rejects.toMatchObject({ hint: 'it has versions 5 to 7' })
     expect((await treeOf(opened, db))['shared']).toBe(shared.toString())
   })
 
@@ -450,7 +468,7 @@ describe('versions', () => {
     const numbers = async (): Promise<number[]> =>
       (await opened.vault.inspect(root, db)).versions.map(({ version }) => version)
     expect(await numbers()).toEqual([2, 6])
-    await expect(opened.vault.look(root, db, 5)).rejects.toMatchObject({ hint: 'it has versions 2 and 6' })
+    await expect(look(opened, db, 5)).rejects.toMatchObject({ hint: 'it has versions 2 and 6' })
     expect((await treeOf(opened, db, 2))['a']?.[0]).toBe('0')
     expect(await opened.store.count('blob/')).toBe(2)
     pinned.clear()
@@ -510,13 +528,13 @@ describe('versions', () => {
       strike = nothing
       await opened.vault.destroy(root, db, null)
     }
-    await expect(opened.vault.look(root, db, null)).rejects.toMatchObject({
+    await expect(look(opened, db)).rejects.toMatchObject({
       code: 'not_found',
       message: 'no such box "db"'
     })
     await opened.vault.create(root, db)
     strike = (store, key) => store.commit([{ remove: key }])
-    await expect(opened.vault.look(root, db, null)).rejects.toMatchObject({
+    await expect(look(opened, db)).rejects.toMatchObject({
       code: 'damaged',
       message: 'version 1 of box "db" is not in the store'
     })
@@ -607,7 +625,7 @@ describe('what lies in the store', () => {
     const valueOf = async (at: string): Promise<Buffer> => (await opened.store.get(at))?.value ?? Buffer.of()
     for (const from of [key(id, 1), key(otherId, 1)]) {
       await opened.store.commit([{ put: key(id, 2), value: await valueOf(from) }])
-      await expect(opened.vault.look(root, db, null)).rejects.toMatchObject({ code: 'damaged' })
+      await expect(look(opened, db)).rejects.toMatchObject({ code: 'damaged' })
     }
   })
 
@@ -636,8 +654,8 @@ test('nobody but root may do anything, and learns nothing of what there is', asy
   })
   for (const box of [db, parseBoxName('missing')]) {
     await expect(vault.inspect(nobody, box)).rejects.toMatchObject(denied('box.inspect'))
-    await expect(vault.look(nobody, box, null)).rejects.toMatchObject(denied('box.inspect'))
-    await expect(vault.reveal(nobody, box, null, '')).rejects.toMatchObject(denied('box.reveal'))
+    await expect(look({ vault }, box, null, nobody)).rejects.toMatchObject(denied('box.inspect'))
+    await expect(openFor({ vault }, nobody, 'reveal', box)).rejects.toMatchObject(denied('box.reveal'))
     await expect(vault.create(nobody, box)).rejects.toMatchObject(denied('box.create'))
     await expect(vault.destroy(nobody, box, null)).rejects.toMatchObject(denied('box.destroy'))
     await expect(vault.rollback(nobody, box, 1, null)).rejects.toMatchObject(denied('box.change'))

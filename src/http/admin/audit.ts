@@ -1,14 +1,15 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../vault/audit/reading.ts'
-import { actions, type Caller } from '../../vault/access/authority.ts'
-import { parseBoxName, type BoxName } from '../../base/names.ts'
+import { actions } from '../../vault/access/actions.ts'
+import type { Caller } from '../../vault/access/authority.ts'
+import { parseBoxName } from '../../base/names.ts'
+import type { ReadAudit } from '../../vault/read-audit.ts'
 import { flagIn, numberIn, takeQuery, textOf } from '../transport/address.ts'
 
 /** What the audit's endpoint answers from. */
 export interface AuditParts {
-  /** Decides about the caller and records that; what it gives reads. */
-  readonly audit: (caller: Caller, box?: BoxName) => Promise<(query: AuditQuery) => AsyncIterable<AuditLine>>
+  readonly audit: ReadAudit
   /** Resolves when there are entries after the number. */
   readonly auditAfter: (sequence: number) => Promise<void>
 }

@@ -4,16 +4,17 @@ import { releaseBytes, Secret } from '../../base/secret.ts'
 import type { ChangeResult } from '../../vault/boxes/change.ts'
 import type { FilePath } from '../../base/names.ts'
 import { fileAt, subtree } from '../../vault/boxes/tree.ts'
-import type { BoxSummary, OpenedVersion } from '../../vault/vault.ts'
+import type { BoxSummary } from '../../vault/boxes/records.ts'
+import type { OpenedNames, OpenedVersion } from '../../vault/opened-version.ts'
 import { tarOf, tarType } from '../transport/tar.ts'
 
 /** As many files are digested before anything else has a turn. */
 const filesInTurn = 64
 
-/** Names, modes and sizes of a version, and with `withDigests` digests of its files. Whoever opened it wipes it. */
+/** Names, modes and sizes of a version, and with `withDigests` digests of its files. */
 export async function sendListing(
   response: Response,
-  opened: OpenedVersion,
+  opened: OpenedNames,
   withDigests: boolean
 ): Promise<void> {
   const { box, info, tree } = opened
@@ -39,17 +40,17 @@ export async function sendListing(
   })
 }
 
-async function digestsOf(opened: OpenedVersion): Promise<Map<FilePath, string>> {
+async function digestsOf(opened: OpenedNames): Promise<Map<FilePath, string>> {
   const digests = new Map<FilePath, string>()
   for (const [path, entry] of opened.tree) {
     if (entry.type !== 'file') continue
-    digests.set(path, await opened.digest(entry))
+    digests.set(path, await opened.digest(path))
     if (digests.size % filesInTurn === 0) await nextTurn()
   }
   return digests
 }
 
-/** What of an opened version is sent, and where; whoever opened it wipes it. */
+/** What of an opened version is sent, and where. */
 export interface Sending {
   readonly opened: OpenedVersion
   readonly path: FilePath

@@ -2,7 +2,7 @@ import type { Request, Response, RequestHandler } from 'express'
 import { z } from 'zod'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import type { IncomingEdit } from '../../vault/boxes/change.ts'
+import type { IncomingEdit } from '../../vault/boxes/edits.ts'
 import {
   parseBoxName,
   parseFilePath,
@@ -123,12 +123,9 @@ async function answerBox(ask: Ask, box: BoxName): Promise<void> {
     await reveal(ask, box, parseFilePath(''), sendTar)
     return
   }
-  const opened = await vault.look(caller, box, versionAsked(request))
-  try {
-    await sendListing(response, opened, withDigests)
-  } finally {
-    opened.wipe()
-  }
+  await vault.open(caller, 'inspect', { box }, versionAsked(request), opened =>
+    sendListing(response, opened, withDigests)
+  )
 }
 
 async function patchBox({ vault, volumes, caller, request, response }: Ask, box: BoxName): Promise<void> {
@@ -189,12 +186,10 @@ async function reveal(
   path: FilePath,
   send: (sending: Sending) => Promise<void>
 ): Promise<void> {
-  const opened = await vault.reveal(caller, box, versionAsked(request), path)
-  try {
-    await send({ opened, path, response, withBody: request.method !== 'HEAD' })
-  } finally {
-    opened.wipe()
-  }
+  const withBody = request.method !== 'HEAD'
+  await vault.open(caller, 'reveal', { box, path }, versionAsked(request), opened =>
+    send({ opened, path, response, withBody })
+  )
 }
 
 async function editOfPut(request: Request, path: FilePath): Promise<IncomingEdit> {

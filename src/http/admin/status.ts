@@ -37,7 +37,7 @@ export function describeStatus(parts: {
 }): (caller: Caller) => Promise<Record<string, unknown>> {
   const { config, store, sealing } = parts
   return async caller => {
-    const unrecorded = await parts.gate.allow(caller, 'status')
+    const { unrecorded } = await parts.gate.allow(caller, 'status')
     const reason = sealing.reason()
     const volumes = (await Array.fromAsync(volumeRows(store))).flatMap(({ volume }) => volume ?? [])
     const containers = await parts.engine.containers().catch(() => null)
@@ -89,7 +89,7 @@ export interface DescribedVolume extends Volume {
   readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
 }
 
-/** All volumes with their copies and the containers that hold them, as the kernel says it now. */
+/** The volumes that the caller may know of, with their copies and the containers that hold them, as the kernel says it now. */
 export function describeVolumes(parts: {
   store: Store
   gate: Gate
@@ -97,8 +97,10 @@ export function describeVolumes(parts: {
   engine: Engine
 }): (caller: Caller) => Promise<DescribedVolume[]> {
   return async caller => {
-    await parts.gate.allow(caller, 'volume.list')
-    const records = await Array.fromAsync(copyRecordsOf(parts.store, null))
+    const { may } = await parts.gate.allow(caller, 'volume.list')
+    const records = (await Array.fromAsync(copyRecordsOf(parts.store, null))).filter(({ volume, box }) =>
+      may('volume.list', { volume, box })
+    )
     const held = await holdersOf(parts.holders, records)
     const known = await containersById(parts.engine)
     const copies = new Map<string, CopyRecord[]>()
@@ -109,7 +111,7 @@ export function describeVolumes(parts: {
     const described: DescribedVolume[] = []
     for await (const { volume } of volumeRows(parts.store)) {
       // There is nothing to tell of one whose record is damaged.
-      if (volume === null) continue
+      if (volume === null || !may('volume.list', { volume: volume.name, box: volume.options.box })) continue
       const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
       described.push({
         ...volume,

@@ -4,7 +4,8 @@ import { Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { parseBoxName, parseFilePath } from '../../base/names.ts'
 import { fileAt } from '../../vault/boxes/tree.ts'
-import type { OpenedVersion, Vault } from '../../vault/vault.ts'
+import type { OpenedVersion } from '../../vault/opened-version.ts'
+import type { Vault } from '../../vault/vault.ts'
 
 /** The labels of a Swarm secret that say which file of which box it is. */
 const boxLabel = 'io.secretbox.box'
@@ -29,15 +30,14 @@ export const SecretRequest = z.object({
  * new version. Recorded with service and task. Throws `invalid`, `not_found`, `too_large`, `sealed`.
  */
 export async function getSecret(
-  vault: Pick<Vault, 'serve'>,
+  vault: Pick<Vault, 'open'>,
   request: z.infer<typeof SecretRequest>
 ): Promise<Buffer> {
   const { SecretName: secret, ServiceName: service, TaskImage: image } = request
   const box = parseBoxName(labelled(secret, request.SecretLabels, boxLabel))
   const path = parseFilePath(labelled(secret, request.SecretLabels, fileLabel))
   const task = request.TaskName ?? request.TaskID
-  const opened = await vault.serve(engine, box, { path, service, task, image })
-  try {
+  return vault.open(engine, 'serve', { box, path, service, task, image }, null, async opened => {
     const file = fileAt(opened.tree, path)
     if (file.size === 0 || file.size >= maxSecretBytes) {
       throw new SecretboxError(
@@ -45,10 +45,8 @@ export async function getSecret(
         `cannot serve ${quote(path)} of box ${quote(box)} as a secret: it has ${file.size} bytes, Swarm takes 1 to ${maxSecretBytes - 1}`
       )
     }
-    return await replyWith(opened, file)
-  } finally {
-    opened.wipe()
-  }
+    return replyWith(opened, file)
+  })
 }
 
 const engine: Caller = { kind: 'engine' }

@@ -23,7 +23,7 @@ export interface VolumeDriverParts {
   readonly mounts: Mounts
   readonly uses: Pick<Uses, 'doubtAll'>
   readonly copyRecordsOf: (volume: Volume['name']) => Promise<CopyRecord[]>
-  readonly vault: Pick<Vault, 'serve'>
+  readonly vault: Pick<Vault, 'open'>
   readonly sealing: Sealing
   readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger

@@ -6,10 +6,10 @@ import { quote, SecretboxError } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import { entriesOf, paddingOf, sparseHint } from '../../tar/entries.ts'
 import { blockBytes, type TarHeader } from '../../tar/header.ts'
-import type { IncomingEdit } from '../../vault/boxes/change.ts'
+import type { IncomingEdit } from '../../vault/boxes/edits.ts'
 import { parseFilePath, parseLinkTarget, type FilePath } from '../../base/names.ts'
 import type { Entry } from '../../vault/boxes/tree.ts'
-import type { OpenedVersion } from '../../vault/vault.ts'
+import type { OpenedVersion } from '../../vault/opened-version.ts'
 import { piecesOf } from './body.ts'
 
 /** The media type of a tar archive. */

@@ -1,4 +1,4 @@
-import type { BoxName } from '../../base/names.ts'
+import type { Action, Resources } from './actions.ts'
 
 /**
  * Who asks. A user is known by the kernel (SO_PEERCRED of the admin socket); the engine is whoever reaches
@@ -15,47 +15,6 @@ export type Caller =
     }
   | { readonly kind: 'engine' }
   | { readonly kind: 'daemon' }
-
-/** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container, `box.serve` to a service of a swarm. */
-export const actions = [
-  'box.list',
-  'box.inspect',
-  'box.create',
-  'box.destroy',
-  'box.rename',
-  'box.change',
-  'box.reveal',
-  'box.mount',
-  'box.serve',
-  'copy.attach',
-  'copy.wipe',
-  'volume.list',
-  'volume.create',
-  'volume.remove',
-  'audit.read',
-  'reconcile',
-  'status'
-] as const
-
-/** One of `actions`. */
-export type Action = (typeof actions)[number]
-
-/** The thing an action is about, as the audit keeps it. */
-export interface Subject {
-  readonly box?: BoxName | undefined
-  /** What a box is called from then on. */
-  readonly newName?: BoxName | undefined
-  readonly volume?: string | undefined
-  readonly mount?: string | undefined
-  readonly version?: number | undefined
-  readonly path?: string | undefined
-  readonly container?: string | undefined
-  readonly containerName?: string | undefined
-  readonly image?: string | undefined
-  readonly service?: string | undefined
-  readonly task?: string | undefined
-  readonly count?: number | undefined
-}
 
 const engineActions: ReadonlySet<Action> = new Set<Action>([
   'box.inspect',
@@ -75,8 +34,14 @@ const daemonActions: ReadonlySet<Action> = new Set<Action>([
   'reconcile'
 ])
 
-/** The one decision: may this caller do this. Root may all; the engine what drivers do; nobody else anything. */
-export function mayAct(caller: Caller, action: Action): boolean {
+/** A rule that says whether a caller may do something to a resource. It is pure: what it goes by is in its arguments. */
+export type Authority = <A extends Action>(caller: Caller, action: A, resource: Resources[A]) => boolean
+
+/**
+ * The one decision. Today it goes by caller and action alone, and is the same for every resource: root may do all, the
+ * engine what drivers do, nobody else anything.
+ */
+export function mayAct<A extends Action>(caller: Caller, action: A, _resource: Resources[A]): boolean {
   switch (caller.kind) {
     case 'daemon':
       return daemonActions.has(action)

@@ -2,16 +2,28 @@ import { isSecretboxError, SecretboxError, type ErrorCode } from '../../base/err
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Change } from '../../store/store.ts'
 import type { Audit } from '../audit/audit.ts'
-import { mayAct, nameOf, type Action, type Caller, type Subject } from '../access/authority.ts'
+import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
+import { mayAct, nameOf, type Authority, type Caller } from '../access/authority.ts'
 import type { Sealing } from '../../crypto/sealing.ts'
 
-/** Proof that a caller may do an action. It carries the keys that the action needs and the only way to commit. */
-export interface Permit {
+/** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
+type May = <A extends Action>(action: A, resource: Resources[A]) => boolean
+
+/** Proof that a caller may do an action to a resource. It carries the keys that the action needs and the only way to commit. */
+export interface Permit<A extends Action = Action> {
   readonly keyring: Keyring
-  /** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
-  may(action: Action): boolean
-  /** Commits the changes and the audit entry of the action in one transaction. `more` adds to the entry's subject. */
-  commit(more: Subject, changes: readonly Change[]): Promise<void>
+  /** What was decided on. The work takes the names of what it touches from here. */
+  readonly resource: Resources[A]
+  readonly may: May
+  /** Commits the changes and the audit entry of the action in one transaction. `more` adds to what the entry says. */
+  commit(more: Details, changes: readonly Change[]): Promise<void>
+}
+
+/** What `allow` allowed. */
+export interface Allowed {
+  /** Why it could not be recorded, or null. */
+  readonly unrecorded: ErrorCode | null
+  readonly may: May
 }
 
 /**
@@ -29,19 +41,31 @@ export interface Gate {
    * and over. A denial is recorded, then thrown as
    * `denied`. Throws `sealed` when the vault has no root key: what cannot be recorded is not done.
    */
-  run<T>(caller: Caller, action: Action, subject: Subject, work: (permit: Permit) => Promise<T>): Promise<T>
+  run<A extends Action, T>(
+    caller: Caller,
+    action: A,
+    resource: Resources[A],
+    work: (permit: Permit<A>) => Promise<T>
+  ): Promise<T>
   /**
-   * Decides on what opens and changes no box, and must be possible while the vault is sealed or the disk is full:
-   * recorded as far as that can be. Resolves with why it could not be, or null. Throws `denied`.
+   * Decides on what is about the whole vault, opens and changes no box, and must be possible while the vault is sealed or
+   * the disk is full: recorded as far as that can be. Throws `denied`.
    */
-  allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<ErrorCode | null>
+  allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<Allowed>
 }
 
-export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit }): Gate {
+export interface GateParts {
+  readonly sealing: Sealing
+  readonly audit: Audit
+  /** The rule. Nothing but tests has another than `mayAct`. */
+  readonly authority?: Authority
+}
+
+export function createGate({ sealing, audit, authority = mayAct }: GateParts): Gate {
   /** When completions asked for what, last. */
   const asked = new Map<string, number>()
 
-  const isRepeated = (caller: Caller, action: Action, { box }: Subject): boolean => {
+  const isRepeated = (caller: Caller, action: Action, { box }: Details): boolean => {
     if (caller.kind !== 'user' || caller.purpose !== 'completion') return false
     if (action !== 'box.list' && action !== 'box.inspect') return false
     const key = JSON.stringify([caller.uid, action, box])
@@ -53,22 +77,23 @@ export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit 
   }
 
   return {
-    async run(caller, action, subject, work) {
-      const allowed = mayAct(caller, action)
+    async run(caller, action, resource, work) {
+      const allowed = authority(caller, action, resource)
       if (!allowed && sealing.isSealed()) throw denied(caller, action)
       const keyring = await sealing.keyring()
-      const entry = { caller, action, decision: 'allowed', subject } as const
+      const entry = { caller, action, decision: 'allowed', details: resource } as const
       if (!allowed) {
         await audit.append(keyring, { ...entry, decision: 'denied' }, [])
         throw denied(caller, action)
       }
-      const done = { recorded: isRepeated(caller, action, subject) }
-      const permit: Permit = {
+      const done = { recorded: isRepeated(caller, action, resource) }
+      const permit: Permit<typeof action> = {
         keyring,
-        may: other => mayAct(caller, other),
+        resource,
+        may: (other, on) => authority(caller, other, on),
         async commit(more, changes) {
           if (done.recorded && changes.length === 0) return
-          await audit.append(keyring, { ...entry, subject: { ...subject, ...more } }, changes)
+          await audit.append(keyring, { ...entry, details: { ...resource, ...more } }, changes)
           done.recorded = true
         }
       }
@@ -85,17 +110,17 @@ export function createGate({ sealing, audit }: { sealing: Sealing; audit: Audit 
     },
 
     async allow(caller, action) {
-      const allowed = mayAct(caller, action)
+      const allowed = authority(caller, action, theVault)
       let unrecorded: ErrorCode | null = null
       try {
-        const entry = { caller, action, decision: allowed ? 'allowed' : 'denied', subject: {} } as const
+        const entry = { caller, action, decision: allowed ? 'allowed' : 'denied', details: {} } as const
         await audit.append(await sealing.keyring(), entry, [])
       } catch (error) {
         if (!isSecretboxError(error)) throw error
         unrecorded = error.code
       }
       if (!allowed) throw denied(caller, action)
-      return unrecorded
+      return { unrecorded, may: (other, on) => authority(caller, other, on) }
     }
   }
 }

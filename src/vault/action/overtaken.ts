@@ -1,6 +1,6 @@
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import type { Change } from '../../store/store.ts'
-import type { Subject } from '../access/authority.ts'
+import type { Details } from '../access/actions.ts'
 import type { Permit } from './gate.ts'
 
 /** What was read does not fit together, or was not the newest, since another commit came in between. */
@@ -28,7 +28,7 @@ export async function untilNotOvertaken<T>(work: () => Promise<T>): Promise<T> {
 /** What is to be committed, as an action's own read of the store made it, and what to answer once it is. */
 export interface Prepared<T> {
   readonly answer: T
-  readonly subject: Subject
+  readonly details: Details
   /** Null: there is nothing to do. */
   readonly changes: readonly Change[] | null
 }
@@ -36,10 +36,10 @@ export interface Prepared<T> {
 /** Prepares and commits, and does both again whenever another commit came in between. */
 export function commitPrepared<T>(permit: Permit, prepare: () => Promise<Prepared<T>>): Promise<T> {
   return untilNotOvertaken(async () => {
-    const { answer, subject, changes } = await prepare()
+    const { answer, details, changes } = await prepare()
     if (changes === null) return answer
     try {
-      await permit.commit(subject, changes)
+      await permit.commit(details, changes)
       return answer
     } catch (error) {
       throw isSecretboxError(error, 'conflict') ? new Overtaken(error) : error

@@ -10,7 +10,7 @@ import {
   type AuditEntry,
   type Decision
 } from './records.ts'
-import type { Subject } from '../access/authority.ts'
+import type { Details } from '../access/actions.ts'
 
 /** The chained record of decisions. */
 export interface Audit {
@@ -20,7 +20,7 @@ export interface Audit {
    */
   append(
     keyring: Keyring,
-    decision: Decision & { readonly subject: Subject },
+    decision: Decision & { readonly details: Details },
     changes: readonly Change[]
   ): Promise<void>
   /**
@@ -43,14 +43,14 @@ export function createAudit(store: Store, maxEntries: number): Audit {
 
   const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
 
-  const appendNow: Audit['append'] = async (keyring, { subject, ...decision }, changes) => {
+  const appendNow: Audit['append'] = async (keyring, { details, ...decision }, changes) => {
     const { first, last, hash } = await endsNow(keyring)
     const sequence = last + 1
     const entry: AuditEntry = {
       sequence,
       time: new Date().toISOString(),
       ...decision,
-      ...subject,
+      ...details,
       previous: hash
     }
     const encrypted = keyring.encrypt(entryKey(sequence), Buffer.from(JSON.stringify(entry)))

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { isSecretboxError, type ErrorCode } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Change, Store, StoredRecord } from '../../store/store.ts'
-import type { Action, Caller, Subject } from '../access/authority.ts'
+import type { Action, Details } from '../access/actions.ts'
+import type { Caller } from '../access/authority.ts'
 
 /** Who wanted what, whether it was allowed, and the code of the error if it then failed. */
 export interface Decision {
@@ -13,7 +14,7 @@ export interface Decision {
 }
 
 /** One decision, as it is kept: also of which thing, and when. */
-export interface AuditEntry extends Decision, Subject {
+export interface AuditEntry extends Decision, Details {
   /** Begins at 1; no number is left out. */
   readonly sequence: number
   /** RFC 3339, UTC. */

@@ -1,11 +1,19 @@
-import { setImmediate } from 'node:timers/promises'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { reach } from '../../base/fault-points.ts'
-import type { Secret } from '../../base/secret.ts'
-import { untilNotOvertaken, commitPrepared, type Prepared } from '../action/overtaken.ts'
-import { createStaging, type Staging } from './blobs.ts'
-import { getBox, readManifest, type Box } from './boxes.ts'
 import type { Permit } from '../action/gate.ts'
+import { commitPrepared, untilNotOvertaken, type Prepared } from '../action/overtaken.ts'
+import { createStaging, type Staging } from './staging.ts'
+import {
+  applyAll,
+  danglingOf,
+  stage,
+  wipeStaged,
+  type DanglingLink,
+  type HowToApply,
+  type IncomingEdit,
+  type StagedEdit
+} from './edits.ts'
+import { getBox } from './find.ts'
 import {
   blobsOf,
   checkLimits,
@@ -14,36 +22,14 @@ import {
   wipeManifest,
   type Manifest
 } from './manifest.ts'
-import { linkEnd } from './links.ts'
-import type { BoxName, FilePath } from '../../base/names.ts'
-import { bytesOf, editTree, type Edit, type Entry } from './tree.ts'
+import type { Box } from './records.ts'
+import { bytesOf } from './tree.ts'
+import { readManifest } from './version-records.ts'
 import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
 
-/** One thing to do to a box, as it arrives. A `link` is what a file or symlink is that came before it in the same change. */
-export type IncomingEdit =
-  | {
-      readonly op: 'file'
-      readonly path: FilePath
-      readonly mode: number
-      readonly bytes: AsyncIterable<Uint8Array>
-    }
-  | { readonly op: 'link'; readonly path: FilePath; readonly mode: number; readonly to: FilePath }
-  | { readonly op: 'symlink'; readonly path: FilePath; readonly target: string }
-  | { readonly op: 'directory'; readonly path: FilePath; readonly mode: number }
-  | { readonly op: 'remove'; readonly path: FilePath; readonly recursive: boolean }
-  | { readonly op: 'refused'; readonly path: string; readonly error: SecretboxError }
-
-/**
- * A change of a box: its edits become one new version. `partial`: edits that cannot be done are reported and
- * the others are done; otherwise the first one that cannot be done is thrown and nothing changes.
- */
-export interface ChangeRequest {
+/** A change of a box: its edits become one new version, or nothing changes. */
+export interface ChangeRequest extends HowToApply {
   readonly edits: AsyncIterable<IncomingEdit> | Iterable<IncomingEdit>
-  readonly partial: boolean
-  /** What is put must not be there yet. */
-  readonly ifAbsent?: boolean
-  /** What is put lies below this path: symlinks are followed in it and not in the names below; else in all parents. */
-  readonly followIn?: FilePath
   /** The newest version the caller knows, or null for whatever it is. */
   readonly ifVersion: number | null
 }
@@ -57,24 +43,16 @@ export interface ChangeResult {
   readonly dangling: readonly DanglingLink[]
 }
 
-/** A symlink that was put, and that shows no file of the box in a container: it leads to nothing, or out of the box. */
-export interface DanglingLink {
-  readonly path: FilePath
-  readonly target: string
-  readonly leads: 'nowhere' | 'outside'
-}
-
 /**
  * Takes contents in without holding the box, then applies the edits to the newest version in one commit.
  * Throws `not_found`, `precondition`, `too_large`, and with `partial: false` what an edit throws.
  */
 export async function changeBox(
   parts: VaultParts,
-  permit: Permit,
-  name: BoxName,
+  permit: Permit<'box.change'>,
   request: ChangeRequest
 ): Promise<ChangeResult> {
-  const { box, inlineBytes } = await untilNotOvertaken(() => begin(parts, permit, name, wishOf(request)))
+  const { box, inlineBytes } = await untilNotOvertaken(() => begin(parts, permit, wishOf(request)))
   const staging = createStaging(parts.store, permit.keyring, box, {
     inlineBytes,
     maxBytes: parts.limits.maxBoxBytes
@@ -96,7 +74,7 @@ export async function changeBox(
     throw error
   } finally {
     box.key.wipe()
-    for (const { edit } of staged) if (edit?.op === 'put') wipeInline(edit.entry)
+    wipeStaged(staged)
   }
 }
 
@@ -109,11 +87,10 @@ function wishOf({ edits }: ChangeRequest): 'find' | 'fill' {
 /** The box that a change begins with, whose key the caller wipes, and how much its newest manifest holds inline. */
 async function begin(
   parts: VaultParts,
-  permit: Permit,
-  name: BoxName,
+  permit: Permit<'box.change'>,
   wish: 'find' | 'fill'
 ): Promise<{ box: Box; inlineBytes: number }> {
-  const box = await getBox(parts.store, permit, name, wish)
+  const box = await getBox(parts.store, permit, wish)
   try {
     const tree = await readManifest(parts.store, permit.keyring, box, box.newest.version)
     wipeManifest(tree)
@@ -124,64 +101,15 @@ async function begin(
   }
 }
 
-/** An edit whose contents were taken in, or the reason why it is refused. */
-type StagedEdit =
-  | { readonly path: FilePath; readonly edit: Edit<Secret> }
-  | { readonly path: string; readonly edit: null; readonly error: SecretboxError }
-
-async function stage(
-  staging: Staging,
-  before: readonly StagedEdit[],
-  incoming: IncomingEdit
-): Promise<StagedEdit> {
-  const { path } = incoming
-  switch (incoming.op) {
-    case 'refused':
-      return { path, edit: null, error: incoming.error }
-    case 'remove':
-      return {
-        path: incoming.path,
-        edit: { op: 'remove', path: incoming.path, recursive: incoming.recursive }
-      }
-    case 'symlink':
-      return put(incoming.path, { type: 'symlink', target: incoming.target })
-    case 'directory':
-      return put(incoming.path, { type: 'directory', mode: incoming.mode & 0o7777 })
-    case 'file': {
-      const { size, content } = await staging.take(incoming.bytes)
-      return put(incoming.path, { type: 'file', mode: incoming.mode & 0o7777, size, content })
-    }
-    case 'link': {
-      const origin = before.findLast(staged => staged.path === incoming.to)?.edit
-      if (origin?.op === 'put' && origin.entry.type === 'symlink') return put(incoming.path, origin.entry)
-      if (origin?.op !== 'put' || origin.entry.type !== 'file') {
-        return {
-          path,
-          edit: null,
-          error: new SecretboxError(
-            'invalid',
-            `cannot link ${quote(path)}: ${quote(incoming.to)} did not come before it`
-          )
-        }
-      }
-      return put(incoming.path, { ...origin.entry, mode: incoming.mode & 0o7777 })
-    }
-  }
-}
-
-function put(path: FilePath, entry: Entry<Secret>): StagedEdit {
-  return { path, edit: { op: 'put', path, entry } }
-}
-
 async function prepare(
   parts: VaultParts,
-  permit: Permit,
+  permit: Permit<'box.change'>,
   begun: Box,
   staging: Staging,
   staged: readonly StagedEdit[],
   request: ChangeRequest
 ): Promise<Prepared<ChangeResult>> {
-  const box = await getBox(parts.store, permit, begun.name, 'find')
+  const box = await getBox(parts.store, permit, 'find')
   let base: Manifest | null = null
   try {
     if (box.id !== begun.id) {
@@ -196,57 +124,18 @@ async function prepare(
     const applied = staged.length - errors.length
     if (applied === 0) {
       const answer = { version: box.newest.version, applied, errors, dangling: [] }
-      return { answer, subject: {}, changes: null }
+      return { answer, details: {}, changes: null }
     }
     checkLimits(tree, parts.limits, bytesOf(tree))
     FAULT: await reach('change.staged')
     const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {
       answer: { version, applied, errors, dangling: request.partial ? danglingOf(tree, links) : [] },
-      subject: { version, count: applied },
+      details: { version, count: applied },
       changes: [...changes, ...staging.settle(blobsOf(tree))]
     }
   } finally {
     if (base !== null) wipeManifest(base)
     box.key.wipe()
   }
-}
-
-/** How many edits are applied before other work gets its turn: one may look at all entries. */
-const editsPerTurn = 32
-
-async function applyAll(
-  base: Manifest,
-  staged: readonly StagedEdit[],
-  { partial, ifAbsent = false, followIn }: ChangeRequest
-): Promise<{ tree: Manifest; errors: { path: string; error: SecretboxError }[]; links: Set<FilePath> }> {
-  const tree = new Map(base)
-  const links = new Set<FilePath>()
-  const how = followIn === undefined ? { ifAbsent } : { ifAbsent, followIn }
-  const errors: { path: string; error: SecretboxError }[] = []
-  for (const [index, one] of staged.entries()) {
-    if (index % editsPerTurn === editsPerTurn - 1) await setImmediate()
-    try {
-      if (one.edit === null) throw one.error
-      const at = editTree(tree, one.edit.op === 'put' ? { ...one.edit, ...how } : one.edit)
-      if (one.edit.op === 'put' && one.edit.entry.type === 'symlink') links.add(at)
-    } catch (error) {
-      if (!partial || !(error instanceof SecretboxError)) throw error
-      errors.push({ path: one.path, error })
-    }
-  }
-  return { tree, errors, links }
-}
-
-function danglingOf(tree: Manifest, links: ReadonlySet<FilePath>): DanglingLink[] {
-  return [...links].flatMap(path => {
-    const entry = tree.get(path)
-    if (entry?.type !== 'symlink') return []
-    const { leads } = linkEnd(tree, path)
-    return leads === 'inside' ? [] : [{ path, target: entry.target, leads }]
-  })
-}
-
-function wipeInline(entry: Entry<Secret>): void {
-  if (entry.type === 'file' && 'inline' in entry.content) entry.content.inline.wipe()
 }

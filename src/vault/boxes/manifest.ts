@@ -96,11 +96,15 @@ export function checkLimits(
   bytes: number
 ): void {
   if (tree.size > limits.maxBoxEntries) throw tooManyEntries(limits, tree.size)
-  if (bytes > limits.maxBoxBytes) {
-    throw new SecretboxError('too_large', `a box holds at most ${limits.maxBoxBytes} bytes, not ${bytes}`, {
-      hint: 'raise MAX_BOX_BYTES, or split the box'
-    })
-  }
+  if (bytes > limits.maxBoxBytes) throw tooManyBytes(limits, bytes)
+}
+
+/** Throw it for more bytes than a box may hold; `bytes` where it is known how many there would be. */
+export function tooManyBytes(limits: { maxBoxBytes: number }, bytes?: number): SecretboxError {
+  const most = `a box holds at most ${limits.maxBoxBytes} bytes`
+  return new SecretboxError('too_large', bytes === undefined ? most : `${most}, not ${bytes}`, {
+    hint: 'raise MAX_BOX_BYTES, or split the box'
+  })
 }
 
 /** Throw it for more entries than a box may hold; `entries` where it is known how many there would be. */

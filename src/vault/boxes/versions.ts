@@ -2,9 +2,13 @@ import { quote, SecretboxError } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Change, Store } from '../../store/store.ts'
 import { removeBlob } from './blobs.ts'
-import { addVersion, readManifest, type Box } from './boxes.ts'
-import type { Gate } from '../action/gate.ts'
+import type { Gate, Permit } from '../action/gate.ts'
+import type { Prepared } from '../action/overtaken.ts'
+import type { ChangeResult } from './change.ts'
+import { getBox } from './find.ts'
 import { blobsOf, wipeManifest, type Manifest } from './manifest.ts'
+import type { Box } from './records.ts'
+import { addVersion, readManifest } from './version-records.ts'
 import type { BoxName } from '../../base/names.ts'
 
 /** What a box may hold and how much of its past is kept; settable. */
@@ -47,6 +51,28 @@ export async function nextVersion(
   return {
     version: next.box.newest.version,
     changes: [...next.changes, ...[...orphans].map(blob => removeBlob(box.id, blob))]
+  }
+}
+
+/** What makes the tree of an old version the newest. Throws `not_found`, `precondition`. */
+export async function rollingBack(
+  parts: VaultParts,
+  permit: Permit<'box.change'>,
+  { to, ifVersion }: { to: number; ifVersion: number | null }
+): Promise<Prepared<ChangeResult>> {
+  const box = await getBox(parts.store, permit, 'find')
+  try {
+    checkVersion(box, ifVersion)
+    const tree = await readManifest(parts.store, permit.keyring, box, to)
+    try {
+      const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'rollback')
+      const answer = { version, applied: tree.size, errors: [], dangling: [] }
+      return { answer, details: { version }, changes }
+    } finally {
+      wipeManifest(tree)
+    }
+  } finally {
+    box.key.wipe()
   }
 }
 

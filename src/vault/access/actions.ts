@@ -1,0 +1,98 @@
+import type { BoxName, MountId, VolumeName } from '../../base/names.ts'
+
+/** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container, `box.serve` to a service of a swarm. */
+export const actions = [
+  'box.list',
+  'box.inspect',
+  'box.create',
+  'box.destroy',
+  'box.rename',
+  'box.change',
+  'box.reveal',
+  'box.mount',
+  'box.serve',
+  'copy.attach',
+  'copy.wipe',
+  'volume.list',
+  'volume.create',
+  'volume.remove',
+  'audit.read',
+  'reconcile',
+  'status'
+] as const
+
+/** One of `actions`. */
+export type Action = (typeof actions)[number]
+
+/** A box by its name, whether it is there or not. */
+interface OneBox {
+  readonly box: BoxName
+}
+
+/** A volume, and the box that it shows. */
+interface OneVolume {
+  readonly volume: VolumeName
+  readonly box: BoxName
+}
+
+/** A copy, by the volume and the mount ID that it was made for. */
+interface OneCopy {
+  readonly volume: VolumeName
+  readonly mount: MountId
+}
+
+/** No box, volume or copy in particular. */
+interface Whole {
+  readonly box?: never
+  readonly volume?: never
+}
+
+/** The vault as a whole; for a listing: all that may be in it, each of which is asked about on its own. */
+export const theVault: Whole = {}
+
+/**
+ * What each action is about: this is what is decided on, and what the audit keeps of it. An action that names a box is
+ * asked about by that name before anything is looked up, so that a denial says nothing of what there is.
+ */
+export interface Resources {
+  'box.list': OneBox | Whole
+  'box.inspect': OneBox
+  'box.create': OneBox
+  'box.destroy': OneBox
+  /** Both names: the box loses one, and another comes to have the other. */
+  'box.rename': OneBox & { readonly newName: BoxName }
+  'box.change': OneBox
+  'box.reveal': OneBox & { readonly path: string }
+  'box.mount': OneBox & OneCopy
+  'box.serve': OneBox & {
+    readonly path: string
+    readonly service: string | undefined
+    readonly task: string | undefined
+    readonly image: string | undefined
+  }
+  'copy.attach': OneCopy & OneBox
+  'copy.wipe': OneCopy
+  'volume.list': OneVolume | Whole
+  'volume.create': OneVolume
+  'volume.remove': Pick<OneVolume, 'volume'>
+  'audit.read': OneBox | Whole
+  reconcile: Whole
+  status: Whole
+}
+
+/** What the audit keeps beside who, what and when: of the resource, and of what came of it. */
+export interface Details {
+  readonly box?: BoxName | undefined
+  /** What a box is called from then on. */
+  readonly newName?: BoxName | undefined
+  readonly volume?: string | undefined
+  readonly mount?: string | undefined
+  readonly version?: number | undefined
+  readonly path?: string | undefined
+  readonly container?: string | undefined
+  readonly containerName?: string | undefined
+  readonly image?: string | undefined
+  readonly service?: string | undefined
+  readonly task?: string | undefined
+  readonly count?: number | undefined
+}

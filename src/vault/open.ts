@@ -1,0 +1,103 @@
+import { join } from 'node:path'
+import { reach } from '../base/fault-points.ts'
+import type { BoxName } from '../base/names.ts'
+import { createEnvelope } from '../crypto/envelope.ts'
+import { initialiseVault, readStoreId, type KeyslotParts } from '../crypto/keyslots.ts'
+import { createSealing, type Sealing } from '../crypto/sealing.ts'
+import { loadSodium } from '../crypto/sodium.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import type { Store } from '../store/store.ts'
+import type { Authority } from './access/authority.ts'
+import { createGate, type Gate } from './action/gate.ts'
+import { createAudit, type Audit } from './audit/audit.ts'
+import type { BoxLimits } from './boxes/versions.ts'
+import { createReadAudit, type ReadAudit } from './read-audit.ts'
+import { sweepStaging } from './sweep.ts'
+import { createVault, type Vault } from './vault.ts'
+
+/** Where a vault lies, and what it allows. */
+export interface VaultSettings {
+  /** The directory of the store, and that of the key file; both are there. */
+  readonly dataDirectory: string
+  readonly keyDirectory: string
+  readonly limits: BoxLimits & { readonly maxAuditEntries: number }
+  /** Which versions of a box must not be dropped; null while that is unknown. */
+  readonly pinnedVersions: (store: Store, name: BoxName) => Promise<ReadonlySet<number> | null>
+  /** See `KeyslotParts`. */
+  readonly allocate: KeyslotParts['allocate']
+  /** Called when what unfinished changes left cannot be removed. The vault opens all the same, unless this throws. */
+  readonly onUnswept: (error: unknown) => void
+  /** For tests: another store between the vault and its file. */
+  readonly wrap?: (store: Store) => Store
+  /** For tests: another rule than `mayAct`. */
+  readonly authority?: Authority
+}
+
+/** A vault that this process alone has open, and its parts. */
+export interface OpenedVault {
+  readonly storeFile: string
+  readonly storeId: string
+  readonly store: Store
+  readonly keyslots: KeyslotParts
+  readonly sealing: Sealing
+  readonly audit: Audit
+  readonly readAudit: ReadAudit
+  readonly gate: Gate
+  readonly vault: Vault
+  /** How many blobs of unfinished changes were swept since it was opened. */
+  swept(): number
+  /** Zeroes the keys and closes the store. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the vault of two directories, or begins one where there is none. That it is sealed is no error: whoever needs
+ * its keys later has them when they have come. Throws what `openSqliteStore`, `readStoreId` and `initialiseVault` throw.
+ */
+export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
+  const { authority, limits, onUnswept } = settings
+  const sodium = await loadSodium()
+  const storeFile = join(settings.dataDirectory, 'store.db')
+  const file = await openSqliteStore(storeFile, { create: true })
+  const store = settings.wrap?.(file) ?? file
+  const keyslots: KeyslotParts = {
+    sodium,
+    envelope: createEnvelope(sodium),
+    store,
+    keyDirectory: settings.keyDirectory,
+    allocate: settings.allocate
+  }
+  try {
+    const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
+    FAULT: await reach('start.opened')
+    let swept = 0
+    const sealing = createSealing(keyslots, storeId, async keyring => {
+      try {
+        swept += await sweepStaging(store, keyring)
+      } catch (error) {
+        onUnswept(error)
+      }
+    })
+    await sealing.keyring().catch(() => null)
+    const audit = createAudit(store, limits.maxAuditEntries)
+    const gate = createGate({ sealing, audit, ...(authority === undefined ? {} : { authority }) })
+    const vault = createVault({
+      store,
+      gate,
+      limits,
+      pinnedVersions: name => settings.pinnedVersions(store, name)
+    })
+    const readAudit = createReadAudit(gate, audit)
+    return {
+      ...{ storeFile, storeId, store, keyslots, sealing, audit, readAudit, gate, vault },
+      swept: () => swept,
+      async close() {
+        sealing.wipe()
+        await store.close()
+      }
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

@@ -1,0 +1,97 @@
+import { createHmac } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Secret } from '../base/secret.ts'
+import type { FilePath } from '../base/names.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Store } from '../store/store.ts'
+import { readBlob } from './boxes/blobs.ts'
+import { wipeManifest, type Manifest } from './boxes/manifest.ts'
+import { partOf, type PartLimits } from './boxes/part.ts'
+import { fileAt, type Entry, type Tree } from './boxes/tree.ts'
+import { summaryOf, type Box, type BoxSummary, type VersionInfo } from './boxes/records.ts'
+import { readManifest } from './boxes/version-records.ts'
+
+/** One version as it is opened for its names: what there is, without contents. */
+export interface OpenedNames {
+  readonly box: BoxSummary
+  readonly info: VersionInfo
+  readonly tree: Tree<unknown>
+  /**
+   * A digest of the contents of the file at a path, 64 hex digits: equal contents in one box have equal digests, in all its
+   * versions, and without the box's key nobody can try out guesses against one. Throws what `fileAt` throws.
+   */
+  digest(path: FilePath): Promise<string>
+}
+
+/** One version as it is opened for its contents. */
+export interface OpenedVersion extends OpenedNames {
+  readonly tree: Manifest
+  /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones, which end with the version. */
+  read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
+  /** What a container is shown of `path`; see `partOf`. It ends with the version. */
+  part(path: FilePath): Manifest
+}
+
+/**
+ * Opens one version of a box, the newest for null; takes the box's key over, and `wipe` zeroes it with all that was
+ * opened. Throws what `readManifest` throws.
+ */
+export async function openVersion(
+  { store, limits, keyring }: { store: Store; limits: PartLimits; keyring: Keyring },
+  box: Box,
+  version: number | null
+): Promise<OpenedVersion & { wipe(): void }> {
+  try {
+    const info = version === null ? box.newest : box.versions.find(known => known.version === version)
+    const tree = await readManifest(store, keyring, box, version ?? box.newest.version)
+    const again: Secret[] = []
+    const read: OpenedVersion['read'] = entry =>
+      'inline' in entry.content
+        ? entry.content.inline
+        : readBlob(store, keyring, box, entry.content.blob, entry.size)
+    return {
+      box: summaryOf(box),
+      info: info ?? box.newest,
+      tree,
+      read,
+      async digest(path) {
+        const contents = read(fileAt(tree, path))
+        const key = keyring.digestKey(box.key)
+        const hmac = createHmac('sha256', key.bytes())
+        key.wipe()
+        if (contents instanceof Secret) return hmac.update(contents.bytes()).digest('hex')
+        for await (const piece of contents) {
+          hmac.update(piece)
+          piece.fill(0)
+          // Others have their turn meanwhile.
+          await nextTurn()
+        }
+        return hmac.digest('hex')
+      },
+      part: path =>
+        partOf(tree, path, limits, entry => {
+          if (entry.type !== 'file' || !('inline' in entry.content)) return entry
+          // Bytes of its own: whoever is done with one of the two files may overwrite it.
+          const bytes = Buffer.alloc(entry.size)
+          bytes.set(entry.content.inline.bytes())
+          const inline = new Secret(bytes)
+          again.push(inline)
+          return { ...entry, content: { inline } }
+        }),
+      wipe() {
+        for (const bytes of again) bytes.wipe()
+        wipeManifest(tree)
+        box.key.wipe()
+      }
+    }
+  } catch (error) {
+    box.key.wipe()
+    throw error
+  }
+}
+
+/** The same version with no way to its contents. */
+export function namesOf(opened: OpenedVersion): OpenedNames {
+  const { box, info, tree } = opened
+  return { box, info, tree, digest: path => opened.digest(path) }
+}

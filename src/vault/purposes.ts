@@ -1,0 +1,49 @@
+import type { Change } from '../store/store.ts'
+import type { Action, Resources } from './access/actions.ts'
+import type { OpenedNames, OpenedVersion } from './opened-version.ts'
+
+/** What is so of everything that is opened for a purpose. */
+interface Rule {
+  /** What the gate is asked for, and what the audit says. */
+  readonly action: Extract<Action, `box.${string}`>
+  readonly shows: 'names' | 'contents'
+  /**
+   * When the entry must be on the disk: before anybody gets what was opened, or after it was used, in one commit with the
+   * changes that came of that. Then whoever waits for the answer has what is recorded, and nobody else has anything.
+   */
+  readonly recorded: 'before' | 'after'
+  /**
+   * Without such a box: `not_found` with a hint for who wants to find one, or to fill one that could be made; or nothing
+   * is opened, and that is recorded and used.
+   */
+  readonly missing: 'find' | 'fill' | 'nothing'
+}
+
+/** What a version of a box may be opened for. */
+export const purposes = {
+  /** To list names, modes, sizes and digests. */
+  inspect: { action: 'box.inspect', shows: 'names', recorded: 'before', missing: 'find' },
+  /** To give contents to the caller. */
+  reveal: { action: 'box.reveal', shows: 'contents', recorded: 'before', missing: 'find' },
+  /** To give a file to a service of a swarm. */
+  serve: { action: 'box.serve', shows: 'contents', recorded: 'before', missing: 'fill' },
+  /** To make a copy for a container. */
+  mount: { action: 'box.mount', shows: 'contents', recorded: 'after', missing: 'fill' },
+  /** The same, for a volume whose box may be missing: the copy is empty then. */
+  mountIfThere: { action: 'box.mount', shows: 'contents', recorded: 'after', missing: 'nothing' }
+} as const satisfies Readonly<Record<string, Rule>>
+
+export type Purpose = keyof typeof purposes
+type RuleOf<P extends Purpose> = (typeof purposes)[P]
+
+/** What the gate is asked about. */
+export type ResourceFor<P extends Purpose> = Resources[RuleOf<P>['action']]
+
+/** What is opened for a purpose. It lasts until it was used: then it is zeroed. */
+export type OpenedFor<P extends Purpose> = P extends Purpose
+  ? | (RuleOf<P>['shows'] extends 'names' ? OpenedNames : OpenedVersion)
+    | (RuleOf<P>['missing'] extends 'nothing' ? null : never)
+  : never
+
+/** What the use gives: changes to commit with the entry, where that comes after; else whatever its caller waits for. */
+export type MadeOf<P extends Purpose> = RuleOf<P>['recorded'] extends 'after' ? readonly Change[] : unknown
