@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { projectRoot } from './bundle.ts'
-import { buildCli, NoCompiler } from './cli.ts'
+import { buildCli } from './cli.ts'
+import { NoCompiler } from './compile.ts'
 import { buildPlugin } from './plugin.ts'
 import { buildSupervisor, supervisorOfSources } from './supervisor.ts'
 

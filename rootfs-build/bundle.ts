@@ -1,37 +1,29 @@
 import { join } from 'node:path'
-import { build, type BuildOptions, type Plugin } from 'esbuild'
+import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild'
 
 /** Where the bundler starts from; paths in the bundle are relative to it, so they do not depend on the checkout's place. */
 export const projectRoot = join(import.meta.dirname, '..')
 
 /**
- * Parts of dockerode that only serve ssh:// hosts, BuildKit sessions and build contexts. Nothing here uses
- * them, and they are four fifths of its weight; instead of them the bundle gets a module that says so when called.
+ * Modules that the daemon's packages load but that nothing here calls. The bundler takes them for empty.
+ * dockerode has its own for ssh:// hosts, BuildKit sessions and build contexts; iconv-lite has tables for the encodings of
+ * countries, while JSON comes in UTF-8, 16 or 32 alone; zod has its messages in fifty languages besides English.
  */
 const leftOut = [
-  'ssh2',
-  '@grpc/grpc-js',
-  '@grpc/proto-loader',
-  'protobufjs',
-  'tar-fs',
-  '@balena/dockerignore'
+  'ssh2/',
+  '@grpc/',
+  'protobufjs/',
+  'tar-fs/',
+  '@balena/dockerignore/',
+  'iconv-lite/encodings/(dbcs|sbcs)-data',
+  'zod/v4/locales/index.js'
 ]
 
-const withoutUnusedPackages: Plugin = {
-  name: 'without-unused-packages',
+const withoutUnusedModules: Plugin = {
+  name: 'without-unused-modules',
   setup(bundler) {
-    const names = leftOut.map(name => name.replaceAll('/', '\\/')).join('|')
-    bundler.onResolve({ filter: new RegExp(`^(${names})$`) }, found => ({
-      path: found.path,
-      namespace: 'left-out'
-    }))
-    bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, left => ({
-      contents: `module.exports = new Proxy(function () {}, {
-        get: () => module.exports,
-        apply() { throw new Error('not supported: ${left.path} is left out of this program') },
-        construct() { throw new Error('not supported: ${left.path} is left out of this program') }
-      })`
-    }))
+    const filter = new RegExp(`/node_modules/(${leftOut.join('|')})`)
+    bundler.onLoad({ filter }, () => ({ contents: '', loader: 'empty' }))
   }
 }
 
@@ -51,33 +43,26 @@ const requiredNodeModules: Plugin = {
   }
 }
 
-/** zod's messages in fifty languages; English is a part of its core. */
-const withoutLocales: Plugin = {
-  name: 'without-locales',
-  setup(bundler) {
-    bundler.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents: 'export {}' }))
-  }
-}
-
 const shared = {
   absWorkingDir: projectRoot,
   bundle: true,
   platform: 'node',
   legalComments: 'none',
+  metafile: true,
   logLevel: 'warning'
 } satisfies BuildOptions
 
 /**
  * Bundles the daemon into the one ES module `outFile`. koffi's own loader stays as it is: it requires
  * `@koromix/koffi-linux-<arch>`, which the rootfs therefore holds in a `node_modules` beside the bundle. The
- * fault points of src/base/fault-points.ts are in it only when asked for, by tests.
+ * fault points of src/base/fault-points.ts are in it only when asked for, by tests. Gives the modules that are in it.
  */
 export async function bundleDaemon(
   entry: string,
   outFile: string,
   options: { faultPoints: boolean } = { faultPoints: false }
-): Promise<void> {
-  await build({
+): Promise<readonly string[]> {
+  const result = await build({
     ...shared,
     entryPoints: [entry],
     outfile: outFile,
@@ -86,29 +71,37 @@ export async function bundleDaemon(
     // Names stay, for the log's stack traces; the rest of the text would only be kept in memory.
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [withoutUnusedPackages, requiredNodeModules, withoutLocales],
+    plugins: [withoutUnusedModules, requiredNodeModules],
+    // dockerode's streams are then Node's own, of which that package is a copy.
+    alias: { 'readable-stream': 'node:stream' },
     dropLabels: options.faultPoints ? [] : ['FAULT'],
     // CommonJS packages in an ES module still call require() for Node's own modules.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)"
     }
   })
+  return modulesIn(result)
 }
 
 /**
  * Bundles the CLI into the one CommonJS file `outFile`. koffi's own loader looks for `@koromix/koffi-linux-<arch>` in a
- * `node_modules` beside it.
+ * `node_modules` beside it. Gives the modules that are in it.
  */
-export async function bundleCli(outFile: string): Promise<void> {
-  await build({
+export async function bundleCli(outFile: string): Promise<readonly string[]> {
+  const result = await build({
     ...shared,
     entryPoints: ['src/cli/main.ts'],
     outfile: outFile,
     format: 'cjs',
     target: 'node20',
-    plugins: [withoutUnusedPackages],
     // koffi's loader asks where it lies, which a CommonJS file says in another way.
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" }
   })
+  return modulesIn(result)
+}
+
+function modulesIn({ metafile }: BuildResult<{ metafile: true }>): string[] {
+  const inputs = Object.values(metafile.outputs).flatMap(output => Object.entries(output.inputs))
+  return inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
 }

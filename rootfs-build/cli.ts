@@ -1,23 +1,10 @@
-import { execFile } from 'node:child_process'
-import { chmod, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { emptyDir } from 'fs-extra/esm'
+import { chmod, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { metadata } from '../src/cli/metadata.ts'
-import { bundleCli, projectRoot } from './bundle.ts'
-
-/** There is no C compiler of this name. */
-export class NoCompiler extends Error {
-  constructor(name: string) {
-    super(`there is no C compiler "${name}"`)
-  }
-}
-
-const packages = join(projectRoot, 'node_modules')
-/** The Node that package-lock.json pins, for this machine. */
-const node = join(packages, `node-linux-${process.arch}`, 'bin/node')
-const koffi = `@koromix/koffi-linux-${process.arch}`
-/** What koffi's own loader looks for beside the program. */
-export const koffiFiles = ['package.json', 'index.js', join(`linux_${process.arch}`, 'koffi.node')]
+import { bundleCli } from './bundle.ts'
+import { compile } from './compile.ts'
+import { copyKoffi, node } from './packages.ts'
 
 /**
  * Builds the CLI into the directory `cli` beside `outFile`: the program `docker-vault`, what it starts (Node, a link
@@ -26,32 +13,16 @@ export const koffiFiles = ['package.json', 'index.js', join(`linux_${process.arc
  */
 export async function buildCli(outFile: string): Promise<void> {
   const directory = join(dirname(outFile), 'cli')
-  await rm(directory, { recursive: true, force: true })
-  await mkdir(directory, { recursive: true })
+  await emptyDir(directory)
   await bundleCli(join(directory, 'main.cjs'))
   await symlink(node, join(directory, 'node'))
-  for (const file of koffiFiles) {
-    const target = join(directory, 'node_modules', koffi, file)
-    await mkdir(dirname(target), { recursive: true })
-    await copyFile(join(packages, koffi, file), target)
-  }
-  await compile('src/cli/start.c', join(directory, 'docker-vault'))
+  await copyKoffi(directory)
+  const define = `-DMETADATA=${JSON.stringify(JSON.stringify(metadata))}`
+  await compile(['src/cli/start.c'], join(directory, 'docker-vault'), ['-std=c17', '-Os', define])
   await writeFile(outFile, scriptFor(directory))
   await chmod(outFile, 0o755)
   // A file without an ending is what the nearest package.json says; elsewhere on a disk it is CommonJS anyway.
   await writeFile(join(dirname(outFile), 'package.json'), '{ "type": "commonjs" }\n')
-}
-
-async function compile(source: string, outFile: string): Promise<void> {
-  const compiler = process.env['CC'] || 'cc'
-  const define = `-DMETADATA=${JSON.stringify(JSON.stringify(metadata))}`
-  const flags = ['-std=c17', '-Os', '-Wall', '-Wextra', '-Werror', define, '-o', outFile, source]
-  try {
-    await promisify(execFile)(compiler, flags, { cwd: projectRoot })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new NoCompiler(compiler)
-  }
 }
 
 /** A script for sh and for Node: the second line is a comment to Node, and the last that sh reads. */
