@@ -1,10 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { pluginName } from '../src/base/default-paths.ts'
 import { printableLines } from '../src/cli/output/printable.ts'
-
-/** The plugin's name in the user's Engine. */
-export const pluginName = 'secretbox'
 
 /** What stops an installation: shown as `error:` and `hint:` lines, without a stack. */
 export class Refusal extends Error {

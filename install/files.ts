@@ -1,3 +1,4 @@
+import { removeSync } from 'fs-extra/esm'
 import {
   lstatSync,
   readFileSync,
@@ -110,7 +111,7 @@ export function putFiles(places: Places, dataDir: string): void {
     replace(path, script ?? { linkTo: program })
   }
   for (const directory of older) {
-    rmSync(directory, { recursive: true, force: true })
+    removeSync(directory)
     made.delete(directory)
   }
   write()
@@ -121,7 +122,7 @@ export function removeFiles(places: Places, dataDir: string): void {
   const record = join(dataDir, recordName)
   const made = new Set([...readRecord(record), ...filesFor(places).map(({ path }) => path)])
   for (const path of [...made].reverse()) {
-    if (isProgram(path)) rmSync(path, { recursive: true, force: true })
+    if (isProgram(path)) removeSync(path)
     else if (whoseIs(path) === 'ours') unlinkSync(path)
     else if (statOf(path)?.isDirectory() === true) removeIfEmpty(path)
   }

@@ -1,14 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { ensureDirSync } from 'fs-extra/esm'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  engineSocket,
-  findPlugin,
-  pluginName,
-  Refusal,
-  refuseWhileInUse,
-  runScript,
-  sourceOf
-} from './engine.ts'
+import { pluginName } from '../src/base/default-paths.ts'
+import { engineSocket, findPlugin, Refusal, refuseWhileInUse, runScript, sourceOf } from './engine.ts'
 import { putFiles, refuseForeignFiles, refuseSharedPlaces } from './files.ts'
 import { readPlaces } from './places.ts'
 import { putPlugin, replacePlugin } from './put-plugin.ts'
@@ -33,7 +27,7 @@ runScript('install', () => {
   const socket = engineSocket()
   const old = findPlugin()
   if (old === null) {
-    for (const directory of [DATA_DIR, KEY_DIR]) mkdirSync(directory, { recursive: true, mode: 0o700 })
+    for (const directory of [DATA_DIR, KEY_DIR]) ensureDirSync(directory, 0o700)
     putPlugin(plugin, firstSettings(places, socket))
   } else {
     refuseWhileInUse('upgrade the plugin')

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
+import { defaultPaths } from '../src/base/default-paths.ts'
 
 const defaults = {
   /** Store and admin socket. */
-  DATA_DIR: '/var/lib/secretbox',
+  DATA_DIR: defaultPaths.data,
   /** The key file. */
-  KEY_DIR: '/etc/secretbox',
+  KEY_DIR: defaultPaths.key,
   /** The program `docker vault` and what it starts. */
   LIB_DIR: '/usr/local/lib/secretbox',
   /** Where every user's Docker CLI looks, whatever HOME sudo sets. */

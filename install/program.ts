@@ -1,7 +1,6 @@
+import { copySync } from 'fs-extra/esm'
 import {
   chmodSync,
-  constants,
-  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync
 } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { metadata } from '../src/cli/metadata.ts'
 
 const builtProgram = join(import.meta.dirname, '../build/cli')
@@ -26,17 +25,14 @@ export const programLink = /\/(build|\d[\w.]*-\w{6})\/docker-vault$/
 export function putProgram(libDir: string, making: (directory: string) => void): string {
   const directory = mkdtempSync(join(libDir, `${metadata.Version}-`))
   making(directory)
-  chmodSync(directory, 0o755)
-  for (const entry of readdirSync(builtProgram, { recursive: true, withFileTypes: true })) {
-    const source = join(entry.parentPath, entry.name)
-    const target = join(directory, relative(builtProgram, source))
-    if (entry.isDirectory()) makeDirectory(target)
-    else {
-      // What a link leads to, if there is one. Blocks are shared where the file system can.
-      copyFileSync(source, target, constants.COPYFILE_FICLONE)
-      chmodSync(target, ['docker-vault', 'node'].includes(entry.name) ? 0o755 : 0o644)
-    }
+  // Node is a link in a checkout; here it is Node itself.
+  copySync(builtProgram, directory, { dereference: true })
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const isProgram = entry.isDirectory() || ['docker-vault', 'node'].includes(entry.name)
+    chmodSync(join(entry.parentPath, entry.name), isProgram ? 0o755 : 0o644)
   }
+  // Until then nobody else came in, whatever modes the files had in the checkout.
+  chmodSync(directory, 0o755)
   return directory
 }
 

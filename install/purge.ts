@@ -1,14 +1,23 @@
 import { globSync, lstatSync, readdirSync, rmdirSync, statSync, unlinkSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
+import {
+  adminSocketName,
+  draftMark,
+  keyFileName,
+  storeFileEndings,
+  storeFileName
+} from '../src/base/default-paths.ts'
 import { Refusal } from './engine.ts'
 
 /** The files that the daemon keeps in its data directory, and in its key directory. */
-const dataFile = /^(store\.db(-wal|-shm|-journal|\.new\..*)?|admin\.sock)$/
-const keyFile = /^key(\.new)?$/
+const dataFiles = [adminSocketName, ...storeFileEndings.map(ending => storeFileName + ending)]
+const isDataFile = (name: string): boolean =>
+  dataFiles.includes(name) || name.startsWith(storeFileName + draftMark)
+const isKeyFile = (name: string): boolean => name === keyFileName || name === `${keyFileName}.new`
 
 /** Refuses while a daemon has the store open: one that another Engine runs, or that runs without any. */
 export function refuseWhileOpen(dataDir: string): void {
-  const store = statOf(join(dataDir, 'store.db'))
+  const store = statOf(join(dataDir, storeFileName))
   if (store === undefined) return
   for (const descriptor of globSync('/proc/[0-9]*/fd/*')) {
     const open = statOf(descriptor)
@@ -27,15 +36,15 @@ export function refuseWhileOpen(dataDir: string): void {
  * because they are not secretbox's.
  */
 export function purge(dataDir: string, keyDir: string): string[] {
-  return [...purgeDirectory(dataDir, dataFile), ...purgeDirectory(keyDir, keyFile)]
+  return [...purgeDirectory(dataDir, isDataFile), ...purgeDirectory(keyDir, isKeyFile)]
 }
 
-function purgeDirectory(directory: string, ours: RegExp): string[] {
+function purgeDirectory(directory: string, isOurs: (name: string) => boolean): string[] {
   if (statOf(directory)?.isDirectory() !== true) return []
   const left: string[] = []
   for (const name of readdirSync(directory)) {
     const path = join(directory, name)
-    if (ours.test(name) && !lstatSync(path).isDirectory()) unlinkSync(path)
+    if (isOurs(name) && !lstatSync(path).isDirectory()) unlinkSync(path)
     else left.push(path)
   }
   if (left.length > 0) return left

@@ -1,10 +1,11 @@
-import { docker, pluginName, Refusal, removePlugin, type InstalledPlugin } from './engine.ts'
-import type { Settings } from './settings.ts'
+import { pluginName } from '../src/base/default-paths.ts'
+import { docker, Refusal, removePlugin, type InstalledPlugin } from './engine.ts'
+import type { PluginSettings } from './settings.ts'
 
 const whyIsInLog = "the daemon's reason is in the Engine's log: journalctl -u docker | grep plugin="
 
 /** Puts a plugin that was not there into the Engine. When that fails it is taken out again, and the refusal says why. */
-export function putPlugin(directory: string, settings: Settings): void {
+export function putPlugin(directory: string, settings: PluginSettings): void {
   try {
     createPlugin(directory, settings)
     enablePlugin()
@@ -22,7 +23,7 @@ export function putPlugin(directory: string, settings: Settings): void {
  * Puts the plugin of `directory` into the place of the installed one, whose files the Engine cannot keep beside it.
  * When that fails the refusal says why, what there is now, and how to go on or back.
  */
-export function replacePlugin(old: InstalledPlugin, directory: string, settings: Settings): void {
+export function replacePlugin(old: InstalledPlugin, directory: string, settings: PluginSettings): void {
   const untouched = `boxes, key and volumes are untouched (${settings.sources.join(' ')})`
   const ofBefore = 'a checkout of the release that ran before'
   removePlugin(old)
@@ -48,7 +49,7 @@ export function replacePlugin(old: InstalledPlugin, directory: string, settings:
   }
 }
 
-function createPlugin(directory: string, { sources, variables }: Settings): void {
+function createPlugin(directory: string, { sources, variables }: PluginSettings): void {
   docker('plugin', 'create', pluginName, directory)
   docker('plugin', 'set', pluginName, ...sources, ...variables)
 }
@@ -71,7 +72,7 @@ function removeWhatIsThere(): void {
 }
 
 /** What one types to get a plugin with these settings. */
-function commandsFor({ sources, variables }: Settings): string {
+function commandsFor({ sources, variables }: PluginSettings): string {
   const places = sources.map(line =>
     line
       .replace(/^data\.source=/, 'DATA_DIR=')
@@ -80,6 +81,6 @@ function commandsFor({ sources, variables }: Settings): string {
   )
   const install = `make install ${places.join(' ')}`
   if (variables.length === 0) return install
-  const set = ['disable -f secretbox', `set secretbox ${variables.join(' ')}`, 'enable secretbox']
+  const set = [`disable -f ${pluginName}`, `set ${pluginName} ${variables.join(' ')}`, `enable ${pluginName}`]
   return `${install} && ${set.map(words => `docker plugin ${words}`).join(' && ')}`
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readJsonSync } from 'fs-extra/esm'
 import type { InstalledPlugin } from './engine.ts'
 import type { Places } from './places.ts'
 
 /** What is set about a plugin, in the form that `docker plugin set` takes. */
-export interface Settings {
+export interface PluginSettings {
   /** Where the mounts come from, as `data.source=/var/lib/secretbox`. */
   readonly sources: readonly string[]
   /** Variables that somebody set, as `LOG_LEVEL=warn`; the others are what the release has for them. */
@@ -11,7 +11,7 @@ export interface Settings {
 }
 
 /** The settings of a first installation. */
-export function firstSettings(places: Places, socket: string): Settings {
+export function firstSettings(places: Places, socket: string): PluginSettings {
   const { DATA_DIR, KEY_DIR } = places
   return {
     sources: [`data.source=${DATA_DIR}`, `key.source=${KEY_DIR}`, `docker.source=${socket}`],
@@ -20,7 +20,7 @@ export function firstSettings(places: Places, socket: string): Settings {
 }
 
 /** The settings of an installed plugin. */
-export function settingsOf({ Config, Settings }: InstalledPlugin): Settings {
+export function settingsOf({ Config, Settings }: InstalledPlugin): PluginSettings {
   const initial = new Set(Config.Env.map(({ Name, Value }) => `${Name}=${Value ?? ''}`))
   return {
     sources: Settings.Mounts.map(({ Name, Source }) => `${Name}.source=${Source}`),
@@ -37,9 +37,9 @@ interface Settable {
 /** Parts settings into those that a release can set, as its config.json says, and those that it cannot. */
 export function partFor(
   configFile: string,
-  settings: Settings
-): { known: Settings; unknown: readonly string[] } {
-  const { env, mounts } = JSON.parse(readFileSync(configFile, 'utf8')) as Settable
+  settings: PluginSettings
+): { known: PluginSettings; unknown: readonly string[] } {
+  const { env, mounts } = readJsonSync(configFile) as Settable
   const settable = new Set(
     [...env, ...mounts].filter(item => (item.settable ?? []).length > 0).map(({ name }) => name)
   )

@@ -1,20 +1,27 @@
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copy, ensureDir, move, readJson, remove, writeJson } from 'fs-extra/esm'
+import { mkdtemp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { defaultPaths } from '../src/base/default-paths.ts'
+import { faultsVariable } from '../src/base/fault-points.ts'
 import { bundleDaemon, projectRoot } from './bundle.ts'
 import { sharedLibraries } from './libraries.ts'
+import { copyKoffi, koffiNative, node } from './packages.ts'
 import { buildSupervisor } from './supervisor.ts'
 import { normaliseTree } from './tree.ts'
 
+/** Where the daemon, the supervisor and koffi lie in the rootfs, as the entry point of plugin-config.json names them. */
+export const programDirectory = '/usr/lib/secretbox'
+
 /** Directories the Engine mounts something on, or that programs expect. The Engine's runtime would make them anyway. */
 const mountPoints = [
+  defaultPaths.copies,
+  defaultPaths.data,
+  defaultPaths.key,
   'dev',
-  'etc/secretbox',
-  'mnt/secretbox',
   'proc',
   'run/docker/plugins',
   'sys',
   'tmp',
-  'var/lib/secretbox',
   'var/run'
 ]
 
@@ -25,50 +32,37 @@ const mountPoints = [
  * With `faultPoints`, for tests, the daemon takes orders to fail from `faults/` in its data directory.
  */
 export async function buildPlugin(outDir: string, options = { faultPoints: false }): Promise<void> {
-  await mkdir(dirname(outDir), { recursive: true })
+  await ensureDir(dirname(outDir))
   const staging = await mkdtemp(`${outDir}-`)
   try {
-    await copyFile(join(projectRoot, 'plugin-config.json'), join(staging, 'config.json'))
+    await copy(join(projectRoot, 'plugin-config.json'), join(staging, 'config.json'))
     if (options.faultPoints) await takeFaultOrders(join(staging, 'config.json'))
     await fillRootfs(join(staging, 'rootfs'), options)
     await normaliseTree(staging)
-    await rm(outDir, { recursive: true, force: true })
-    await rename(staging, outDir)
+    await move(staging, outDir, { overwrite: true })
   } finally {
-    await rm(staging, { recursive: true, force: true })
+    await remove(staging)
   }
 }
 
 async function takeFaultOrders(configFile: string): Promise<void> {
-  const config = JSON.parse(await readFile(configFile, 'utf8')) as { env: object[] }
+  const config = (await readJson(configFile)) as { env: object[] }
   config.env.push({
-    name: 'SECRETBOX_FAULTS',
+    name: faultsVariable,
     description: 'where tests order faults',
-    value: '/var/lib/secretbox/faults'
+    value: join(defaultPaths.data, 'faults')
   })
-  await writeFile(configFile, JSON.stringify(config))
+  await writeJson(configFile, config)
 }
 
 async function fillRootfs(rootfs: string, options: { faultPoints: boolean }): Promise<void> {
-  const packages = join(projectRoot, 'node_modules')
-  const node = join(packages, `node-linux-${process.arch}`, 'bin/node')
-  const koffi = `@koromix/koffi-linux-${process.arch}`
-  const koffiNative = join(`linux_${process.arch}`, 'koffi.node')
-  const program = 'usr/lib/secretbox'
-
-  for (const directory of mountPoints) await mkdir(join(rootfs, directory), { recursive: true })
-  await bundleDaemon('src/daemon.ts', join(rootfs, program, 'daemon.mjs'), options)
-  await buildSupervisor(join(rootfs, program, 'supervisor'), options)
-  await copyInto(node, join(rootfs, 'usr/bin/node'))
-  for (const file of ['package.json', 'index.js', koffiNative]) {
-    await copyInto(join(packages, koffi, file), join(rootfs, program, 'node_modules', koffi, file))
-  }
-  for (const library of sharedLibraries([node, join(packages, koffi, koffiNative)])) {
-    await copyInto(library, join(rootfs, library))
-  }
-}
-
-async function copyInto(source: string, target: string): Promise<void> {
-  await mkdir(dirname(target), { recursive: true })
-  await copyFile(source, target)
+  const program = join(rootfs, programDirectory)
+  for (const directory of mountPoints) await ensureDir(join(rootfs, directory))
+  await bundleDaemon('src/daemon.ts', join(program, 'daemon.mjs'), options)
+  await buildSupervisor(join(program, 'supervisor'), options)
+  await copy(node, join(rootfs, 'usr/bin/node'))
+  await copyKoffi(program)
+  // The loader names libraries by links: what they lead to is wanted, under the link's name.
+  for (const library of sharedLibraries([node, koffiNative]))
+    await copy(library, join(rootfs, library), { dereference: true })
 }

@@ -1,4 +1,5 @@
-import { defaultCopiesDir } from './base/default-paths.ts'
+import { join } from 'node:path'
+import { adminSocketName, defaultPaths } from './base/default-paths.ts'
 import { readSettings, type Settings } from './settings.ts'
 import type { BoxLimits } from './vault/boxes/versions.ts'
 
@@ -22,14 +23,14 @@ export interface Config extends Pick<Settings, 'logLevel'> {
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const { logLevel, startFailed, graceSeconds, ...limits } = readSettings(environment)
   const place = (name: string, usual: string): string => environment[`SECRETBOX_${name}`] || usual
-  const dataDir = place('DATA_DIR', '/var/lib/secretbox')
+  const dataDir = place('DATA_DIR', defaultPaths.data)
   return {
     dataDir,
-    keyDir: place('KEY_DIR', '/etc/secretbox'),
-    copiesDir: place('COPIES_DIR', defaultCopiesDir),
-    pluginSocket: place('PLUGIN_SOCKET', '/run/docker/plugins/secretbox.sock'),
-    adminSocket: place('ADMIN_SOCKET', `${dataDir}/admin.sock`),
-    dockerSocket: place('DOCKER_SOCKET', '/var/run/docker.sock'),
+    keyDir: place('KEY_DIR', defaultPaths.key),
+    copiesDir: place('COPIES_DIR', defaultPaths.copies),
+    pluginSocket: place('PLUGIN_SOCKET', defaultPaths.pluginSocket),
+    adminSocket: place('ADMIN_SOCKET', join(dataDir, adminSocketName)),
+    dockerSocket: place('DOCKER_SOCKET', defaultPaths.dockerSocket),
     logLevel,
     limits,
     startFailed,

@@ -1,2 +1,27 @@
-/** Where copies are mounted unless it is set otherwise. */
-export const defaultCopiesDir = '/mnt/secretbox'
+/** The name of the plugin, and so of the volume driver. */
+export const pluginName = 'secretbox'
+
+/** Where the daemon's things lie unless it is set otherwise. */
+export const defaultPaths = {
+  /** Store and admin socket. */
+  data: '/var/lib/secretbox',
+  /** The key file. */
+  key: '/etc/secretbox',
+  /** Where copies are mounted. */
+  copies: '/mnt/secretbox',
+  /** Where the Engine looks for a plugin's socket. */
+  pluginSocket: `/run/docker/plugins/${pluginName}.sock`,
+  /** The Engine's own. */
+  dockerSocket: '/var/run/docker.sock'
+} as const
+
+/** In the data directory. */
+export const storeFileName = 'store.db'
+/** What ends the names of the store's files, SQLite's own among them. */
+export const storeFileEndings = ['', '-wal', '-shm', '-journal'] as const
+/** What stands between the store's name and the process that is just making it. */
+export const draftMark = '.new.'
+/** In the data directory. */
+export const adminSocketName = 'admin.sock'
+/** In the key's directory. */
+export const keyFileName = 'key'

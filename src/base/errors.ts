@@ -30,6 +30,14 @@ export class SecretboxError extends Error {
   }
 }
 
+/** What callers hear of a fault of ours: the cause is in the log only. `about`: what failed, up to the colon. */
+export function internalError(about = '', cause?: unknown): SecretboxError {
+  return new SecretboxError('internal', `${about}internal error`, {
+    cause,
+    hint: 'the daemon’s log has the cause'
+  })
+}
+
 /** True for an error of ours, with this code when one is named. */
 export function isSecretboxError(error: unknown, code?: ErrorCode): error is SecretboxError {
   return error instanceof SecretboxError && (code === undefined || error.code === code)

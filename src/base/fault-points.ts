@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** The environment variable that names the directory in which tests order faults. */
+export const faultsVariable = 'SECRETBOX_FAULTS'
+
 /** A moment inside a job (supervisor/faults.c), which knows the orders `kill` and `wait`. */
 export type JobPoint =
   'make.mounted' | 'make.written' | 'make.made' | 'wipe.begun' | 'wipe.overwritten' | 'wipe.unmounted'
@@ -29,7 +32,7 @@ export type FaultPoint =
  * that a restarted daemon passes. Calls stand behind the label FAULT, which the build of the plugin drops.
  */
 export async function reach(point: FaultPoint): Promise<void> {
-  const directory = process.env['SECRETBOX_FAULTS']
+  const directory = process.env[faultsVariable]
   if (directory === undefined) return
   const order = join(directory, point)
   if (!existsSync(order)) return

@@ -114,6 +114,12 @@ export function parseMountId(text: string): MountId {
   return text
 }
 
+/**
+ * How the names of boxes begin that may go with a volume, as those do that `--inject-dir` makes: the volume option
+ * cannot take a box that was meant to stay.
+ */
+export const ephemeralPrefix = 'ephemeral-'
+
 /** The path's parent, or null for the root. */
 export function parentOf(path: FilePath): FilePath | null {
   if (path === '') return null

@@ -1,4 +1,5 @@
 import koffi from 'koffi'
+import { peerCredentialsBy, type PeerCredentials } from './peer-credentials.ts'
 
 /** mmap(2), madvise(2). */
 const protReadWrite = 3
@@ -9,9 +10,7 @@ const pageBytes = 4096
 const prSetDumpable = 4
 /** setrlimit(2). */
 const rlimitCore = 4
-/** socket(7). */
-const solSocket = 1
-const soPeerCred = 17
+
 /** A system call that failed: `code` is the errno's name, as in Node's own errors. */
 export class SyscallError extends Error {
   readonly code: string
@@ -29,7 +28,7 @@ export class SyscallError extends Error {
 /** The few system calls that Node has no function for. Each throws `SyscallError` when the kernel refuses. */
 export interface Syscalls {
   /** The process at the other end of a connected Unix socket, as the kernel noted it at connect time (SO_PEERCRED). */
-  peerOf(fd: number): { pid: number; uid: number; gid: number }
+  peerOf(fd: number): PeerCredentials
   /** A second descriptor of the same open file, for the caller to close (dup(2)). */
   dup(fd: number): number
   /** No core dump of this process, and no ptrace by others than root. */
@@ -46,7 +45,7 @@ const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) =>
 /** Binds the calls to the C library that the process runs on. */
 export function loadSyscalls(): Syscalls {
   const libc = koffi.load(null)
-  const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint32_t *, _Inout_ uint32_t *)')
+  const credentialsOf = peerCredentialsBy(libc)
   const dup = libc.func('int dup(int)')
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
@@ -60,13 +59,9 @@ export function loadSyscalls(): Syscalls {
   }
   return {
     peerOf(fd) {
-      const credentials = new Uint32Array(3)
-      check(
-        'getsockopt',
-        getsockopt(fd, solSocket, soPeerCred, credentials, [credentials.byteLength]) as number
-      )
-      const [pid = 0, uid = 0, gid = 0] = credentials
-      return { pid, uid, gid }
+      const credentials = credentialsOf(fd)
+      if (credentials === null) throw new SyscallError('getsockopt', koffi.errno())
+      return credentials
     },
 
     dup(fd) {

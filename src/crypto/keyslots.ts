@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { keyFileName } from '../base/default-paths.ts'
 import { publishFile, syncDirectory, writeNewFile } from '../base/fsync.ts'
 import { errnoOf, isSecretboxError, reasonOf, SecretboxError } from '../base/errors.ts'
 import { quotePath } from '../base/host-paths.ts'
@@ -138,7 +139,7 @@ function damagedSlot(message: string, cause?: unknown): SecretboxError {
 
 /** Where the key file lies, and the name under which it is written first. */
 function keyPaths(directory: string): { key: string; draft: string } {
-  return { key: join(directory, 'key'), draft: join(directory, 'key.new') }
+  return { key: join(directory, keyFileName), draft: join(directory, `${keyFileName}.new`) }
 }
 
 /** A crash came between the store's first commit and the key file's rename: finish that. */

@@ -114,27 +114,12 @@ export function connectEngine(socketPath: string): Engine {
     },
 
     async lastStart(containerId) {
-      const { State, HostConfig, Mounts } = await docker.getContainer(containerId).inspect(inTime())
-      return {
-        isRunning: State.Running,
-        hasRestartPolicy: !['', 'no'].includes(HostConfig.RestartPolicy?.Name ?? ''),
-        error: State.Error,
-        drivers: new Map(Mounts.flatMap(({ Name, Driver }) => (Name && Driver ? [[Name, Driver]] : [])))
-      }
+      return lastStartIn(await docker.getContainer(containerId).inspect(inTime()))
     },
 
     async givenOptions(containerId, timeoutMs) {
-      const { HostConfig, Mounts } = await docker
-        .getContainer(containerId)
-        .inspect({ abortSignal: AbortSignal.timeout(timeoutMs) })
-      return ((HostConfig.Mounts ?? []) as readonly GivenMount[]).flatMap(
-        ({ Source, Target, VolumeOptions }) => {
-          // One that was given no name has it from the Engine.
-          const volume = Source || Mounts.find(({ Destination }) => Destination === Target)?.Name
-          const options = VolumeOptions?.DriverConfig?.Options
-          return volume && options ? [{ volume, options }] : []
-        }
-      )
+      const abortSignal = AbortSignal.timeout(timeoutMs)
+      return givenOptionsIn(await docker.getContainer(containerId).inspect({ abortSignal }))
     },
 
     async start(containerId) {
@@ -177,6 +162,24 @@ export function connectEngine(socketPath: string): Engine {
 
 function inTime(): { abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(answerWithinMs) }
+}
+
+function lastStartIn({ State, HostConfig, Mounts }: Dockerode.ContainerInspectInfo): LastStart {
+  return {
+    isRunning: State.Running,
+    hasRestartPolicy: !['', 'no'].includes(HostConfig.RestartPolicy?.Name ?? ''),
+    error: State.Error,
+    drivers: new Map(Mounts.flatMap(({ Name, Driver }) => (Name && Driver ? [[Name, Driver]] : [])))
+  }
+}
+
+function givenOptionsIn({ HostConfig, Mounts }: Dockerode.ContainerInspectInfo): GivenOptions[] {
+  return ((HostConfig.Mounts ?? []) as readonly GivenMount[]).flatMap(({ Source, Target, VolumeOptions }) => {
+    // One that was given no name has it from the Engine.
+    const volume = Source || Mounts.find(({ Destination }) => Destination === Target)?.Name
+    const options = VolumeOptions?.DriverConfig?.Options
+    return volume && options ? [{ volume, options }] : []
+  })
 }
 
 function parseEvent(line: string): ContainerEvent | null {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { quote, SecretboxError } from '../base/errors.ts'
-import { boundsOf, maxValueBytes } from './sqlite-rows.ts'
+import { between, countBetween, boundsOf, maxValueBytes } from './sqlite-rows.ts'
+import { inTransaction } from './sqlite-transaction.ts'
 import type { Change } from './store.ts'
 
 /**
@@ -15,9 +16,8 @@ export function createCommit(
     'INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET revision = ?2, value = ?3'
   )
   const deleteOne = database.prepare('DELETE FROM records WHERE key = ?')
-  const between = 'key > CAST(?1 AS TEXT) AND key < CAST(?2 AS TEXT)'
   const deleteRange = database.prepare(`DELETE FROM records WHERE ${between}`)
-  const countRange = database.prepare(`SELECT count(*) AS n FROM records WHERE ${between}`)
+  const countRange = database.prepare(countBetween)
   const selectRevision = database.prepare(
     `SELECT CASE WHEN typeof(revision) = 'integer' AND revision BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER - 1}
        THEN revision ELSE 0 END AS revision FROM records WHERE key = ?`
@@ -72,20 +72,14 @@ export function createCommit(
   }
 
   return changes => {
-    database.exec('BEGIN IMMEDIATE')
-    try {
+    inTransaction(database, () => {
       check()
       const before = total()
       let expected = 0
       for (const change of changes) expected += apply(change)
       // What others' triggers did to other rows is counted here.
       require(total() - before === expected, 'others')
-      database.exec('COMMIT')
-    } catch (error) {
-      // A full disk or an I/O error may have rolled back already.
-      if (database.isTransaction) database.exec('ROLLBACK')
-      throw error
-    }
+    })
   }
 }
 

@@ -35,7 +35,10 @@ const mostPageBytes = 1 << 20
 const columns = `CAST(key AS BLOB) AS place,
   CASE WHEN typeof(revision) = 'integer' AND revision BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER} THEN revision END AS revision,
   CASE WHEN typeof(value) = 'blob' AND octet_length(value) <= ${maxValueBytes} THEN value END AS value`
-const between = 'key > CAST(?1 AS TEXT) AND key < CAST(?2 AS TEXT)'
+/** A condition: the keys that lie between two, both excluded, which are the first two parameters. */
+export const between = 'key > CAST(?1 AS TEXT) AND key < CAST(?2 AS TEXT)'
+/** How many rows have such keys, as `n`. */
+export const countBetween = `SELECT count(*) AS n FROM records WHERE ${between}`
 
 /** Statements that read rows of `database`. */
 export function createRows(database: DatabaseSync): Rows {
@@ -46,7 +49,7 @@ export function createRows(database: DatabaseSync): Rows {
   const selectBackward = database.prepare(
     `SELECT ${columns} FROM records WHERE ${between} ORDER BY key DESC LIMIT ?3`
   )
-  const countRange = database.prepare(`SELECT count(*) AS n FROM records WHERE ${between}`)
+  const countRange = database.prepare(countBetween)
 
   return {
     get(key) {

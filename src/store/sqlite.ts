@@ -3,12 +3,14 @@ import { link, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
+import { draftMark, storeFileEndings } from '../base/default-paths.ts'
 import { syncDirectory } from '../base/fsync.ts'
 import { errnoOf, SecretboxError } from '../base/errors.ts'
 import { quotePath } from '../base/host-paths.ts'
 import { openPrivateFile, refuseSharedFile } from '../base/private-files.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
 import { createCommit } from './sqlite-commit.ts'
+import { inTransaction } from './sqlite-transaction.ts'
 import { boundsOf, createRows, type Range } from './sqlite-rows.ts'
 import { checkSchema, createSchema, watchSchema } from './sqlite-schema.ts'
 import type { Change, Store } from './store.ts'
@@ -60,12 +62,11 @@ async function createDatabase(path: string): Promise<void> {
   await syncDirectory(dirname(path))
 }
 
-const draftMark = '.new.'
 /** What link(2) says on a file system that knows no links. */
 const linkless: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 function removeDraft(draft: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(draft + suffix, { force: true })
+  for (const ending of storeFileEndings) rmSync(draft + ending, { force: true })
 }
 
 /** What crashes left; whoever is building a store right now finds ours instead. */
@@ -111,8 +112,7 @@ function prepareDatabase(database: DatabaseSync, path: string, isNew: boolean): 
   database.exec(
     `PRAGMA wal_autocheckpoint = ${logBytes / pageBytes}; PRAGMA journal_size_limit = ${logBytes}`
   )
-  database.exec('BEGIN IMMEDIATE')
-  try {
+  inTransaction(database, () => {
     // Written once only: a store must open, to be read, when the disk is full.
     if (isNew) {
       database.exec(`PRAGMA application_id = ${applicationId}`)
@@ -121,11 +121,7 @@ function prepareDatabase(database: DatabaseSync, path: string, isNew: boolean): 
     if (pragma(database, 'application_id') !== applicationId)
       throw damaged(path, 'it is an SQLite file of another program')
     checkSchema(database, path)
-    database.exec('COMMIT')
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK')
-    throw error
-  }
+  })
   for (const [name, value] of assumed) {
     if (pragma(database, name) !== value) throw damaged(path, `SQLite does not take ${name} for it`)
   }

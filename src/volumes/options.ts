@@ -1,6 +1,8 @@
 import type { CopyOptions } from '../copies/send-tree.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
+import { didYouMean } from '../base/messages.ts'
 import {
+  ephemeralPrefix,
   isAnonymousVolume,
   parseBoxName,
   parseFilePath,
@@ -33,9 +35,6 @@ export interface VolumeOptions extends CopyOptions {
   /** The volume goes with the last container that has it, however that is removed. */
   readonly transient: boolean
 }
-
-/** How the names of boxes begin that may go with a volume: the option cannot take a box that was meant to stay. */
-const ephemeralPrefix = 'ephemeral-'
 
 const boxName: ValueKind<BoxName> = { rule: 'the name of a box', read: parseBoxName, advise: () => null }
 const pathInBox: ValueKind<FilePath> = {
@@ -223,7 +222,7 @@ function unknownOption(name: string): SecretboxError {
   return new SecretboxError(
     'invalid',
     `unknown option ${quote(name)}: known options are ${optionNames.join(', ')}`,
-    meant === null ? {} : { hint: `did you mean ${quote(meant)}?` }
+    meant === null ? {} : { hint: didYouMean(meant) }
   )
 }
 

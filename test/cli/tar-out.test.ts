@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { OperatorFile } from '../../src/cli/files/operator-files.ts'
-import { BrokenFile, tarOf } from '../../src/cli/files/tar-out.ts'
+import { BrokenFile, tarOfFiles } from '../../src/cli/files/tar-out.ts'
 import { entriesOf } from '../../src/tar/entries.ts'
 import { parseFilePath } from '../../src/base/names.ts'
 
@@ -33,7 +33,7 @@ interface Entry {
 
 async function roundTrip(files: OperatorFile[], refused: string[] = []): Promise<Entry[]> {
   const entries: Entry[] = []
-  const tar = tarOf(files, (_, { message }) => refused.push(message))
+  const tar = tarOfFiles(files, (_, { message }) => refused.push(message))
   for await (const entry of entriesOf(tar)) {
     const chunks: Buffer[] = []
     for await (const chunk of entry.contents) chunks.push(Buffer.from(chunk))
@@ -109,7 +109,7 @@ test.each([
   const big = await fileOf('big', Buffer.alloc(8 * 1024 * 1024))
   let changed = false
   const consume = async () => {
-    for await (const chunk of tarOf([big], () => undefined)) {
+    for await (const chunk of tarOfFiles([big], () => undefined)) {
       if (!changed) await change(big.source)
       changed = chunk.length > 0
     }

@@ -8,14 +8,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pino from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { serveUnixSocket, type Server } from '../../src/http/transport/serve.ts'
+import { serveUnixSocket, type Serving } from '../../src/http/transport/serve.ts'
 import { loadSyscalls } from '../../src/base/syscalls.ts'
 
 const syscalls = loadSyscalls()
 let directory: string
 let path: string
 let logged: string[]
-let servers: Server[]
+let servers: Serving[]
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'secretbox-serve-'))
@@ -28,7 +28,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-async function serve(listener: RequestListener, dup = (fd: number) => syscalls.dup(fd)): Promise<Server> {
+async function serve(listener: RequestListener, dup = (fd: number) => syscalls.dup(fd)): Promise<Serving> {
   const log = pino({ level: 'error' }, { write: line => void logged.push(line) })
   const server = await serveUnixSocket(path, 0o600, { syscalls: { dup }, log }, listener)
   servers.push(server)

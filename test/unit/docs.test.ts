@@ -1,7 +1,11 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { expect, test } from 'vitest'
+import { firstSettings } from '../../install/settings.ts'
+import { readPlaces } from '../../install/places.ts'
+import { programDirectory } from '../../rootfs-build/plugin.ts'
+import { defaultPaths, pluginName } from '../../src/base/default-paths.ts'
 import { cliOf, type Surroundings } from '../../src/cli/declare/cli.ts'
 import { programFor } from '../../src/cli/program.ts'
 import { readConfig } from '../../src/config.ts'
@@ -13,7 +17,9 @@ const readme = text('README.md')
 const documents = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]
 
 interface PluginConfig {
+  readonly interface: { readonly socket: string }
   readonly entrypoint: readonly string[]
+  readonly propagatedMount: string
   readonly linux: { readonly capabilities: readonly string[] }
   readonly env: readonly {
     readonly name: string
@@ -23,6 +29,7 @@ interface PluginConfig {
   readonly mounts: readonly {
     readonly name: string
     readonly source: string
+    readonly destination: string
     readonly settable: readonly string[]
   }[]
 }
@@ -74,6 +81,25 @@ test("the README's table of settings lists what plugin-config.json lets one set,
 test('the settings of plugin-config.json are what the daemon takes without them', () => {
   const given = Object.fromEntries(plugin.env.map(({ name, value }) => [name, value]))
   expect(readConfig(given)).toEqual(readConfig({}))
+})
+
+test('plugin-config.json names the places and mounts that the code knows', () => {
+  const { data, key, dockerSocket, copies, pluginSocket } = defaultPaths
+  expect(plugin.mounts.map(({ name, destination }) => [name, destination])).toEqual([
+    ['data', data],
+    ['key', key],
+    ['docker', dockerSocket]
+  ])
+  const settings = firstSettings(readPlaces({}), dockerSocket)
+  expect(settings.sources).toEqual(plugin.mounts.map(({ name, source }) => `${name}.source=${source}`))
+  expect(plugin.propagatedMount).toBe(copies)
+  expect(basename(pluginSocket)).toBe(plugin.interface.socket)
+  expect(plugin.interface.socket).toBe(`${pluginName}.sock`)
+  expect([plugin.entrypoint[0], plugin.entrypoint.at(-1)]).toEqual([
+    `${programDirectory}/supervisor`,
+    `${programDirectory}/daemon.mjs`
+  ])
+  expect(plugin.entrypoint).toContain(copies)
 })
 
 test("the README's table of commands lists the commands that there are", () => {
@@ -142,8 +168,13 @@ test('links to files lead somewhere', () => {
 test('the systemd unit runs the daemon as the plugin does', () => {
   const unit = text('packaging/secretbox.service')
   const [, command = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? []
-  for (const words of [command.split(' '), plugin.entrypoint]) expect(words).toContain('--disable-sigusr1')
-  expect(command.endsWith(`/usr/local/lib/secretbox/daemon${plugin.entrypoint.at(-1) ?? ''}`)).toBe(true)
+  const { LIB_DIR, DATA_DIR, KEY_DIR } = readPlaces({})
+  // Its rootfs lies in a directory of the host, and its sockets in one that systemd makes for it alone.
+  const expected = plugin.entrypoint
+    .filter(word => !word.startsWith('--hold='))
+    .map(word => (word === '/run' ? '/run/secretbox' : word.replace(/^\/usr\//, `${LIB_DIR}/daemon/usr/`)))
+  expect(command.split(' ')).toEqual(expected)
+  expect(unit).toContain(`\nRequiresMountsFor=${DATA_DIR} ${KEY_DIR}\n`)
   for (const { name, value } of plugin.env.filter(each => each.settable === undefined)) {
     expect(unit).toContain(`\nEnvironment=${name}=${value}\n`)
   }

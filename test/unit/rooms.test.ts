@@ -37,10 +37,10 @@ const mayImport = new Map<string, readonly string[]>(
 /** What knows a package, as a room or one file of it; `import type` counts like any other import. */
 const knownBy: Readonly<Record<string, readonly string[]>> = {
   express: ['http'],
-  dockerode: ['engine', 'cli/client'],
+  dockerode: ['engine'],
   'libsodium-wrappers-sumo': ['crypto/sodium.ts'],
   'node:sqlite': ['store'],
-  koffi: ['base/syscalls.ts', 'cli/client/peer.ts'],
+  koffi: ['base/peer-credentials.ts', 'base/syscalls.ts', 'cli/client/peer.ts'],
   'tar-stream': ['http', 'cli'],
   commander: ['cli']
 }
@@ -51,9 +51,12 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
  */
 const sharedWithCli = [
   'api/answers.ts',
+  'base/default-paths.ts',
   'base/errors.ts',
+  'base/messages.ts',
   'base/names.ts',
   'base/nearest.ts',
+  'base/peer-credentials.ts',
   'settings.ts',
   'tar/',
   'vault/boxes/links.ts',

@@ -1,4 +1,5 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { namesBoxItself } from '../../base/messages.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { UsageError } from '../output/failure.ts'
 
@@ -39,8 +40,7 @@ export function placeOf(first: string, second?: string): Place {
   const { box, path } =
     second === undefined ? parseAddress(first) : { box: parseBoxName(first), path: parseFilePath(second) }
   if (path === null) throw new UsageError(`${quote(first)} names no file`, `write "${box}:PATH"`)
-  if (path === '')
-    throw new UsageError(`bad path ${quote(second ?? '')}: it names the box itself, not a file in it`)
+  if (path === '') throw new UsageError(`bad path ${quote(second ?? '')}: ${namesBoxItself}`)
   return { box, path }
 }
 

@@ -1,3 +1,4 @@
+import { ephemeralPrefix } from '../../base/names.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import type { Api } from './api.ts'
 import type { Output } from '../output/streams.ts'
@@ -14,7 +15,7 @@ export function interruptible(api: Api, stderr: Output): Api {
   return {
     ...api,
     async addTree(to, tar) {
-      if (to.box.startsWith('ephemeral-')) return api.addTree(to, tar)
+      if (to.box.startsWith(ephemeralPrefix)) return api.addTree(to, tar)
       const interrupted = (): void => {
         // The daemon keeps nothing of an upload that breaks off.
         const error = new SecretboxError('invalid', `interrupted: nothing was added to "${to.box}"`, {

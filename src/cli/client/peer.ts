@@ -1,9 +1,6 @@
 import type { Socket } from 'node:net'
+import { peerCredentialsBy } from '../../base/peer-credentials.ts'
 import { isTrusted } from '../input/trusted-path.ts'
-
-/** socket(7). */
-const solSocket = 1
-const soPeerCred = 17
 
 /**
  * Why a server is not one to be told secrets, in words that go on after a colon; null for root's and this user's own. `connection` is
@@ -12,17 +9,9 @@ const soPeerCred = 17
 export async function whyPeerUntrusted(connection: Socket): Promise<string | null> {
   // Loaded when there is somebody to talk to: help and completion of commands need not wait for it.
   const { default: koffi } = await import('koffi')
-  const getsockopt = koffi
-    .load(null)
-    .func('int getsockopt(int, int, int, _Out_ uint32_t *, _Inout_ uint32_t *)')
   // Node keeps the descriptor in its handle, and has no other way to it.
   const { _handle: handle } = connection as unknown as { _handle: { fd: number } | null }
-  const credentials = new Uint32Array(3)
-  if (
-    handle === null ||
-    getsockopt(handle.fd, solSocket, soPeerCred, credentials, [credentials.byteLength]) !== 0
-  )
-    return 'the kernel does not say whose it is'
-  const uid = credentials[1] ?? NaN
-  return isTrusted({ uid }) ? null : `uid ${uid} listens there`
+  const credentials = handle === null ? null : peerCredentialsBy(koffi.load(null))(handle.fd)
+  if (credentials === null) return 'the kernel does not say whose it is'
+  return isTrusted(credentials) ? null : `uid ${credentials.uid} listens there`
 }

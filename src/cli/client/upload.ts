@@ -4,7 +4,7 @@ import type { Api } from './api.ts'
 import type { Speaker } from '../output/streams.ts'
 import type { OperatorFile } from '../files/operator-files.ts'
 import { startProgress } from '../output/progress.ts'
-import { BrokenFile, tarOf } from '../files/tar-out.ts'
+import { BrokenFile, tarOfFiles } from '../files/tar-out.ts'
 import { warnOfDangling } from './warn-of-dangling.ts'
 
 const followHint = '-L stores what symlinks lead to in their place'
@@ -27,7 +27,7 @@ export async function upload(
   while (left.size > 0) {
     const progress = startProgress(cli.stderr, `adding to "${to.box}"`)
     try {
-      const change = await cli.api.addTree(to, progress.count(tarOf([...left], leaveOut)))
+      const change = await cli.api.addTree(to, progress.count(tarOfFiles([...left], leaveOut)))
       cli.failEach(change.errors)
       warnOfDangling(cli, change, danglingHint)
       return

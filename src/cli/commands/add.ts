@@ -8,7 +8,7 @@ import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { followOf, withFollowOptions, type FollowOptions } from '../declare/follow-options.ts'
 import { directoryOperand, ownFileOperand } from '../declare/operand.ts'
-import { withFiles, type Operand } from '../files/operator-files.ts'
+import { withFiles, type SourceOperand } from '../files/operator-files.ts'
 import { upload } from '../client/upload.ts'
 
 /** `add [-r] BOX[:PATH] FILE…`: puts files of the operator's into a box, all of them as one new version. */
@@ -32,7 +32,7 @@ export function add(cli: Cli): Command {
       options: { recursive?: boolean } & FollowOptions
     ) => {
       await toFill(box, cli.api.versions(box))
-      const typed: Operand[] = []
+      const typed: SourceOperand[] = []
       await cli.each(sources, async source => {
         typed.push({ source, path: await Promise.resolve(pathBelow(below ?? root, source)) })
       })
@@ -52,10 +52,14 @@ function pathBelow(directory: FilePath, source: string): FilePath {
 }
 
 /** What was typed before an operand's own name leads through symlinks of the box; nothing after it does. */
-async function withParentsResolved(cli: Cli, box: BoxName, operands: readonly Operand[]): Promise<Operand[]> {
+async function withParentsResolved(
+  cli: Cli,
+  box: BoxName,
+  operands: readonly SourceOperand[]
+): Promise<SourceOperand[]> {
   if (operands.every(({ path }) => parentOf(path) === root || path === root)) return [...operands]
   const tree: LinkTree = new Map((await cli.api.box(box)).files.map(file => [file.path as FilePath, file]))
-  const resolved: Operand[] = []
+  const resolved: SourceOperand[] = []
   await cli.each(operands, async ({ source, path }) => {
     const parent = parentOf(path)
     const to = parent === null ? path : childOf(resolvePath(tree, parent, { follow: true }), nameOf(path))

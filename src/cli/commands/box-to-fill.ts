@@ -1,4 +1,5 @@
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import { createHint } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 
 /**
@@ -10,7 +11,7 @@ export async function toFill<T>(box: BoxName, asked: Promise<T>): Promise<T> {
     return await asked
   } catch (error) {
     if (!isSecretboxError(error, 'not_found')) throw error
-    const create = `create it with: docker vault create ${box}`
+    const create = createHint(box)
     const isGuess = error.hint?.startsWith('did you mean') === true
     throw new SecretboxError(error.code, error.message, {
       hint: isGuess ? `${error.hint} if not, ${create}` : create

@@ -5,7 +5,7 @@ import {
   directives,
   files,
   nothing,
-  versions,
+  versionsOfBox,
   words,
   type Asking,
   type Complete,
@@ -164,7 +164,7 @@ const optionValues: Readonly<Record<string, Complete>> = {
   ),
   '--file': files,
   '--box': boxes,
-  '--version': versions
+  '--version': versionsOfBox
 }
 
 async function valuesOf({ long }: Option, prefix: string, asking: Asking): Promise<Completion> {

@@ -1,9 +1,10 @@
 import { basename, join } from 'node:path'
 import { quote, SecretboxError } from '../../base/errors.ts'
+import { didYouMean, noFileInBox } from '../../base/messages.ts'
 import { nearestPath } from '../../base/nearest.ts'
 import { addressText, type Place } from '../client/address.ts'
 import type { Cli } from '../declare/cli.ts'
-import { cannotWrite, openDestination } from '../files/destination.ts'
+import { cannotWrite, openDestination, notADirectory } from '../files/destination.ts'
 import { UsageError } from '../output/failure.ts'
 import { startProgress } from '../output/progress.ts'
 import { sendOut } from '../output/send-out.ts'
@@ -38,7 +39,7 @@ export async function copyOut(
   const progress = startProgress(cli.stderr, `copying ${quote(what)}`)
   const withoutSetId: string[] = []
   try {
-    if (found.kind === 'directory' && present === 'file') throw cannotWrite(to, 'it is not a directory')
+    if (found.kind === 'directory' && present === 'file') throw cannotWrite(to, notADirectory)
     if (found.kind === 'file' && present === null && to.endsWith('/'))
       throw cannotWrite(to, 'no such directory')
     const into = present === 'directory' && !(contents && found.kind === 'directory')
@@ -87,8 +88,8 @@ export async function findInBox(
   const what = addressText(box, path)
   throw new SecretboxError(
     'not_found',
-    `cannot copy ${quote(what)}: no such file in the box`,
-    meant === null ? {} : { hint: `did you mean ${quote(addressText(box, meant))}?` }
+    noFileInBox(`cannot copy ${quote(what)}`),
+    meant === null ? {} : { hint: didYouMean(addressText(box, meant)) }
   )
 }
 

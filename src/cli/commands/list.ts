@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { noFileInBox } from '../../base/messages.ts'
 import { addressText, asOneWord, isAtOrBelow, parseAddress } from '../client/address.ts'
 import type { BoxEntry, BoxListing } from '../../api/answers.ts'
 import type { Cli } from '../declare/cli.ts'
@@ -90,7 +91,7 @@ async function* listed(cli: Cli, names: readonly string[]): AsyncGenerator<Liste
       const box = await asOneWord(names, name, () => cli.api.box(boxName))
       const top = path ?? ''
       if (top !== '' && !box.files.some(({ path }) => isAtOrBelow(path, top)))
-        throw new SecretboxError('not_found', `cannot list ${quote(top)}: no such file in the box`)
+        throw new SecretboxError('not_found', noFileInBox(`cannot list ${quote(top)}`))
       yield { box, path: top }
     } catch (error) {
       // Between the list of boxes and this one it may have been destroyed: then it is not to be listed.

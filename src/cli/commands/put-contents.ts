@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { isSecretboxError, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { directoryHasName } from '../../base/messages.ts'
 import { addressText, type Place } from '../client/address.ts'
 import { toFill } from './box-to-fill.ts'
 import type { Cli } from '../declare/cli.ts'
@@ -99,7 +100,7 @@ async function tellWhatIsThere(cli: Cli, { box, path }: Place, mayCreate: boolea
   if (listing === null) return
   const present = listing.files.find(entry => entry.path === path)
   if (present?.type === 'directory')
-    throw new SecretboxError('conflict', `cannot put ${quote(path)}: a directory has that name`)
+    throw new SecretboxError('conflict', directoryHasName(`cannot put ${quote(path)}`))
   if (present !== undefined)
     cli.note(`note: ${quote(addressText(box, path))} is there already; version ${listing.version} keeps it`)
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { quote, SecretboxError } from '../../base/errors.ts'
+import { recursiveHint } from '../../base/messages.ts'
 import { entriesOf } from '../../tar/entries.ts'
 import { parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { asOneWord, type Address } from '../client/address.ts'
@@ -45,8 +46,6 @@ async function readOne(cli: Cli, { box, path }: Address, options: ReadOptions): 
 }
 
 const root = parseFilePath('')
-const recursiveHint = '-r (recursive) takes it with everything in it'
-
 async function* bytesOf({ tar, body }: Contents): AsyncGenerator<Buffer> {
   if (!tar) {
     yield* body

@@ -64,7 +64,7 @@ export const pathsOrAddresses: Complete = asking =>
   asking.before[0]?.includes(':') === true ? addresses(asking) : pathsOfBox(asking)
 
 /** The versions of the box that the first operand names, newest first. */
-export const versions: Complete = async ({ api, before: [address = ''] }) => {
+export const versionsOfBox: Complete = async ({ api, before: [address = ''] }) => {
   const [box = ''] = address.split(':')
   const kept = await api.versions(parseBoxName(box))
   return {

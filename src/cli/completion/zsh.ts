@@ -12,8 +12,8 @@ __secretbox_ask() {
             directive=${'$'}{line#:}
             continue
         fi
-        value=${'$'}{line%%$'\t'*}
         meaning=
+        value=${'$'}{line%%$'\t'*}
         [[ $line == *$'\t'* ]] && meaning=${'$'}{line#*$'\t'}
         values+=("$value")
         described+=("$value${'$'}{meaning:+  -- $meaning}")

@@ -117,7 +117,7 @@ export function ownFileOperand(meaning: string): Operand<string> {
 
 /** A version of the box that the first operand names. */
 export function versionOperand(term: string, meaning: string): Operand<number> {
-  return new Operand({ term, meaning, parse: parseVersion, complete: completing.versions })
+  return new Operand({ term, meaning, parse: parseVersion, complete: completing.versionsOfBox })
 }
 
 /** One of a few words, each with what it stands for. Throws what `refuse` makes of any other. */

@@ -12,6 +12,9 @@ export interface Destination {
   readonly present: 'file' | 'directory' | null
 }
 
+/** Why nothing can be put into something. */
+export const notADirectory = 'it is not a directory'
+
 /** statfs(2): what lies there are no files. */
 const procFileSystem = 0x9fa0
 /** Linux gives up after as many (path_resolution(7)). */
@@ -35,7 +38,7 @@ export async function openDestination(typed: string): Promise<Destination> {
       const name = basename(path)
       const found = await kindAt(held.at(name))
       if (found !== null && found !== 'file') throw cannotWrite(typed, `it is a ${found}`, otherwiseHint)
-      if (found === 'file' && typed.endsWith('/')) throw cannotWrite(typed, 'it is not a directory')
+      if (found === 'file' && typed.endsWith('/')) throw cannotWrite(typed, notADirectory)
       return { held, name, present: found }
     } catch (error) {
       held.close()

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs'
 import { lstat, open, readdir, readlink, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { recursiveHint } from '../../base/messages.ts'
 import { childOf, parseFilePath, parseLinkTarget, type FilePath } from '../../base/names.ts'
 import { HeldDirectory, splitTyped } from './held-directory.ts'
 import { isStream, readStream } from '../input/operator-streams.ts'
@@ -22,7 +23,7 @@ export type OperatorFile = {
 )
 
 /** An operand, and what it is to be called in the box. */
-export interface Operand {
+export interface SourceOperand {
   readonly source: string
   readonly path: FilePath
 }
@@ -45,7 +46,7 @@ const readNow = constants.O_RDONLY | constants.O_NONBLOCK
  * others change below them leads nowhere else, then or when a file is opened at last.
  */
 export async function withFiles<T>(
-  operands: readonly Operand[],
+  operands: readonly SourceOperand[],
   taking: Taking,
   refuse: Refuse,
   use: (files: readonly OperatorFile[]) => Promise<T>
@@ -71,7 +72,7 @@ class Search {
     this.#refuse = refuse
   }
 
-  async find({ source, path }: Operand): Promise<void> {
+  async find({ source, path }: SourceOperand): Promise<void> {
     await this.#attempt(source, async () => {
       if (isStream(source)) {
         const bytes = await readStream(source)
@@ -123,8 +124,7 @@ class Search {
 
   async #takeDirectory(found: Found): Promise<void> {
     const { source, path, around } = found
-    if (!this.#taking.recursive)
-      throw cannotAdd(source, 'it is a directory', '-r (recursive) takes it with everything in it')
+    if (!this.#taking.recursive) throw cannotAdd(source, 'it is a directory', recursiveHint)
     const { held, name } = this.#entered(found)
     const stats = held.look(name)
     const identity = `${stats.dev}:${stats.ino}`
@@ -175,7 +175,7 @@ class Search {
 }
 
 /** Something below a directory that is held; `around` says which directories it lies in, by device and inode. */
-interface Found extends Operand {
+interface Found extends SourceOperand {
   readonly held: HeldDirectory
   readonly name: string
   readonly follow: boolean

@@ -28,7 +28,7 @@ export type LeaveOut = (file: OperatorFile, reason: SecretboxError) => void
  * The files as one tar. A file that cannot be read, or that changes before its header is sent, goes to
  * `leaveOut`; a later change throws `BrokenFile`. The chunks belong to whoever reads them.
  */
-export function tarOf(files: Iterable<OperatorFile>, leaveOut: LeaveOut): AsyncGenerator<Buffer> {
+export function tarOfFiles(files: Iterable<OperatorFile>, leaveOut: LeaveOut): AsyncGenerator<Buffer> {
   return packed(async tar => {
     for (const file of files) {
       if (tar.destroyed) return

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
-import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
+import { ephemeralPrefix, parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { withFiles } from '../files/operator-files.ts'
 import { upload } from '../client/upload.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
 
 /** A box, and where it is to appear. */
-export type Place = Pick<Injection, 'box' | 'target'>
+export type BoxTarget = Pick<Injection, 'box' | 'target'>
 
 /** The volume option of such a box: the daemon destroys it with the volume (src/volumes/options.ts). */
 export const ephemeralOption = { ephemeral: 'true' } as const
@@ -20,12 +20,12 @@ export const ephemeralOption = { ephemeral: 'true' } as const
 export async function withEphemeralBoxes<T>(
   cli: Cli,
   directories: readonly DirectoryInjection[],
-  use: (boxes: readonly Place[]) => Promise<T>
+  use: (boxes: readonly BoxTarget[]) => Promise<T>
 ): Promise<T> {
-  const boxes: Place[] = []
+  const boxes: BoxTarget[] = []
   try {
     for (const { directory, target } of directories) {
-      const box = parseBoxName(`ephemeral-${randomBytes(16).toString('hex')}`)
+      const box = parseBoxName(`${ephemeralPrefix}${randomBytes(16).toString('hex')}`)
       await cli.api.createBox(box)
       boxes.push({ box, target })
       await fill(cli, box, directory)

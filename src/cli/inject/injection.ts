@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { basename, posix, resolve } from 'node:path'
 import { isSecretboxError, quote } from '../../base/errors.ts'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
+import { notADirectory } from '../files/destination.ts'
 import { UsageError } from '../output/failure.ts'
 import { splitAt } from '../input/split-at.ts'
 
@@ -41,7 +42,7 @@ export function parseDirectoryInjection(value: string): DirectoryInjection {
   const isWhole = isDirectory(value)
   const [directory, place] = isWhole ? [value, ''] : splitAt(value, lastColon(value))
   if (!isWhole && !isDirectory(directory)) {
-    const reason = isThere(directory) ? 'it is not a directory' : 'there is no such directory'
+    const reason = isThere(directory) ? notADirectory : 'there is no such directory'
     throw new UsageError(`cannot inject ${quote(directory)}: ${reason}`)
   }
   const target = parsePlace(place === '' ? basename(resolve(directory)) : place, flag)

@@ -135,6 +135,9 @@ export function silentClaims(volumes: readonly string[], claims: readonly Claim[
     .map(([target, flag, isDirectory]) => ({ target, flag, shows: null, isDirectory }))
 }
 
+/** What to do about two things at one place, or one in the other. */
+export const anotherPlaceHint = 'give one of them another place, as in --inject box:alias'
+
 /** Throws `UsageError` that names both flags when two claim the same place. */
 export function refuseSharedTargets(claims: readonly Pick<Claim, 'target' | 'flag'>[]): void {
   const claimed = new Map<string, string>()
@@ -143,7 +146,7 @@ export function refuseSharedTargets(claims: readonly Pick<Claim, 'target' | 'fla
     if (other !== undefined) {
       throw new UsageError(
         `cannot mount two things at ${quote(target)}: ${quote(other)} and ${quote(flag)}`,
-        'give one of them another place, as in --inject box:alias'
+        anotherPlaceHint
       )
     }
     claimed.set(target, flag)

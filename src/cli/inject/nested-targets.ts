@@ -4,7 +4,7 @@ import { isSecretboxError, quote } from '../../base/errors.ts'
 import { childOf, type BoxName, type FilePath } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Claim, Shown } from './mount-flags.ts'
+import { anotherPlaceHint, type Claim, type Shown } from './mount-flags.ts'
 
 /** What a path names; null: nothing. `unknown` when only docker can tell. */
 type Found = 'file' | 'directory' | null | 'unknown'
@@ -26,7 +26,7 @@ export async function refuseNestedTargets(cli: Cli, claims: readonly Claim[]): P
     const reason = found === 'file' ? `${quote(inside)} in it is a file` : `it has no ${quote(inside)}`
     throw new UsageError(
       `cannot mount ${quote(claim.flag)} in ${quote(outer.flag)}: that is read-only, and ${reason}`,
-      'give one of them another place, as in --inject box:alias'
+      anotherPlaceHint
     )
   }
 }

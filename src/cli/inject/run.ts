@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { pluginName } from '../../base/default-paths.ts'
 import { quote } from '../../base/errors.ts'
 import { parseFilePath, type BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
@@ -6,7 +7,7 @@ import { command } from '../declare/command.ts'
 import { exitCodes, UsageError } from '../output/failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
-import { ephemeralOption, withEphemeralBoxes, type Place } from './ephemeral.ts'
+import { ephemeralOption, withEphemeralBoxes, type BoxTarget } from './ephemeral.ts'
 import { findImage, type ImageConfig } from './find-image.ts'
 import {
   parseDirectoryInjection,
@@ -79,7 +80,7 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
   if (image === undefined) throw new UsageError('name the image', `see: docker ${verb} --help`)
   const injections = valuesOf(line, 'inject').map(parseInjection)
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
-  const driver = cli.env['SECRETBOX_DRIVER'] || 'secretbox'
+  const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
   const claims = [
     ...injections.map(claimOfBox),
     ...directories.map(claimOfDirectory),
@@ -145,7 +146,7 @@ interface Injected {
 }
 
 /** The boxes with their newest versions. Those that are missing are told; null when any is. */
-async function withVersions(cli: Cli, places: readonly Place[]): Promise<Injected[] | null> {
+async function withVersions(cli: Cli, places: readonly BoxTarget[]): Promise<Injected[] | null> {
   const found: Injected[] = []
   await cli.each(places, async ({ box, target }) => {
     found.push({ box, version: (await cli.api.versions(box)).at(-1)?.version, target })

@@ -9,7 +9,7 @@ import type { Syscalls } from '../../base/syscalls.ts'
 import { descriptorOf, forgetfulConnection, forgetPieces } from './connection.ts'
 
 /** A server on a Unix socket. */
-export interface Server {
+export interface Serving {
   /** Takes no new connection, answers what is in flight, then cuts what is left after `timeoutMs`. */
   close(timeoutMs: number): Promise<void>
 }
@@ -36,7 +36,7 @@ export async function serveUnixSocket(
   mode: number,
   parts: ServeParts,
   listener: RequestListener
-): Promise<Server> {
+): Promise<Serving> {
   const connections = createConnections(parts, listener)
   const server = createServer({ pauseOnConnect: true }, accepted => connections.serve(accepted))
   try {
@@ -96,7 +96,7 @@ function createConnections(
     // In the middle of an answer, breaking off is the only way left.
     const underWay = socket instanceof Socket ? sockets.get(socket) : undefined
     if (!socket.writable || underWay !== 0) socket.destroy()
-    else socket.end(refusalOf(errnoOf(error), error.rawPacket), () => socket.destroy())
+    else socket.end(badRequest(errnoOf(error), error.rawPacket), () => socket.destroy())
   })
 
   return {
@@ -128,7 +128,7 @@ function createConnections(
 }
 
 /** The answer to what is no request that Node's parser (llhttp) takes, whose error this is; in the form of either API. */
-function refusalOf(parserError: string | null, start?: Buffer): string {
+function badRequest(parserError: string | null, start?: Buffer): string {
   // To llhttp anything that begins wrong is a bad method, a TLS handshake too; a method is a token (RFC 9110).
   const hasMethod = /^[\w!#$%&'*+.^`|~-]+ /.test(start?.toString('latin1', 0, 64) ?? '')
   const known =

@@ -1,0 +1,31 @@
+import { quote } from './errors.ts'
+
+/*
+ * What is said of a mistake, and what to do about it, where rooms that do not know each other say the same.
+ */
+
+/** Of a path where a file's is wanted. */
+export const namesBoxItself = 'it names the box itself, not a file in it'
+
+/** `what`: what cannot be done, with the path. */
+export function noFileInBox(what: string): string {
+  return `${what}: no such file in the box`
+}
+
+/** `what`: what cannot be done, with the path. */
+export function directoryHasName(what: string): string {
+  return `${what}: a directory has that name`
+}
+
+/** The word, path or address that was probably meant. */
+export function didYouMean(meant: string): string {
+  return `did you mean ${quote(meant)}?`
+}
+
+/** Of a directory that was named where a file is taken. */
+export const recursiveHint = '-r (recursive) takes it with everything in it'
+
+/** Of a box that is not there; `name` as a shell takes it. */
+export function createHint(name: string): string {
+  return `create it with: docker vault create ${name}`
+}
