@@ -1,9 +1,9 @@
-/** KeyedMutex by name: work under one name runs one after another, under different names side by side. */
+/** Locks by name: work under one name runs one after another, under different names side by side. */
 export interface KeyedMutex {
   run<T>(name: string, work: () => Promise<T>): Promise<T>
 }
 
-/** KeyedMutex that leave nothing behind when nobody waits. */
+/** Locks that leave nothing behind when nobody waits. */
 export function createKeyedMutex(): KeyedMutex {
   const tails = new Map<string, Promise<unknown>>()
   return {

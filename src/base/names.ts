@@ -14,7 +14,7 @@ export type VolumeName = string & { readonly [volumeName]: true }
 /** The Engine's name for one container's use of a volume, safe as a directory's name. */
 export type MountId = string & { readonly [mountId]: true }
 
-/** Linux: `PATH_MAX` less the closing NUL is 4095; the design says 4096 bytes, counted without it. */
+/** The longest path in a box. Linux takes one byte less (`PATH_MAX`, which counts a closing NUL). */
 export const maxPathBytes = 4096
 /** Linux: `NAME_MAX`. */
 export const maxComponentBytes = 255
@@ -59,7 +59,7 @@ export function parseVolumeName(text: string): VolumeName {
 
 /**
  * Makes a path of a box out of what a user wrote: `/a/b`, `a//b/.`, `../a/b` all mean `a/b`, because the box
- * is the root and nothing is above it (requirements row 26). Throws `invalid` for NUL, bad Unicode or
+ * is the root and nothing is above it. Throws `invalid` for NUL, bad Unicode or
  * components and paths that Linux would not take.
  */
 export function parseFilePath(text: string): FilePath {

@@ -15,7 +15,7 @@ const nonceBytes = 24
 const commitmentBytes = 32
 const tagBytes = 16
 const headerBytes = 1 + nonceBytes + commitmentBytes
-/** How much longer a encrypted record is than its plaintext. */
+/** How much longer an encrypted record is than its plaintext. */
 export const envelopeOverheadBytes = headerBytes + tagBytes
 
 const context = Buffer.from('secretbox/1 key commitment')

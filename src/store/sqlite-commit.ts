@@ -40,7 +40,7 @@ export function createCommit(
     if ('removeAll' in change) {
       const bounds = boundsOf(change.removeAll)
       const rows = Number(countRange.get(...bounds)?.['n'])
-      // Overwriting a large box's records takes seconds and as much room again. They are sealed, and the record
+      // Overwriting a large box's records takes seconds and as much room again. They are encrypted, and the record
       // with their key, removed by its own name, is overwritten.
       database.exec('PRAGMA secure_delete = FAST')
       try {

@@ -1,9 +1,9 @@
-/** A row of the store: what was sealed into it, and how often the row was written. */
+/** A row of the store: what it holds, and how often it was written. */
 export interface StoredRecord {
   readonly key: string
   /**
-   * Sealed, except for the few kinds that must be read without a root key. The reader owns it. Empty, which no record
-   * of ours is, for a row that cannot have been written by us.
+   * Encrypted, except for the few kinds that must be read without a root key. The reader owns it. Empty for a row that
+   * we cannot have written: no record of ours is empty.
    */
   readonly value: Buffer
   /** 1 when first written, one more at each write; a removed row begins anew. 0 for a row that is not ours. */

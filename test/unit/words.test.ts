@@ -17,6 +17,10 @@ const wrongWords: readonly [RegExp, string][] = [
   [/\breprieves?\b/i, 'grace'],
   [/\bleft[- ]volumes?\b/i, 'dangling'],
   [/\b(seals?|sealed) (records?|entry|entries|bytes|chunks?)\b/i, 'encrypted'],
+  [
+    /\bseals\b|\b(neither|are) sealed (nor|and|or)\b|\bsealed (into|under|on disk|values?|contents)\b/i,
+    'encrypted'
+  ],
   [/\b(manager|handler|helper|utils?)s?\b/i, 'what it does'],
   [/\b(whitelist|blacklist|sanity check)s?\b/i, 'what it is']
 ]

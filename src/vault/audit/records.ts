@@ -24,7 +24,7 @@ export interface AuditEntry extends Decision, Details {
 }
 
 /**
- * Which entries there must be: those from `first` to `last`, and the hash of the last (null: not known). Sealed into a
+ * Which entries there must be: those from `first` to `last`, and the hash of the last (null: not known). Encrypted into a
  * record of its own in each commit of an entry, so that entries cannot be taken away at either end.
  */
 export interface AuditEnds {
