@@ -102,6 +102,7 @@ export async function bundleCli(outFile: string): Promise<readonly string[]> {
 }
 
 function modulesIn({ metafile }: BuildResult<{ metafile: true }>): string[] {
-  const inputs = Object.values(metafile.outputs).flatMap(output => Object.entries(output.inputs))
-  return inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
+  const bundled = Object.values(metafile.outputs).flatMap(output => Object.keys(output.inputs))
+  // What is left out is in the list, too, without a byte.
+  return bundled.filter(path => (metafile.inputs[path]?.bytes ?? 0) > 0)
 }

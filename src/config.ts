@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { adminSocketName, defaultPaths } from './base/default-paths.ts'
+import { adminSocketName, defaultPaths, pathSetBy } from './base/default-paths.ts'
 import { readSettings, type Settings } from './settings.ts'
 import type { BoxLimits } from './vault/boxes/versions.ts'
 
@@ -22,7 +22,7 @@ export interface Config extends Pick<Settings, 'logLevel'> {
 /** Reads the configuration from the environment. Throws `invalid` that names the setting and what it must be. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const { logLevel, startFailed, graceSeconds, ...limits } = readSettings(environment)
-  const place = (name: string, usual: string): string => environment[`SECRETBOX_${name}`] || usual
+  const place = (name: string, usual: string): string => pathSetBy(environment, name, usual)
   const dataDir = place('DATA_DIR', defaultPaths.data)
   return {
     dataDir,

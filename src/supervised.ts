@@ -1,6 +1,6 @@
 import { existsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { defaultPaths } from './base/default-paths.ts'
+import { defaultPaths, pathSetBy } from './base/default-paths.ts'
 
 /** Well within the time after which the supervisor takes the daemon for stuck (supervisor.c). */
 const signEveryMs = 15_000
@@ -18,7 +18,7 @@ export function runSupervised(env: NodeJS.ProcessEnv): string {
     const supervisor = supervisorProgram()
     // Of systemd's making (systemd.exec(5)), or where there is always one.
     const runDirectory = env['RUNTIME_DIRECTORY'] ?? '/run'
-    const copiesDir = env['SECRETBOX_COPIES_DIR'] || defaultPaths.copies
+    const copiesDir = pathSetBy(env, 'COPIES_DIR', defaultPaths.copies)
     const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
     const options = (env['SECRETBOX_SUPERVISOR_OPTIONS'] ?? '').split(' ').filter(word => word !== '')
     process.execve?.(supervisor, [supervisor, ...options, copiesDir, runDirectory, ...command], env)

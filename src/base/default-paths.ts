@@ -15,6 +15,11 @@ export const defaultPaths = {
   dockerSocket: '/var/run/docker.sock'
 } as const
 
+/** Where a thing lies: where `SECRETBOX_<name>` says, or else at the usual place. */
+export function pathSetBy(environment: NodeJS.ProcessEnv, name: string, usual: string): string {
+  return environment[`SECRETBOX_${name}`] || usual
+}
+
 /** In the data directory. */
 export const storeFileName = 'store.db'
 /** What ends the names of the store's files, SQLite's own among them. */

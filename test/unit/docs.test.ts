@@ -9,6 +9,7 @@ import { defaultPaths, pluginName } from '../../src/base/default-paths.ts'
 import { cliOf, type Surroundings } from '../../src/cli/declare/cli.ts'
 import { programFor } from '../../src/cli/program.ts'
 import { readConfig } from '../../src/config.ts'
+import { badSettings } from '../../src/settings.ts'
 import { optionNames } from '../../src/volumes/options.ts'
 
 const root = new URL('../../', import.meta.url).pathname
@@ -78,9 +79,11 @@ test("the README's table of settings lists what plugin-config.json lets one set,
   expect(listed).toEqual(settable)
 })
 
-test('the settings of plugin-config.json are what the daemon takes without them', () => {
-  const given = Object.fromEntries(plugin.env.map(({ name, value }) => [name, value]))
-  expect(readConfig(given)).toEqual(readConfig({}))
+test('the settings of plugin-config.json are those that the daemon reads, with what it takes without them', () => {
+  const nonsense = new Proxy<Record<string, string>>({}, { get: () => '?' })
+  const read = badSettings(nonsense).map(({ name, usual }) => [name, usual])
+  const settable = plugin.env.filter(each => each.settable !== undefined)
+  expect(settable.map(({ name, value }) => [name, value])).toEqual(read)
 })
 
 test('plugin-config.json names the places and mounts that the code knows', () => {
