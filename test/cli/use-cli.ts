@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import { builtCli } from '../built.ts'
 import { startDaemon, type Daemon } from '../daemon-process.ts'
+import { canRunHere, runHere } from './run-here.ts'
 import { runProgram, type Conditions, type Outcome } from './run.ts'
 
 /** The program that users get, and a daemon of its own, for as long as a test file runs. */
@@ -8,7 +9,7 @@ export interface Cli {
   readonly daemon: () => Daemon
   /** The program's file. */
   readonly program: string
-  /** Runs it to its end, at the daemon's socket. */
+  /** Runs it to its end, at the daemon's socket: in this process if that makes no difference. */
   readonly run: (args: readonly string[], conditions?: Conditions) => Promise<Outcome>
 }
 
@@ -24,10 +25,10 @@ export function useCli(settings: NodeJS.ProcessEnv = {}): Cli {
   return {
     daemon: () => daemon,
     program: builtCli,
-    run: (args, { env = {}, ...conditions } = {}) =>
-      runProgram(builtCli, args, {
-        ...conditions,
-        env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon.adminSocket, ...env }
-      })
+    run(args, { env = {}, ...conditions } = {}) {
+      const surroundings = { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon.adminSocket, ...env }
+      const run = canRunHere(args) ? runHere : runProgram
+      return run(builtCli, args, { ...conditions, env: surroundings })
+    }
   }
 }
