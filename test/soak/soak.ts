@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildAttacker, mountAsNobody } from '../engine/faults/attacker.ts'
+import { mountAsNobody } from '../engine/faults/attacker.ts'
+import { compiled } from '../engine/faults/compiled.ts'
 import type { Rig } from '../engine/faults/rig.ts'
 import { takenBy, type Taken } from '../taken.ts'
 import { wrongWithCopies, wrongWithVault } from './check.ts'
@@ -30,7 +31,7 @@ const rows = 30
 export async function soak(rig: Rig, seed: number, forMs: number, signal: AbortSignal): Promise<Soaked> {
   const reports = join(rig.engine.root, 'reports')
   await mkdir(reports)
-  const attacker = buildAttacker(join(rig.engine.root, 'attacker'))
+  const attacker = compiled(rig.engine, 'attacker')
   const site: Site = { rig, model: newModel(), random: randomFrom(seed), reports, attacker }
   // All the time, as anybody on the host can.
   await chmod(rig.engine.root, 0o711)

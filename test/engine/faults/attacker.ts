@@ -6,13 +6,6 @@ import { freshName } from '../shared-engine.ts'
 
 const nobody = 65534
 
-/** The compiled attacker.c, at `path`. */
-export function buildAttacker(path: string): string {
-  const source = new URL('attacker.c', import.meta.url).pathname
-  execFileSync('cc', ['-static', '-O1', '-o', path, source], { stdio: 'inherit' })
-  return path
-}
-
 /**
  * Has a user of the host, who has no right at all, make `count` mounts with this name in namespaces of its own. Resolves
  * when they are there, with what takes them away. `program`: the attacker, in directories that everybody may enter.

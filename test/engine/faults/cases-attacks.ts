@@ -1,18 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { JobPoint } from '../../../src/base/fault-points.ts'
 import { isLong } from '../../length.ts'
 import { testImage } from '../image.ts'
 import { freshName } from '../shared-engine.ts'
 import { askJson } from './admin.ts'
-import { buildAttacker, mountAsNobody } from './attacker.ts'
+import { mountAsNobody } from './attacker.ts'
+import { compiled } from './compiled.ts'
 import { eventually } from './eventually.ts'
 import { inMount, inUnmount, settled, startedAtLast, whileRunning, type Fault } from './moments.ts'
 import type { FaultCase, Stage } from './stage.ts'
-
-/** The compiled attacker.c, below the Engine's root. */
-const attackerOf = ({ rig }: Stage): string => buildAttacker(join(rig.engine.root, 'attacker'))
 
 /** Starts a container whose first process is the attacker in its copy, and resolves when that has begun. */
 async function startAttacker(
@@ -25,7 +22,7 @@ async function startAttacker(
   const name = freshName('attacker')
   await engine.docker([
     ...['run', '--detach', '--name', name, '--network', 'none', ...options],
-    ...['--mount', `type=bind,src=${attackerOf(stage)},dst=/attacker,readonly`],
+    ...['--mount', `type=bind,src=${compiled(engine, 'attacker')},dst=/attacker,readonly`],
     ...[
       '--mount',
       ['type=volume,volume-driver=secretbox,dst=/secrets,volume-opt=box=db', ...volume].join(',')
@@ -92,7 +89,7 @@ function mountsOfNobody(count: number): FaultCase {
       const subject = await stage.runningSubject()
       const [copy] = await subject.copies()
       execFileSync('chmod', ['a+x', rig.engine.root])
-      const end = await mountAsNobody(attackerOf(stage), `secretbox:${copy?.copy ?? ''}`, count)
+      const end = await mountAsNobody(compiled(rig.engine, 'attacker'), `secretbox:${copy?.copy ?? ''}`, count)
       try {
         await subject.stop()
         const next = await stage.runningSubject()

@@ -1,5 +1,7 @@
 /** Only ends the waiting for what never comes: a machine may be as busy as it likes. */
 const longMs = 100_000
+/** Between two questions: more and more, for asking takes processor time from what is waited for. */
+const pausesMs = { first: 10, most: 200, growth: 1.3 }
 
 /**
  * Asks until the answer is not null, and gives it; null when `deadlineMs` has passed. For what tells nobody when
@@ -10,10 +12,10 @@ export async function eventually<T>(
   deadlineMs = longMs
 ): Promise<T | null> {
   const deadline = Date.now() + deadlineMs
-  for (;;) {
+  for (let pauseMs = pausesMs.first; ; pauseMs = Math.min(pauseMs * pausesMs.growth, pausesMs.most)) {
     const answer = await question()
     if (answer !== null || Date.now() > deadline) return answer
-    await new Promise(resolve => setTimeout(resolve, 25))
+    await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }
 

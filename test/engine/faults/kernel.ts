@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../engine.ts'
 
@@ -23,15 +24,35 @@ export async function copiesOf(pid: number): Promise<CopyMount[]> {
   return copyMountsIn(await mountTable(pid))
 }
 
-/** The first process of the container that has a directory of the host bound somewhere; null when none runs. */
-export async function containerThatBinds(directory: string): Promise<number | null> {
-  for (const name of (await readdir('/proc')).filter(entry => /^\d+$/.test(entry))) {
-    const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '')
-    if (!/^NSpid:\t\d+\t1$/m.test(status)) continue
-    const table = await mountTable(Number(name))
-    if (table.split('\n').some(line => line.split(' ')[3] === directory)) return Number(name)
+/**
+ * The first process of the container that has a directory of the host bound somewhere; null when none runs. `first`: one
+ * to look at before all others.
+ */
+export async function containerThatBinds(
+  directory: string,
+  first: number | null = null
+): Promise<number | null> {
+  const isIt = async (pid: number): Promise<boolean> => {
+    // Read at once, as there are hundreds of processes and this is asked often.
+    if (!/^NSpid:\t\d+\t1$/m.test(readNow(`/proc/${pid}/status`))) return false
+    return (await mountTable(pid)).split('\n').some(line => line.split(' ')[3] === directory)
   }
+  for (const pid of [...(first === null ? [] : [first]), ...processes()]) if (await isIt(pid)) return pid
   return null
+}
+
+function processes(): number[] {
+  return readdirSync('/proc')
+    .filter(entry => /^\d+$/.test(entry))
+    .map(Number)
+}
+
+function readNow(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** Everything that is there of the copies of one Engine's plugin, by the kernel's word alone. */
@@ -47,16 +68,16 @@ export interface Traces {
 /** Looks at the mount tables of all processes and at the directory below the plugin's propagated mount. */
 export async function tracesOf(engine: Engine): Promise<Traces> {
   const inContainers = new Map<number, readonly CopyMount[]>()
-  const seen = new Set([await namespaceOf('self')])
-  for (const name of (await readdir('/proc')).filter(entry => /^\d+$/.test(entry))) {
-    const namespace = await namespaceOf(name)
+  const seen = new Set([namespaceOf('self')])
+  for (const pid of processes()) {
+    const namespace = namespaceOf(pid)
     if (namespace === null || seen.has(namespace)) continue
     seen.add(namespace)
-    const table = await mountTable(Number(name))
+    const table = await mountTable(pid)
     // The plugin's own namespace shows what it mounted, at the place where it did.
     if (!isContainerOf(engine, table) || table.includes(' /mnt/secretbox ')) continue
     const mounts = copyMountsIn(table)
-    if (mounts.length > 0) inContainers.set(Number(name), mounts)
+    if (mounts.length > 0) inContainers.set(pid, mounts)
   }
   return {
     onHost: copyMountsIn(await mountTable(process.pid)).filter(({ target }) =>
@@ -86,8 +107,12 @@ async function copyDirectories(engine: Engine): Promise<string[]> {
 }
 
 /** The mount namespace of a process, by its inode; null when the process is gone. */
-async function namespaceOf(pid: string): Promise<string | null> {
-  return readlink(`/proc/${pid}/ns/mnt`).catch(() => null)
+function namespaceOf(pid: number | 'self'): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`)
+  } catch {
+    return null
+  }
 }
 
 async function mountTable(pid: number): Promise<string> {

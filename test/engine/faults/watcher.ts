@@ -1,24 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Engine } from '../engine.ts'
 import { testImage } from '../image.ts'
 import { freshName } from '../shared-engine.ts'
-import { expectedLook, lookScript, type Files } from './boxes.ts'
+import type { Files } from './boxes.ts'
+import { compiled } from './compiled.ts'
 import { eventually } from './eventually.ts'
 import { onceSeen } from './once-seen.ts'
 import { copiesOf, containerThatBinds, type CopyMount } from './kernel.ts'
-
-/** Hashes /secrets again and again, counts its rounds, and writes down every round in which it was not what it must be. */
-const script = `
-cd /secrets
-rounds=0
-while :; do
-  now=$(${lookScript})
-  [ "$now" = "$EXPECTED" ] || echo "round $rounds: $now" >>/report/changes
-  rounds=$((rounds + 1))
-  echo $rounds >/report/rounds
-  usleep 20000
-done`
 
 /** A container that watches its own copy. */
 export interface Watcher {
@@ -53,17 +42,21 @@ export async function createWatcher(
 ): Promise<Watcher> {
   const name = freshName('watcher')
   const report = join(engine.root, 'reports', name)
-  await mkdir(report, { recursive: true })
-  await writeFile(join(report, 'watch'), script)
+  for (const [path, contents] of files) {
+    const expected = join(report, 'expected', path)
+    await mkdir(dirname(expected), { recursive: true })
+    await writeFile(expected, contents)
+  }
   await engine.docker([
     ...['create', '--name', name, '--network', 'none', '--stop-signal', 'KILL'],
-    ...['--env', `EXPECTED=${expectedLook(files)}`],
     ...['--mount', `type=bind,src=${report},dst=/report`],
+    ...['--mount', `type=bind,src=${compiled(engine, 'watch')},dst=/watch,readonly`],
     ...['--mount', `type=volume,volume-driver=secretbox,src=${volume},dst=/secrets`],
     ...(options.more ?? []),
-    ...[testImage, 'sh', '/report/watch']
+    ...[testImage, '/watch', '/secrets', '/report/expected', '/report']
   ])
-  const pid = (): Promise<number | null> => containerThatBinds(report)
+  let last: number | null = null
+  const pid = async (): Promise<number | null> => (last = await containerThatBinds(report, last))
   const rounds = async (): Promise<number> =>
     Number(await readFile(join(report, 'rounds'), 'utf8').catch(() => 0))
 

@@ -1,0 +1,14 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from '../engine.ts'
+
+/** A program of this directory, `NAME.c`, below an Engine's root: static, for it runs in containers. Compiled when it is first asked for. */
+export function compiled({ root }: Engine, name: 'attacker' | 'watch'): string {
+  const program = join(root, name)
+  if (!existsSync(program)) {
+    const source = new URL(`${name}.c`, import.meta.url).pathname
+    execFileSync('cc', ['-static', '-O1', '-o', program, source], { stdio: 'inherit' })
+  }
+  return program
+}
