@@ -12,7 +12,7 @@ const worker = new URL('power-cuts-worker.ts', import.meta.url).pathname
 const minuteMs = 60_000
 
 /** How many cuts are taken in a row of writes without anything else in between; all of them where it is short. */
-const cutsPerRow = isLong ? Infinity : 4
+const cutsPerRow = isLong ? Infinity : 3
 /** How many mixtures of written and lost there are at each cut, beside everything and nothing. */
 const mixtures = isLong ? 6 : 1
 
@@ -49,9 +49,14 @@ function* cutsIn(recorded: readonly FileCall[], random: () => number): Generator
     } else disk.apply(call)
     if (call.op === 'write' && random() > cutsPerRow / (rows[index] ?? 1)) continue
     const place = `after call ${index} (${call.op}), step ${begun}`
-    yield { place: `${place}, everything written`, image: disk.written(), done, begun }
-    if (!disk.isDirty) continue
-    yield { place: `${place}, only what was flushed`, image: disk.flushed(), done, begun }
+    // A flush changes nothing of what is written, and nothing else changes what was flushed; what may be there becomes
+    // less only when a step is done.
+    const isDone = call.op === 'say' && call.text.startsWith('done')
+    if (isDone || (call.op !== 'sync' && call.op !== 'say'))
+      yield { place: `${place}, everything written`, image: disk.written(), done, begun }
+    if (isDone || call.op === 'sync')
+      yield { place: `${place}, only what was flushed`, image: disk.flushed(), done, begun }
+    if (!disk.isDirty || (call.op === 'say' && !isDone)) continue
     for (let mixture = 0; mixture < mixtures; mixture++)
       yield { place: `${place}, a mixture`, image: disk.between(random), done, begun }
   }
