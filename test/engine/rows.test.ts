@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { engineRows } from '../rows/engine-rows.ts'
-import { replay } from '../rows/transcript.ts'
+import { replay, rowsOf } from '../rows/transcript.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { clientsWithBuildKit } from './clients.ts'
 import { testImage } from './image.ts'
@@ -51,7 +50,7 @@ afterEach(async () => {
   expect(await liveCopies(engine)).toEqual([])
 })
 
-test.each(engineRows)('row $row: $rule', async ({ transcript }) => {
+test.each(rowsOf('containers.txt'))('row $row: $rule', async ({ transcript }) => {
   const { written, came } = await replay(transcript, { cwd: temporaryDirectory(), env })
   expect(came).toEqual(written)
 })

@@ -2,9 +2,7 @@ import { dirname } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { useCli } from '../cli/use-cli.ts'
 import { temporaryDirectory } from '../temporary.ts'
-import { cliRows } from './cli-rows.ts'
-import { restRows } from './rest-rows.ts'
-import { replay } from './transcript.ts'
+import { replay, rowsOf } from './transcript.ts'
 
 const { run, daemon, program } = useCli()
 
@@ -22,24 +20,15 @@ beforeEach(async () => {
   if (boxes.length > 0) await run(['destroy', '--', ...boxes])
 })
 
-test.each([...cliRows, ...restRows])('row $row: $rule', async ({ transcript }) => {
+test.each([...rowsOf('boxes.txt'), ...rowsOf('api.txt')])('row $row: $rule', async ({ transcript }) => {
   const { written, came } = await replay(transcript, { cwd: temporaryDirectory(), env: environment() })
   expect(came).toEqual(written)
 })
 
 test('a transcript that tells otherwise fails', async () => {
   const surroundings = { cwd: temporaryDirectory(), env: environment() }
-  const { written, came } = await replay(
-    `
-      $ echo one; echo two >&2; exit 3
-      one
-      ! t…o
-      [3]
-      $ echo said
-      silent
-    `,
-    surroundings
-  )
+  const transcript = '$ echo one; echo two >&2; exit 3\none\n! t…o\n[3]\n$ echo said\nsilent\n'
+  const { written, came } = await replay(transcript, surroundings)
   expect(written).toHaveLength(6)
   expect(came).toEqual([...written.slice(0, 5), 'said'])
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { runProgram } from '../cli/run.ts'
 
 /** A rule that the program keeps, by its number among the requirements, and a transcript that shows it. */
@@ -12,6 +13,16 @@ export interface Row {
   readonly transcript: string
 }
 
+/** The rows of a file beside this one: each begins with a line `== NUMBER: RULE`; what comes before the first says what they are about. */
+export function rowsOf(file: 'boxes.txt' | 'api.txt' | 'containers.txt'): readonly Row[] {
+  const [, ...parts] = readFileSync(new URL(file, import.meta.url), 'utf8').split(/^== /m)
+  return parts.map(part => {
+    const [, row, rule = '', transcript = ''] = /^(\d+): (.*)\n([^]*)$/.exec(part) ?? []
+    if (row === undefined) throw new Error(`${file}: not a row: "== ${part.split('\n')[0] ?? ''}"`)
+    return { row: Number(row), rule, transcript }
+  })
+}
+
 /** Where the commands of a transcript run. */
 export interface Surroundings {
   readonly cwd: string
@@ -23,7 +34,7 @@ export async function replay(
   transcript: string,
   { cwd, env }: Surroundings
 ): Promise<{ written: string[]; came: string[] }> {
-  const written = linesOf(transcript)
+  const written = splitLines(transcript.trimEnd())
   const came: string[] = []
   for (const command of commandsIn(written)) {
     const typed = command.map(line => line.slice(2)).join('\n')
@@ -39,14 +50,6 @@ function matches(pattern: string | undefined, line: string): pattern is string {
   if (pattern === undefined) return false
   const parts = pattern.split('…').map(part => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(`^${parts.join('.*')}$`, 's').test(line)
-}
-
-/** The lines without the indentation that the first one has, and without what is empty around them. */
-function linesOf(transcript: string): string[] {
-  const indentation = /^\n*( *)/.exec(transcript)?.[1] ?? ''
-  return splitLines(transcript.replace(/^\n+/, '').trimEnd()).map(line =>
-    line.startsWith(indentation) ? line.slice(indentation.length) : line.trimStart()
-  )
 }
 
 function commandsIn(lines: readonly string[]): string[][] {
