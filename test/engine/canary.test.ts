@@ -7,7 +7,7 @@ import { installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
 import { memoryHolds, pluginProcess } from './processes.ts'
 import { filesHolding, formsOf } from './search.ts'
-import { liveCopies, mountArgument, putFiles, runScript, startContainer } from './shared-engine.ts'
+import { liveCopies, mountArgument, runScript, startContainer } from './shared-engine.ts'
 
 /** A random secret, as text so that it may go everywhere. */
 const canary = randomBytes(24).toString('hex')
@@ -33,7 +33,7 @@ async function sendCanaryThroughEverything(): Promise<void> {
   // Longer than what is kept inline, so that it goes through chunks.
   await writeFile(join(source, 'deep/large'), `${canary}\n`.repeat(60_000))
   await engine.docker(['vault', 'create', 'canary'])
-  await putFiles(engine, 'canary', { put: canary })
+  await engine.docker(['vault', 'put', 'canary', 'put'], { input: canary })
   await engine.docker(['vault', 'add', '--recursive', 'canary', 'deep'], { cwd: source })
   await rm(source, { recursive: true })
   expect(await engine.docker(['vault', 'read', 'canary:put'])).toBe(canary)
@@ -68,7 +68,7 @@ async function sendCanaryThroughEverything(): Promise<void> {
     testImage,
     'true'
   ])
-  await putFiles(engine, 'canary', { put: 'changed' })
+  await engine.docker(['vault', 'put', 'canary', 'put'], { input: 'changed' })
   await engine.docker(['vault', 'remove', '--recursive', 'canary', 'deep'])
   await engine.docker(['vault', 'destroy', 'canary'])
   outputs['docker events'] = await engine.docker([

@@ -211,7 +211,7 @@ test('the completion scripts are those that the program prints', async () => {
 })
 
 test('a second install upgrades in place: settings, boxes, volumes and stopped containers are kept', async () => {
-  await makeBox(engine, 'web', { token: 'hunter2' })
+  await makeBox({ pluginData: places.DATA_DIR }, 'web', { token: 'hunter2' })
   await engine.docker(['volume', 'create', '-d', 'secretbox', 'web'])
   const container = await startContainer(engine, mountArgument({ volume: 'web' }))
   await engine.docker(['stop', container])
@@ -366,7 +366,7 @@ test('an installation that cannot enable the plugin takes it out again, and the 
 })
 
 test('an upgrade whose plugin cannot be enabled says what is there and how to go on or back, and loses nothing', async () => {
-  await makeBox(engine, 'upgraded', { token: 'hunter2' })
+  await makeBox({ pluginData: places.DATA_DIR }, 'upgraded', { token: 'hunter2' })
   await engine.docker(['volume', 'create', '-d', 'secretbox', 'upgraded'])
   await engine.docker(['plugin', 'disable', '--force', 'secretbox'])
   await engine.docker(['plugin', 'set', 'secretbox', 'MAX_VERSIONS=7'])

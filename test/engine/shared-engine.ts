@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { inject } from 'vitest'
 import { engineAt, type Engine } from './engine.ts'
+import { askJson } from './faults/admin.ts'
 import { testImage } from './image.ts'
 import { mountsBelow } from './leftovers.ts'
 
@@ -14,16 +16,25 @@ export function freshName(prefix: string): string {
   return `${prefix}-${randomBytes(4).toString('hex')}`
 }
 
-/** Makes a new box of files (path → contents) by `docker vault`. */
-export async function makeBox(engine: Engine, box: string, files: Record<string, string>): Promise<void> {
-  await engine.docker(['vault', 'create', box])
-  await putFiles(engine, box, files)
+/** Makes a new box of files (path → contents), by the admin API: a `docker vault` for each would take a second. */
+export async function makeBox(
+  { pluginData }: Pick<Engine, 'pluginData'>,
+  box: string,
+  files: Record<string, string>
+): Promise<void> {
+  await askJson(join(pluginData, 'admin.sock'), 'PUT', `/vault/${encodeURIComponent(box)}/`)
+  await putFiles({ pluginData }, box, files)
 }
 
-/** Puts files into a box by `docker vault`, one version each. */
-export async function putFiles(engine: Engine, box: string, files: Record<string, string>): Promise<void> {
+/** Puts files into a box, one version each. */
+export async function putFiles(
+  { pluginData }: Pick<Engine, 'pluginData'>,
+  box: string,
+  files: Record<string, string>
+): Promise<void> {
   for (const [path, contents] of Object.entries(files)) {
-    await engine.docker(['vault', 'put', box, path], { input: contents })
+    const url = [box, ...path.split('/')].map(encodeURIComponent).join('/')
+    await askJson(join(pluginData, 'admin.sock'), 'PUT', `/vault/${url}`, contents)
   }
 }
 
