@@ -7,48 +7,6 @@ import { useCli } from './use-cli.ts'
 
 const { run } = useCli()
 
-test('row 18: create makes each box on its own; one that exists is an error and stays as it is', async () => {
-  expect(await run(['create', 'one', 'two words', 'ключ 🔑', '...'])).toMatchObject(
-    done('one\ntwo words\nключ 🔑\n...\n')
-  )
-  await run(['put', 'one', 'pw'], { input: 'x' })
-  expect(await run(['create', 'one', 'three'])).toMatchObject({
-    code: 1,
-    stdout: 'three\n',
-    stderr: 'error: box "one" exists already\n'
-  })
-  expect(await run(['read', 'one:pw'])).toMatchObject(done('x'))
-})
-
-test.each([
-  ['', 'it is empty'],
-  ['a/b', 'it contains "/"'],
-  ['a:b', 'it contains ":"'],
-  ['..', '"." and ".." are not names'],
-  ['a\nb', 'it contains a control character'],
-  ['x'.repeat(256), 'it is longer than 255 bytes']
-])('row 5: %j is no name for a box', async (name, reason) => {
-  expect(await run(['create', name])).toMatchObject({
-    code: 1,
-    stdout: '',
-    stderr:
-      `error: bad box name ${JSON.stringify(name)}: ${reason}\n` +
-      'hint: a name is 1 to 255 bytes of UTF-8 without "/", ":" or control characters\n'
-  })
-})
-
-test('row 19: destroy takes away each box; a missing one is an error unless forced', async () => {
-  await run(['create', 'd1', 'd2', 'd3'])
-  expect(await run(['destroy', 'd1', 'gone', 'd2'])).toMatchObject({
-    code: 1,
-    stdout: 'd1\nd2\n',
-    stderr: 'error: no such box "gone"\nhint: did you mean "one"?\n'
-  })
-  expect(await run(['destroy', '-f', 'd1', 'd3'])).toMatchObject(done('d3\n'))
-  expect(await run(['destroy', '--force', 'a/b'])).toMatchObject({ code: 1 })
-  expect(await run(['destroy-box', 'd3'])).toMatchObject({ code: 1, stdout: '' })
-})
-
 test('destroy keeps a box that containers use and names them; --force does it all the same', async () => {
   const engine = await standInEngine()
   const { daemon } = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })

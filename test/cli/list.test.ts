@@ -17,21 +17,6 @@ beforeAll(async () => {
   await rm(cwd, { recursive: true })
 })
 
-test('row 32: without a name every box is listed, as plain lines when piped; ls does the same', async () => {
-  const all = done('db:certs/\ndb:certs/key.pem\ndb:link\ndb:password\nweb:ü\n')
-  expect(await run(['list'])).toMatchObject(all)
-  expect(await run(['ls'])).toMatchObject(all)
-  expect(await run(['list', 'web', 'empty'])).toMatchObject(done('web:ü\n'))
-})
-
-test('row 33: a missing box is an error, and the others are listed', async () => {
-  expect(await run(['list', 'none', 'web'])).toMatchObject({
-    code: 1,
-    stdout: 'web:ü\n',
-    stderr: 'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n'
-  })
-})
-
 test('row 35: --format takes table, table templates, json and templates', async () => {
   expect(await run(['list', '--format', 'table', 'db'])).toMatchObject(
     done(
@@ -65,14 +50,6 @@ test('row 35: --format takes table, table templates, json and templates', async 
     { Box: 'db', Version: 4, Path: 'link', Type: 'symlink', Target: '../password' },
     { Box: 'db', Version: 4, Path: 'password', Type: 'file', Mode: '0440', Size: 1 }
   ])
-})
-
-test('row 35: a format that is not understood is a mistake', async () => {
-  expect(await run(['list', '--format', '{{.Nmae}}'])).toMatchObject({
-    code: 2,
-    stdout: '',
-    stderr: 'error: bad format: there is no field ".Nmae"\n' + `hint: ${knownFields}\n`
-  })
 })
 
 const knownFields =
@@ -110,16 +87,6 @@ test('templates look into lists, as in docker', async () => {
   expect(await run(['inspect', '-f', '{{range .Files}}{{.Contents}}{{end}}', 'db'])).toMatchObject({
     code: 2,
     stdout: ''
-  })
-})
-
-test('row 36: --pattern lists only paths that match', async () => {
-  expect(await run(['list', '--pattern', 'pass'])).toMatchObject(done('db:password\n'))
-  expect(await run(['list', '-r', '^.$'])).toMatchObject(done('web:ü\n'))
-  expect(await run(['list', '-r', '(', 'db'])).toMatchObject({
-    code: 2,
-    stdout: '',
-    stderr: 'error: bad pattern "(": Invalid regular expression: /(/u: Unterminated group\n'
   })
 })
 

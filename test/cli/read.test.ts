@@ -26,60 +26,6 @@ beforeAll(async () => {
   await rm(cwd, { recursive: true })
 })
 
-test('row 38: contents come byte for byte, one after the other, and nothing else; cat does the same', async () => {
-  expect((await run(['read', 'single:some/where'])).bytes.equals(bytes)).toBe(true)
-  expect(await run(['cat', 'box:text', 'box:/dir/../dir/a', 'box:dir/b'])).toMatchObject(done('text\nAB'))
-})
-
-test('row 37: without a path, the only file of the box is meant', async () => {
-  expect((await run(['read', 'single'])).bytes.equals(bytes)).toBe(true)
-  expect(await run(['read', 'box'])).toMatchObject({
-    code: 1,
-    stdout: '',
-    stderr:
-      'error: cannot read "box" as a whole: it holds "dir/a", "dir/b", "dir/deep/c", "text"\n' +
-      'hint: name a file, as in "box:dir/a", or read -r to read them all\n'
-  })
-  expect(await run(['read', 'empty'])).toMatchObject({
-    code: 1,
-    stderr: 'error: cannot read "empty": it holds no file\n'
-  })
-})
-
-test('row 24: symlinks are followed with the box as root, and a loop is an error', async () => {
-  expect(await run(['read', 'box:link/a'])).toMatchObject(done('A'))
-  expect(await run(['read', 'box:loop'])).toMatchObject({
-    code: 1,
-    stderr: 'error: cannot resolve path "loop": more than 40 symlinks\n'
-  })
-})
-
-test('row 39: what is missing is an error, and the rest is read', async () => {
-  expect(await run(['read', 'none:x', 'box:nothing', 'box:', 'a/b:c', 'box:text'])).toMatchObject({
-    code: 1,
-    stdout: 'text\n',
-    stderr:
-      'error: no such box "none"\nhint: docker vault list --boxes shows those that there are\n' +
-      'error: cannot read "nothing": no such file in the box\n' +
-      'error: cannot read "box:": it is a directory\nhint: -r (recursive) takes it with everything in it\n' +
-      'error: bad box name "a/b": it contains "/"\n' +
-      'hint: a name is 1 to 255 bytes of UTF-8 without "/", ":" or control characters\n'
-  })
-})
-
-test('row 40: a directory is an error unless --recursive, which reads all below it', async () => {
-  expect(await run(['read', 'box:dir', 'box:text'])).toMatchObject({
-    code: 1,
-    stdout: 'text\n',
-    stderr:
-      'error: cannot read "dir": it is a directory\nhint: -r (recursive) takes it with everything in it\n'
-  })
-  expect(await run(['read', '-r', 'box:dir'])).toMatchObject(done('ABC'))
-  expect(await run(['read', '--recursive', 'box:link', 'box:text'])).toMatchObject(done('ABCtext\n'))
-  expect(await run(['read', '-r', 'box'])).toMatchObject(done('ABCtext\n'))
-  expect(await run(['read', '-r', 'empty'])).toMatchObject(done(''))
-})
-
 test('an older version can be read', async () => {
   await run(['create', 'versions'])
   await run(['put', 'versions', 'pw'], { input: 'old' })

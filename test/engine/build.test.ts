@@ -119,27 +119,6 @@ async function expectNothingLeftBy(client: string): Promise<void> {
   expect(await filesHolding(engine.dataRoot, formsOf(canary))).toEqual([])
 }
 
-test("files have their modes and are root's, directories are made, and a RUN may write beside them", async () => {
-  const { image } = await build('--inject', 'npm', await contextWith({ Dockerfile: reading }))
-  expect(await runIn(image, 'cat /listing')).toMatch(
-    /^total 4\ndrwxr-xr-x +2 root +root .* deep\n-rwx------ +1 root +root .* run it\n$/
-  )
-})
-
-test('row 45: an alias and a path take the place of the name', async () => {
-  const dockerfile = [
-    `FROM ${testImage}`,
-    'RUN cmp /run/vault/alias/deep/token /etc/npm/deep/token && ls /run/vault >/listing'
-  ]
-  const { image } = await build(
-    '--inject',
-    'npm:alias',
-    '--inject=npm:/etc/npm',
-    await contextWith({ Dockerfile: dockerfile })
-  )
-  expect(await runIn(image, 'cat /listing')).toBe('alias\n')
-})
-
 test('a later build takes from the cache what did not change, and needs no secret for that', async () => {
   const context = await contextWith({
     Dockerfile: [`FROM ${testImage}`, 'RUN cat /run/vault/npm/deep/token | wc -c']
@@ -147,35 +126,6 @@ test('a later build takes from the cache what did not change, and needs no secre
   await build('--inject', 'npm', context)
   const { said } = await build('--inject', 'npm', context)
   expect(said).toMatch(/CACHED/)
-})
-
-test('rows 52 to 57: the image says which boxes it expects and which it was built with, and run heeds it', async () => {
-  const context = await contextWith({
-    Dockerfile: [
-      `FROM ${testImage} AS base`,
-      'BOX npm',
-      'FROM base',
-      'BOX ["tls", \\',
-      ' "my box"]',
-      'RUN true'
-    ]
-  })
-  const { image } = await build('--inject', 'npm:token', context)
-  expect(await copyRecordsOf(image)).toEqual({
-    'io.secretbox.boxes': '["npm","tls","my box"]',
-    'io.secretbox.built-with': '["npm"]'
-  })
-  const { stdout, stderr } = await engine.tryDocker([
-    ...['vault', 'run', '--rm', '--network', 'none', '--inject', 'npm', image],
-    ...['sh', '-c', 'ls /run/vault; ls /run/vault/npm']
-  ])
-  expect(stdout).toBe('my box\nnpm\ntls\ndeep\nrun it\n')
-  expect(stderr).toContain('box "tls", which is not injected')
-
-  const child = await build(await contextWith({ Dockerfile: [`FROM ${image}`, 'BOX db'] }))
-  expect(await copyRecordsOf(child.image)).toMatchObject({
-    'io.secretbox.boxes': '["npm","tls","my box","db"]'
-  })
 })
 
 test('a stage that is built by --target has the hints of its own stages', async () => {

@@ -9,12 +9,11 @@ import { tryCommand, type Finished } from './command.ts'
 import { testImage } from './image.ts'
 import { builtCli } from './plugin.ts'
 import { startRegistry } from './registry.ts'
-import { freshName, liveCopies, makeBox, putFiles, sharedEngine } from './shared-engine.ts'
+import { freshName, liveCopies, makeBox, sharedEngine } from './shared-engine.ts'
 
 const engine = sharedEngine()
 const noNetwork = ['--network', 'none']
 
-const run = (...args: string[]): Promise<string> => engine.docker(['vault', 'run', ...noNetwork, ...args])
 const tryRun = (...args: string[]): Promise<Finished> =>
   engine.tryDocker(['vault', 'run', ...noNetwork, ...args])
 
@@ -62,55 +61,6 @@ test.each(clients)('rows 8, 42, 45 and 46: %s vault run gives a container its bo
   expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe(volumes)
 })
 
-test("row 9 to 11: what is injected is root's, has its modes, and cannot be changed", async () => {
-  const box = await boxWith({ password: 'hunter2' })
-  const script = `cd /run/vault/${box}; stat -c '%u:%g %a' password; echo x >password || mount -o remount,rw . || true`
-  expect(await run('--rm', '--inject', box, testImage, 'sh', '-c', `${script} 2>/dev/null`)).toBe('0:0 600\n')
-  expect(await engine.docker(['vault', 'read', `${box}:password`])).toBe('hunter2')
-})
-
-test('rows 43 and 55: a created container gets its boxes at each start, and its label tells names and versions', async () => {
-  const box = await boxWith({ password: 'first' })
-  const name = freshName('created')
-  const args = ['--name', name, '--inject', box, testImage, 'cat', `/run/vault/${box}/password`]
-  await engine.docker(['vault', 'create-container', ...noNetwork, ...args])
-  const label = await engine.docker([
-    'inspect',
-    '--format',
-    '{{index .Config.Labels "io.secretbox.injected"}}',
-    name
-  ])
-  expect(JSON.parse(label)).toEqual([{ box, version: 2, target: `/run/vault/${box}` }])
-  expect(await engine.docker(['start', '--attach', name])).toBe('first')
-  await putFiles(engine, box, { password: 'second' })
-  expect(await engine.docker(['start', '--attach', name])).toBe('second')
-})
-
-test('rows 15 and 48: what an image asks for is empty until it is injected, whatever the image has there', async () => {
-  const box = await boxWith({ password: 'hunter2' })
-  const image = await imageAsking(box, 'no such box')
-  const show = `ls -a /run/vault/${box} '/run/vault/no such box'; touch /run/vault/${box}/x`
-  const { stdout, stderr } = await tryRun('--rm', image, 'sh', '-c', show)
-  expect(stdout).toBe(`/run/vault/${box}:\n.\n..\n\n/run/vault/no such box:\n.\n..\n`)
-  expect(stderr).toBe(
-    `note: the image asks for box "${box}", which is not injected: /run/vault/${box} is empty\n` +
-      'note: the image asks for box "no such box", which is not injected: /run/vault/no such box is empty\n' +
-      `touch: /run/vault/${box}/x: Read-only file system\n`
-  )
-  // Without us an image that asks for a box has no way to it at all.
-  expect(await engine.docker(['run', '--rm', ...noNetwork, image, 'ls', `/run/vault/${box}`])).toBe('own\n')
-})
-
-test('row 48: an injected box shows its own files alone, and fulfils the hint of its alias', async () => {
-  const box = await boxWith({ password: 'hunter2' })
-  const image = await imageAsking('expected')
-  expect(await tryRun('--rm', '--inject', `${box}:expected`, image, 'ls', '/run/vault/expected')).toEqual({
-    code: 0,
-    stdout: 'password\n',
-    stderr: ''
-  })
-})
-
 test('an image that has to be pulled is asked, too', async () => {
   const image = await imageAsking('expected')
   const registry = await startRegistry(join(engine.root, freshName('registry')))
@@ -125,15 +75,6 @@ test('an image that has to be pulled is asked, too', async () => {
   } finally {
     await registry.stop()
   }
-})
-
-test('row 50: a missing box is told, and no container is made', async () => {
-  const { code, stderr } = await tryRun('--inject', 'missing', testImage, 'true')
-  expect({ code, stderr }).toEqual({
-    code: 1,
-    stderr: 'error: no such box "missing"\nhint: docker vault list --boxes shows those that there are\n'
-  })
-  expect(await engine.docker(['ps', '--all', '--quiet'])).toBe('')
 })
 
 test('standard input and the exit status are those of the container', async () => {
@@ -213,27 +154,6 @@ async function directoryWith(secret: string): Promise<string> {
   await writeFile(join(directory, 'deep/key'), secret)
   return directory
 }
-
-test('rows 76 and 77: the box of an injected directory goes with a container that removes itself', async () => {
-  const directory = await directoryWith('mine')
-  const args = ['--inject-dir', `${directory}:mine`, testImage, 'cat', '/run/vault/mine/deep/key']
-  expect(await run('--rm', ...args)).toBe('mine')
-  expect(await ephemeralBoxes()).toEqual([])
-})
-
-test('rows 76 and 77: a container in the background keeps the box of an injected directory until it is removed', async () => {
-  const directory = await directoryWith('mine')
-  const name = freshName('background')
-  const args = ['--name', name, '--inject-dir', `${directory}:mine`, testImage, 'sleep', '86400']
-  await run('--detach', '--stop-signal', 'KILL', ...args)
-  const read = (): Promise<string> => engine.docker(['exec', name, 'cat', '/run/vault/mine/deep/key'])
-  expect(await read()).toBe('mine')
-  expect(await ephemeralBoxes()).toHaveLength(1)
-  await engine.docker(['restart', name])
-  expect(await read()).toBe('mine')
-  await engine.docker(['rm', '--force', '--volumes', name])
-  expect(await ephemeralBoxes()).toEqual([])
-})
 
 /** Makes a container of an injected directory that never runs; gives its name. */
 async function containerOfDirectory(): Promise<string> {

@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startDaemon, type Daemon } from '../daemon-process.ts'
 import { ask, type Answer } from './ask.ts'
@@ -49,41 +48,6 @@ async function refused(...args: Parameters<typeof call>): Promise<Json> {
 }
 
 describe('a box', () => {
-  test('is made once, told of, listed and destroyed', async () => {
-    const url = `/vault/${box}-more/`
-    const made = await call('PUT', url)
-    expect([made.status, JSON.parse(made.body.toString())]).toEqual([
-      201,
-      { name: `${box}-more`, version: 1 }
-    ])
-    expect(await refused('PUT', url)).toEqual({
-      status: 409,
-      code: 'exists',
-      message: `box "${box}-more" exists already`
-    })
-    await ok('PUT', `${url}dir/file?mode=4755`, 'contents')
-    await ok('PUT', `${url}link?type=symlink`, '../out')
-    const told = await ok('GET', url)
-    expect(told).toEqual({
-      name: `${box}-more`,
-      id: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
-      version: 3,
-      created: expect.stringMatching(/Z$/) as string,
-      changed: expect.stringMatching(/Z$/) as string,
-      bytes: 8,
-      files: [
-        { path: 'dir', type: 'directory', mode: '0755' },
-        { path: 'dir/file', type: 'file', mode: '4755', size: 8 },
-        { path: 'link', type: 'symlink', target: '../out' }
-      ]
-    })
-    const { boxes } = await ok('GET', '/vault/')
-    const { created, changed } = told
-    expect(boxes).toContainEqual({ name: `${box}-more`, version: 3, files: 3, bytes: 8, created, changed })
-    expect(await ok('DELETE', url)).toEqual({ name: `${box}-more` })
-    expect(await refused('GET', url)).toMatchObject({ status: 404, code: 'not_found' })
-  })
-
   test('and its paths are percent-encoded', async () => {
     const name = 'ü %2F?#&日'
     const url = `/vault/${encodeURIComponent(name)}/`
@@ -129,67 +93,6 @@ describe('a box', () => {
 })
 
 describe('a file', () => {
-  test('is put with a mode, read as bytes, and removed; symlinks are followed inside the box', async () => {
-    const bytes = randomBytes(100_000)
-    expect(await ok('PUT', `/vault/${box}/d/f?mode=0640`, bytes)).toEqual({
-      version: 2,
-      applied: 1,
-      errors: []
-    })
-    await ok('PUT', `/vault/${box}/l?type=symlink`, '../../d/f')
-    const read = await call('GET', `/vault/${box}/l`)
-    expect(read.body.equals(bytes)).toBe(true)
-    expect(read.headers).toMatchObject({
-      etag: '"3"',
-      'content-length': '100000',
-      'content-type': 'application/octet-stream',
-      'cache-control': 'no-store'
-    })
-    const head = await call('HEAD', `/vault/${box}/d/f`)
-    expect([head.status, head.body.length, head.headers['content-length'], head.headers['etag']]).toEqual([
-      200,
-      0,
-      '100000',
-      '"3"'
-    ])
-    await ok('PUT', `/vault/${box}/d/f`, '')
-    expect((await call('GET', `/vault/${box}/l`)).body.length).toBe(0)
-    expect((await call('GET', `/vault/${box}/l?version=3`)).body.equals(bytes)).toBe(true)
-    expect(await ok('DELETE', `/vault/${box}/d/f`)).toMatchObject({ version: 5 })
-    expect(await refused('GET', `/vault/${box}/l`)).toEqual({
-      status: 404,
-      code: 'not_found',
-      message: 'cannot read "l": it is a symlink to "../../d/f", which is not in the box'
-    })
-  })
-
-  test('gets mode 0600, a directory 0755, unless told otherwise', async () => {
-    await ok('PUT', `/vault/${box}/f`, 'x')
-    await ok('PUT', `/vault/${box}/d?type=directory`)
-    await ok('PUT', `/vault/${box}/e?type=directory&mode=1777`)
-    expect(
-      ((await ok('GET', `/vault/${box}/`))['files'] as Json[]).map(({ path, mode }) => [path, mode])
-    ).toEqual([
-      ['d', '0755'],
-      ['e', '1777'],
-      ['f', '0600']
-    ])
-  })
-
-  test('that is a directory is read as a tree, and removed with all that is in it only when told so', async () => {
-    await ok('PUT', `/vault/${box}/d/f`, 'x')
-    for (const method of ['GET', 'DELETE']) {
-      expect(await refused(method, `/vault/${box}/d`)).toEqual({
-        status: 400,
-        code: 'invalid',
-        message: `cannot ${method === 'GET' ? 'read' : 'remove'} "d": it is a directory`,
-        hint: '-r (recursive) takes it with everything in it'
-      })
-    }
-    await ok('DELETE', `/vault/${box}/d?recursive=1`)
-    expect((await ok('GET', `/vault/${box}/`))['files']).toEqual([])
-  })
-
   test.each([
     ['PUT', 'f?mode=0o644', 'bad mode "0o644": it must be octal, 0 to 7777'],
     ['PUT', 'f?mode=10000', 'bad mode "10000": it must be octal, 0 to 7777'],
@@ -215,28 +118,6 @@ describe('a file', () => {
 })
 
 describe('changes', () => {
-  test('may expect a version, and are refused with both', async () => {
-    await ok('PUT', `/vault/${box}/f`, 'x', { 'If-Match': '"1"' })
-    const conflict = {
-      status: 412,
-      code: 'precondition',
-      message: `box "${box}" is at version 2, not at 1`,
-      hint: 'read it again, then repeat the change'
-    }
-    const expected = { 'If-Match': '"1"' }
-    expect(await refused('PUT', `/vault/${box}/f`, 'y', expected)).toEqual(conflict)
-    expect(await refused('DELETE', `/vault/${box}/f`, undefined, expected)).toEqual(conflict)
-    expect(await refused('PATCH', `/vault/${box}/`, '{"rollback":1}', expected)).toEqual(conflict)
-    expect(await refused('PATCH', `/vault/${box}/`, '{"remove":[{"path":"f"}]}', expected)).toEqual(conflict)
-    expect(await refused('DELETE', `/vault/${box}/`, undefined, expected)).toEqual(conflict)
-    expect(await refused('PUT', `/vault/${box}/f`, 'y', { 'If-Match': '2' })).toEqual({
-      status: 400,
-      code: 'invalid',
-      message: 'bad If-Match "2": it must be a version in quotes, as "3"'
-    })
-    await ok('PUT', `/vault/${box}/f`, 'y', { 'If-Match': '*' })
-  })
-
   test('of many paths report what cannot be done, and do the rest in one version', async () => {
     for (const path of ['a', 'b', 'd/e']) await ok('PUT', `/vault/${box}/${path}`, 'x')
     const remove = [
@@ -260,29 +141,6 @@ describe('changes', () => {
         { path: 'a\0', code: 'invalid', message: 'bad path "a\\u0000": it contains a NUL byte' }
       ]
     })
-  })
-
-  test('are kept as versions, as many as are allowed, and rolled back', async () => {
-    for (let i = 2; i <= 7; i++) await ok('PUT', `/vault/${box}/f`, `${i}`)
-    const { name, versions } = (await ok('GET', `/versions/${box}/`)) as { name: string; versions: Json[] }
-    expect([name, versions.map(({ version }) => version)]).toEqual([box, [3, 4, 5, 6, 7]])
-    expect(versions[0]).toEqual({ version: 3, created: expect.any(String) as string, files: 1, bytes: 1 })
-    expect(await ok('PATCH', `/vault/${box}/`, '{"rollback":4}')).toMatchObject({ version: 8 })
-    expect((await call('GET', `/vault/${box}/f`)).body.toString()).toBe('4')
-    expect(await refused('PATCH', `/vault/${box}/`, '{"rollback":2}')).toEqual({
-      status: 404,
-      code: 'not_found',
-      message: `box "${box}" has no version 2`,
-      hint: 'it has versions 4 to 8'
-    })
-  })
-
-  test('of one box at the same time all land', async () => {
-    const results = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => ok('PUT', `/vault/${box}/f${i}`, randomBytes(20_000)))
-    )
-    expect(new Set(results.map(({ version }) => version)).size).toBe(30)
-    expect((await ok('GET', `/vault/${box}/`))['files']).toHaveLength(30)
   })
 })
 
@@ -355,19 +213,6 @@ test('the status tells how the vault is, and what it allows', async () => {
     engine: 'does not answer',
     limits: { maxVersions: 5, maxBoxBytes: 134217728, maxBoxEntries: 20000 }
   })
-})
-
-test('what is asked for and what was read is in the audit, contents are not', async () => {
-  await ok('PUT', `/vault/${box}/f`, 'not-to-be-logged')
-  await call('GET', `/vault/${box}/f`)
-  const { entries } = (await ok('GET', '/audit?limit=3')) as { entries: Json[] }
-  expect(entries.map(({ action, path, version }) => [action, path, version])).toEqual([
-    ['audit.read', undefined, undefined],
-    ['box.reveal', 'f', 2],
-    ['box.change', undefined, 2]
-  ])
-  expect(JSON.stringify(entries)).not.toContain('not-to-be-logged')
-  expect(daemon.log()).not.toContain('not-to-be-logged')
 })
 
 test('an unknown endpoint is not found', async () => {

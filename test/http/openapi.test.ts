@@ -90,6 +90,7 @@ const cases: readonly Case[] = [
   { id: 'headFile', path: 'none', status: 404 },
   { id: 'putEntry', path: 'tls/cert.pem', query: 'mode=0640', body: 'certificate', status: 200 },
   { id: 'putEntry', path: 'once', headers: { 'If-None-Match': '*' }, body: 'x', status: 200 },
+  { id: 'putEntry', path: 'any', headers: { 'If-Match': '*' }, body: 'x', status: 200 },
   { id: 'putEntry', path: 'tls/key.pem', headers: { 'If-None-Match': '*' }, body: 'x', status: 409 },
   { id: 'putEntry', path: 'empty', query: 'type=directory&mode=0700', status: 200 },
   { id: 'putEntry', path: 'another link', query: 'type=symlink', body: 'tls/key.pem', status: 200 },
