@@ -5,7 +5,7 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: demo-packages plugin cli ## see it work: a throw-away Engine, two containers, their secrets (root, under two minutes)
-	@$(NODE) test/engine/with-engine.ts demo/demo
+	@$(NODE) test/kit/engine/with-engine.ts demo/demo
 
 test: test-packages node_modules/.installed ## run all tests (root); ends with the line "N passed, N failed"
 	@$(NODE) test/run.ts
@@ -26,6 +26,9 @@ test-long: test-packages node_modules/.installed ## the same with every case and
 
 soak: soak-packages node_modules/.installed ## random operations and faults against a model, for MINUTES=10; SEED=n plays the same again (root)
 	@$(NODE) test/soak/run.ts
+
+mutants: node_modules/.installed ## break MUTANTS=30 things at random, by SEED=1, and count what the tests without an Engine notice (root)
+	@$(NODE) test/mutants/run.ts
 
 plugin: node_modules/.installed ## build the plugin: build/plugin/config.json and build/plugin/rootfs/
 	@$(NODE) rootfs-build/build.ts plugin
@@ -54,13 +57,13 @@ rights:
 	@[ "$$(id -u)" = 0 ] || { printf 'error: cannot $(MAKECMDGOALS): not root\nhint: try: sudo make $(MAKECMDGOALS)\n' >&2; exit 1; }
 
 demo-packages:
-	@test/engine/packages openssl
+	@test/kit/engine/packages openssl
 
 test-packages:
-	@test/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano
+	@test/kit/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano
 
 soak-packages bench-packages:
-	@test/engine/packages
+	@test/kit/engine/packages
 
 .PHONY: rights demo-packages test-packages soak-packages bench-packages
-.PHONY: help demo check test test-one watch test-long soak plugin cli install uninstall bench clean
+.PHONY: help demo check test test-one watch test-long soak mutants plugin cli install uninstall bench clean

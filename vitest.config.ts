@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: 'main',
-          globalSetup: 'test/setup.ts',
+          globalSetup: 'test/kit/setup.ts',
           include: ['test/{unit,store,copies,http,cli,daemon,rows}/**/*.test.ts'],
           // Most of them wait for processes that they started: more at once than there are CPUs.
           maxWorkers: 4,
@@ -20,7 +20,7 @@ export default defineConfig({
           name: 'engine',
           include: ['test/engine/*.test.ts'],
           sequence: { groupOrder: 1 },
-          globalSetup: 'test/engine/setup.ts',
+          globalSetup: 'test/kit/engine/setup.ts',
           // All of these share one Engine.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
-import { buildForTests } from './built.ts'
+import { buildForTests } from './kit/built.ts'
 
 /*
  * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. They go side by

@@ -26,10 +26,7 @@ export async function begin(readStart: () => Start, streams: Streams): Promise<n
   }
 }
 
-async function run(
-  { argv, env, descriptors }: Start,
-  { stdin, stdout, stderr }: Streams
-): Promise<number> {
+async function run({ argv, env, descriptors }: Start, { stdin, stdout, stderr }: Streams): Promise<number> {
   const invocation = readInvocation(argv)
   const findSocket = () => findAdminSocket(env, invocation)
   const api = connectApi(findSocket)

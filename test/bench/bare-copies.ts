@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Envelope } from '../../src/crypto/envelope.ts'
-import { mount, MountFlag, umount } from '../mounting.ts'
+import { mount, MountFlag, umount } from '../kit/mounting.ts'
 import type { Copies } from './copies.ts'
 
 /**

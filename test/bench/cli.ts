@@ -1,5 +1,5 @@
-import { runCommand } from '../engine/command.ts'
-import { builtCli } from '../engine/plugin.ts'
+import { runCommand } from '../kit/engine/command.ts'
+import { builtCli } from '../kit/engine/plugin.ts'
 import { newHome, removeHome, startBuiltDaemon } from './daemon.ts'
 import type { Figure } from './figures.ts'
 import { compare } from './sampling.ts'

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { accepts, childRunning } from '../daemon-process.ts'
-import { builtPlugin } from '../engine/plugin.ts'
+import { accepts, childRunning } from '../kit/daemon-process.ts'
+import { builtPlugin } from '../kit/engine/plugin.ts'
 
 /** Directories of a daemon of its own: all below `root`, on a disk. */
 export interface Home {

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { done, runProgram } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { done, runProgram } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 // Each runs the program many times; the limit is there for what hangs.
 vi.setConfig({ testTimeout: 180_000 })

@@ -1,9 +1,9 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { temporaryDirectory } from '../temporary.ts'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 /* What `list` prints, "box:path", is taken wherever a box and a path are. */
 

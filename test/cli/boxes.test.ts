@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { driverAt, freshId } from '../daemon/driver.ts'
-import { addContainer, standInEngine } from '../daemon/stand-in-engine.ts'
-import { start } from '../daemon/started.ts'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { driverAt, freshId } from '../kit/driver.ts'
+import { addContainer, standInEngine } from '../kit/stand-in-engine.ts'
+import { start } from '../kit/started.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
 

@@ -1,10 +1,10 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { temporaryDirectory } from '../temporary.ts'
-import { done, runProgram } from './run.ts'
-import { atTerminal } from './terminal.ts'
-import { useCli } from './use-cli.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done, runProgram } from '../kit/run-program.ts'
+import { atTerminal } from '../kit/terminal.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli()
 beforeAll(async () => {

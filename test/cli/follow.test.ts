@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startDaemon } from '../daemon-process.ts'
-import { atTerminal } from './terminal.ts'
-import { useCli } from './use-cli.ts'
+import { startDaemon } from '../kit/daemon-process.ts'
+import { atTerminal } from '../kit/terminal.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli()
 

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { standIns } from './stand-ins.ts'
-import { useCli } from './use-cli.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
 beforeAll(async () => {

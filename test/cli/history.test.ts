@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli({ MAX_VERSIONS: '6' })
 beforeAll(async () => {

@@ -6,10 +6,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { temporaryDirectory } from '../temporary.ts'
-import { done } from './run.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done } from '../kit/run-program.ts'
 import { standIns } from './stand-ins.ts'
-import { useCli } from './use-cli.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, program, daemon } = useCli()
 const secret = 'hunter2-in-no-argument'

@@ -10,7 +10,7 @@ import {
   type FlagTable
 } from '../../src/cli/inject/command-line.ts'
 import { runFlags } from '../../src/cli/inject/run-flags.ts'
-import { runProgram } from './run.ts'
+import { runProgram } from '../kit/run-program.ts'
 
 const read = (...args: string[]): CommandLine => readCommandLine(args, runFlags, { interspersed: false })
 const flagsOf = (...args: string[]): string[] =>

@@ -4,11 +4,11 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { driverAt } from '../daemon/driver.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { done } from './run.ts'
+import { driverAt } from '../kit/driver.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done } from '../kit/run-program.ts'
 import { standIns } from './stand-ins.ts'
-import { useCli } from './use-cli.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, program, daemon } = useCli()
 const image = { web: {} }

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { withFiles, type OperatorFile, type Taking } from '../../src/cli/files/operator-files.ts'
 import { parseFilePath } from '../../src/base/names.ts'
-import { runProgram } from './run.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { runProgram } from '../kit/run-program.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 let directory: string
 beforeEach(() => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { makeBox } from '../daemon/driver.ts'
-import { addContainer, standInEngine } from '../daemon/stand-in-engine.ts'
-import { start } from '../daemon/started.ts'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { makeBox } from '../kit/driver.ts'
+import { addContainer, standInEngine } from '../kit/stand-in-engine.ts'
+import { start } from '../kit/started.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
 const anonymous = 'a'.repeat(64)

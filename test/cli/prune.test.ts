@@ -1,18 +1,18 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { driverAt, freshId, makeBox, type Driver } from '../daemon/driver.ts'
+import { driverAt, freshId, makeBox, type Driver } from '../kit/driver.ts'
 import {
   addContainer,
   pluginDisabled,
   standInEngine,
   volumeInUse,
   type StandInEngine
-} from '../daemon/stand-in-engine.ts'
-import { start } from '../daemon/started.ts'
-import { openVault, root } from '../open-vault.ts'
+} from '../kit/stand-in-engine.ts'
+import { start } from '../kit/started.ts'
+import { openVault, root } from '../kit/open-vault.ts'
 import { parseBoxName } from '../../src/base/names.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { done, type Outcome } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done, type Outcome } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
 const anonymous = (digit: string): string => digit.repeat(64)

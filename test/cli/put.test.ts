@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { charsetChoices } from '../../src/cli/input/generate.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { done, runProgram } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done, runProgram } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli({ MAX_BOX_BYTES: String(4 << 20) })
 

@@ -7,8 +7,8 @@ import { createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { done, runProgram } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { done, runProgram } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli()
 const startHint = 'hint: SECRETBOX_SOCKET names it; is the daemon running that serves it?\n'

@@ -5,8 +5,8 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const bytes = Buffer.alloc(3 << 20, Buffer.from([0, 255, 10, 13, 128]))
 

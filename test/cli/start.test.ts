@@ -2,10 +2,10 @@ import { copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { parseStart } from '../../src/cli/start.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { done, runProgram } from './run.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { done, runProgram } from '../kit/run-program.ts'
 import { standIns } from './stand-ins.ts'
-import { useCli } from './use-cli.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli()
 const image = { web: {} }

@@ -1,9 +1,9 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { startDaemon } from '../daemon-process.ts'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { startDaemon } from '../kit/daemon-process.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
 

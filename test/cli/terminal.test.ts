@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { humanSize } from '../../src/cli/output/human.ts'
-import { startDaemon } from '../daemon-process.ts'
-import { done, runProgram } from './run.ts'
-import { atTerminal, type Terminal } from './terminal.ts'
-import { useCli } from './use-cli.ts'
+import { startDaemon } from '../kit/daemon-process.ts'
+import { done, runProgram } from '../kit/run-program.ts'
+import { atTerminal, type Terminal } from '../kit/terminal.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli()
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { chown, chmod, lchown, mkdir, symlink, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { whyUntrusted } from '../../src/cli/input/trusted-path.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 const nobody = 65534
 

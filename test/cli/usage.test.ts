@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
 

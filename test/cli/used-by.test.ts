@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { usesOf } from '../../src/cli/commands/used-by.ts'
-import { done } from './run.ts'
-import { useCli } from './use-cli.ts'
+import { done } from '../kit/run-program.ts'
+import { useCli } from '../kit/use-cli.ts'
 
 // Without an Engine, what nobody holds is wiped after a while.
 const { run, daemon } = useCli({ GRACE_SECONDS: '86400' })

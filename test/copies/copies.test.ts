@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFilePath } from '../../src/base/names.ts'
-import { mount, MountFlag, mountsBelow } from '../mounting.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { mount, MountFlag, mountsBelow } from '../kit/mounting.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { contentsOf, listing, newKey, newPlace, plain, type Given } from './place.ts'
 
 /** The lines of mountinfo for a path: options of the mount, kind and source, options of the file system. */

@@ -19,8 +19,8 @@ import { createRelease } from '../../src/lifecycle/release.ts'
 import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
 import { copyRows } from '../../src/volumes/records.ts'
 import { createVolumes, type Volumes } from '../../src/volumes/volumes.ts'
-import { change, openVault, putting, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
-import { umount } from '../mounting.ts'
+import { change, openVault, putting, root, type OpenVault, type VaultSettings } from '../kit/open-vault.ts'
+import { umount } from '../kit/mounting.ts'
 import { newPlace } from './place.ts'
 
 const engineCaller: Caller = { kind: 'engine' }

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { CopyKey } from '../../src/copies/copy-key.ts'
 import { createHolders, type Sight } from '../../src/copies/holders.ts'
-import { hold } from '../daemon/hold.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { hold } from '../kit/hold.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { newKey, newPlace, plain, type Place } from './place.ts'
 
 const container = 'c0'.repeat(32)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseVolumeName } from '../../src/base/names.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { breakable, openDriverStage } from './driver-stage.ts'
 
 const [db, other] = [parseVolumeName('db'), parseVolumeName('other')]

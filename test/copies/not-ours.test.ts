@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCopies } from '../../src/copies/copies.ts'
-import { mount, unmountBelow } from '../mounting.ts'
-import { startSupervisor } from '../supervisor.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { mount, unmountBelow } from '../kit/mounting.ts'
+import { startSupervisor } from '../kit/supervisor.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { newKey, newPlace, plain } from './place.ts'
 
 describe.skipIf(cannotMount)('what is no copy (takes root)', () => {

@@ -10,8 +10,8 @@ import { openCopies, type Copies } from '../../src/copies/copies.ts'
 import type { CopyContents, CopyOptions } from '../../src/copies/send-tree.ts'
 import { parseFilePath, type FilePath } from '../../src/base/names.ts'
 import type { Entry } from '../../src/vault/boxes/tree.ts'
-import { unmountBelow } from '../mounting.ts'
-import { startSupervisor, type RunningSupervisor } from '../supervisor.ts'
+import { unmountBelow } from '../kit/mounting.ts'
+import { startSupervisor, type RunningSupervisor } from '../kit/supervisor.ts'
 
 export const plain: CopyOptions = { uid: 0, gid: 0, mode: null, dirmode: null, rw: false, size: null }
 

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
 import type { CopyContents } from '../../src/copies/send-tree.ts'
-import { mountsBelow } from '../mounting.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { mountsBelow } from '../kit/mounting.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { contentsOf, newKey, newPlace, plain } from './place.ts'
 
 describe.skipIf(cannotMount)('a copy that cannot be made (takes root)', () => {

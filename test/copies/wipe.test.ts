@@ -20,9 +20,9 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { CopyKey } from '../../src/copies/copy-key.ts'
-import { mount, MountFlag, mountsBelow } from '../mounting.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { mount, MountFlag, mountsBelow } from '../kit/mounting.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { contentsOf, newKey, newPlace, plain, type Place } from './place.ts'
 import { leaseOn } from './lease.ts'
 

@@ -7,11 +7,16 @@ import { SecretboxError } from '../../src/base/errors.ts'
 import { parseVolumeName } from '../../src/base/names.ts'
 import { createFailedStarts, type FailedStarts } from '../../src/controller/failed-starts.ts'
 import { createRefusals, type Refusals } from '../../src/lifecycle/refusals.ts'
-import { cannotMount } from '../tmpfs.ts'
-import { comesTo } from '../engine/faults/eventually.ts'
-import { makeBox } from './driver.ts'
-import { addContainer, standInEngine, type StandInContainer, type StandInEngine } from './stand-in-engine.ts'
-import { start, type Started } from './started.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+import { comesTo } from '../kit/eventually.ts'
+import { makeBox } from '../kit/driver.ts'
+import {
+  addContainer,
+  standInEngine,
+  type StandInContainer,
+  type StandInEngine
+} from '../kit/stand-in-engine.ts'
+import { start, type Started } from '../kit/started.ts'
 
 const sealed =
   'the vault is sealed: there is no key file "/etc/secretbox/key" (put the key file back; the vault opens by itself when it is there)'

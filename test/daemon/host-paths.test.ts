@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { ask } from '../http/ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { ask } from '../kit/ask.ts'
 
 /* A daemon in a mount namespace of its own, as a managed plugin is, where the host's directories have other names. */
 

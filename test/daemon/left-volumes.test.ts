@@ -1,9 +1,9 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { comesTo } from '../engine/faults/eventually.ts'
-import { ask } from '../http/ask.ts'
-import { makeBox } from './driver.ts'
+import { comesTo } from '../kit/eventually.ts'
+import { ask } from '../kit/ask.ts'
+import { makeBox } from '../kit/driver.ts'
 import {
   addContainer,
   noSuchVolume,
@@ -11,8 +11,8 @@ import {
   standInEngine,
   volumeInUse,
   type StandInEngine
-} from './stand-in-engine.ts'
-import { start, type Started } from './started.ts'
+} from '../kit/stand-in-engine.ts'
+import { start, type Started } from '../kit/started.ts'
 
 const anonymous = (letter: string): string => letter.repeat(64)
 /** What `docker vault run --inject-dir` writes on a container, and anybody may write on an image. */

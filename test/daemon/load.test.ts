@@ -5,13 +5,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { mountsBelow } from '../mounting.ts'
-import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
-import { eventually } from '../engine/faults/eventually.ts'
-import { ask } from '../http/ask.ts'
-import { takenBy, type Taken } from '../taken.ts'
-import { cannotMount } from '../tmpfs.ts'
-import { driverAt, freshId, labels, makeBox, type Driver } from './driver.ts'
+import { mountsBelow } from '../kit/mounting.ts'
+import { removeHome, startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { eventually } from '../kit/eventually.ts'
+import { ask } from '../kit/ask.ts'
+import { takenBy, type Taken } from '../kit/taken.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+import { driverAt, freshId, labels, makeBox, type Driver } from '../kit/driver.ts'
 
 const containers = 200
 const copiesEach = 5

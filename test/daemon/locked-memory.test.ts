@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { ask } from '../http/ask.ts'
-import { startDaemon } from '../daemon-process.ts'
+import { ask } from '../kit/ask.ts'
+import { startDaemon } from '../kit/daemon-process.ts'
 
 test('a daemon that may not lock memory keeps no key there, says why, and stays sealed', async () => {
   const refused = ['setpriv', '--bounding-set', '-ipc_lock', 'prlimit', '--memlock=0']

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Started } from './started.ts'
+import type { Started } from '../kit/started.ts'
 
 /** A line of proc_pid_status(5). */
 export function statusOf(pid: number, field: string): string | undefined {

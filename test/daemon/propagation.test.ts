@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { runProgram } from '../cli/run.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { mount, MountFlag } from '../mounting.ts'
-import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
-import { driverAt, freshId, makeBox, type Driver } from './driver.ts'
+import { runProgram } from '../kit/run-program.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { mount, MountFlag } from '../kit/mounting.ts'
+import { removeHome, startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { driverAt, freshId, makeBox, type Driver } from '../kit/driver.ts'
 
 const shared = 1 << 20
 

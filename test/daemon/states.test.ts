@@ -1,13 +1,13 @@
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { eventually } from '../engine/faults/eventually.ts'
-import { ask } from '../http/ask.ts'
-import { cannotMount, smallDisk } from '../tmpfs.ts'
-import { copyOf, freshId, labels, makeBox } from './driver.ts'
-import { hold } from './hold.ts'
-import { standInEngine } from './stand-in-engine.ts'
-import { start, type Started } from './started.ts'
+import { eventually } from '../kit/eventually.ts'
+import { ask } from '../kit/ask.ts'
+import { cannotMount, smallDisk } from '../kit/tmpfs.ts'
+import { copyOf, freshId, labels, makeBox } from '../kit/driver.ts'
+import { hold } from '../kit/hold.ts'
+import { standInEngine } from '../kit/stand-in-engine.ts'
+import { start, type Started } from '../kit/started.ts'
 
 /** What may be wrong, and what Mount then says. */
 interface State {

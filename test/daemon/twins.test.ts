@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { umount } from '../mounting.ts'
-import { ask } from '../http/ask.ts'
-import { cannotMount } from '../tmpfs.ts'
-import { freshId, labels, makeBox } from './driver.ts'
-import { hold } from './hold.ts'
-import { start, type Started } from './started.ts'
+import { umount } from '../kit/mounting.ts'
+import { ask } from '../kit/ask.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+import { freshId, labels, makeBox } from '../kit/driver.ts'
+import { hold } from '../kit/hold.ts'
+import { start, type Started } from '../kit/started.ts'
 
 /** A copy of box `db` that the daemon has made and cannot reach any more. `holding` begins before that. */
 async function mountedOnce(

@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { eventually } from '../engine/faults/eventually.ts'
-import { ask } from '../http/ask.ts'
-import { cannotMount } from '../tmpfs.ts'
-import { freshId, labels, makeBox } from './driver.ts'
-import { hold } from './hold.ts'
-import { addContainer, standInEngine } from './stand-in-engine.ts'
-import { start, type Started } from './started.ts'
+import { eventually } from '../kit/eventually.ts'
+import { ask } from '../kit/ask.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+import { freshId, labels, makeBox } from '../kit/driver.ts'
+import { hold } from '../kit/hold.ts'
+import { addContainer, standInEngine } from '../kit/stand-in-engine.ts'
+import { start, type Started } from '../kit/started.ts'
 
 const container = Buffer.from('db').toString('hex').padEnd(64, '0')
 

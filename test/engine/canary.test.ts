@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { importTestImage, testImage } from './image.ts'
-import { installPlugin, linkCli } from './plugin.ts'
-import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
-import { memoryHolds, pluginProcess } from './processes.ts'
-import { filesHolding, formsOf } from './search.ts'
-import { liveCopies, mountArgument, runScript, startContainer } from './shared-engine.ts'
+import { importTestImage, testImage } from '../kit/engine/image.ts'
+import { installPlugin, linkCli } from '../kit/engine/plugin.ts'
+import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
+import { memoryHolds, pluginProcess } from '../kit/engine/processes.ts'
+import { filesHolding, formsOf } from '../kit/engine/search.ts'
+import { liveCopies, mountArgument, runScript, startContainer } from '../kit/engine/shared-engine.ts'
 
 /** A random secret, as text so that it may go everywhere. */
 const canary = randomBytes(24).toString('hex')

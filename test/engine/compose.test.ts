@@ -2,9 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { runCommand, tryCommand, type Finished } from './command.ts'
-import { testImage } from './image.ts'
-import { freshName, liveCopies, makeBox, sharedEngine } from './shared-engine.ts'
+import { runCommand, tryCommand, type Finished } from '../kit/engine/command.ts'
+import { testImage } from '../kit/engine/image.ts'
+import { freshName, liveCopies, makeBox, sharedEngine } from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 const exampleFile = new URL('../../docs/examples/compose-users.yaml', import.meta.url).pathname

@@ -9,7 +9,7 @@ import {
   runScript,
   sharedEngine,
   startContainer
-} from './shared-engine.ts'
+} from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 

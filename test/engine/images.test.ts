@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { freshName, makeBox, mountArgument, sharedEngine, startContainer } from './shared-engine.ts'
+import {
+  freshName,
+  makeBox,
+  mountArgument,
+  sharedEngine,
+  startContainer
+} from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 const secret = 'hunter2-must-not-leave-the-copy'

@@ -15,13 +15,13 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
-import { startDaemon } from '../daemon-process.ts'
-import { smallDisk } from '../tmpfs.ts'
-import { runCommand, tryCommand, type Finished } from './command.ts'
-import { importTestImage } from './image.ts'
-import { builtPlugin } from './plugin.ts'
-import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
-import { makeBox, mountArgument, runScript, startContainer } from './shared-engine.ts'
+import { startDaemon } from '../kit/daemon-process.ts'
+import { smallDisk } from '../kit/tmpfs.ts'
+import { runCommand, tryCommand, type Finished } from '../kit/engine/command.ts'
+import { importTestImage } from '../kit/engine/image.ts'
+import { builtPlugin } from '../kit/engine/plugin.ts'
+import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
+import { makeBox, mountArgument, runScript, startContainer } from '../kit/engine/shared-engine.ts'
 
 let engine: PrivateEngine
 let host: string

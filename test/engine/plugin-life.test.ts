@@ -1,15 +1,22 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { tryCommand } from './command.ts'
-import { eventually } from './faults/eventually.ts'
-import { importTestImage } from './image.ts'
-import { killShims, mountsBelow } from './leftovers.ts'
-import { builtPlugin, linkCli, pluginSettings } from './plugin.ts'
-import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
-import { pluginProcess } from './processes.ts'
-import { startRegistry, type Registry } from './registry.ts'
-import { liveCopies, makeBox, mountArgument, putFiles, runScript, startContainer } from './shared-engine.ts'
+import { tryCommand } from '../kit/engine/command.ts'
+import { eventually } from '../kit/eventually.ts'
+import { importTestImage } from '../kit/engine/image.ts'
+import { killShims, mountsBelow } from '../kit/engine/leftovers.ts'
+import { builtPlugin, linkCli, pluginSettings } from '../kit/engine/plugin.ts'
+import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
+import { pluginProcess } from '../kit/engine/processes.ts'
+import { startRegistry, type Registry } from '../kit/engine/registry.ts'
+import {
+  liveCopies,
+  makeBox,
+  mountArgument,
+  putFiles,
+  runScript,
+  startContainer
+} from '../kit/engine/shared-engine.ts'
 
 let registry: Registry
 let engine: PrivateEngine

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { tryCommand } from './command.ts'
-import { pluginProcess } from './processes.ts'
-import { sharedEngine } from './shared-engine.ts'
+import { tryCommand } from '../kit/engine/command.ts'
+import { pluginProcess } from '../kit/engine/processes.ts'
+import { sharedEngine } from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 let plugin: number

@@ -1,12 +1,12 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { clients } from './clients.ts'
-import { runCommand, tryCommand, type CommandOptions, type Finished } from './command.ts'
-import { importTestImage, testImage } from './image.ts'
-import { installPlugin, linkCli } from './plugin.ts'
-import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
-import { makeBox, mountArgument, runScript } from './shared-engine.ts'
+import { clients } from '../kit/engine/clients.ts'
+import { runCommand, tryCommand, type CommandOptions, type Finished } from '../kit/engine/command.ts'
+import { importTestImage, testImage } from '../kit/engine/image.ts'
+import { installPlugin, linkCli } from '../kit/engine/plugin.ts'
+import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
+import { makeBox, mountArgument, runScript } from '../kit/engine/shared-engine.ts'
 
 const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
 let engine: PrivateEngine

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { buildPlugin } from '../../rootfs-build/plugin.ts'
 import { digestTree } from '../../rootfs-build/tree.ts'
-import { runCommand } from './command.ts'
+import { runCommand } from '../kit/engine/command.ts'
 
 let work: string
 

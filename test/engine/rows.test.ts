@@ -3,11 +3,11 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { replay, rowsOf } from '../rows/transcript.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { clientsWithBuildKit } from './clients.ts'
-import { testImage } from './image.ts'
-import { formsOf } from './search.ts'
-import { freshName, liveCopies, sharedEngine } from './shared-engine.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { clientsWithBuildKit } from '../kit/engine/clients.ts'
+import { testImage } from '../kit/engine/image.ts'
+import { formsOf } from '../kit/engine/search.ts'
+import { freshName, liveCopies, sharedEngine } from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 /** What no image, log or record of the Engine may hold. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { importTestImage, testImage } from './image.ts'
-import { installPlugin, linkCli } from './plugin.ts'
-import { startPrivateEngine, type PrivateEngine } from './private-engine.ts'
-import { freshName, makeBox, putFiles } from './shared-engine.ts'
+import { importTestImage, testImage } from '../kit/engine/image.ts'
+import { installPlugin, linkCli } from '../kit/engine/plugin.ts'
+import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
+import { freshName, makeBox, putFiles } from '../kit/engine/shared-engine.ts'
 
 let engine: PrivateEngine
 

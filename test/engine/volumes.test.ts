@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
-import { testImage } from './image.ts'
-import { makeBox, freshName, mountArgument, sharedEngine, startContainer } from './shared-engine.ts'
+import { testImage } from '../kit/engine/image.ts'
+import {
+  makeBox,
+  freshName,
+  mountArgument,
+  sharedEngine,
+  startContainer
+} from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { ask, type Answer } from './ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { ask, type Answer } from '../kit/ask.ts'
 
 let daemon: Daemon
 let count = 0

@@ -5,10 +5,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
-import { unmountBelow } from '../mounting.ts'
-import { cannotMount, smallDisk } from '../tmpfs.ts'
-import { ask, type Request } from './ask.ts'
+import { removeHome, startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { unmountBelow } from '../kit/mounting.ts'
+import { cannotMount, smallDisk } from '../kit/tmpfs.ts'
+import { ask, type Request } from '../kit/ask.ts'
 
 /* What has no better place of its own. Names, bodies, options and the protocol: admin, bodies and volume-driver tests. */
 

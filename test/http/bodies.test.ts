@@ -7,8 +7,8 @@ import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
-import { ask } from './ask.ts'
+import { removeHome, startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { ask } from '../kit/ask.ts'
 
 const maxBoxBytes = 2_000_000
 const tar = { 'Content-Type': 'application/x-tar' }

@@ -5,9 +5,9 @@ import { request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { cannotMount } from '../tmpfs.ts'
-import { ask } from './ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+import { ask } from '../kit/ask.ts'
 
 const boxBytes = 128 << 20
 /** Far below the box, far above what a daemon needs for its work. */

@@ -7,8 +7,8 @@ import { pack } from 'tar-stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adminApi, type AdminParts } from '../../src/http/admin/admin.ts'
 import { httpStatuses } from '../../src/http/transport/answers.ts'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { ask, type Answer, type Request } from './ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { ask, type Answer, type Request } from '../kit/ask.ts'
 import { readDescription, type Operation } from './openapi.ts'
 
 const { operations, errorCodes, codesOf } = await readDescription()

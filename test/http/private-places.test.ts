@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { NotStarted, startDaemon } from '../daemon-process.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { NotStarted, startDaemon } from '../kit/daemon-process.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 test.each(['data', 'key'])('a %s directory that others can write to is refused', async name => {
   const home = temporaryDirectory()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { ask } from './ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { ask } from '../kit/ask.ts'
 
 let daemon: Daemon
 beforeAll(async () => {

@@ -16,10 +16,10 @@ import { join } from 'node:path'
 import { pack } from 'tar-stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { archive, entry, head } from '../tar-blocks.ts'
-import { ask, type Answer } from './ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { archive, entry, head } from '../kit/tar-blocks.ts'
+import { ask, type Answer } from '../kit/ask.ts'
 
 let daemon: Daemon
 let boxes = 0

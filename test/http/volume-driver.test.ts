@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
-import { mountsBelow } from '../mounting.ts'
-import { cannotMount } from '../tmpfs.ts'
-import { ask } from './ask.ts'
+import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { mountsBelow } from '../kit/mounting.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+import { ask } from '../kit/ask.ts'
 
 const settings = { SECRETBOX_DOCKER_SOCKET: '/nonexistent/docker.sock', MAX_VERSIONS: '4' }
 let daemon: Daemon

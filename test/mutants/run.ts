@@ -4,7 +4,7 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
-import { randomFrom } from '../soak/random.ts'
+import { randomFrom } from '../kit/random.ts'
 import { mutated, mutationsOf, wordsFor, type Mutation } from './mutations.ts'
 
 /*
@@ -49,7 +49,9 @@ async function all(): Promise<readonly Mutant[]> {
 function chosen(mutants: readonly Mutant[]): readonly Mutant[] {
   const random = randomFrom(seed)
   const left = [...mutants]
-  return Array.from({ length: Math.min(count, left.length) }, () => left.splice(random.below(left.length), 1)).flat()
+  return Array.from({ length: Math.min(count, left.length) }, () =>
+    left.splice(random.below(left.length), 1)
+  ).flat()
 }
 
 async function play(mutants: readonly Mutant[]): Promise<void> {
@@ -67,7 +69,9 @@ async function play(mutants: readonly Mutant[]): Promise<void> {
 
 /** The first test that fails, or null. */
 async function noticedBy(file: string): Promise<string | null> {
-  const programs = file.startsWith('src/cli') ? ['test/cli', 'test/rows'] : ['test/http', 'test/daemon', 'test/copies']
+  const programs = file.startsWith('src/cli')
+    ? ['test/cli', 'test/rows']
+    : ['test/http', 'test/daemon', 'test/copies']
   for (const tests of [['related', '--run', file], ['run', ...programs], ['run']]) {
     const failed = await failedTest(tests)
     if (failed !== null) return failed

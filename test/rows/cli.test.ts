@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { useCli } from '../cli/use-cli.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { useCli } from '../kit/use-cli.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 import { replay, rowsOf } from './transcript.ts'
 
 const { run, daemon, program } = useCli()

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { runProgram } from '../cli/run.ts'
+import { runProgram } from '../kit/run-program.ts'
 
 /** A rule that the program keeps, by its number among the requirements, and a transcript that shows it. */
 export interface Row {

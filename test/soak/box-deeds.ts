@@ -1,5 +1,5 @@
-import { ask } from '../engine/faults/admin.ts'
-import type { Files } from '../engine/faults/boxes.ts'
+import { ask } from '../kit/engine/admin.ts'
+import type { Files } from '../kit/engine/boxes.ts'
 import { freeName, type Deed, type Kind, type Site } from './deed.ts'
 import { addVersion, type Box } from './model.ts'
 

@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { testImage } from '../engine/image.ts'
+import { testImage } from '../kit/engine/image.ts'
 import { freeName, type Deed, type Kind, type Site } from './deed.ts'
 import { lookOut, pidOf } from './look-out.ts'
 import { mayShow, touched } from './making-copies.ts'
 import { noteEnd, runningIn, shownTo, type Container } from './model.ts'
-import { onceSeen } from '../engine/faults/once-seen.ts'
+import { onceSeen } from '../kit/engine/once-seen.ts'
 
 const mostContainers = 12
 

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { askJson } from '../engine/faults/admin.ts'
+import { askJson } from '../kit/engine/admin.ts'
 import type { Kind } from './deed.ts'
 import { filesBelow, wrongAmong } from './look-out.ts'
 import { mayShow, touched } from './making-copies.ts'
 import { shownTo } from './model.ts'
-import { onceSeen } from '../engine/faults/once-seen.ts'
+import { onceSeen } from '../kit/engine/once-seen.ts'
 
 /** `docker cp` of a whole copy, which the Engine mounts once more for that. */
 const copyOut: Kind = {

@@ -1,4 +1,4 @@
-import type { Taken } from '../taken.ts'
+import type { Taken } from '../kit/taken.ts'
 
 /** One row of the chart. */
 export interface Row extends Taken {

@@ -1,6 +1,6 @@
-import type { Rig } from '../engine/faults/rig.ts'
+import type { Rig } from '../kit/engine/rig.ts'
 import type { Model } from './model.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../kit/random.ts'
 
 /** Where the soak happens. */
 export interface Site {

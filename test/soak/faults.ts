@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FaultPoint } from '../../src/base/fault-points.ts'
 import { mountPoints, unmountPoints } from '../engine/faults/moments.ts'
-import type { Order } from '../engine/faults/orders.ts'
+import type { Order } from '../kit/orders.ts'
 import type { Site } from './deed.ts'
 import { noteMiscount, runningIn } from './model.ts'
 

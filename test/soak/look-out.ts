@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expectedLook, lookScript, type Files } from '../engine/faults/boxes.ts'
-import { containerThatBinds } from '../engine/faults/kernel.ts'
+import { expectedLook, lookScript, type Files } from '../kit/engine/boxes.ts'
+import { containerThatBinds } from '../kit/engine/kernel.ts'
 import type { Container, Model } from './model.ts'
 
 /**

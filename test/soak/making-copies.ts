@@ -1,4 +1,4 @@
-import type { Files } from '../engine/faults/boxes.ts'
+import type { Files } from '../kit/engine/boxes.ts'
 import type { Deed, Site } from './deed.ts'
 import { shownTo, type Container } from './model.ts'
 

@@ -1,4 +1,4 @@
-import type { Files } from '../engine/faults/boxes.ts'
+import type { Files } from '../kit/engine/boxes.ts'
 
 /** What there must be, going by what was done and answered. */
 export interface Model {

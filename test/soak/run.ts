@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { copyFile, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startRig } from '../engine/faults/rig.ts'
+import { startRig } from '../kit/engine/rig.ts'
 import { soak, type Soaked } from './soak.ts'
 
 /*

@@ -1,4 +1,4 @@
-import { askJson } from '../engine/faults/admin.ts'
+import { askJson } from '../kit/engine/admin.ts'
 import { freeName, type Kind, type Site } from './deed.ts'
 
 const mostVolumes = 9

@@ -16,8 +16,8 @@ import {
   root,
   type OpenVault,
   type VaultSettings
-} from '../open-vault.ts'
-import { useVault } from './use-vault.ts'
+} from '../kit/open-vault.ts'
+import { useVault } from '../kit/use-vault.ts'
 
 const db = parseBoxName('db')
 const open = useVault()

@@ -6,9 +6,9 @@ import type { IncomingEdit } from '../../src/vault/boxes/edits.ts'
 import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
 import type { OpenedVersion } from '../../src/vault/opened-version.ts'
 import { fileAt } from '../../src/vault/boxes/tree.ts'
-import { collectGarbage } from '../garbage.ts'
-import { change, contentsOf, putting, removing, root, sent, type OpenVault } from '../open-vault.ts'
-import { useVault } from './use-vault.ts'
+import { collectGarbage } from '../kit/garbage.ts'
+import { change, contentsOf, putting, removing, root, sent, type OpenVault } from '../kit/open-vault.ts'
+import { useVault } from '../kit/use-vault.ts'
 
 const db = parseBoxName('db')
 const file = parseFilePath('f')

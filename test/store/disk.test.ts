@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { cannotMount, smallDisk } from '../tmpfs.ts'
+import { cannotMount, smallDisk } from '../kit/tmpfs.ts'
 
 /** Commits records until the disk is full; returns how many it took. */
 async function fill(store: Store, prefix: string, valueBytes: number): Promise<number> {

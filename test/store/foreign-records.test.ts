@@ -12,8 +12,8 @@ import {
   treeOf,
   type OpenVault,
   type VaultSettings
-} from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
+} from '../kit/open-vault.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 const [db, web] = [parseBoxName('db'), parseBoxName('web')]
 let directory = ''

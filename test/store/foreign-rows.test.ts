@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 /** A store with three sound rows, to which somebody wrote once while it was closed. */
 async function writtenTo(sql: string): Promise<Store> {

@@ -8,7 +8,7 @@ import { createCommit } from '../../src/store/sqlite-commit.ts'
 import { checkSchema, createSchema, watchSchema } from '../../src/store/sqlite-schema.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Change } from '../../src/store/store.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 /** A store with a record, to which somebody wrote once while it was closed. */
 async function writtenTo(sql: string): Promise<string> {

@@ -19,9 +19,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { initialiseVault, openRootKey } from '../../src/crypto/keyslots.ts'
 import type { Store } from '../../src/store/store.ts'
 import { parseBoxName } from '../../src/base/names.ts'
-import { openVault, root, type OpenVault, type VaultSettings } from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { cannotMount, smallDisk } from '../tmpfs.ts'
+import { openVault, root, type OpenVault, type VaultSettings } from '../kit/open-vault.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { cannotMount, smallDisk } from '../kit/tmpfs.ts'
 
 const name = parseBoxName('db')
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDamage, isEntry } from '../../src/vault/audit/reading.ts'
 import { volumeRows, copyRecordsOf } from '../../src/volumes/records.ts'
-import { contentsOf, openVault, root, type OpenVault } from '../open-vault.ts'
+import { contentsOf, openVault, root, type OpenVault } from '../kit/open-vault.ts'
 import type { Image } from './power-cuts-disk.ts'
 import { digestOf, maxVersions, type Expected } from './power-cuts-workload.ts'
 

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { openVault } from '../open-vault.ts'
+import { openVault } from '../kit/open-vault.ts'
 import { maxVersions, restart, steps } from './power-cuts-workload.ts'
 
 /*

@@ -2,7 +2,7 @@ import { createCipheriv, createHash } from 'node:crypto'
 import { parseBoxName, type MountId, type VolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import { putCopyRecord, putVolume, removeCopyRecord } from '../../src/volumes/records.ts'
-import { change, putting, removing, root, type OpenVault } from '../open-vault.ts'
+import { change, putting, removing, root, type OpenVault } from '../kit/open-vault.ts'
 
 /** What a vault holds, without the vault: to compare with what it says. */
 export interface Expected {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { isEntry } from '../../src/vault/audit/reading.ts'
 import { parseBoxName } from '../../src/base/names.ts'
-import { change, nobody, putting, root, sent, treeOf } from '../open-vault.ts'
-import { useVault } from './use-vault.ts'
+import { change, nobody, putting, root, sent, treeOf } from '../kit/open-vault.ts'
+import { useVault } from '../kit/use-vault.ts'
 
 const [db, database, other] = [parseBoxName('db'), parseBoxName('database'), parseBoxName('other')]
 const freely = (): Promise<void> => Promise.resolve()

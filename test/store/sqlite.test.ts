@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 import { describeStore } from './contract.ts'
 
 describeStore('a store in an SQLite file', () => {

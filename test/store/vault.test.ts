@@ -15,8 +15,18 @@ import {
   type BoxName
 } from '../../src/base/names.ts'
 import type { Caller } from '../../src/vault/access/authority.ts'
-import { change, look, nobody, putting, removing, root, sent, treeOf, type OpenVault } from '../open-vault.ts'
-import { useVault } from './use-vault.ts'
+import {
+  change,
+  look,
+  nobody,
+  putting,
+  removing,
+  root,
+  sent,
+  treeOf,
+  type OpenVault
+} from '../kit/open-vault.ts'
+import { useVault } from '../kit/use-vault.ts'
 
 const db = parseBoxName('db')
 const open = useVault()

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { parseBoxName } from '../../src/base/names.ts'
-import { change, openVault, putting, removing, root, treeOf, type OpenVault } from '../open-vault.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { change, openVault, putting, removing, root, treeOf, type OpenVault } from '../kit/open-vault.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 const db = parseBoxName('db')
 const keep = 3

@@ -17,7 +17,7 @@ import {
   type CopyRecord,
   type Volume
 } from '../../src/volumes/records.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 const db = parseBoxName('db')
 const created = '2026-01-01T00:00:00.000Z'

@@ -4,8 +4,8 @@ import { buffer } from 'node:stream/consumers'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { isArchive, readFromArchive, withReplaced } from '../../src/cli/inject/context-archive.ts'
-import { archive, entry, filled, head, pax } from '../tar-blocks.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { archive, entry, filled, head, pax } from '../kit/tar-blocks.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 function spooled(bytes: Buffer): string {
   const file = join(temporaryDirectory(), 'context')

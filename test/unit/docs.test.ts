@@ -188,3 +188,16 @@ test('the systemd unit runs the daemon as the plugin does', () => {
   expect(readConfig(Object.fromEntries(environment) as Record<string, string>)).toEqual(readConfig({}))
   for (const capability of plugin.linux.capabilities) expect(unit).toContain(capability)
 })
+
+test('the index of what tests share names each of its files, and no other', () => {
+  const named = [...text('test/kit/README.md').matchAll(/`([\w-]+(?:\.ts|\.c)|packages)`/g)].map(
+    ([, file]) => file
+  )
+  const files = globSync('test/kit/{,engine/}*', {
+    cwd: root,
+    exclude: ['**/README.md'],
+    withFileTypes: true
+  })
+  const there = files.filter(file => file.isFile()).map(({ name }) => name)
+  expect([...new Set(named)].sort()).toEqual(there.sort())
+})

@@ -5,8 +5,8 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
 import { entriesOf } from '../../src/tar/entries.ts'
-import { archive, end, entry, filled, head, pax, type Dialect } from '../tar-blocks.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { archive, end, entry, filled, head, pax, type Dialect } from '../kit/tar-blocks.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 /** Bytes in pieces of a length that divides nothing, each with memory of its own. */
 async function* pieces(bytes: Buffer, length = 700): AsyncGenerator<Buffer> {

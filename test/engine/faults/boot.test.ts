@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { testImage } from '../image.ts'
-import { ask } from './admin.ts'
-import { fillBox, sampleFiles } from './boxes.ts'
-import { eventually } from './eventually.ts'
-import { startRig, type Rig } from './rig.ts'
+import { testImage } from '../../kit/engine/image.ts'
+import { ask } from '../../kit/engine/admin.ts'
+import { fillBox, sampleFiles } from '../../kit/engine/boxes.ts'
+import { eventually } from '../../kit/eventually.ts'
+import { startRig, type Rig } from '../../kit/engine/rig.ts'
 
 let rig: Rig
 

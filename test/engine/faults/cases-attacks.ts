@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import type { JobPoint } from '../../../src/base/fault-points.ts'
-import { isLong } from '../../length.ts'
-import { testImage } from '../image.ts'
-import { freshName } from '../shared-engine.ts'
-import { askJson } from './admin.ts'
-import { mountAsNobody } from './attacker.ts'
-import { compiled } from './compiled.ts'
-import { eventually } from './eventually.ts'
+import { isLong } from '../../kit/length.ts'
+import { testImage } from '../../kit/engine/image.ts'
+import { freshName } from '../../kit/engine/shared-engine.ts'
+import { askJson } from '../../kit/engine/admin.ts'
+import { mountAsNobody } from '../../kit/engine/attacker.ts'
+import { compiled } from '../../kit/engine/compiled.ts'
+import { eventually } from '../../kit/eventually.ts'
 import { inMount, inUnmount, settled, startedAtLast, whileRunning, type Fault } from './moments.ts'
 import type { FaultCase, Stage } from './stage.ts'
 
@@ -89,7 +89,11 @@ function mountsOfNobody(count: number): FaultCase {
       const subject = await stage.runningSubject()
       const [copy] = await subject.copies()
       execFileSync('chmod', ['a+x', rig.engine.root])
-      const end = await mountAsNobody(compiled(rig.engine, 'attacker'), `secretbox:${copy?.copy ?? ''}`, count)
+      const end = await mountAsNobody(
+        compiled(rig.engine, 'attacker'),
+        `secretbox:${copy?.copy ?? ''}`,
+        count
+      )
       try {
         await subject.stop()
         const next = await stage.runningSubject()

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { FaultPoint } from '../../../src/base/fault-points.ts'
-import { testImage } from '../image.ts'
-import { eventually } from './eventually.ts'
-import { onlyLong } from '../../length.ts'
+import { testImage } from '../../kit/engine/image.ts'
+import { eventually } from '../../kit/eventually.ts'
+import { onlyLong } from '../../kit/length.ts'
 import {
   afterUnmount,
   beforeMount,

@@ -1,9 +1,9 @@
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FaultPoint } from '../../../src/base/fault-points.ts'
-import { ask, askJson } from './admin.ts'
-import { fillBox } from './boxes.ts'
-import { onlyLong } from '../../length.ts'
+import { ask, askJson } from '../../kit/engine/admin.ts'
+import { fillBox } from '../../kit/engine/boxes.ts'
+import { onlyLong } from '../../kit/length.ts'
 import {
   afterUnmount,
   beforeUnmount,

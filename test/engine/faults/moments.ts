@@ -1,5 +1,5 @@
 import type { FaultPoint } from '../../../src/base/fault-points.ts'
-import { isLong } from '../../length.ts'
+import { isLong } from '../../kit/length.ts'
 import type { FaultCase, Stage } from './stage.ts'
 import type { Watcher } from './watcher.ts'
 

@@ -1,7 +1,7 @@
-import { fillBox, sampleFiles, type Files } from './boxes.ts'
-import { eventually } from './eventually.ts'
-import type { Rig } from './rig.ts'
-import { straysBeside } from './strays.ts'
+import { fillBox, sampleFiles, type Files } from '../../kit/engine/boxes.ts'
+import { eventually } from '../../kit/eventually.ts'
+import type { Rig } from '../../kit/engine/rig.ts'
+import { straysBeside } from '../../kit/engine/strays.ts'
 import { createWatcher, type Watcher, type WatcherOptions } from './watcher.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { PrivateEngineOptions } from '../private-engine.ts'
-import { startRig, type Rig } from './rig.ts'
+import type { PrivateEngineOptions } from '../../kit/engine/private-engine.ts'
+import { startRig, type Rig } from '../../kit/engine/rig.ts'
 import { openStage, type FaultCase, type Outcome, type Stage } from './stage.ts'
 
 /** A rig and a stage take long to set up when the machine is busy. */

@@ -1,13 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Engine } from '../engine.ts'
-import { testImage } from '../image.ts'
-import { freshName } from '../shared-engine.ts'
-import type { Files } from './boxes.ts'
-import { compiled } from './compiled.ts'
-import { eventually } from './eventually.ts'
-import { onceSeen } from './once-seen.ts'
-import { copiesOf, containerThatBinds, type CopyMount } from './kernel.ts'
+import type { Engine } from '../../kit/engine/engine.ts'
+import { testImage } from '../../kit/engine/image.ts'
+import { freshName } from '../../kit/engine/shared-engine.ts'
+import type { Files } from '../../kit/engine/boxes.ts'
+import { compiled } from '../../kit/engine/compiled.ts'
+import { eventually } from '../../kit/eventually.ts'
+import { onceSeen } from '../../kit/engine/once-seen.ts'
+import { copiesOf, containerThatBinds, type CopyMount } from '../../kit/engine/kernel.ts'
 
 /** A container that watches its own copy. */
 export interface Watcher {

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { testImage } from '../image.ts'
-import { askJson } from './admin.ts'
-import { fillBox, sampleFiles } from './boxes.ts'
-import { eventually } from './eventually.ts'
-import { tracesOf } from './kernel.ts'
-import { startRig, type Rig } from './rig.ts'
+import { testImage } from '../../kit/engine/image.ts'
+import { askJson } from '../../kit/engine/admin.ts'
+import { fillBox, sampleFiles } from '../../kit/engine/boxes.ts'
+import { eventually } from '../../kit/eventually.ts'
+import { tracesOf } from '../../kit/engine/kernel.ts'
+import { startRig, type Rig } from '../../kit/engine/rig.ts'
 
 let rig: Rig
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from 'vitest'
-import { builtCli } from '../built.ts'
-import { startDaemon, type Daemon } from '../daemon-process.ts'
+import { builtCli } from './built.ts'
+import { startDaemon, type Daemon } from './daemon-process.ts'
 import { canRunHere, runHere } from './run-here.ts'
-import { runProgram, type Conditions, type Outcome } from './run.ts'
+import { runProgram, type Conditions, type Outcome } from './run-program.ts'
 
 /** The program that users get, and a daemon of its own, for as long as a test file runs. */
 export interface Cli {

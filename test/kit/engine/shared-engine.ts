@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { engineAt, type Engine } from './engine.ts'
-import { askJson } from './faults/admin.ts'
+import { askJson } from './admin.ts'
 import { testImage } from './image.ts'
 import { mountsBelow } from './leftovers.ts'
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Engine } from '../engine.ts'
+import type { Engine } from './engine.ts'
 
 /** A program of this directory, `NAME.c`, below an Engine's root: static, for it runs in containers. Compiled when it is first asked for. */
 export function compiled({ root }: Engine, name: 'attacker' | 'watch'): string {

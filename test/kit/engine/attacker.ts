@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freshName } from '../shared-engine.ts'
+import { freshName } from './shared-engine.ts'
 
 const nobody = 65534
 

@@ -1,5 +1,5 @@
-import type { Engine } from '../engine.ts'
-import { eventually } from './eventually.ts'
+import type { Engine } from './engine.ts'
+import { eventually } from '../eventually.ts'
 
 /**
  * Runs docker until what the plugin mounts shows for the Engine, which takes a new start of the plugin when it does not

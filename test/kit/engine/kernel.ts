@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Engine } from '../engine.ts'
+import type { Engine } from './engine.ts'
 
 /** A mount of a copy, as a mount table shows it. */
 export interface CopyMount {

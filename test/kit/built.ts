@@ -1,8 +1,8 @@
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { bundleCli, bundleDaemon, projectRoot } from '../rootfs-build/bundle.ts'
-import { buildCli } from '../rootfs-build/cli.ts'
-import { buildSupervisor, supervisorOfSources } from '../rootfs-build/supervisor.ts'
+import { bundleCli, bundleDaemon, projectRoot } from '../../rootfs-build/bundle.ts'
+import { buildCli } from '../../rootfs-build/cli.ts'
+import { buildSupervisor, supervisorOfSources } from '../../rootfs-build/supervisor.ts'
 
 const built = join(projectRoot, 'build/test')
 /** The daemon that tests start: in one file, it is up in half the time that its sources take. It takes orders to fail. */

@@ -2,7 +2,7 @@ import { copyKeyOf, type CopyKey } from '../../src/copies/copy-key.ts'
 import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
-import { ask } from '../http/ask.ts'
+import { ask } from './ask.ts'
 
 /** The volume driver of a daemon, called as the Engine calls it. */
 export interface Driver {

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { connectSupervisor, type Supervisor } from '../src/copies/supervisor.ts'
-import { supervisorOfSources } from '../rootfs-build/supervisor.ts'
+import { connectSupervisor, type Supervisor } from '../../src/copies/supervisor.ts'
+import { supervisorOfSources } from '../../rootfs-build/supervisor.ts'
 
 /** A supervisor without a daemon, which serves a directory of copies until it is ended. */
 export interface RunningSupervisor extends Supervisor {

@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node'
-import { buildCli } from '../../rootfs-build/cli.ts'
-import { buildPlugin } from '../../rootfs-build/plugin.ts'
+import { buildCli } from '../../../rootfs-build/cli.ts'
+import { buildPlugin } from '../../../rootfs-build/plugin.ts'
 import { buildForTests } from '../built.ts'
 import { importTestImage } from './image.ts'
 import { builtCli, builtPlugin, installPlugin, linkCli } from './plugin.ts'

@@ -2,8 +2,8 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { removeHome, startDaemon, type Daemon } from '../daemon-process.ts'
-import { ordersIn, type Orders } from '../engine/faults/orders.ts'
+import { removeHome, startDaemon, type Daemon } from './daemon-process.ts'
+import { ordersIn, type Orders } from './orders.ts'
 import { driverAt, type Driver } from './driver.ts'
 
 /** A daemon that takes orders to fail, and its volume driver. */

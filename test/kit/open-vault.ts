@@ -1,13 +1,13 @@
 import { join } from 'node:path'
-import { Secret } from '../src/base/secret.ts'
-import { parseFilePath, type BoxName } from '../src/base/names.ts'
-import type { Authority, Caller } from '../src/vault/access/authority.ts'
-import type { IncomingEdit } from '../src/vault/boxes/edits.ts'
-import { fileAt } from '../src/vault/boxes/tree.ts'
-import type { BoxLimits } from '../src/vault/boxes/versions.ts'
-import { openVault as openVaultAt, type OpenedVault } from '../src/vault/open.ts'
-import type { OpenedNames, OpenedVersion } from '../src/vault/opened-version.ts'
-import type { Store } from '../src/store/store.ts'
+import { Secret } from '../../src/base/secret.ts'
+import { parseFilePath, type BoxName } from '../../src/base/names.ts'
+import type { Authority, Caller } from '../../src/vault/access/authority.ts'
+import type { IncomingEdit } from '../../src/vault/boxes/edits.ts'
+import { fileAt } from '../../src/vault/boxes/tree.ts'
+import type { BoxLimits } from '../../src/vault/boxes/versions.ts'
+import { openVault as openVaultAt, type OpenedVault } from '../../src/vault/open.ts'
+import type { OpenedNames, OpenedVersion } from '../../src/vault/opened-version.ts'
+import type { Store } from '../../src/store/store.ts'
 
 /** A vault in a directory. */
 export interface OpenVault extends Omit<OpenedVault, 'swept'> {

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** A container as the stand-in tells of it. Change it, and the next answer is different. */
 export interface StandInContainer {

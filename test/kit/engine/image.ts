@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { sharedLibraries } from '../../rootfs-build/libraries.ts'
+import { sharedLibraries } from '../../../rootfs-build/libraries.ts'
 import { runCommand, tryCommand } from './command.ts'
 import type { Engine } from './engine.ts'
 

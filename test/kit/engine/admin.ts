@@ -1,10 +1,4 @@
-import { request } from 'node:http'
-
-/** An answer of the daemon: its status and its body, as bytes. */
-export interface Answer {
-  readonly status: number
-  readonly body: Buffer
-}
+import { ask as askWith, type Answer } from '../ask.ts'
 
 /** Asks a daemon at its Unix socket. Rejects when nobody answers there. */
 export function ask(
@@ -14,16 +8,7 @@ export function ask(
   body?: string | Buffer,
   headers: Record<string, string> = {}
 ): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, method, path, headers, agent: false }, answer => {
-      const chunks: Buffer[] = []
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
-      answer.on('error', reject)
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks) }))
-    })
-    asked.on('error', reject)
-    asked.end(body)
-  })
+  return askWith(socketPath, { method, url: path, headers, ...(body === undefined ? {} : { body }) })
 }
 
 /** As `ask`, for JSON. Throws unless the status is in the 200s. */

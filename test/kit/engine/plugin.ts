@@ -1,6 +1,6 @@
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { projectRoot } from '../../rootfs-build/bundle.ts'
+import { projectRoot } from '../../../rootfs-build/bundle.ts'
 import type { Engine } from './engine.ts'
 
 /** The built plugin directory. */

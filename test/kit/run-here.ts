@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { Readable, Writable } from 'node:stream'
 import type { begin as beginType } from '../../src/cli/begin.ts'
-import { builtCliModule } from '../built.ts'
-import type { Conditions, Outcome } from './run.ts'
+import { builtCliModule } from './built.ts'
+import type { Conditions, Outcome } from './run-program.ts'
 
 /** Commands that give their own streams to programs which they start. */
 const passStreamsOn = ['run', 'create-container', 'build', 'edit']

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { untilIn, type FaultPoint, type JobPoint } from '../../../src/base/fault-points.ts'
+import { untilIn, type FaultPoint, type JobPoint } from '../../src/base/fault-points.ts'
 
 /** What the daemon is to do at a fault point. */
 export type Order = 'kill' | 'throw' | 'wait'
