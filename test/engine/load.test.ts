@@ -13,7 +13,7 @@ import { freshName, liveCopies, sharedEngine } from '../kit/engine/shared-engine
 
 const engine = sharedEngine()
 const adminSocket = join(engine.pluginData, 'admin.sock')
-const containers = isLong ? 200 : 24
+const containers = isLong ? 200 : 16
 /** What the memory of a process may differ by though nothing has grown: what its collector has not come to yet. */
 const slackMiB = 16
 const manyMinutes = 900_000

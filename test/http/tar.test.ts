@@ -17,9 +17,15 @@ import { pack } from 'tar-stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { isLong } from '../kit/length.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { archive, entry, head } from '../kit/tar-blocks.ts'
 import { ask, type Answer } from '../kit/ask.ts'
+
+/** Of what a header may be of: one of each kind. How each is read is tested where it is. */
+const typeBytes = isLong
+  ? Array.from({ length: 256 }, (_, byte) => byte)
+  : [...'\x0007DLKVNS16xXgA\xff'].map(type => type.charCodeAt(0))
 
 let daemon: Daemon
 let boxes = 0
@@ -237,7 +243,7 @@ describe('whatever the type byte says', () => {
     'nothing hangs and nothing damaged is kept (%s)',
     async dialect => {
       const outcomes: Record<string, string> = {}
-      for (let byte = 0; byte < 256; byte++) {
+      for (const byte of typeBytes) {
         const type = String.fromCharCode(byte)
         const name = `x${byte}`
         const body = archive(
@@ -254,7 +260,7 @@ describe('whatever the type byte says', () => {
         outcomes[type] = status === 200 ? `${applied ?? ''}/${errors?.length ?? ''}` : String(status)
       }
       const files = new Map((await listing()).map(file => [file['path'], file]))
-      for (let byte = 0; byte < 256; byte++) {
+      for (const byte of typeBytes) {
         const type = String.fromCharCode(byte)
         const isFile = '\x00' === type || '0' === type || '7' === type
         const expected = isFile || type === 'D' ? '2/0' : 'LKV'.includes(type) ? '1/0' : '1/1'

@@ -47,7 +47,9 @@ export async function wrongIn(
   may: Files[],
   model: Model
 ): Promise<string | null> {
-  const now = await filesBelow(join(`/proc/${pid}/root/copies`, String(copy))).catch((error: Error) => error)
+  const now = await filesBelow(join(`/proc/${pid}/root/copies`, String(copy))).catch(
+    (error: unknown) => error as Error
+  )
   if (now instanceof Error) return `${container.name} cannot be looked into: ${now.message}`
   const wrong = wrongAmong(model, may, now)
   if (wrong !== null) return `${container.name} has other files in its copy ${copy}: ${wrong}`
