@@ -2,12 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { done, runProgram } from '../kit/run-program.ts'
 import { useCli } from '../kit/use-cli.ts'
-
-// Each runs the program many times; the limit is there for what hangs.
-vi.setConfig({ testTimeout: 180_000 })
 
 const { run, daemon, program } = useCli({ MAX_BOX_BYTES: String(4 << 20), MAX_BOX_ENTRIES: '50' })
 

@@ -16,13 +16,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { done, runProgram } from '../kit/run-program.ts'
 import { atTerminal } from '../kit/terminal.ts'
 import { useCli } from '../kit/use-cli.ts'
-
-// Each runs the program many times; the limit is there for what hangs.
-vi.setConfig({ testTimeout: 180_000 })
 
 const { run, daemon, program } = useCli()
 

@@ -10,7 +10,7 @@ export type Order = 'kill' | 'throw' | 'wait'
 /** The orders given to a daemon that was built with fault points. */
 export interface Orders {
   give(point: FaultPoint | JobPoint, order: Order): Promise<void>
-  /** Resolves when the daemon has come to the point. Rejects when `until` settles before it does, or after half a minute. */
+  /** Resolves when the daemon has come to the point. Rejects when `until` settles before it does, or after two minutes. */
   reached(point: FaultPoint | JobPoint, until?: Promise<unknown>): Promise<void>
   /** Lets a daemon that waits at the point go on. */
   release(point: FaultPoint | JobPoint): Promise<void>

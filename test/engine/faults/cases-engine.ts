@@ -42,7 +42,7 @@ const containerdKilled: Fault = {
     // dockerd tries to reach it again in growing intervals, and only then takes orders.
     const reached = await eventually(
       async () => (await rig.engine.tryDocker(['run', '--rm', testImage, 'true'])).code === 0 || null,
-      60_000
+      120_000
     )
     if (reached === null) throw new Error('dockerd does not reach containerd again')
   }

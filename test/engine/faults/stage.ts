@@ -8,7 +8,7 @@ import { createWatcher, type Watcher, type WatcherOptions } from './watcher.ts'
  * A copy that nobody holds is gone within some seconds of when the plugin serves; the table says how long it took. This
  * only ends the waiting for one that stays.
  */
-const goneWithinMs = 60_000
+const goneWithinMs = 120_000
 
 /** One case: a fault at a moment of a container's life. */
 export interface FaultCase {

@@ -6,7 +6,7 @@ import { openStage, type FaultCase, type Outcome, type Stage } from './stage.ts'
 
 /** A rig and a stage take long to set up when the machine is busy. */
 const setUpMs = 180_000
-const caseMs = 300_000
+const caseMs = 600_000
 
 /**
  * Makes every case a test, played one after another in one private Engine, and prints the table of what became of

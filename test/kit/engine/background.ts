@@ -64,7 +64,7 @@ export async function untilReady(
   server: Background,
   isReady: () => Promise<boolean>,
   logFile: string,
-  deadlineMs = 60_000
+  deadlineMs = 120_000
 ): Promise<void> {
   const deadline = Date.now() + deadlineMs
   while (!(await isReady())) {
