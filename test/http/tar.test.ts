@@ -25,7 +25,7 @@ import { ask, type Answer } from '../kit/ask.ts'
 /** Of what a header may be of: one of each kind. How each is read is tested where it is. */
 const typeBytes = isLong
   ? Array.from({ length: 256 }, (_, byte) => byte)
-  : [...'\x0007DLKVNS16xXgA\xff'].map(type => type.charCodeAt(0))
+  : [...Buffer.from('\x0007DLKVNS16xXgA\xff', 'latin1')]
 
 let daemon: Daemon
 let boxes = 0
