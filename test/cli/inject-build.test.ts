@@ -11,7 +11,7 @@ import { done } from '../kit/run-program.ts'
 import { standIns } from './stand-ins.ts'
 import { useCli } from '../kit/use-cli.ts'
 
-const { run, program, daemon } = useCli()
+const { run, runHere, program, daemon } = useCli()
 const secret = 'hunter2-in-no-argument'
 
 /** A docker with BuildKit in itself; a build shows what it is given. */
@@ -159,7 +159,7 @@ test.each([
 ])('the box %s cannot be given to a build, and docker is not called for it', async (box, message, hint) => {
   const where = await context({ Dockerfile: 'FROM scratch\nRUN a' })
   const { env, calls } = await standIns(oldDocker())
-  expect(await run(['build', '--inject', box, where], { env })).toMatchObject({
+  expect(await runHere(['build', '--inject', box, where], { env })).toMatchObject({
     code: 1,
     stdout: '',
     stderr: `error: ${message}\nhint: ${hint}\n`
@@ -176,7 +176,7 @@ test('more files than a line of a Dockerfile can name are refused', async () => 
   await run(['add', '-r', 'many', '.'], { cwd: tree })
   const where = await context({ Dockerfile: 'FROM scratch\nRUN a' })
   const { env } = await standIns(oldDocker())
-  expect(await run(['build', '--inject', 'many', where], { env })).toMatchObject({
+  expect(await runHere(['build', '--inject', 'many', where], { env })).toMatchObject({
     code: 1,
     stderr:
       'error: cannot give 600 files to a build: their paths are too long for a line of a Dockerfile\n' +
@@ -238,11 +238,11 @@ test('rows 52 to 54: BOX becomes a label of what the stages and the base image a
 test('a base image that the Engine does not have is named, for its hints are not known', async () => {
   const where = await context({ Dockerfile: 'FROM far/away:1\nBOX db\n' })
   const { env } = await standIns(oldDocker())
-  expect((await run(['build', where], { env })).stderr).toBe(
+  expect((await runHere(['build', where], { env })).stderr).toBe(
     'note: the Engine does not have base image "far/away:1": boxes that it asks for are not asked for any more\n'
   )
   const varying = await context({ Dockerfile: 'ARG V\nFROM base:$V\nBOX db\n' })
-  expect((await run(['build', varying], { env })).stderr).toBe(
+  expect((await runHere(['build', varying], { env })).stderr).toBe(
     'note: the Engine does not have the base image: boxes that it asks for are not asked for any more\n'
   )
 })
@@ -366,7 +366,7 @@ test.each([
   ]
 ])('%j is refused', async (args, code, message, hint) => {
   const { env } = await standIns(oldDocker('echo built'))
-  const outcome = await run(args, { env, input: dockerfile })
+  const outcome = await runHere(args, { env, input: dockerfile })
   expect(outcome).toMatchObject({ code, stdout: '' })
   const [first, second = null] = outcome.stderr.split('\n')
   expect(first).toBe(`error: ${message}`)
@@ -376,14 +376,16 @@ test.each([
 
 test('an archive without the Dockerfile, or compressed in a way that is not known here, is refused', async () => {
   const { env } = await standIns(oldDocker('echo built'))
-  expect(await run(['build', '-f', 'none', '-'], { env, input: await archive() })).toMatchObject({
+  expect(await runHere(['build', '-f', 'none', '-'], { env, input: await archive() })).toMatchObject({
     code: 1,
     stderr: 'error: cannot read "none": the build context holds no such file\n'
   })
-  expect(await run(['build', '-'], { env, input: Buffer.from('fd377a585a000004', 'hex') })).toMatchObject({
-    code: 1,
-    stderr:
-      'error: cannot read the build context: it is compressed (xz)\n' +
-      'hint: pipe it through "xz -dc" first\n'
-  })
+  expect(await runHere(['build', '-'], { env, input: Buffer.from('fd377a585a000004', 'hex') })).toMatchObject(
+    {
+      code: 1,
+      stderr:
+        'error: cannot read the build context: it is compressed (xz)\n' +
+        'hint: pipe it through "xz -dc" first\n'
+    }
+  )
 })

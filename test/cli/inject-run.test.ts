@@ -10,7 +10,7 @@ import { done } from '../kit/run-program.ts'
 import { standIns } from './stand-ins.ts'
 import { useCli } from '../kit/use-cli.ts'
 
-const { run, program, daemon } = useCli()
+const { run, runHere, program, daemon } = useCli()
 const image = { web: {} }
 const volume = (box: string, target: string): string[] => [
   '--mount',
@@ -40,7 +40,7 @@ test('row 42: boxes become mounts and a label, and everything else goes to docke
     '--inject',
     'x'
   ]
-  expect(await run(['run', ...args], { env })).toMatchObject(done())
+  expect(await runHere(['run', ...args], { env })).toMatchObject(done())
   const injected = [
     { box: 'db', version: 2, target: '/run/vault/db' },
     { box: 'tls', version: 1, target: '/run/vault/certs' }
@@ -59,7 +59,7 @@ test('row 42: boxes become mounts and a label, and everything else goes to docke
 
 test('row 43: a container is created likewise', async () => {
   const { env, calls } = await standIns('exit 0', image)
-  expect(await run(['create-container', '--inject', 'db:/etc/db', 'web'], { env })).toMatchObject(done())
+  expect(await runHere(['create-container', '--inject', 'db:/etc/db', 'web'], { env })).toMatchObject(done())
   const [call] = await calls()
   expect(call?.slice(0, 3)).toEqual(['create', ...volume('db', '/etc/db')])
 })
@@ -67,20 +67,22 @@ test('row 43: a container is created likewise', async () => {
 test('the Engine that was chosen before "vault" is docker\'s, too', async () => {
   const { env, calls } = await standIns('exit 0', image)
   const host = env['DOCKER_HOST'] ?? ''
-  expect(await run(['--config', '/etc', '-H', host, 'vault', 'run', 'web'], { env })).toMatchObject(done())
+  expect(await runHere(['--config', '/etc', '-H', host, 'vault', 'run', 'web'], { env })).toMatchObject(
+    done()
+  )
   expect(await calls()).toEqual([['--config', '/etc', '--host', host, 'run', 'web']])
 })
 
 test("docker's name for the plugin can be another", async () => {
   const { env, calls } = await standIns('exit 0', image)
-  await run(['run', '--inject', 'db', 'web'], { env: { ...env, SECRETBOX_DRIVER: 'me/box:v2' } })
+  await runHere(['run', '--inject', 'db', 'web'], { env: { ...env, SECRETBOX_DRIVER: 'me/box:v2' } })
   expect((await calls())[0]?.[2]).toContain('volume-driver=me/box:v2,')
 })
 
 test('row 50: a missing box is told before docker is called, and so is every other', async () => {
   const { env, calls } = await standIns('exit 0', image)
   expect(
-    await run(['run', '--inject', 'no', '--inject', 'db', '--inject', 'nor', 'web'], { env })
+    await runHere(['run', '--inject', 'no', '--inject', 'db', '--inject', 'nor', 'web'], { env })
   ).toMatchObject({
     code: 1,
     stdout: '',
@@ -109,7 +111,7 @@ test.each([
   [['-v', 'a:/x', '--mount', 'type=tmpfs,dst=/x'], '/x', '-v a:/x', '--mount type=tmpfs,dst=/x']
 ])('row 94: %j mounts two things at one place', async (args, target, one, other) => {
   const { env, calls } = await standIns('exit 0', image)
-  expect(await run(['run', ...args, 'web'], { env })).toMatchObject({
+  expect(await runHere(['run', ...args, 'web'], { env })).toMatchObject({
     code: 2,
     stderr:
       `error: cannot mount two things at "${target}": "${one}" and "${other}"\n` +
@@ -173,7 +175,7 @@ test.each([
   [['--inject', 'nested:/srv'], 'it has no "data"', 'VOLUME /srv/data/', '--inject nested:/srv']
 ])('row 94: %j has no place for what is nested', async (args, reason, inner, outer) => {
   const { env, calls } = await standIns('exit 0', image, { volumes: { web: ['/srv/data/', '/srv'] } })
-  expect(await run(['run', ...args, 'web'], { env })).toMatchObject({
+  expect(await runHere(['run', ...args, 'web'], { env })).toMatchObject({
     code: 2,
     stderr:
       `error: cannot mount "${inner}" in "${outer}": that is read-only, and ${reason}\n` +
@@ -196,7 +198,7 @@ test.each([
   [['--inject', 'db:/run/vault', '--inject', 'tls:/run/vault2']]
 ])('%j has a place for what is nested', async args => {
   const { env, calls } = await standIns('exit 0', image)
-  expect(await run(['run', ...args, 'web'], { env })).toMatchObject(done())
+  expect(await runHere(['run', ...args, 'web'], { env })).toMatchObject(done())
   expect(await calls()).toHaveLength(1)
 })
 
@@ -217,9 +219,9 @@ test('options that docker will pass over, since the volume exists, are warned of
     mountOf('no/name', 'mode=0440'),
     'type=volume,dst=/x,volume-driver=secretbox,volume-opt=box=tls'
   ])
-    expect(await run(['run', '--mount', mount, 'web'], { env })).toMatchObject(done())
+    expect(await runHere(['run', '--mount', mount, 'web'], { env })).toMatchObject(done())
   const told = async (verb: string, mount: string): Promise<string> => {
-    const { code, stderr } = await run([verb, '--inject', 'tls', '--mount', mount, 'web'], { env })
+    const { code, stderr } = await runHere([verb, '--inject', 'tls', '--mount', mount, 'web'], { env })
     expect(code).toBe(0)
     return stderr
   }
@@ -246,11 +248,13 @@ test('what a volume that exists shows is what it was made with', async () => {
   await driver.call('Create', { Name: 'shows-nested', Opts: { box: 'nested' } })
   driver.close()
   const flag = `type=volume,volume-driver=secretbox,src=shows-nested,dst=/x,volume-opt=box=`
-  expect(await run(['run', '--mount', `${flag}tls`, '--inject', 'db:/x/dir', 'web'], { env })).toMatchObject({
+  expect(
+    await runHere(['run', '--mount', `${flag}tls`, '--inject', 'db:/x/dir', 'web'], { env })
+  ).toMatchObject({
     code: 0
   })
   expect(
-    await run(['run', '--mount', `${flag}db`, '--inject', 'db:/x/password', 'web'], { env })
+    await runHere(['run', '--mount', `${flag}db`, '--inject', 'db:/x/password', 'web'], { env })
   ).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('that is read-only, and it has no "password"') as string
@@ -261,10 +265,10 @@ test('what a volume that exists shows is what it was made with', async () => {
 test('with an Engine that remaps users boxes belong to root of the container', async () => {
   const info = { DockerRootDir: '/var/lib/docker/100000.200000', SecurityOptions: ['name=userns'] }
   const { env, calls } = await standIns('exit 0', image, { info })
-  await run(['run', '--inject', 'db', 'web'], { env })
-  await run(['run', '--inject', 'db', '--userns=host', 'web'], { env })
-  await run(['create-container', '--inject-dir', '/etc/default:x', 'web'], { env })
-  await run(['run', 'web'], { env })
+  await runHere(['run', '--inject', 'db', 'web'], { env })
+  await runHere(['run', '--inject', 'db', '--userns=host', 'web'], { env })
+  await runHere(['create-container', '--inject-dir', '/etc/default:x', 'web'], { env })
+  await runHere(['run', 'web'], { env })
   const [remapped, host, directory, none] = await calls()
   expect(remapped?.[2]).toContain(
     'volume-opt=box=db,volume-opt=uid=100000,volume-opt=gid=200000,volume-opt=transient=true,target='
@@ -280,7 +284,7 @@ test.each([
   [{ DockerRootDir: '/var/lib/docker' }]
 ])('an Engine that says %j remaps nobody', async info => {
   const { env, calls } = await standIns('exit 0', image, { info })
-  await run(['run', '--inject', 'db', 'web'], { env })
+  await runHere(['run', '--inject', 'db', 'web'], { env })
   expect((await calls())[0]?.[2]).toBe(volume('db', '/run/vault/db')[1])
 })
 
@@ -306,7 +310,7 @@ test.each([
 ])('%j is a mistake', async (args, message, hint) => {
   const { env, calls } = await standIns()
   const stderr = `error: ${message}\n${hint === null ? '' : `hint: ${hint}\n`}`
-  expect(await run(args, { env })).toMatchObject({ code: 2, stderr })
+  expect(await runHere(args, { env })).toMatchObject({ code: 2, stderr })
   expect(await calls()).toEqual([])
 })
 
@@ -315,7 +319,7 @@ test('rows 15 and 48: a box that the image asks for and nobody injects is empty,
   const asking = { ...hints, 'io.secretbox.boxes': '["db","tls","a b","mine"]' }
   const { env, calls } = await standIns('exit 0', { 'my/web:1': asking, odd: hints })
   const args = ['run', '--inject', 'tls', '-v', 'x:/run/vault/mine', 'my/web:1']
-  expect(await run(args, { env })).toMatchObject({
+  expect(await runHere(args, { env })).toMatchObject({
     code: 0,
     stderr:
       'note: the image asks for box "db", which is not injected: /run/vault/db is empty\n' +
@@ -332,14 +336,14 @@ test('rows 15 and 48: a box that the image asks for and nobody injects is empty,
     ...empty('/run/vault/db'),
     ...empty('/run/vault/a b')
   ])
-  expect((await run(['run', 'odd'], { env })).stderr).toBe(
+  expect((await runHere(['run', 'odd'], { env })).stderr).toBe(
     'note: label io.secretbox.boxes of image "odd" is not a JSON array of box names\n'
   )
 })
 
 test('row 45: a box under the name that the image asks for fulfils its hint', async () => {
   const { env } = await standIns('exit 0', { web: { 'io.secretbox.boxes': '["production"]' } })
-  expect(await run(['run', '--inject', 'db:production', 'web'], { env })).toMatchObject(done())
+  expect(await runHere(['run', '--inject', 'db:production', 'web'], { env })).toMatchObject(done())
 })
 
 test('an image that is not there is pulled first, for what it asks for', async () => {
@@ -354,8 +358,8 @@ test('an image that is not there is pulled first, for what it asks for', async (
 
 test('--pull=always pulls again, --pull=never never', async () => {
   const { env, calls } = await standIns('exit 0', image)
-  await run(['run', '--pull', 'always', 'web'], { env })
-  await run(['run', '--pull=never', 'absent'], { env })
+  await runHere(['run', '--pull', 'always', 'web'], { env })
+  await runHere(['run', '--pull=never', 'absent'], { env })
   expect(await calls()).toEqual([
     ['pull', 'web'],
     ['run', '--pull', 'always', 'web'],
@@ -365,8 +369,8 @@ test('--pull=always pulls again, --pull=never never', async () => {
 
 test("an image that cannot be pulled ends as docker's own run and create do", async () => {
   const { env, calls } = await standIns('exit 1')
-  expect((await run(['run', 'absent'], { env })).code).toBe(125)
-  expect((await run(['create-container', 'absent'], { env })).code).toBe(1)
+  expect((await runHere(['run', 'absent'], { env })).code).toBe(125)
+  expect((await runHere(['create-container', 'absent'], { env })).code).toBe(1)
   expect(await calls()).toEqual([
     ['pull', 'absent'],
     ['pull', 'absent']
@@ -384,11 +388,13 @@ test("docker's exit status, input and output are ours", async () => {
 
 test('without docker or without an Engine it says so', async () => {
   const { env } = await standIns('exit 0', image)
-  expect(await run(['run', 'web'], { env: { ...env, PATH: '/nowhere' } })).toMatchObject({
+  expect(await runHere(['run', 'web'], { env: { ...env, PATH: '/nowhere' } })).toMatchObject({
     code: 1,
     stderr: 'error: cannot run "docker": no such file or directory\nhint: install the docker client\n'
   })
-  expect(await run(['run', 'web'], { env: { ...env, DOCKER_HOST: 'unix:///nowhere.sock' } })).toMatchObject({
+  expect(
+    await runHere(['run', 'web'], { env: { ...env, DOCKER_HOST: 'unix:///nowhere.sock' } })
+  ).toMatchObject({
     code: 3,
     stderr:
       'error: cannot reach the Engine: there is no socket at "/nowhere.sock"\nhint: is dockerd running? see: docker version\n'
@@ -476,7 +482,7 @@ test('of a directory everything is injected or nothing, and docker is not called
   const socket = createServer().listen(join(directory, 'socket'))
   await once(socket, 'listening')
   const { env, calls } = await standIns('exit 0', image)
-  expect(await run(['run', '--inject-dir', directory, 'web'], { env })).toMatchObject({
+  expect(await runHere(['run', '--inject-dir', directory, 'web'], { env })).toMatchObject({
     code: 1,
     stderr:
       `error: cannot add "${directory}/socket": it is a socket\nhint: files, directories and symlinks can be added\n` +
@@ -493,7 +499,7 @@ test('symlinks that lead out of a directory stay symlinks, and are told with wha
   await writeFile(join(directory, 'key'), 'k')
   await symlink('../key', join(directory, 'live/key'))
   const { env } = await standIns('exit 0', image)
-  expect(await run(['run', '--inject-dir', join(directory, 'live'), 'web'], { env })).toMatchObject({
+  expect(await runHere(['run', '--inject-dir', join(directory, 'live'), 'web'], { env })).toMatchObject({
     code: 0,
     stderr:
       'warning: "key" is a symlink to "../key", which leads out of the box\n' +
@@ -513,7 +519,7 @@ test('a signal while docker runs leaves no box behind either', async () => {
 
 test('help tells of our own flags and leaves the others to docker', async () => {
   const { env, calls } = await standIns()
-  const { code, stdout } = await run(['run', '--help'], { env })
+  const { code, stdout } = await runHere(['run', '--help'], { env })
   expect(code).toBe(0)
   expect(stdout).toContain('--inject BOX[:ALIAS|:/PATH] ')
   expect(stdout).toContain('--inject-dir DIR[:ALIAS|:/PATH] ')

@@ -11,6 +11,8 @@ export interface Cli {
   readonly program: string
   /** Runs it to its end, at the daemon's socket: in this process if that makes no difference. */
   readonly run: (args: readonly string[], conditions?: Conditions) => Promise<Outcome>
+  /** Runs it in this process whatever it is: a docker that it starts has the streams of the tests, and should be silent. */
+  readonly runHere: (args: readonly string[], conditions?: Conditions) => Promise<Outcome>
 }
 
 /** Starts a daemon with `settings` before the file's first test, and takes it away after its last. */
@@ -22,13 +24,15 @@ export function useCli(settings: NodeJS.ProcessEnv = {}): Cli {
   afterAll(async () => {
     await daemon.stop()
   })
+  const atDaemon = ({ env = {}, ...conditions }: Conditions = {}): Conditions => ({
+    ...conditions,
+    env: { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon.adminSocket, ...env }
+  })
   return {
     daemon: () => daemon,
     program: builtCli,
-    run(args, { env = {}, ...conditions } = {}) {
-      const surroundings = { PATH: process.env['PATH'], SECRETBOX_SOCKET: daemon.adminSocket, ...env }
-      const run = canRunHere(args) ? runHere : runProgram
-      return run(builtCli, args, { ...conditions, env: surroundings })
-    }
+    run: (args, conditions) =>
+      (canRunHere(args) ? runHere : runProgram)(builtCli, args, atDaemon(conditions)),
+    runHere: (args, conditions) => runHere(builtCli, args, atDaemon(conditions))
   }
 }
