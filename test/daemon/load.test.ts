@@ -23,7 +23,7 @@ const rounds = isLong ? 1000 : 400
 const slackMiB = 16
 /** Little of it is lying about at any time, then. */
 const smallHeap = { NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=128' }
-const manyMinutes = 300_000
+const manyMinutes = 900_000
 
 /** A daemon whose store lies in memory: all those commits are flushed, and the disk is not what is tested. */
 async function start(settings: NodeJS.ProcessEnv, directory?: string): Promise<Daemon> {
