@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { childrenOf } from '../daemon/processes.ts'
-import { cannotMount } from '../tmpfs.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { contentsOf, newKey, newPlace, plain, type Place } from './place.ts'
 
 const contents = contentsOf({ password: { file: 'x' } })
