@@ -6,6 +6,8 @@ import type { Conditions, Outcome } from './run-program.ts'
 
 /** Commands that give their own streams to programs which they start. */
 const passStreamsOn = ['run', 'create-container', 'build', 'edit']
+/** What start.c answers itself. */
+const withoutNode = 'docker-cli-plugin-metadata'
 /** Standard input and descriptors by name are those of a process. */
 const namesDescriptor = /^\/(dev|proc)\//
 
@@ -13,7 +15,8 @@ let isRunning = false
 
 /** Whether a command line does the same in this process as in one of its own. One runs at a time. */
 export function canRunHere(args: readonly string[]): boolean {
-  return !isRunning && !args.some(arg => passStreamsOn.includes(arg) || namesDescriptor.test(arg))
+  const apart = [...passStreamsOn, withoutNode]
+  return !isRunning && !args.some(arg => apart.includes(arg) || namesDescriptor.test(arg))
 }
 
 /** Runs the command line in this process, as `runProgram` does in another; no terminal is there. */
