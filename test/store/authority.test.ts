@@ -11,8 +11,8 @@ import { purposes, type Purpose } from '../../src/vault/purposes.ts'
 import type { Vault } from '../../src/vault/vault.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import { putCopyRecord, putVolume } from '../../src/volumes/records.ts'
-import { change, putting, root } from '../open-vault.ts'
-import { useVault } from './use-vault.ts'
+import { change, putting, root } from '../kit/open-vault.ts'
+import { useVault } from '../kit/use-vault.ts'
 
 const open = useVault()
 const [hers, theirs, missing] = ['alice-db', 'bob-db', 'bob-none'].map(parseBoxName) as [
