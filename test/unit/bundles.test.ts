@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bundleCli, bundleDaemon } from '../../rootfs-build/bundle.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 /** The packages that a bundle has something of. */
 function packagesOf(modules: readonly string[]): string[] {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { buildCli } from '../../rootfs-build/cli.ts'
 import { buildSupervisor } from '../../rootfs-build/supervisor.ts'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 
 const products = {
   supervisor: (directory: string) => buildSupervisor(join(directory, 'supervisor')),

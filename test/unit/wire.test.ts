@@ -7,7 +7,7 @@ import { copyKeyOf, isCopyKey, type CopyKey } from '../../src/copies/copy-key.ts
 import * as wire from '../../src/copies/wire.ts'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { compile } from '../../rootfs-build/compile.ts'
-import { scratchDirectory } from '../temporary.ts'
+import { scratchDirectory } from '../kit/temporary.ts'
 
 /* What C and TypeScript both know: C cannot import it, so the compiler is asked what C has. */
 
