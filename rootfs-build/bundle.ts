@@ -87,10 +87,7 @@ export async function bundleDaemon(
  * Bundles the CLI into the one CommonJS file `outFile`. koffi's own loader looks for `@koromix/koffi-linux-<arch>` in a
  * `node_modules` beside it. Gives the modules that are in it.
  */
-export async function bundleCli(
-  outFile: string,
-  entry = 'src/cli/main.ts'
-): Promise<readonly string[]> {
+export async function bundleCli(outFile: string, entry = 'src/cli/main.ts'): Promise<readonly string[]> {
   const result = await build({
     ...shared,
     entryPoints: [entry],
