@@ -8,12 +8,11 @@ const stillTooLong = [
   'src/cli/client/connect.ts',
   'src/controller/failed-starts.ts',
   'src/controller/watch.ts',
+  'src/copies/copies.ts',
   'src/http/admin/admin.ts',
   'src/http/driver/volume-driver.ts',
   'src/lifecycle/mounts.ts',
   'src/lifecycle/reconcile.ts',
-  'src/vault/boxes/blobs.ts',
-  'src/vault/vault.ts',
   'src/volumes/volumes.ts'
 ]
 

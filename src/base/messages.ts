@@ -17,6 +17,11 @@ export function directoryHasName(what: string): string {
   return `${what}: a directory has that name`
 }
 
+/** Of a record of ours that somebody else has changed. */
+export function notWhatWasWritten(what: string): string {
+  return `${what} is not what was written`
+}
+
 /** The word, path or address that was probably meant. */
 export function didYouMean(meant: string): string {
   return `did you mean ${quote(meant)}?`

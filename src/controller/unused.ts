@@ -6,6 +6,7 @@ import type { Gate } from '../vault/action/gate.ts'
 import { isAnonymousVolume, type BoxName, type VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import { copyRecordsOf, volumeRows } from '../volumes/records.ts'
+import { volumeInUse } from '../volumes/volumes.ts'
 
 /** What no container has any more. */
 export interface Unused {
@@ -76,8 +77,7 @@ export function createUnused({ store, gate, vault, engine }: UnusedParts): Unuse
     const result = await engine.removeVolume(name).catch((cause: unknown) => {
       throw new SecretboxError('unavailable', `the Engine cannot remove volume ${quote(name)}`, { cause })
     })
-    if (result === 'in use')
-      throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
+    if (result === 'in use') throw volumeInUse(name)
     if (result === 'unknown')
       throw new SecretboxError(
         'not_found',

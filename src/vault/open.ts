@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { storeFileName } from '../base/default-paths.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName } from '../base/names.ts'
 import { createEnvelope } from '../crypto/envelope.ts'
@@ -57,7 +58,7 @@ export interface OpenedVault {
 export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
   const { authority, limits, onUnswept } = settings
   const sodium = await loadSodium()
-  const storeFile = join(settings.dataDirectory, 'store.db')
+  const storeFile = join(settings.dataDirectory, storeFileName)
   const file = await openSqliteStore(storeFile, { create: true })
   const store = settings.wrap?.(file) ?? file
   const keyslots: KeyslotParts = {

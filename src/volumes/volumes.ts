@@ -23,6 +23,11 @@ import {
   type VolumeRow
 } from './records.ts'
 
+/** The error of a volume that cannot be removed yet. */
+export function volumeInUse(name: VolumeName): SecretboxError {
+  return new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
+}
+
 /** A volume that exists, as far as it can be told of. */
 export interface KnownVolume {
   readonly name: VolumeName
@@ -112,8 +117,7 @@ export function createVolumes({ store, gate, vault, holders, copies, uses }: Vol
     async remove(caller, name) {
       await gate.run(caller, 'volume.remove', { volume: name }, async permit => {
         const { volume } = await getVolumeRow(store, name)
-        if (await isInUse(name))
-          throw new SecretboxError('in_use', `volume ${quote(name)} is in use by a container`)
+        if (await isInUse(name)) throw volumeInUse(name)
         if (volume?.options.ephemeral === true) await destroyWithLastVolume(name, volume.options.box)
         await permit.commit({}, [removeVolume(name)])
       })

@@ -1,13 +1,14 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
+import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxSummary } from '../../api/answers.ts'
 import type { Cli } from '../declare/cli.ts'
 
 /** All boxes; says on stderr, and by the exit status, of records that are none any more. */
-export async function allBoxes(cli: Cli): Promise<readonly BoxSummary[]> {
+export async function readableBoxes(cli: Cli): Promise<readonly BoxSummary[]> {
   const { boxes, damaged } = await cli.api.boxesAndDamaged()
   for (const key of damaged.slice(0, mostNamed)) {
     cli.fail(
-      new SecretboxError('damaged', `the record ${quote(key)} of a box is not what was written`, {
+      new SecretboxError('damaged', notWhatWasWritten(`the record ${quote(key)} of a box`), {
         hint: 'restore the store from a backup, or destroy the box that is missing here'
       })
     )

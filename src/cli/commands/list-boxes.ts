@@ -2,7 +2,7 @@ import { parseBoxName } from '../../base/names.ts'
 import { parseBoxAlone } from '../client/address.ts'
 import type { BoxSummary } from '../../api/answers.ts'
 import type { Cli } from '../declare/cli.ts'
-import { allBoxes } from './all-boxes.ts'
+import { readableBoxes } from './all-boxes.ts'
 import { ageField, sizeField } from '../output/fields.ts'
 import { printerFor, type Fields } from '../output/format.ts'
 import { matcherOf, type ListOptions } from '../declare/list-options.ts'
@@ -25,7 +25,7 @@ export async function listBoxes(cli: Cli, names: readonly string[], options: Lis
   const plain = options.quiet === true || cli.stdout.isTTY !== true
   const print = printerFor(cli, options.format ?? (plain ? '{{.Name}}' : 'table'), fields, columns)
   const matches = matcherOf(options.pattern)
-  const boxes = await allBoxes(cli)
+  const boxes = await readableBoxes(cli)
   if (boxes.length === 0 && names.length === 0) sayHowToBegin(cli)
   const chosen = names.length === 0 ? boxes : await named(cli, boxes, names)
   print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))

@@ -4,7 +4,7 @@ import { noFileInBox } from '../../base/messages.ts'
 import { addressText, asOneWord, isAtOrBelow, parseAddress } from '../client/address.ts'
 import type { BoxEntry, BoxListing } from '../../api/answers.ts'
 import type { Cli } from '../declare/cli.ts'
-import { allBoxes } from './all-boxes.ts'
+import { readableBoxes } from './all-boxes.ts'
 import { command } from '../declare/command.ts'
 import { entryFields } from '../output/entry-fields.ts'
 import { sizeField } from '../output/fields.ts'
@@ -85,7 +85,7 @@ interface Listed {
 /** Reads the named boxes one by one, all if none is named; reports what cannot be read and goes on. */
 async function* listed(cli: Cli, names: readonly string[]): AsyncGenerator<Listed> {
   const all = names.length === 0
-  for (const name of all ? (await allBoxes(cli)).map(box => box.name) : names) {
+  for (const name of all ? (await readableBoxes(cli)).map(box => box.name) : names) {
     try {
       const { box: boxName, path } = parseAddress(name)
       const box = await asOneWord(names, name, () => cli.api.box(boxName))

@@ -1,3 +1,4 @@
+import { notWhatWasWritten } from '../../base/messages.ts'
 import type { AuditCheck, AuditDamage } from '../../api/answers.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Store } from '../../store/store.ts'
@@ -87,7 +88,7 @@ async function* walk(
       before = null
       if (sequence > expected) yield missing(expected, sequence - 1)
     }
-    if (entry === null) yield { sequence, damaged: `entry ${sequence} is not what was written` }
+    if (entry === null) yield { sequence, damaged: notWhatWasWritten(`entry ${sequence}`) }
     else {
       const doubt = doubtBefore(entry, before)
       if (doubt !== null) yield doubt
@@ -98,7 +99,7 @@ async function* walk(
   }
   if (expected <= ends.last) yield missing(expected, ends.last)
   else if (expected - 1 === ends.last && before !== null && ends.hash !== null && before !== ends.hash)
-    yield { sequence: ends.last, damaged: `entry ${ends.last} is not what was written` }
+    yield { sequence: ends.last, damaged: notWhatWasWritten(`entry ${ends.last}`) }
 }
 
 async function hashBefore(store: Store, from: number, first: number): Promise<string | null> {
@@ -111,7 +112,7 @@ function doubtBefore({ sequence, previous }: AuditEntry, before: string | null):
   if (previous === null)
     return { sequence, damaged: `what came before entry ${sequence} was taken away or altered` }
   if (before === null || previous === before) return null
-  return { sequence: sequence - 1, damaged: `entry ${sequence - 1} is not what was written` }
+  return { sequence: sequence - 1, damaged: notWhatWasWritten(`entry ${sequence - 1}`) }
 }
 
 function missing(first: number, last: number): AuditDamage {

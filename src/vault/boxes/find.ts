@@ -1,4 +1,5 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
+import { createHint, didYouMean } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Store } from '../../store/store.ts'
@@ -21,10 +22,8 @@ export async function getBox(store: Store, permit: BoxPermit, wish: 'find' | 'fi
   const name = permit.resource.box
   const meant = await misspelt(store, permit, name)
   const advice = [
-    ...(meant === null ? [] : [`did you mean ${quote(meant)}?`]),
-    ...(wish === 'fill'
-      ? [`${meant === null ? '' : 'if not, '}create it with: docker vault create ${name}`]
-      : []),
+    ...(meant === null ? [] : [didYouMean(meant)]),
+    ...(wish === 'fill' ? [(meant === null ? '' : 'if not, ') + createHint(name)] : []),
     ...(wish === 'find' && meant === null ? ['docker vault list --boxes shows those that there are'] : [])
   ]
   throw new SecretboxError('not_found', `no such box ${quote(name)}`, { hint: advice.join(' ') })

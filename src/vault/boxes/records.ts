@@ -1,4 +1,5 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 import { Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
@@ -72,7 +73,7 @@ export async function readBox(store: Store, keyring: Keyring, name: BoxName): Pr
 }
 
 function damagedBox(name: BoxName, cause: unknown): SecretboxError {
-  return new SecretboxError('damaged', `the record of box ${quote(name)} is not what was written`, {
+  return new SecretboxError('damaged', notWhatWasWritten(`the record of box ${quote(name)}`), {
     hint: 'restore the store from a backup; destroying the box takes the record away, and what it held cannot be read any more',
     cause
   })

@@ -1,4 +1,11 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
+import {
+  didYouMean,
+  directoryHasName,
+  namesBoxItself,
+  noFileInBox,
+  recursiveHint
+} from '../../base/messages.ts'
 import { resolvePath } from './links.ts'
 import { childOf, parentOf, parseFilePath, type FilePath } from '../../base/names.ts'
 import { nearestPath } from '../../base/nearest.ts'
@@ -51,10 +58,7 @@ function putEntry<I>(
     followIn === undefined ? resolvePath(tree, path, { follow: false }) : resolveFront(tree, followIn, path)
   if (at === '') {
     if (entry.type === 'directory') return at
-    throw new SecretboxError(
-      'invalid',
-      `cannot put ${quote(path)}: it names the box itself, not a file in it`
-    )
+    throw new SecretboxError('invalid', `cannot put ${quote(path)}: ${namesBoxItself}`)
   }
   // A symlink's target may hold longer components than a path, and make a longer path with what follows it.
   parseFilePath(at)
@@ -72,7 +76,7 @@ function putEntry<I>(
     throw new SecretboxError('exists', `cannot put ${quote(path)}: a ${present.type} has that name already`)
   }
   if (present?.type === 'directory' && entry.type !== 'directory') {
-    throw new SecretboxError('invalid', `cannot put ${quote(path)}: a directory has that name`)
+    throw new SecretboxError('invalid', directoryHasName(`cannot put ${quote(path)}`))
   }
   if (present !== undefined && present.type !== 'directory' && entry.type === 'directory') {
     throw new SecretboxError(
@@ -143,7 +147,7 @@ export function bytesOf(tree: Tree<unknown>): number {
 
 function isDirectory(action: string, path: FilePath): SecretboxError {
   return new SecretboxError('invalid', `cannot ${action} ${quote(path)}: it is a directory`, {
-    hint: '-r (recursive) takes it with everything in it'
+    hint: recursiveHint
   })
 }
 
@@ -155,6 +159,6 @@ function noSuchFile(action: string, path: FilePath, tree: Tree<unknown>): Secret
     return new SecretboxError('not_found', `${cannot}: ${reason}`)
   }
   const meant = nearestPath(path, [...tree.keys()])
-  const hint = meant === null ? {} : { hint: `did you mean ${quote(meant)}?` }
-  return new SecretboxError('not_found', `${cannot}: no such file in the box`, hint)
+  const hint = meant === null ? {} : { hint: didYouMean(meant) }
+  return new SecretboxError('not_found', noFileInBox(cannot), hint)
 }

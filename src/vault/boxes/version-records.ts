@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 import { Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
@@ -86,14 +87,10 @@ export async function readManifest(
     return decodeManifest(keyring.decryptForBox(box.key, null, key, record.value))
   } catch (error) {
     if (!isSecretboxError(error, 'damaged')) throw error
-    throw new SecretboxError(
-      'damaged',
-      `version ${version} of box ${quote(box.name)} is not what was written`,
-      {
-        hint: 'restore the store from a backup',
-        cause: error
-      }
-    )
+    throw new SecretboxError('damaged', notWhatWasWritten(`version ${version} of box ${quote(box.name)}`), {
+      hint: 'restore the store from a backup',
+      cause: error
+    })
   }
 }
 
