@@ -48,6 +48,7 @@ export function beforeMount(fault: Fault): FaultCase {
       const subject = await stage.subject()
       await fault.strike(stage)
       await stage.rig.pluginIsUp()
+      await stage.rig.pluginReachesEngine()
       await subject.start()
       return [subject]
     }
@@ -168,6 +169,7 @@ export async function settled(call: Promise<unknown>): Promise<void> {
 /** Starts the container unless it runs, as one does after something went wrong. */
 export async function startedAtLast(stage: Stage, subject: Watcher): Promise<Watcher> {
   await stage.rig.pluginIsUp()
+  await stage.rig.pluginReachesEngine()
   if ((await subject.pid()) === null) await subject.start()
   return subject
 }

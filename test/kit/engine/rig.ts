@@ -27,6 +27,8 @@ export interface Rig {
   enablePlugin(): Promise<unknown>
   /** Resolves when the plugin serves, and not one of the pid `except`. */
   pluginIsUp(): Promise<void>
+  /** The same of a plugin that reaches its Engine: one that an earlier Engine has left behind ends soon (Engine fact 13). */
+  pluginReachesEngine(): Promise<void>
   /**
    * Resolves when the plugin has served for so long that the Engine restarts it when it ends. An Engine that does
    * not reach a plugin 500 ms after it started it tries for 12 s more and then disables it.
@@ -100,6 +102,14 @@ export async function startRig(
         return status === 200 || null
       }, upWithinMs)
       if (answer === null) throw new Error(`the plugin does not serve; see ${engine.log}`)
+    },
+
+    async pluginReachesEngine() {
+      const answer = await eventually(async () => {
+        const { body } = await ask(adminSocket, 'GET', '/status').catch(() => ({ body: Buffer.from('{}') }))
+        return (JSON.parse(body.toString()) as { engine?: string }).engine === 'answers' || null
+      }, upWithinMs)
+      if (answer === null) throw new Error(`the plugin does not reach its Engine; see ${engine.log}`)
     },
 
     async pluginIsAccepted() {
