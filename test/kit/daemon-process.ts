@@ -107,7 +107,14 @@ export async function startDaemon(
 /** The daemon below a supervisor: its child whose command line names this program; NaN when there is none. */
 export function childRunning(supervisor: number, program: string): number {
   const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').split(' ')
-  const isDaemon = (pid: string): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program)
+  const isDaemon = (pid: string): boolean => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program)
+    } catch {
+      // It has ended since they were listed, as jobs do.
+      return false
+    }
+  }
   return Number(children.find(pid => /^\d+$/.test(pid) && isDaemon(pid)))
 }
 
