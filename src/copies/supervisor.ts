@@ -1,4 +1,4 @@
-import { createConnection } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 
 /** What one job, or one look, says: it sends, and reads the answer. */
@@ -86,10 +86,6 @@ function openLine(path: string): Line {
   const socket = createConnection(path)
   const pieces: Buffer[] = []
   let arrived = Promise.withResolvers<unknown>()
-  let isOver = false
-  let isEnded = false
-  /** Ends the sending that is under way. */
-  let giveUp: (() => void) | null = null
   const tell = (): void => {
     arrived.resolve(null)
     arrived = Promise.withResolvers()
@@ -98,39 +94,21 @@ function openLine(path: string): Line {
     pieces.push(piece)
     tell()
   })
-  socket.on('close', () => {
-    isOver = true
-    giveUp?.()
-    tell()
-  })
+  socket.on('close', tell)
   socket.on('error', () => undefined)
   const line: Line = {
     connection: {
-      send: bytes =>
-        new Promise((resolve, reject) => {
-          giveUp = () => {
-            reject(new ConnectionLost())
-          }
-          if (isOver) return giveUp()
-          socket.write(bytes, error => {
-            if (error) giveUp?.()
-            else resolve()
-            giveUp = null
-          })
-        }),
-      endSending() {
-        isEnded = true
-        socket.end()
-      },
+      send: bytes => sent(socket, bytes),
+      endSending: () => void socket.end(),
       async receive(count) {
         for (;;) {
           const answer = taken(pieces, count)
-          if (answer !== null || isOver) return answer
+          if (answer !== null || socket.closed) return answer
           await arrived.promise
         }
       }
     },
-    isOpen: () => !isOver && !isEnded && socket.readable,
+    isOpen: () => socket.readyState === 'open',
     use(withinMs) {
       socket.ref().setTimeout(withinMs)
       return line
@@ -141,10 +119,17 @@ function openLine(path: string): Line {
     },
     close: () => void socket.destroy()
   }
-  socket.on('timeout', () => {
-    line.close()
-  })
+  socket.on('timeout', () => socket.destroy())
   return line
+}
+
+function sent(socket: Socket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, error => {
+      if (error) reject(new ConnectionLost(error.message))
+      else resolve()
+    })
+  })
 }
 
 /** The first `count` bytes of what has come, which are taken away; null when there are fewer. */
