@@ -1,3 +1,5 @@
+import { takeAnswerLine } from './answer-line.ts'
+
 /** For bash 4 and later. Works with and without the bash-completion package, and beside docker's own completion. */
 export const bashScript = String.raw`# bash completion for docker vault, docker-vault and secretbox
 
@@ -37,11 +39,7 @@ __secretbox_ask() {
     done
     COMPREPLY=()
     while IFS= read -r line; do
-        if [[ $line == :+([0-9]) ]]; then
-            directive=${'$'}{line#:}
-            continue
-        fi
-        value=${'$'}{line%%$'\t'*}
+        ${takeAnswerLine(':+([0-9])')}
         value=${'$'}{value#"$prefix"}
         [[ -z $quote ]] && printf -v value %q "$value"
         COMPREPLY+=("$value")

@@ -1,3 +1,5 @@
+import { takeAnswerLine } from './answer-line.ts'
+
 /** For zsh 5, sourced after compinit or put into a directory of $fpath as "_docker-vault". */
 export const zshScript = String.raw`#compdef docker-vault secretbox docker
 # zsh completion for docker vault, docker-vault and secretbox
@@ -8,12 +10,8 @@ __secretbox_ask() {
     shift
     local -a asked=("${'$'}{(@Q)words[from,CURRENT-1]}" "${'$'}{(Q)PREFIX}") values described
     while IFS= read -r line; do
-        if [[ $line == :<-> ]]; then
-            directive=${'$'}{line#:}
-            continue
-        fi
+        ${takeAnswerLine(':<->')}
         meaning=
-        value=${'$'}{line%%$'\t'*}
         [[ $line == *$'\t'* ]] && meaning=${'$'}{line#*$'\t'}
         values+=("$value")
         described+=("$value${'$'}{meaning:+  -- $meaning}")
