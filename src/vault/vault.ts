@@ -59,9 +59,9 @@ export function createVault(parts: VaultParts): Vault {
   return {
     list: caller =>
       gate.run(caller, 'box.list', theVault, async permit => {
-        const { boxes, damaged } = await listedBoxes(store, permit)
-        await permit.commit({ count: boxes.length }, [])
-        return { boxes, damaged }
+        const listed = await listedBoxes(store, permit)
+        await permit.commit({ count: listed.boxes.length }, [])
+        return listed
       }),
 
     inspect: (caller, box) =>

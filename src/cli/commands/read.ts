@@ -46,6 +46,7 @@ async function readOne(cli: Cli, { box, path }: Address, options: ReadOptions): 
 }
 
 const root = parseFilePath('')
+
 async function* bytesOf({ tar, body }: Contents): AsyncGenerator<Buffer> {
   if (!tar) {
     yield* body
