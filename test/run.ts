@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildForTests } from './kit/built.ts'
+import { failuresIn, type Failure, type Report } from './kit/report.ts'
 
 /*
  * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. They go side by
@@ -17,20 +18,6 @@ interface Counts {
   skipped: number
   /** A few lines each. */
   failures: readonly string[]
-}
-
-/** The part of vitest's JSON report that counts. */
-interface Report {
-  numPassedTests: number
-  numFailedTests: number
-  numPendingTests: number
-  numTodoTests: number
-  success: boolean
-  testResults: readonly {
-    name: string
-    message: string
-    assertionResults: readonly { status: string; fullName: string; failureMessages: readonly string[] }[]
-  }[]
 }
 
 const tellsLines = 12
@@ -95,12 +82,13 @@ function vitest(project: string, ...files: string[]): Step {
       const report = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Report | null
       if (report === null) return { passed: 0, failed: 1, skipped: 0, failures: [`${project}: no report`] }
       const failed = report.numFailedTests
+      const failures = failuresIn(report).map(told)
       const broken = code !== 0 || !report.success || report.numPassedTests === 0
       return {
         passed: report.numPassedTests,
         failed: failed === 0 && broken ? 1 : failed,
         skipped: report.numPendingTests + report.numTodoTests,
-        failures: failed === 0 && broken ? [`${project}: outside of any test`] : failuresIn(report)
+        failures: failures.length === 0 && broken ? [`${project}: outside of any test`] : failures
       }
     } finally {
       await rm(scratch, { recursive: true, force: true })
@@ -108,17 +96,10 @@ function vitest(project: string, ...files: string[]): Step {
   }
 }
 
-function failuresIn({ testResults }: Report): string[] {
-  return testResults.flatMap(({ name, message, assertionResults }) => {
-    const failed = assertionResults.filter(({ status }) => status === 'failed')
-    const told = failed.map(one => [one.fullName, one.failureMessages.join('\n')] as const)
-    // A file that could not be loaded, or whose hooks failed, has a message of its own.
-    if (message !== '') told.push(['as a whole', message])
-    return told.map(([test, why]) => {
-      const lines = why.split('\n').slice(0, tellsLines)
-      return [`${relative('.', name)} > ${test}`, ...lines].join('\n  ')
-    })
-  })
+/** In a few lines. */
+function told({ file, test, why }: Failure): string {
+  const lines = why.split('\n').slice(0, tellsLines)
+  return [`${relative('.', file)} > ${test ?? 'as a whole'}`, ...lines].join('\n  ')
 }
 
 /** Runs a script of a package; its lines go to our output whole, for others write there meanwhile. */

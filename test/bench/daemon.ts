@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { defaultPaths } from '../../src/base/default-paths.ts'
 import { accepts, childRunning } from '../kit/daemon-process.ts'
 import { builtPlugin } from '../kit/engine/plugin.ts'
 
@@ -97,7 +98,7 @@ const rootfs = join(builtPlugin, 'rootfs')
 
 /** A word of the plugin's entrypoint, with this home's directories in place of the plugin's. */
 function inHome(home: Home, word: string): string {
-  if (word === '/mnt/secretbox') return join(home.root, 'copies')
+  if (word === defaultPaths.copies) return join(home.root, 'copies')
   if (word === '/run') return home.root
   return word.startsWith('/') ? join(rootfs, word) : word
 }

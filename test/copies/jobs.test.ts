@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { childrenOf } from '../daemon/processes.ts'
+import { childrenOf } from '../kit/daemon-process.ts'
+import { comesTo } from '../kit/eventually.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
 import { contentsOf, newKey, newPlace, plain, type Place } from './place.ts'
 
@@ -29,7 +30,7 @@ describe.skipIf(cannotMount)('jobs (takes root)', () => {
     await Promise.all(keys.map(key => place.copies.make(key, contents, plain)))
     for (const key of keys) expect(readFileSync(`${place.copies.pathOf(key)}/password`, 'utf8')).toBe('x')
     await Promise.all(keys.map(key => place.copies.wipe(key)))
-    await expect.poll(() => workers(place).length, { timeout: 120_000 }).toBe(1)
+    await comesTo(() => workers(place).length === 1)
   })
 
   test('are done though the process that waited for them was killed', async () => {

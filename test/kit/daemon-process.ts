@@ -104,10 +104,15 @@ export async function startDaemon(
   }
 }
 
+/** The processes that the main thread of a process has started, and that are there, in the order in which they were started. */
+export function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return children.split(' ').filter(Boolean).map(Number)
+}
+
 /** The daemon below a supervisor: its child whose command line names this program; NaN when there is none. */
 export function childRunning(supervisor: number, program: string): number {
-  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').split(' ')
-  const isDaemon = (pid: string): boolean => {
+  const isDaemon = (pid: number): boolean => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program)
     } catch {
@@ -115,7 +120,7 @@ export function childRunning(supervisor: number, program: string): number {
       return false
     }
   }
-  return Number(children.find(pid => /^\d+$/.test(pid) && isDaemon(pid)))
+  return childrenOf(supervisor).find(isDaemon) ?? NaN
 }
 
 /** Removes a daemon's directory, with what is still mounted there. */

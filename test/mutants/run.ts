@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { randomFrom } from '../kit/random.ts'
+import { failuresIn, type Report } from '../kit/report.ts'
 import { mutated, mutationsOf, wordsFor, type Mutation } from './mutations.ts'
 
 /*
@@ -94,20 +95,10 @@ async function failedTest(args: readonly string[]): Promise<string | null> {
   return code === 0 ? null : (firstFailure(text.join('')) ?? 'a run that ended before any test')
 }
 
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string
-    readonly status: string
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
-  }[]
-}
-
 function firstFailure(text: string): string | null {
-  const { testResults } = JSON.parse(/^\{.*\}$/ms.exec(text)?.[0] ?? '{"testResults":[]}') as Report
-  for (const { name, status, assertionResults } of testResults) {
-    const test = assertionResults.find(each => each.status === 'failed')
-    if (test !== undefined) return `${name.slice(checkout.length + 1)}: ${test.fullName}`
-    if (status === 'failed') return name.slice(checkout.length + 1)
-  }
-  return null
+  const report = JSON.parse(/^\{.*\}$/ms.exec(text)?.[0] ?? '{"testResults":[]}') as Report
+  const [first] = failuresIn(report)
+  if (first === undefined) return null
+  const file = first.file.slice(checkout.length + 1)
+  return first.test === null ? file : `${file}: ${first.test}`
 }

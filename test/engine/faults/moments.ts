@@ -47,8 +47,7 @@ export function beforeMount(fault: Fault): FaultCase {
     async play(stage) {
       const subject = await stage.subject()
       await fault.strike(stage)
-      await stage.rig.pluginIsUp()
-      await stage.rig.pluginReachesEngine()
+      await startsWork(stage)
       await subject.start()
       return [subject]
     }
@@ -166,10 +165,15 @@ export async function settled(call: Promise<unknown>): Promise<void> {
   await call.catch(() => undefined)
 }
 
+/** Resolves when a start can work again. */
+async function startsWork({ rig }: Stage): Promise<void> {
+  await rig.pluginIsUp()
+  await rig.pluginReachesEngine()
+}
+
 /** Starts the container unless it runs, as one does after something went wrong. */
 export async function startedAtLast(stage: Stage, subject: Watcher): Promise<Watcher> {
-  await stage.rig.pluginIsUp()
-  await stage.rig.pluginReachesEngine()
+  await startsWork(stage)
   if ((await subject.pid()) === null) await subject.start()
   return subject
 }

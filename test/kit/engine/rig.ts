@@ -8,7 +8,7 @@ import { pluginSettings } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from './private-engine.ts'
 import { pluginProcess } from './processes.ts'
 import { startRegistry } from './registry.ts'
-import { ask } from './admin.ts'
+import { ask, askJson } from './admin.ts'
 import { eventually } from '../eventually.ts'
 import { ordersIn, type Orders } from '../orders.ts'
 
@@ -106,8 +106,8 @@ export async function startRig(
 
     async pluginReachesEngine() {
       const answer = await eventually(async () => {
-        const { body } = await ask(adminSocket, 'GET', '/status').catch(() => ({ body: Buffer.from('{}') }))
-        return (JSON.parse(body.toString()) as { engine?: string }).engine === 'answers' || null
+        const status = await askJson<{ engine: string }>(adminSocket, 'GET', '/status').catch(() => null)
+        return status?.engine === 'answers' || null
       }, upWithinMs)
       if (answer === null) throw new Error(`the plugin does not reach its Engine; see ${engine.log}`)
     },
