@@ -240,13 +240,12 @@ describe('a vault whose key file', () => {
     const [key, away] = [join(directory, 'key'), join(directory, 'away')]
     renameSync(key, away)
     const { sealing } = await open(directory)
-    // Reading it ends when we write to it.
+    // Opening it waits until it is opened for writing.
     execFileSync('mkfifo', ['--mode=0600', key])
     const before = sealing.keyring().catch((error: unknown) => error)
     const slow = await openFile(key, 'w')
     renameSync(away, key)
     const now = sealing.keyring()
-    await slow.write('no key')
     await slow.close()
     expect(await before).toMatchObject({ code: 'sealed' })
     expect((await now).hideName('db')).toMatch(/^[0-9a-f]{64}$/)
