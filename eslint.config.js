@@ -56,6 +56,28 @@ export default tseslint.config(
     linterOptions: { reportUnusedDisableDirectives: 'error' }
   },
   {
+    files: ['src/**/*.ts'],
+    ignores: ['src/base/secret.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.object.name="Buffer"][callee.property.name=/^(alloc|allocUnsafe|allocUnsafeSlow|copyBytesFrom)$/]',
+          message: 'V8 keeps short ones in its heap, and copies them there: use newBytes of base/secret.ts'
+        },
+        {
+          selector: ':matches(NewExpression[arguments.length=1], CallExpression)[callee.name="Uint8Array"]',
+          message: 'V8 keeps short ones in its heap, and copies them there: use newBytes of base/secret.ts'
+        },
+        {
+          selector: 'MemberExpression[object.name="Uint8Array"][property.name=/^(from|of)$/]',
+          message: 'V8 keeps short ones in its heap, and copies them there: use newBytes of base/secret.ts'
+        }
+      ]
+    }
+  },
+  {
     // A describe block is a function, too; and a table of cases is read row by row.
     files: ['test/**/*.ts'],
     rules: {

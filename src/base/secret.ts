@@ -3,8 +3,17 @@ import { inspect } from 'node:util'
 const wiped = new Uint8Array(0)
 
 /**
+ * Zeroed bytes whose every copy is the one that can be overwritten: outside V8's heap. Into that heap V8 puts what
+ * `Buffer.alloc` and `new Uint8Array` make when it has at most 64 bytes, as a key or a password has. The collector moves
+ * such bytes, and leaves what lay in the old place.
+ */
+export function newBytes(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length))
+}
+
+/**
  * Secret bytes that cannot be printed: String, JSON and inspect all give `[secret, N bytes]`.
- * The object owns its buffer from construction on; whoever holds the Secret calls `wipe` when done.
+ * The object owns its buffer, which lies outside V8's heap (`newBytes`), from construction on; whoever holds the Secret calls `wipe` when done.
  */
 export class Secret {
   #bytes: Uint8Array

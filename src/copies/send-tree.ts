@@ -1,6 +1,6 @@
 import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import { releaseBytes, Secret } from '../base/secret.ts'
+import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
 import type { FilePath } from '../base/names.ts'
 import type { Entry, Tree } from '../vault/boxes/tree.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
@@ -32,7 +32,7 @@ export async function sendTree(
   contents: CopyContents,
   options: OwnershipOptions
 ): Promise<void> {
-  const packet = Buffer.allocUnsafeSlow(packetBytes)
+  const packet = newBytes(packetBytes)
   let filled = 0
   const flush = async (): Promise<void> => {
     const part = packet.subarray(0, filled)

@@ -1,4 +1,5 @@
 import { endianness } from 'node:os'
+import { newBytes } from '../base/secret.ts'
 import type { CopyKey } from './copy-key.ts'
 import type { Ownership } from './ownership.ts'
 
@@ -42,7 +43,7 @@ export interface Reply {
 export function requestBytes(request: Request): Buffer {
   const { job, key = '', isWritable = false, isLast = false, bytes = 0, inodes = 0 } = request
   const { uid, gid, mode } = request.root ?? { uid: 0, gid: 0, mode: 0 }
-  const message = Buffer.alloc(64)
+  const message = newBytes(64)
   message.write(jobs[job], 0, 'latin1')
   message[1] = Number(isWritable)
   message[2] = Number(isLast)
@@ -63,7 +64,7 @@ export function entryHead(
   size = 0
 ): Buffer {
   const nameBytes = Buffer.byteLength(name)
-  const head = Buffer.alloc(entryBytes + nameBytes)
+  const head = newBytes(entryBytes + nameBytes)
   head.write(kind[0] ?? '', 0, 'latin1')
   head.writeUInt16LE(nameBytes, 2)
   head.writeUInt32LE(mode ?? 0, 4)
@@ -88,7 +89,7 @@ export function readReply(message: Buffer): Reply {
 
 /** The question who shows these copies; `device` is the `st_dev` of each. */
 export function lookBytes(copies: readonly { readonly device: number; readonly key: CopyKey }[]): Buffer {
-  const message = Buffer.alloc(4 + 40 * copies.length)
+  const message = newBytes(4 + 40 * copies.length)
   message.writeUInt32LE(copies.length, 0)
   copies.forEach(({ device, key }, index) => {
     message.writeBigUInt64LE(BigInt(device), 4 + 40 * index)

@@ -7,7 +7,7 @@ import {
   type KeyObject
 } from 'node:crypto'
 import { SecretboxError } from '../base/errors.ts'
-import { releaseBytes } from '../base/secret.ts'
+import { newBytes, releaseBytes } from '../base/secret.ts'
 import type { Sodium } from './sodium.ts'
 
 const format = 1
@@ -44,7 +44,7 @@ export function createEnvelope(sodium: Sodium): Envelope {
     subkeyBytes.fill(0)
     return { commitment: both.subarray(0, 32), subkey }
   }
-  const shortNonce = (nonce: Uint8Array): Buffer => Buffer.concat([Buffer.alloc(4), nonce.subarray(16)])
+  const shortNonce = (nonce: Uint8Array): Buffer => Buffer.concat([newBytes(4), nonce.subarray(16)])
 
   return {
     encrypt(key, associated, plaintext) {

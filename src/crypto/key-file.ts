@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { errnoOf, reasonOf, SecretboxError } from '../base/errors.ts'
 import { quotePath } from '../base/host-paths.ts'
 import { openPrivateFile, refuseSharedFile } from '../base/private-files.ts'
-import { Secret } from '../base/secret.ts'
+import { newBytes, Secret } from '../base/secret.ts'
 import { keyBytes } from './keyring.ts'
 import type { Sodium } from './sodium.ts'
 
@@ -24,7 +24,7 @@ export interface KeyFile {
 /** The bytes of a new key file for a vault; the caller zeroes them once written and wipes `key`. */
 export function newKeyFile(sodium: Sodium, vaultId: string): { key: Secret; bytes: Buffer } {
   const key = randomBytes(keyBytes)
-  const bytes = Buffer.alloc(fileBytes)
+  const bytes = newBytes(fileBytes)
   bytes.set(magic)
   bytes.set(Buffer.from(vaultId, 'hex'), magic.length)
   bytes.set(key, magic.length + idBytes)
@@ -37,7 +37,7 @@ export function newKeyFile(sodium: Sodium, vaultId: string): { key: Secret; byte
  * `damaged` when it is truncated or altered, `unavailable` when it cannot be read.
  */
 export async function readKeyFile(sodium: Sodium, path: string): Promise<KeyFile | null> {
-  const bytes = Buffer.alloc(fileBytes + 1)
+  const bytes = newBytes(fileBytes + 1)
   try {
     const length = await readPrivateFile(path, bytes)
     if (length === null) return null
@@ -76,7 +76,7 @@ function parseKeyFile(sodium: Sodium, path: string, bytes: Buffer): KeyFile {
     throw damaged('its checksum is wrong')
   }
   const keyAt = magic.length + idBytes
-  const key = Buffer.alloc(keyBytes)
+  const key = newBytes(keyBytes)
   key.set(bytes.subarray(keyAt, keyAt + keyBytes))
   return { vaultId: bytes.subarray(magic.length, keyAt).toString('hex'), key: new Secret(key) }
 }

@@ -1,4 +1,5 @@
 import sodium from 'libsodium-wrappers-sumo'
+import { newBytes } from '../base/secret.ts'
 
 /**
  * The two primitives taken from libsodium. Outputs belong to the caller, who zeroes what is secret. Arguments of
@@ -54,7 +55,7 @@ export async function loadSodium(): Promise<Sodium> {
         return address
       })
       if (run(block, addresses) !== 0) throw new Error('libsodium refused its arguments')
-      const out = Buffer.alloc(outLength)
+      const out = newBytes(outLength)
       out.set(raw.HEAPU8.subarray(block, block + outLength))
       // BLAKE2b leaves its result on the C stack, whose place is not exported: the same again on zeros overwrites it.
       raw.HEAPU8.fill(0, block, block + total)

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { newBytes } from '../base/secret.ts'
 import type { StoredRecord } from './store.ts'
 
 /** The longest value that is stored or read. */
@@ -90,7 +91,7 @@ function recordOf(row: Record<string, unknown>): StoredRecord {
   const key = Buffer.from(row['place'] as Uint8Array).toString()
   const { revision, value } = row
   if (typeof revision !== 'number' || !(value instanceof Uint8Array)) {
-    return { key, revision: 0, value: Buffer.alloc(0) }
+    return { key, revision: 0, value: newBytes(0) }
   }
   return { key, revision, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
 }

@@ -3,6 +3,7 @@ import { link, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
+import { newBytes } from '../base/secret.ts'
 import { draftMark, storeFileEndings } from '../base/default-paths.ts'
 import { syncDirectory } from '../base/fsync.ts'
 import { errnoOf, SecretboxError } from '../base/errors.ts'
@@ -91,7 +92,7 @@ function openDatabase(path: string, { isNew }: { isNew: boolean }): DatabaseSync
 async function refuseStranger(path: string): Promise<void> {
   const file = await openPrivateFile('store', path)
   try {
-    const head = Buffer.alloc(magic.length)
+    const head = newBytes(magic.length)
     await file.read(head, 0, head.length, 0)
     const { size } = await file.stat()
     if (size === 0) throw damaged(path, 'it is empty')

@@ -1,3 +1,4 @@
+import { newBytes } from '../base/secret.ts'
 import { cutShort } from './bad-archive.ts'
 import { blockBytes } from './header.ts'
 
@@ -15,7 +16,7 @@ export interface Blocks {
 
 export function blocksOf(source: AsyncIterable<Uint8Array>): Blocks {
   const pieces = source[Symbol.asyncIterator]()
-  let piece: Buffer = Buffer.alloc(0)
+  let piece: Buffer = newBytes(0)
 
   const isMore = async (): Promise<boolean> => {
     while (piece.length === 0) {
@@ -27,7 +28,7 @@ export function blocksOf(source: AsyncIterable<Uint8Array>): Blocks {
     return true
   }
   const upTo = async (length: number): Promise<Buffer> => {
-    const bytes = Buffer.alloc(length)
+    const bytes = newBytes(length)
     let filled = 0
     while (filled < length && (await isMore())) {
       const copied = piece.copy(bytes, filled)

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Secret } from '../base/secret.ts'
+import { newBytes, Secret } from '../base/secret.ts'
 import type { FilePath } from '../base/names.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Store } from '../store/store.ts'
@@ -72,7 +72,7 @@ export async function openVersion(
         partOf(tree, path, limits, entry => {
           if (entry.type !== 'file' || !('inline' in entry.content)) return entry
           // Bytes of its own: whoever is done with one of the two files may overwrite it.
-          const bytes = Buffer.alloc(entry.size)
+          const bytes = newBytes(entry.size)
           bytes.set(entry.content.inline.bytes())
           const inline = new Secret(bytes)
           again.push(inline)

@@ -57,6 +57,7 @@ const sharedWithCli = [
   'base/names.ts',
   'base/nearest.ts',
   'base/peer-credentials.ts',
+  'base/secret.ts',
   'settings.ts',
   'tar/',
   'vault/boxes/links.ts',
@@ -107,7 +108,7 @@ test.each(Object.entries(knownBy))('only the right rooms know %s: %j', (name, ro
   )
 })
 
-test('the command line shares only errors, names, the API, and the reading of archives, symlinks, options and settings with the daemon', () => {
+test('the command line shares only errors, names, bytes, the API, and the reading of archives, symlinks, options and settings with the daemon', () => {
   const shared = files
     .filter(file => isWithin(file, 'cli'))
     .flatMap(ownImportsOf)

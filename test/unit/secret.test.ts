@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { format, inspect } from 'node:util'
 import pino from 'pino'
 import { expect, test } from 'vitest'
 import { releaseBytes, Secret } from '../../src/base/secret.ts'
+import { foundInMemory } from '../kit/memory.ts'
 
 const text = 'correct horse battery staple'
 const printed = `[secret, ${text.length} bytes]`
@@ -62,4 +66,44 @@ test('released bytes that have memory of their own give it back', () => {
   releaseBytes(bytes)
   expect(bytes.length).toBe(0)
   expect(() => releaseBytes(bytes)).not.toThrow()
+})
+
+/** Writes bytes that only the parent can tell, has the collector move what it moves, overwrites them and waits. */
+const moved = `
+  const { newBytes } = await import(process.argv[1])
+  const allocate = { newBytes, alloc: length => Buffer.alloc(length) }[process.argv[2]]
+  const masked = Buffer.from(process.argv[3], 'hex')
+  const bytes = allocate(masked.length)
+  for (const at of bytes.keys()) bytes[at] = masked[at] ^ 0xff
+  gc({ type: 'minor' })
+  gc({ type: 'minor' })
+  bytes.fill(0)
+  process.stdout.write('overwritten')
+  process.stdin.resume()
+`
+
+test.each<[string, string, string[]]>([
+  ['new bytes that are overwritten are nowhere else', 'newBytes', []],
+  ['where V8 keeps others, they still are', 'alloc', ['bytes in anonymous memory']]
+])('%s, when the collector has come by meanwhile', async (_name, how, found) => {
+  const bytes = randomBytes(32)
+  const masked = Buffer.from(bytes.map(byte => byte ^ 0xff))
+  const secrets = new URL('../../src/base/secret.ts', import.meta.url).href
+  const options = [
+    '--expose-gc',
+    '--input-type=module',
+    '--eval',
+    moved,
+    secrets,
+    how,
+    masked.toString('hex')
+  ]
+  const child = spawn(process.execPath, options, { stdio: ['pipe', 'pipe', 'inherit'] })
+  try {
+    await once(child.stdout, 'data')
+    expect(await foundInMemory(child.pid ?? 0, { bytes })).toEqual(found)
+  } finally {
+    child.stdin.end()
+    await once(child, 'close')
+  }
 })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
+import { newBytes } from '../../base/secret.ts'
 import { isSecretboxError, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { entriesOf } from '../../tar/entries.ts'
 import { addressText, placeToStore, type Place } from '../client/address.ts'
@@ -101,7 +102,7 @@ async function load(api: Api, { box, path }: Place): Promise<Original> {
     })
   }
   const found = await api.kindAt(box, path, version)
-  if (found === null) return { version, mode: undefined, bytes: Buffer.alloc(0) }
+  if (found === null) return { version, mode: undefined, bytes: newBytes(0) }
   if (found.kind === 'directory')
     throw new SecretboxError('invalid', `cannot edit ${quote(path)}: it is a directory`)
   // As tar, because that tells the mode.

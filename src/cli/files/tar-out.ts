@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Pack } from 'tar-stream'
+import { newBytes } from '../../base/secret.ts'
 import { reasonOf } from '../../base/errors.ts'
 import type { SecretboxError } from '../../base/errors.ts'
 import { cannotAdd, type OperatorFile } from './operator-files.ts'
@@ -111,7 +112,7 @@ async function* chunksOf(file: OperatorFile, handle: FileHandle, size: number): 
 
 // A buffer of its own each time: whoever sends it overwrites it afterwards.
 async function readUpTo(handle: FileHandle, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length)
+  const buffer = newBytes(length)
   let filled = 0
   while (filled < length) {
     const { bytesRead } = await handle.read(buffer, filled, length - filled)

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { posix } from 'node:path'
+import { newBytes } from '../../base/secret.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { compressionOf } from '../../tar/compression.ts'
 import { entriesOf, paddingOf, type TarEntry } from '../../tar/entries.ts'
@@ -9,7 +10,7 @@ import { decompressed } from '../input/decompressed.ts'
 
 /** True when what came as a build context begins as an archive does, compressed or not; else it is a Dockerfile itself. */
 export async function isArchive(file: string): Promise<boolean> {
-  const head = Buffer.alloc(blockBytes)
+  const head = newBytes(blockBytes)
   const handle = await open(file)
   try {
     const { bytesRead } = await handle.read(head, 0, blockBytes, 0)
@@ -41,14 +42,14 @@ export async function* withReplaced(archive: string, name: string, bytes: Buffer
       const own = headBlocks.subarray(-blockBytes)
       if (sizeIn(own) !== header.size) throw unusual(name, 'it has its length in an extended header')
       yield Buffer.concat([headBlocks.subarray(0, -blockBytes), withSize(own, bytes.length), bytes])
-      yield Buffer.alloc(paddingOf(bytes.length))
+      yield newBytes(paddingOf(bytes.length))
     } else {
       yield headBlocks
       yield* contents
-      yield Buffer.alloc(paddingOf(header.size))
+      yield newBytes(paddingOf(header.size))
     }
   }
-  yield Buffer.alloc(2 * blockBytes)
+  yield newBytes(2 * blockBytes)
 }
 
 function plain(archive: string): AsyncGenerator<Buffer> {

@@ -1,4 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
+import { newBytes } from '../../base/secret.ts'
 import { UsageError } from '../output/failure.ts'
 
 const digits = '0123456789'
@@ -28,10 +29,10 @@ export const maxLength = 1_000_000
 export function generate(length: number, charset: string): Buffer {
   if (charset === 'bytes') return randomBytes(length)
   const characters = charactersOf(charset)
-  const secret = Buffer.alloc(length)
+  const secret = newBytes(length)
   // A byte below the largest multiple of the set's size picks each character equally often; others are drawn again.
   const fair = 256 - (256 % characters.length)
-  const drawn = Buffer.alloc(1024)
+  const drawn = newBytes(1024)
   let filled = 0
   while (filled < length) {
     randomFillSync(drawn)

@@ -1,3 +1,4 @@
+import { newBytes } from '../../base/secret.ts'
 import { quote } from '../../base/errors.ts'
 import type { Body } from '../output/body.ts'
 
@@ -26,7 +27,7 @@ export function isEndedLine(bytes: Buffer): boolean {
 
 /** `withoutLastNewline` for a body in pieces. */
 export async function* strippingNewline(body: Body): AsyncGenerator<Buffer> {
-  let held = Buffer.alloc(0)
+  let held = newBytes(0)
   for await (const chunk of body) {
     const joined = Buffer.concat([held, chunk])
     held.fill(0)

@@ -1,6 +1,7 @@
 import { constants, lstatSync } from 'node:fs'
 import { open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { newBytes } from '../../base/secret.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { endingSignals } from './ending-signals.ts'
 import { makeProcessDirectory } from './process-directory.ts'
@@ -98,7 +99,7 @@ async function wipe(directory: string): Promise<void> {
 async function overwrite(path: string): Promise<void> {
   const handle = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW)
   try {
-    const zeros = Buffer.alloc(64 * 1024)
+    const zeros = newBytes(64 * 1024)
     let left = (await handle.stat()).size
     for (let at = 0; left > 0;) {
       const { bytesWritten } = await handle.write(zeros, 0, Math.min(zeros.length, left), at)

@@ -1,3 +1,4 @@
+import { newBytes } from '../../base/secret.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { Input, Output } from '../output/streams.ts'
 import { printable } from '../output/printable.ts'
@@ -39,7 +40,7 @@ export async function askNewSecret(terminal: Input, stderr: Output, what: string
  * them. Throws `invalid` when the user breaks off, types nothing, more than 64 KiB, or what is no line of text.
  */
 function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
-  const line = Buffer.alloc(maxLineBytes)
+  const line = newBytes(maxLineBytes)
   let length = 0
   let finished = false
   return new Promise<Buffer>((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { newBytes } from '../../base/secret.ts'
 
 const shownControls: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d])
 
@@ -10,7 +11,7 @@ export function followText(): {
   readonly isText: (piece: Buffer) => boolean
   readonly isWhole: () => boolean
 } {
-  let begun = Buffer.alloc(0)
+  let begun = newBytes(0)
   return {
     isText(piece) {
       const bytes = Buffer.concat([begun, piece])

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { Secret } from '../../base/secret.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { parseBoxName, parseFilePath } from '../../base/names.ts'
 import { fileAt } from '../../vault/boxes/tree.ts'
@@ -69,7 +69,7 @@ const before = Buffer.from('{"Value":"')
 const after = Buffer.from('","DoNotReuse":true}')
 
 async function replyWith(opened: OpenedVersion, file: Parameters<OpenedVersion['read']>[0]): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(file.size)
+  const bytes = newBytes(file.size)
   try {
     const contents = opened.read(file)
     let filled = 0
@@ -79,7 +79,7 @@ async function replyWith(opened: OpenedVersion, file: Parameters<OpenedVersion['
       piece.fill(0)
     }
     const value = base64(bytes)
-    const reply = Buffer.allocUnsafeSlow(before.length + value.length + after.length)
+    const reply = newBytes(before.length + value.length + after.length)
     reply.set(before)
     reply.set(value, before.length)
     reply.set(after, before.length + value.length)
@@ -95,7 +95,7 @@ const padding = '='.charCodeAt(0)
 
 /** Base64 (RFC 4648) without a string in between, which could not be zeroed. */
 function base64(bytes: Buffer): Buffer {
-  const text = Buffer.alloc(Math.ceil(bytes.length / 3) * 4, padding)
+  const text = newBytes(Math.ceil(bytes.length / 3) * 4).fill(padding)
   for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
     const left = bytes.length - from
     const bits = bytes.readUIntBE(from, Math.min(3, left)) << (8 * Math.max(0, 3 - left))

@@ -1,7 +1,7 @@
 import { on } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { SecretboxError } from '../../base/errors.ts'
-import { releaseBytes } from '../../base/secret.ts'
+import { newBytes, releaseBytes } from '../../base/secret.ts'
 
 /**
  * The pieces of a body as they arrived; the reader zeroes them. Iterating the stream itself joins pieces that wait
@@ -23,7 +23,7 @@ export async function* piecesOf(body: Readable): AsyncGenerator<Buffer, undefine
 
 /** Reads a short body whole; the caller zeroes it. Throws `invalid` when it is longer than `maxBytes`. */
 export async function readBody(body: Readable, maxBytes: number, refusal: SecretboxError): Promise<Buffer> {
-  const bytes = Buffer.alloc(maxBytes)
+  const bytes = newBytes(maxBytes)
   let length = 0
   for await (const piece of piecesOf(body)) {
     const fits = length + piece.length <= maxBytes

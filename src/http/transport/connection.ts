@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { SecretboxError } from '../../base/errors.ts'
-import { releaseBytes } from '../../base/secret.ts'
+import { newBytes, releaseBytes } from '../../base/secret.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 
 /** The descriptor of a connected socket; Node keeps it in its handle, and has no other way to it. Throws `unavailable` when the peer is gone. */
@@ -27,7 +27,7 @@ export function forgetfulConnection(
     onread: {
       buffer,
       callback(length) {
-        const piece = Buffer.alloc(length)
+        const piece = newBytes(length)
         piece.set(buffer.subarray(0, length))
         buffer.fill(0, 0, length)
         return socket.push(piece)

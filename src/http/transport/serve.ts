@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { connect, createServer, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
+import { newBytes } from '../../base/secret.ts'
 import { errnoOf, SecretboxError } from '../../base/errors.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
@@ -79,7 +80,7 @@ function createConnections(
 ): { serve(accepted: Socket): void; end(timeoutMs: number): Promise<void> } {
   // Zero: the Engine keeps idle connections and must not find one closed (Engine fact 2). No request is timed: boxes are large.
   const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
-  const buffer = Buffer.alloc(readBytes)
+  const buffer = newBytes(readBytes)
   /** Each with the number of its answers that are under way; Node itself counts only for servers that listen. */
   const sockets = new Map<Socket, number>()
   let ending = false

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import tar, { type Header } from 'tar-stream'
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { Secret } from '../../base/secret.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
 import { entriesOf, paddingOf, sparseHint } from '../../tar/entries.ts'
 import { blockBytes, type TarHeader } from '../../tar/header.ts'
 import type { IncomingEdit } from '../../vault/boxes/edits.ts'
@@ -84,9 +84,9 @@ export async function* tarOf({
     if (bytes instanceof Secret) yield bytes.bytes()
     else yield* bytes
     const padding = paddingOf(entry.size)
-    if (padding > 0) yield Buffer.alloc(padding)
+    if (padding > 0) yield newBytes(padding)
   }
-  yield Buffer.alloc(2 * blockBytes)
+  yield newBytes(2 * blockBytes)
 }
 
 /** The blocks before an entry's contents. Contents themselves do not go through tar-stream, whose queues nobody can zero. */

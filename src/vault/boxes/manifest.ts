@@ -1,5 +1,5 @@
 import { SecretboxError } from '../../base/errors.ts'
-import { Secret } from '../../base/secret.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
 import type { FilePath } from '../../base/names.ts'
 import type { Entry, Tree } from './tree.ts'
 
@@ -31,7 +31,7 @@ export function encodeManifest(tree: Manifest): Buffer {
     }
   }
   const header = Buffer.from(JSON.stringify(rows))
-  const bytes = Buffer.alloc(padmeLength(4 + header.length + inlineAt))
+  const bytes = newBytes(padmeLength(4 + header.length + inlineAt))
   bytes.writeUInt32BE(header.length)
   bytes.set(header, 4)
   let at = 4 + header.length

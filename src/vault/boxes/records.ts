@@ -1,7 +1,7 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
-import { Secret } from '../../base/secret.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import type { Change, Store, StoredRecord } from '../../store/store.ts'
 import { padmeLength } from './manifest.ts'
@@ -141,7 +141,7 @@ function encryptBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer 
   const { name, id, created, versions, rolledBack } = box
   const fields: BoxFields = { name, id, created, versions, ...(rolledBack === 0 ? {} : { rolledBack }) }
   const json = Buffer.from(JSON.stringify(fields))
-  const plaintext = Buffer.alloc(padmeLength(keyBytes + 4 + json.length))
+  const plaintext = newBytes(padmeLength(keyBytes + 4 + json.length))
   plaintext.set(box.key.bytes())
   plaintext.writeUInt32BE(json.length, keyBytes)
   plaintext.set(json, keyBytes + 4)
@@ -152,7 +152,7 @@ function encryptBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer 
 
 function decryptBox(keyring: Keyring, { key: recordKey, value, revision }: StoredRecord): Box {
   const plaintext = keyring.decrypt(recordKey, value)
-  const key = Buffer.alloc(keyBytes)
+  const key = newBytes(keyBytes)
   key.set(plaintext.subarray(0, keyBytes))
   plaintext.fill(0, 0, keyBytes)
   const end = keyBytes + 4 + plaintext.readUInt32BE(keyBytes)

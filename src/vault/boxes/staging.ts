@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { releaseBytes, Secret } from '../../base/secret.ts'
+import { newBytes, releaseBytes, Secret } from '../../base/secret.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Change, Store } from '../../store/store.ts'
 import { chunkBytes, chunkKey, removeBlob } from './blobs.ts'
@@ -47,7 +47,7 @@ export function createStaging(
   { inlineBytes, maxBytes }: { inlineBytes: number; maxBytes: number }
 ): Staging {
   const blobs: string[] = []
-  const buffer = Buffer.allocUnsafeSlow(chunkBytes)
+  const buffer = newBytes(chunkBytes)
   let inlineLeft = inlineTotalBytes - inlineBytes
   let bytesLeft = maxBytes
   const unstored = createUnstored(store)
@@ -79,11 +79,11 @@ export function createStaging(
       })
       try {
         const first = await chunks.next()
-        if (first.done === true) return { size: 0, content: { inline: new Secret(Buffer.alloc(0)) } }
+        if (first.done === true) return { size: 0, content: { inline: new Secret(newBytes(0)) } }
         const size = first.value.length
         if (size <= Math.min(inlineFileBytes, inlineLeft)) {
           inlineLeft -= size
-          const bytes = Buffer.alloc(size)
+          const bytes = newBytes(size)
           bytes.set(first.value)
           return { size, content: { inline: new Secret(bytes) } }
         }
