@@ -5,6 +5,7 @@ import { openCopies } from './copies/copies.ts'
 import { createHolders } from './copies/holders.ts'
 import { connectSupervisor } from './copies/supervisor.ts'
 import { connectEngine } from './engine/engine.ts'
+import { systemClock } from './base/clock.ts'
 import { isSecretboxError } from './base/errors.ts'
 import { reach } from './base/fault-points.ts'
 import { nameHostPaths } from './base/host-paths.ts'
@@ -21,8 +22,8 @@ import { createAttach } from './lifecycle/holder-names.ts'
 import { createFailedStarts } from './controller/failed-starts.ts'
 import { createKept } from './lifecycle/kept.ts'
 import { createLeftBehind } from './lifecycle/left-behind.ts'
-import { createDanglingVolumes } from './controller/dangling-volumes.ts'
 import { createKeyedMutex } from './base/keyed-mutex.ts'
+import { createObserve } from './lifecycle/facts.ts'
 import { createMounts } from './lifecycle/mounts.ts'
 import { createPropagation } from './lifecycle/propagation.ts'
 import { createReconcile } from './lifecycle/reconcile.ts'
@@ -50,6 +51,7 @@ async function startDaemon(
   startAnew: (reason: string) => void,
   log: Logger
 ): Promise<() => Promise<void>> {
+  const clock = systemClock
   const syscalls = loadSyscalls()
   syscalls.forbidDumps()
   nameHostPaths()
@@ -67,40 +69,32 @@ async function startDaemon(
     onUnswept: err => log.warn({ err }, 'cannot remove what unfinished changes left')
   })
   const { store, storeId, sealing, audit, gate } = opened
-  const refusals = createRefusals()
+  const refusals = createRefusals(clock)
   const vault = tellingOfBoxes(opened.vault, () => refusals.boxChanged())
 
   const supervisor = connectSupervisor(supervisorDir)
-  const copies = await openCopies(config.copiesDir, supervisor)
+  const copies = await openCopies(config.copiesDir, supervisor, clock)
   const holders = createHolders(supervisor)
   const engine = connectEngine(config.dockerSocket)
-  const [uses, kept] = [createUses(), createKept()]
+  const [uses, kept] = [createUses(clock), createKept()]
   const volumes = createVolumes({ store, gate, vault, holders, copies, uses })
   const locks = createKeyedMutex()
-  const release = createRelease({ store, gate, copies, holders, uses, kept, log })
+  const observe = createObserve({ store, copies, holders, uses, log })
+  const release = createRelease({ store, gate, copies, observe, engine, uses, kept, log })
   const mounts = createMounts({
-    store,
-    vault,
-    copies,
-    holders,
-    uses,
-    locks,
-    release,
-    refusals,
-    engine,
+    ...{ store, vault, copies, observe, uses, locks, release, refusals, engine, clock },
     isSeenBy: createPropagation(config.copiesDir),
     onUnseen: () => startAnew('copies do not reach the engine')
   })
   const reconcile = createReconcile({
-    ...{ store, gate, copies, holders, uses, kept, locks, release, engine, log },
+    ...{ store, gate, copies, observe, uses, kept, locks, release, engine, clock, log },
     graceMs: config.graceMs
   })
   const attach = createAttach({ store, gate, holders, locks, engine, log })
   const failedStarts = createFailedStarts({
     engine,
     volumes: async () => (await volumes.list()).map(({ name }) => name),
-    refusals,
-    log
+    ...{ refusals, clock, log }
   })
 
   const isLeftBehind = createLeftBehind(config.dockerSocket)
@@ -137,7 +131,7 @@ async function startDaemon(
         ...{ config, store, storeId, gate, sealing, copies, kept, engine, failedStarts }
       }),
       volumes: describeVolumes({ store, gate, holders, engine }),
-      unused: createUnused({ store, gate, vault, engine }),
+      unused: createUnused({ store, gate, vault, engine, clock }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
       audit: opened.readAudit,
       auditAfter: sequence => audit.after(sequence)
@@ -148,8 +142,8 @@ async function startDaemon(
   const ending = new AbortController()
   const watch = watchCopies(
     {
-      ...{ engine, reconcile, attach, uses, copies, sealing, log },
-      danglingVolumes: createDanglingVolumes({ engine, volumes: () => volumes.list(), log }),
+      ...{ engine, reconcile, attach, uses, copies, sealing, clock, log },
+      volumes: () => volumes.list(),
       failedStarts: config.startFailed ? failedStarts : null
     },
     ending.signal

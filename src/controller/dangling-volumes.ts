@@ -2,30 +2,29 @@ import type { Logger } from 'pino'
 import type { Engine } from '../engine/engine.ts'
 import { isAnonymousVolume, type VolumeName } from '../base/names.ts'
 import type { KnownVolume } from '../volumes/volumes.ts'
+import type { Chore } from './chores.ts'
 
-/** The volumes that go with their containers, which the Engine keeps though no container has them any more. */
-export interface DanglingVolumes {
-  /** There may be some: a container was removed, or nobody told of those that were. */
-  expect(): void
-  /** True until it was seen that there are none any more, or it was tried in vain. */
-  areExpected(): boolean
-  /** Looks for them and has the Engine remove them, and so the boxes that go with them. */
-  remove(): Promise<void>
-}
-
-export interface LeftVolumesParts {
-  readonly engine: Engine
+export interface DanglingVolumesParts {
+  readonly engine: Pick<Engine, 'containers' | 'removeVolume'>
   readonly volumes: () => Promise<readonly KnownVolume[]>
   readonly log: Logger
 }
 
 /**
- * `docker rm` without `--volumes` leaves anonymous volumes, and with it those that a container has by
+ * An Engine that has just started this plugin does not see its volumes yet, or says that it is disabled; one that has just
+ * removed a container may still count it. It is tried again at the next looks.
+ */
+const mostTries = 15
+
+/**
+ * The volumes that go with their containers, which the Engine keeps though no container has them any more: `docker rm`
+ * without `--volumes` leaves anonymous volumes, and with it those that a container has by
  * `--volumes-from`: not what an ephemeral box is for, nor a volume that `docker vault run` made by itself. Our own record
  * of a volume says whether it is one of these. The Engine is asked to remove each that no container has; it refuses for one
- * that is just being made. Volumes with a name are their user's to remove.
+ * that is just being made. Volumes with a name are their user's to remove. There may be some when a container was removed, and
+ * when nobody told of those that were.
  */
-export function createDanglingVolumes({ engine, volumes, log }: LeftVolumesParts): DanglingVolumes {
+export function createDanglingVolumes({ engine, volumes, log }: DanglingVolumesParts): Chore {
   let triesLeft = 0
 
   /** True when there is nothing left to be done about it. */
@@ -53,12 +52,13 @@ export function createDanglingVolumes({ engine, volumes, log }: LeftVolumesParts
   }
 
   return {
+    name: 'remove volumes whose containers are gone',
     expect() {
       triesLeft = mostTries
     },
-    areExpected: () => triesLeft > 0,
+    isDue: () => triesLeft > 0,
 
-    async remove() {
+    async run() {
       // What is expected from now on is looked for anew.
       const triesAfter = triesLeft - 1
       triesLeft = 0
@@ -77,9 +77,3 @@ export function createDanglingVolumes({ engine, volumes, log }: LeftVolumesParts
 function goesWithContainers({ name, volume }: KnownVolume): boolean {
   return isAnonymousVolume(name) && (volume?.options.ephemeral === true || volume?.options.transient === true)
 }
-
-/**
- * An Engine that has just started this plugin does not see its volumes yet, or says that it is disabled; one that has just
- * removed a container may still count it. It is tried again at the next looks.
- */
-const mostTries = 15

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
@@ -36,6 +37,7 @@ export interface UnusedParts {
   readonly gate: Gate
   readonly vault: Pick<Vault, 'list' | 'destroy'>
   readonly engine: Engine
+  readonly clock: Pick<Clock, 'dateMs'>
 }
 
 /** A box of this name is made for a directory that is injected (src/cli/inject/ephemeral.ts). */
@@ -43,7 +45,7 @@ const injectedBox = /^ephemeral-[0-9a-f]{32}$/
 /** How old it must be before it counts as left: its volume may be about to be made. */
 const settledAfterMs = 600_000
 
-export function createUnused({ store, gate, vault, engine }: UnusedParts): UnusedThings {
+export function createUnused({ store, gate, vault, engine, clock }: UnusedParts): UnusedThings {
   const usedVolumes = async (): Promise<ReadonlySet<string>> => {
     const used = new Set(await namesInContainers(engine))
     // A copy is somebody's, though the Engine may not know of them.
@@ -65,7 +67,7 @@ export function createUnused({ store, gate, vault, engine }: UnusedParts): Unuse
     const isDamaged = known.length < rows.length
     const boxes = (isDamaged ? [] : (await vault.list(caller)).boxes).filter(
       ({ name, created }) =>
-        injectedBox.test(name) && !shown.has(name) && Date.now() - Date.parse(created) > settledAfterMs
+        injectedBox.test(name) && !shown.has(name) && clock.dateMs() - Date.parse(created) > settledAfterMs
     )
     return {
       volumes: unused.map(({ name, options, created }) => ({ name, box: options.box, created })),

@@ -1,15 +1,15 @@
 import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { constants } from 'node:os'
 import { join } from 'node:path'
-import { getSystemErrorName } from 'node:util'
-import { quote, SecretboxError } from '../base/errors.ts'
+import type { Clock } from '../base/clock.ts'
+import { quote } from '../base/errors.ts'
+import { checked, createAskJob } from './ask-job.ts'
 import { isCopyKey, type CopyKey } from './copy-key.ts'
 import { ownershipOf, rootOfCopy } from './ownership.ts'
-import { ConnectionLost, type Connection, type Supervisor } from './supervisor.ts'
+import type { Supervisor } from './supervisor.ts'
 import { sendTree, type CopyContents, type CopyOptions } from './send-tree.ts'
 import { sizeOf } from './size.ts'
-import { memories, outcomes, readReply, replyBytes, requestBytes, type Reply, type Request } from './wire.ts'
+import { memories, outcomes, type Request } from './wire.ts'
 
 /** What copies are made of: `noswap` from Linux 6.4 on; ramfs, which is never swapped, where tmpfs cannot promise it. */
 export type CopyMemory = Exclude<(typeof memories)[number], ''>
@@ -40,58 +40,23 @@ export interface Copies {
 /** By then the kernel has broken any lease that was there at the first try (fcntl(2); /proc/sys/fs/lease-break-time: 45 s). */
 const busyForMs = 60_000
 
-/** Sends a request, and what follows it. */
-type Talk = (connection: Connection, request: Buffer) => Promise<void>
-const requestAlone: Talk = (connection, request) => connection.send(request)
-
 /**
  * Opens the directory of copies that the supervisor serves, finding out what memory the kernel offers. Throws
  * `unavailable` when the directory cannot be written or nothing may be mounted.
  */
-export async function openCopies(directory: string, supervisor: Supervisor): Promise<Copies> {
+export async function openCopies(
+  directory: string,
+  supervisor: Supervisor,
+  { nowMs }: Pick<Clock, 'nowMs'>
+): Promise<Copies> {
+  const ask = createAskJob(supervisor)
   const pathOf = (key: CopyKey): string => join(directory, key)
   /** Since when a copy could not be overwritten. */
   const busySince = new Map<CopyKey, number>()
 
-  /** The reply, or null when the job was killed; throws what `talk` throws. */
-  const ask = (request: Request, talk: Talk): Promise<Reply | null> =>
-    supervisor.job(async connection => {
-      const answer = connection.receive(replyBytes)
-      let failure: unknown = null
-      try {
-        await talk(connection, requestBytes(request))
-      } catch (error) {
-        // A job that fails says so in the middle of what it is sent; one that is left undoes what it has begun.
-        connection.endSending()
-        if (!(error instanceof ConnectionLost)) failure = error
-      }
-      const bytes = await answer
-      const reply = bytes && readReply(bytes)
-      if (reply?.outcome !== outcomes.done) connection.endSending()
-      if (failure !== null) throw failure as Error
-      return reply
-    })
-
-  /** A job may be killed at any moment; what it has begun is wiped, and it is done once more. */
-  const askTwice = async (request: Request, talk: Talk = requestAlone): Promise<Reply> => {
-    const first = await ask(request, talk)
-    if (first !== null) return first
-    const { job, key } = request
-    if (job === 'make' && key !== undefined) await ask({ job: 'wipe', key, isLast: true }, requestAlone)
-    const second = await ask(request, talk)
-    if (second !== null) return second
-    throw new SecretboxError(
-      'unavailable',
-      `cannot ${job} a copy: the process that does it is not there, or was killed`,
-      {
-        hint: 'is there too little memory?'
-      }
-    )
-  }
-
   const { memory, pageBytes } = checked(
     `use copies directory ${quote(directory)}`,
-    await askTwice({ job: 'probe' })
+    await ask({ job: 'probe' })
   )
 
   const copies: Copies = {
@@ -111,17 +76,15 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
       const size = sizeOf(contents, options, pageBytes)
       const root = ownershipOf(rootOfCopy, options)
       const request: Request = { job: 'make', key, isWritable: options.rw, root, ...size }
-      const reply = await askTwice(request, (connection, head) =>
-        sendTree(connection, head, contents, options)
-      )
+      const reply = await ask(request, (connection, head) => sendTree(connection, head, contents, options))
       return checked(`make copy ${quote(pathOf(key))}`, reply).device
     },
 
     async wipe(key) {
-      const isLast = performance.now() - (busySince.get(key) ?? Infinity) > busyForMs
-      const reply = await askTwice({ job: 'wipe', key, isLast })
+      const isLast = nowMs() - (busySince.get(key) ?? Infinity) > busyForMs
+      const reply = await ask({ job: 'wipe', key, isLast })
       if (reply.outcome === outcomes.busy) {
-        if (!busySince.has(key)) busySince.set(key, performance.now())
+        if (!busySince.has(key)) busySince.set(key, nowMs())
         return false
       }
       busySince.delete(key)
@@ -130,28 +93,4 @@ export async function openCopies(directory: string, supervisor: Supervisor): Pro
     }
   }
   return copies
-}
-
-/** Throws what the reply says, about what was to be done. */
-function checked(work: string, reply: Reply): Reply {
-  if (reply.outcome === outcomes.done) return reply
-  if (reply.outcome === outcomes.notOurs) {
-    throw new SecretboxError('conflict', `cannot ${work}: what is there is no copy`, {
-      hint: 'give the copies a directory of their own (SECRETBOX_COPIES_DIR)'
-    })
-  }
-  if (reply.errno === constants.errno.EOPNOTSUPP) {
-    throw new SecretboxError('unavailable', 'cannot make a writable copy: ramfs has no size limit', {
-      hint: 'use a kernel from 6.4 on, or a host without swap'
-    })
-  }
-  if (reply.errno === constants.errno.ENOSPC && reply.step === 'mkdir') {
-    throw new SecretboxError('full', `cannot ${work}: the disk is full`, {
-      hint: 'free room on the disk that holds the directory of copies'
-    })
-  }
-  const reason = reply.errno === 0 ? reply.step : `${reply.step}: ${getSystemErrorName(-reply.errno)}`
-  throw new SecretboxError('unavailable', `cannot ${work}: ${reason}`, {
-    ...(reply.step === 'mount' ? { hint: 'the supervisor needs root and CAP_SYS_ADMIN' } : {})
-  })
 }

@@ -28,50 +28,71 @@ export interface AttachParts {
 /**
  * Notes on the records of copies which container holds them, and records it. Mount does not say for whom it is
  * (Engine fact 8), so this comes after the start: the kernel tells the container's id, the Engine its name and image.
+ * False when something that was found could not be recorded since the vault is sealed: it must be tried again.
  */
-export function createAttach(parts: AttachParts): () => Promise<void> {
-  const { store, gate, log } = parts
-
-  const attachOne = async (seen: CopyRecord, container: RecordedContainer): Promise<void> => {
-    const { mount, volume, box } = seen
-    try {
-      // Wiped, or wiped and made anew, while the container was looked for.
-      const record = (await findCopyRow(store, volume, mount))?.record
-      if (record?.created !== seen.created) return
-      const { version } = record
-      const { id, name, image } = container
-      const held = {
-        container: id,
-        ...(version === null ? {} : { version }),
-        ...(name === null ? {} : { containerName: name }),
-        ...(image === null ? {} : { image })
-      }
-      await gate.run({ kind: 'daemon' }, 'copy.attach', { mount, volume, box }, permit =>
-        permit.commit(held, [putCopyRecord({ ...record, container })])
-      )
-    } catch (err) {
-      // A sealed vault is tried again and again.
-      const level = isSecretboxError(err, 'sealed') ? 'debug' : 'warn'
-      log[level]({ err, mount, volume }, 'cannot record which container holds a copy')
-    }
-  }
-
+export function createAttach(parts: AttachParts): () => Promise<boolean> {
   return coalesce(async () => {
     const waiting: CopyRecord[] = []
-    for await (const record of copyRecordsOf(store, null)) if (!record.container?.name) waiting.push(record)
-    if (waiting.length === 0) return
+    for await (const record of copyRecordsOf(parts.store, null)) if (isNameless(record)) waiting.push(record)
+    if (waiting.length === 0) return true
     const held = await holdersOf(parts.holders, waiting)
     const known = await containersById(parts.engine)
+    let isSettled = true
     for (const record of waiting) {
-      const container = containerOf(held.get(record) ?? [], known)
-      // The Engine may not have said the name when the container was found, and may say it now.
-      const isNews = container !== null && (record.container === null || container.name !== null)
-      if (isNews) {
-        const key = copyKeyOf(record.volume, record.mount)
-        await parts.locks.run(key, () => attachOne(record, container))
-      }
+      const container = decideAttach(record, held.get(record) ?? [], known)
+      if (container === null) continue
+      const key = copyKeyOf(record.volume, record.mount)
+      const isRecorded = await parts.locks.run(key, () => attachOne(parts, record, container))
+      isSettled &&= isRecorded
     }
+    return isSettled
   })
+}
+
+function isNameless({ container }: CopyRecord): boolean {
+  return !container?.name
+}
+
+/** What is to be noted on a record, or null: nothing that it does not say already. */
+export function decideAttach(
+  record: Pick<CopyRecord, 'container'>,
+  held: readonly Holder[],
+  known: ReadonlyMap<string, Container>
+): RecordedContainer | null {
+  const container = containerOf(held, known)
+  // The Engine may not have said the name when the container was found, and may say it now.
+  return container !== null && (record.container === null || container.name !== null) ? container : null
+}
+
+/** False when the vault is sealed. */
+async function attachOne(
+  { store, gate, log }: AttachParts,
+  seen: CopyRecord,
+  container: RecordedContainer
+): Promise<boolean> {
+  const { mount, volume, box } = seen
+  try {
+    // Wiped, or wiped and made anew, while the container was looked for.
+    const record = (await findCopyRow(store, volume, mount))?.record
+    if (record?.created !== seen.created) return true
+    const { version } = record
+    const { id, name, image } = container
+    const held = {
+      container: id,
+      ...(version === null ? {} : { version }),
+      ...(name === null ? {} : { containerName: name }),
+      ...(image === null ? {} : { image })
+    }
+    await gate.run({ kind: 'daemon' }, 'copy.attach', { mount, volume, box }, permit =>
+      permit.commit(held, [putCopyRecord({ ...record, container })])
+    )
+    return true
+  } catch (err) {
+    // A sealed vault is tried again and again.
+    const isSealed = isSecretboxError(err, 'sealed')
+    log[isSealed ? 'debug' : 'warn']({ err, mount, volume }, 'cannot record which container holds a copy')
+    return !isSealed
+  }
 }
 
 /** Who holds each of these copies, also where it cannot be reached any more. */

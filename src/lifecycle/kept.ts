@@ -2,8 +2,8 @@ import type { CopyKey } from '../copies/copy-key.ts'
 import type { Container } from '../engine/engine.ts'
 import { quote } from '../base/errors.ts'
 import type { VolumeName } from '../base/names.ts'
-import type { CopyName } from './release.ts'
-import { isRunning } from './grace.ts'
+import { isRunning } from './engine-word.ts'
+import type { CopyName } from './facts.ts'
 
 /**
  * The copies that nobody is seen to hold, and that stay for want of evidence: not every mount table could be read, and the

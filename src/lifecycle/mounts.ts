@@ -1,23 +1,22 @@
 import type { Copies } from '../copies/copies.ts'
 import { copyKeyOf } from '../copies/copy-key.ts'
-import type { Holders } from '../copies/holders.ts'
-import type { CopyContents } from '../copies/send-tree.ts'
 import type { Engine } from '../engine/engine.ts'
-import { quote, SecretboxError } from '../base/errors.ts'
+import { SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import type { Change, Store } from '../store/store.ts'
-import type { Caller } from '../vault/access/authority.ts'
-import type { BoxName, MountId, VolumeName } from '../base/names.ts'
-import type { OpenedVersion } from '../vault/opened-version.ts'
-import type { Vault } from '../vault/vault.ts'
-import type { ProcessIdentity } from '../base/process-identity.ts'
-import { bootId, devicesOf, recordedDevice } from '../volumes/device.ts'
-import { hasEngineEnded } from './ended.ts'
 import type { KeyedMutex } from '../base/keyed-mutex.ts'
-import type { Refusals } from './refusals.ts'
-import type { CopyName, Release } from './release.ts'
+import type { MountId, VolumeName } from '../base/names.ts'
+import type { ProcessIdentity } from '../base/process-identity.ts'
+import type { Store } from '../store/store.ts'
+import type { Caller } from '../vault/access/authority.ts'
+import { findCopyRow, getVolume, type Volume } from '../volumes/records.ts'
+import { decideMount, decideUnmount } from './decide.ts'
 import type { Uses } from './engine-calls.ts'
-import { findCopyRow, getVolume, putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
+import { askEngine } from './engine-word.ts'
+import type { Observe } from './facts.ts'
+import { createMakeCopy, type MakeCopyParts, type OwnedCopy } from './make-copy.ts'
+import type { Refusals } from './refusals.ts'
+import type { Release } from './release.ts'
+import { settle } from './settle.ts'
 
 /** What the Engine's Mount and Unmount do. */
 export interface Mounts {
@@ -35,11 +34,10 @@ export interface Mounts {
   unmount(caller: Caller, name: VolumeName, id: MountId): Promise<void>
 }
 
-export interface MountsParts {
+export interface MountsParts extends MakeCopyParts {
   readonly store: Store
-  readonly vault: Vault
   readonly copies: Copies
-  readonly holders: Holders
+  readonly observe: Observe
   readonly uses: Uses
   readonly locks: KeyedMutex
   readonly release: Release
@@ -52,48 +50,13 @@ export interface MountsParts {
 }
 
 export function createMounts(parts: MountsParts): Mounts {
-  const { store, vault, copies, holders, uses, locks, release, refusals, engine } = parts
-
-  /** `twin`: the record of the copy that a container holds where it cannot be reached; then this shows the same version. */
-  const make = async (
-    caller: Caller,
-    volume: Volume,
-    { key, owner }: Owned,
-    twin: CopyRecord | null
-  ): Promise<void> => {
-    const { options } = volume
-    const fill = async (opened: OpenedVersion | null): Promise<Change[]> => {
-      // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
-      if (twin !== null && opened !== null && opened.info.created > twin.created)
-        throw anotherBox(options.box)
-      const tree = opened && opened.part(options.path)
-      const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
-      const device = await copies.make(key, contents, options)
-      FAULT: await reach('mount.recorded')
-      // The record stays that of the copy which the container holds.
-      if (twin !== null) return []
-      return [putCopyRecord(newCopyRecord(volume, owner.mount, opened?.info.version ?? null, device))]
-    }
-    try {
-      // A container has nothing of a box that has come since: its copy was made without one.
-      if (twin !== null && twin.version === null) await fill(null)
-      else {
-        const purpose = options.optional ? 'mountIfThere' : 'mount'
-        const resource = { box: options.box, volume: owner.volume, mount: owner.mount }
-        await vault.open(caller, purpose, resource, twin?.version ?? options.version, fill)
-      }
-      FAULT: await reach('mount.done')
-    } catch (error) {
-      // The Engine sends no Unmount for a Mount that failed.
-      await release(caller, { key, owner }, () => Promise.resolve(true))
-      throw error
-    }
-  }
+  const { store, copies, observe, uses, locks, release, refusals, engine } = parts
+  const make = createMakeCopy(parts)
 
   const open = async (
     caller: Caller,
     volume: Volume,
-    copy: Owned,
+    copy: OwnedCopy,
     engineProcess: ProcessIdentity | null
   ): Promise<string> => {
     const { key, owner } = copy
@@ -101,24 +64,20 @@ export function createMounts(parts: MountsParts): Mounts {
       parts.onUnseen()
       throw unseen()
     }
-    const record = (await findCopyRow(store, owner.volume, owner.mount))?.record ?? null
-    const device = copies.deviceOf(key)
-    const recorded = recordedDevice(record)
-    const devices = devicesOf(key, device, recorded)
-    const sight = await holders.of(devices)
-    // What cannot be seen may be there: then a copy is not another start's to replace.
-    const isHeld = (on: number): boolean => sight.of({ key, device: on }).length > 0
-    const mayBeHeld = devices.length > 0 && !sight.isComplete && !(await hasEngineEnded(engine, owner.volume))
-    const isShared = device !== null && (uses.isRepeated(key, engineProcess) || isHeld(device) || mayBeHeld)
-    if (isShared) {
+    const known = observe.one(copy, await findCopyRow(store, owner.volume, owner.mount))
+    const { decision } = await settle(
+      known,
+      facts => decideMount(facts, engineProcess),
+      observe,
+      askEngine(engine)
+    )
+    if (decision.do === 'share') {
       FAULT: await reach('mount.shared')
     } else {
-      const isApart = recorded !== null && recorded !== device && (isHeld(recorded) || mayBeHeld)
-      // Whoever a copy of this ID was made for is gone, and this is another start of the container.
-      if (device !== null || record !== null) await release(caller, copy, () => Promise.resolve(!mayBeHeld))
-      await make(caller, volume, copy, isApart ? record : null)
+      if (decision.releases !== null) await release(caller, copy, decision.releases.hasEnded)
+      await make(caller, volume, copy, decision.twinOf)
     }
-    uses.begin(key, owner, engineProcess, isShared)
+    uses.begin(key, owner, engineProcess, decision.do === 'share')
     refusals.forget(owner.volume)
     return copies.pathOf(key)
   }
@@ -140,49 +99,17 @@ export function createMounts(parts: MountsParts): Mounts {
     unmount: (caller, volume, mount) => {
       const copy = copyOf(volume, mount)
       return locks.run(copy.key, async () => {
-        const { isLast, isCertain } = uses.end(copy.key, copy.owner)
+        const decision = decideUnmount(uses.end(copy.key, copy.owner))
         FAULT: await reach('unmount.begun')
-        if (isLast) {
-          await release(caller, copy, () =>
-            isCertain ? Promise.resolve(true) : hasEngineEnded(engine, volume)
-          )
-        }
+        if (decision.do === 'release') await release(caller, copy, decision.hasEnded)
         FAULT: await reach('unmount.done')
       })
     }
   }
 }
 
-/** A copy of which it is known whose it is. */
-interface Owned extends CopyName {
-  readonly owner: NonNullable<CopyName['owner']>
-}
-
-function copyOf(volume: VolumeName, mount: MountId): Owned {
+function copyOf(volume: VolumeName, mount: MountId): OwnedCopy {
   return { key: copyKeyOf(volume, mount), owner: { volume, mount } }
-}
-
-function newCopyRecord(
-  { name, options }: Volume,
-  mount: MountId,
-  version: number | null,
-  device: number
-): CopyRecord {
-  return {
-    mount,
-    volume: name,
-    box: options.box,
-    version,
-    created: new Date().toISOString(),
-    device: { number: device, boot: bootId() },
-    container: null
-  }
-}
-
-function anotherBox(box: BoxName): SecretboxError {
-  return new SecretboxError('not_found', `box ${quote(box)} is another than the one that the container has`, {
-    hint: 'restart the container to give it this one'
-  })
 }
 
 function unseen(): SecretboxError {

@@ -1,16 +1,16 @@
-import { copyKeyOf, type CopyKey } from '../copies/copy-key.ts'
-import type { Holder, Sight } from '../copies/holders.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { CopyKey } from '../copies/copy-key.ts'
+import type { Clock } from '../base/clock.ts'
 import { isSecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import type { Caller } from '../vault/access/authority.ts'
-import type { VolumeName } from '../base/names.ts'
-import { devicesOf, recordedDevice } from '../volumes/device.ts'
-import { hasEngineEnded } from './ended.ts'
 import type { KeyedMutex } from '../base/keyed-mutex.ts'
+import type { VolumeName } from '../base/names.ts'
+import { hasEnded } from '../base/process-identity.ts'
+import type { Caller } from '../vault/access/authority.ts'
+import { decideReconcile, decideTrust, holdersOf, type Judgement, type Need } from './decide.ts'
+import { askEngine, isRunning, type EngineWord } from './engine-word.ts'
+import { recordOf, type Facts } from './facts.ts'
+import { isOrphan, type PassFacts } from './grace.ts'
 import type { Release, ReleaseParts } from './release.ts'
-import { createGrace, isRunning, type KnownCopy } from './grace.ts'
-import { copyRows, type CopyRow } from '../volumes/records.ts'
 
 /** What one pass finds about one copy and what it does, or would do, about it. */
 export interface Finding {
@@ -18,7 +18,7 @@ export interface Finding {
   readonly mount: string
   readonly volume: VolumeName | null
   /** `keep`: it is held or may be about to be; `wipe`: nobody holds it; `forget`: only its record or directory is left. */
-  readonly action: 'keep' | 'wipe' | 'forget'
+  readonly action: Judgement['action']
   readonly reason: string
 }
 
@@ -34,180 +34,145 @@ export type Reconcile = (caller: Caller, apply: boolean) => Promise<Reconciled>
 export interface ReconcileParts extends ReleaseParts {
   readonly locks: KeyedMutex
   readonly release: Release
-  readonly engine: Engine
+  readonly clock: Clock
   /** How long a copy that nobody holds yet is left alone when the Engine cannot be asked whether its container is starting. */
   readonly graceMs: number
 }
 
-/** A finding, what was known when it was made, and who holds the copy: here, or where it cannot be reached. */
-interface Judgement {
-  readonly copy: KnownCopy
-  readonly held: readonly Holder[]
-  readonly isHeldHere: boolean
-  /** That nobody was found to hold it means that nobody does. */
-  readonly hasEnded: boolean
-  /** It stays since nobody knows whether it is held. */
-  readonly isUnclear: boolean
-  readonly finding: Finding
+/** A copy that was judged, and what it was judged by. */
+interface Judged {
+  readonly facts: PassFacts
+  readonly judgement: Judgement
 }
 
 /**
  * The truth is the kernel's: a copy that a mount table outside its own place shows is held and stays. That none shows
- * it counts only when every one was read, or with the Engine's word. One that
- * nobody holds may belong to a container that is just starting, which the Engine is asked about. Then the tables are
- * read again, since the container may have started meanwhile, and once more before anything is wiped.
+ * it counts only when every one was read, or with the Engine's word. One that nobody holds may belong to a container that is
+ * just starting, which the Engine is asked about. Then the tables are read again, since the container may have started
+ * meanwhile, and once more before anything is wiped.
  */
 export function createReconcile(parts: ReconcileParts): Reconcile {
-  const { store, copies, holders, uses, engine, log } = parts
-  const beginPass = createGrace(engine, parts.graceMs)
-  /** The copies that a pass has found to be held, with when they were made: an ID may come again. */
-  let heldBefore: ReadonlyMap<CopyKey, string | undefined> = new Map()
+  const { observe, engine, uses, kept } = parts
+  const remembered = createMemory()
 
-  /** Every copy that has a directory or a record; `isAll` is false when records cannot be read. */
-  const knownCopies = async (): Promise<{ known: KnownCopy[]; isAll: boolean }> => {
-    const rows = new Map<CopyKey, CopyRow>()
-    let isAll = true
-    try {
-      for await (const row of copyRows(store, null)) rows.set(copyKeyOf(row.volume, row.mount), row)
-    } catch (err) {
-      // The kernel's word is enough to wipe what nobody holds.
-      log.error({ err }, 'cannot read the records of copies')
-      isAll = false
-    }
-    const known = [...new Set([...(await copies.list()), ...rows.keys()])].map(key => {
-      const [row, use] = [rows.get(key), uses.of(key)]
-      const whose = row ?? use
-      const owner = whose === undefined ? null : { volume: whose.volume, mount: whose.mount }
-      const record = row?.record ?? null
-      const wasHeld = heldBefore.has(key) && heldBefore.get(key) === record?.created
-      return { key, owner, use, record, wasHeld }
-    })
-    return { known, isAll }
-  }
-
-  /** Where copies are or were: who shows these file systems holds them. */
-  const lookAt = (known: readonly KnownCopy[]): Promise<Sight> =>
-    holders.of(
-      known.flatMap(({ key, record }) => devicesOf(key, copies.deviceOf(key), recordedDevice(record)))
-    )
-
-  const judge = async (known: readonly KnownCopy[]): Promise<Judgement[]> => {
-    const graceOf = beginPass()
-    const first = await lookAt(known)
-    const unheld = known.filter(({ key }) => {
-      const device = copies.deviceOf(key)
-      return device !== null && first.of({ key, device }).length === 0
-    })
-    const graces = new Map(
-      await Promise.all(unheld.map(async copy => [copy.key, await graceOf(copy)] as const))
-    )
-    const sight = unheld.length > 0 ? await lookAt(known) : first
-    // Asked once for each volume, however many copies it has.
-    const volumes = new Set(sight.isComplete ? [] : known.map(volumeOf))
-    const ended = new Map(
-      await Promise.all(
-        [...volumes].map(async volume => [volume, await hasEngineEnded(engine, volume)] as const)
-      )
-    )
-    const judgements = known.map((copy): Judgement => {
-      const device = copies.deviceOf(copy.key)
-      const recorded = recordedDevice(copy.record)
-      const heldOn = (on: number | null): readonly Holder[] =>
-        on === null ? [] : sight.of({ key: copy.key, device: on })
-      const here = heldOn(device)
-      const apart = recorded === device ? [] : heldOn(recorded)
-      const hasEnded = sight.isComplete || ended.get(volumeOf(copy)) === true
-      const found = (action: Finding['action'], reason: string, isUnclear = false): Judgement => ({
-        ...{ copy, hasEnded, isUnclear, isHeldHere: here.length > 0, held: [...here, ...apart] },
-        finding: { mount: copy.owner?.mount ?? copy.key, volume: volumeOf(copy), action, reason }
-      })
-      if (here.length > 0) return found('keep', `held by ${namesOf(here)}`)
-      if (device !== null) {
-        const grace = graces.has(copy.key) ? graces.get(copy.key) : 'it was mounted just now'
-        if (grace) return found('keep', grace)
-        return hasEnded ? found('wipe', 'nobody holds it') : found('keep', unclear, true)
+  const judge = async (copies: readonly Facts[]): Promise<Judged[]> => {
+    const now = { ms: parts.clock.nowMs(), dateMs: parts.clock.dateMs() }
+    const word = askEngine(engine)
+    let facts = copies.map(copy => remembered.passFacts(copy, now))
+    for (;;) {
+      const decisions = facts.map(each => decideReconcile(each, parts.graceMs))
+      if (decisions.some(decision => 'need' in decision && decision.need === 'look')) {
+        // All in one look, whoever needs it.
+        const isLookSecond = facts.some(({ look }) => look !== null)
+        facts = (await observe.look(facts)).map(each => ({ ...each, isLookSecond }))
+        continue
       }
-      if (apart.length > 0)
-        return found('keep', `held by ${namesOf(apart)}, where it cannot be reached any more`)
-      // It may be held where it cannot be reached.
-      if (recorded !== null && !hasEnded) return found('keep', unclear, true)
-      return found('forget', 'nothing is mounted')
-    })
-    const everHeld = judgements.filter(({ copy, isHeldHere }) => copy.wasHeld || isHeldHere)
-    heldBefore = new Map(everHeld.map(({ copy }) => [copy.key, copy.record?.created]))
-    return judgements
+      const needs = decisions.map(decision => ('need' in decision ? decision : null))
+      if (needs.some(need => need !== null)) {
+        facts = await Promise.all(facts.map((each, index) => answered(each, needs[index] ?? null, word)))
+        continue
+      }
+      const judged = facts.map((each, index) => ({ facts: each, judgement: decisions[index] as Judgement }))
+      remembered.pass(judged)
+      return judged
+    }
   }
 
   /** Whoever holds these copies will be heard of when it ends; they need not be looked at again and again. */
-  const trustHolders = async (judgements: readonly Judgement[]): Promise<void> => {
-    const doubtful = judgements.filter(({ copy, held }) => copy.use?.isDoubtful === true && held.length > 0)
+  const trustHolders = async (judged: readonly Judged[]): Promise<void> => {
+    const doubtful = judged.filter(
+      ({ facts }) => facts.use?.isDoubtful === true && holdersOf(facts).length > 0
+    )
     if (doubtful.length === 0) return
     // Without its answer they are looked at again, which is no harm.
     const containers = await engine.containers().catch(() => [])
     const running = new Set<string | null>(containers.filter(isRunning).map(({ id }) => id))
-    for (const { copy, held } of doubtful) {
-      const isCounted = copy.use !== undefined && copy.use.count > 0
-      if (copy.use && (isCounted || held.some(({ containerId }) => running.has(containerId))))
-        uses.trust(copy.key, copy.use)
-    }
-  }
-
-  /** False when it must be tried again. */
-  const carryOut = async (caller: Caller, { copy, finding, hasEnded }: Judgement): Promise<boolean> => {
-    const { mount, volume, action, reason } = finding
-    if (action === 'keep') return true
-    try {
-      return await parts.locks.run(copy.key, () => {
-        // The Engine said something about it while it was judged: then the judgement is about the past.
-        if (uses.of(copy.key) !== copy.use) return Promise.resolve(true)
-        log.info({ mount, volume, action }, reason)
-        return parts.release(caller, copy, () => Promise.resolve(hasEnded))
-      })
-    } catch (err) {
-      log.error({ err, mount, volume }, 'cannot reconcile a copy')
-      // What is in our directory and not ours will be so the next time.
-      return isSecretboxError(err, 'conflict')
-    }
+    for (const { facts } of doubtful)
+      if (facts.use && decideTrust(facts, running)) uses.trust(facts.key, facts.use)
   }
 
   return async (caller, apply) => {
     // The daemon's own passes are so many that only what they do is recorded.
     if (caller.kind === 'user') await parts.gate.allow(caller, 'reconcile')
-    const { known, isAll } = await knownCopies()
-    const judgements = await judge(known)
-    parts.kept.judged(
-      judgements
-        // One that is no longer to be kept is, until it is gone.
-        .filter(
-          ({ copy, finding, isUnclear }) =>
-            isUnclear || (finding.action !== 'keep' && parts.kept.has(copy.key))
-        )
-        .map(({ copy }) => copy)
-    )
+    const { facts, isAll } = await observe.all()
+    const judged = await judge(facts)
+    kept.judged(judged.filter(each => staysKept(each, kept.has(each.facts.key))).map(each => each.facts))
     FAULT: await reach('reconcile.judged')
-    await trustHolders(judgements)
+    await trustHolders(judged)
     // All at once, so that those who ask the kernel once more share its answer.
-    const done = apply ? await Promise.all(judgements.map(each => carryOut(caller, each))) : []
-    const waits = judgements.some(({ held, finding }) => finding.action === 'keep' && held.length === 0)
-    return {
-      findings: judgements.map(({ finding }) => finding),
-      isSettled: isAll && !waits && !done.includes(false)
-    }
+    const done = apply ? await Promise.all(judged.map(each => carryOut(parts, caller, each))) : []
+    const waits = judged.some(({ judgement }) => judgement.action === 'keep' && judgement.why !== 'held')
+    return { findings: judged.map(findingOf), isSettled: isAll && !waits && !done.includes(false) }
   }
 }
 
-const unclear = 'not every mount table can be read, and the engine does not say that its container has ended'
-
-function volumeOf({ owner }: KnownCopy): VolumeName | null {
-  return owner?.volume ?? null
+/** False when it must be tried again. */
+async function carryOut(
+  { locks, uses, release, log }: ReconcileParts,
+  caller: Caller,
+  judged: Judged
+): Promise<boolean> {
+  const { facts } = judged
+  const { mount, volume, action, reason } = findingOf(judged)
+  if (action === 'keep') return true
+  try {
+    return await locks.run(facts.key, () => {
+      // The Engine said something about it while it was judged: then the judgement is about the past.
+      if (uses.of(facts.key) !== facts.use) return Promise.resolve(true)
+      log.info({ mount, volume, action }, reason)
+      return release(caller, facts, facts.look?.isComplete === true || facts.hasEnded === true ? true : null)
+    })
+  } catch (err) {
+    log.error({ err, mount, volume }, 'cannot reconcile a copy')
+    // What is in our directory and not ours will be so the next time.
+    return isSecretboxError(err, 'conflict')
+  }
 }
 
-function namesOf(holders: readonly Holder[]): string {
-  const names = new Set(
-    holders.map(
-      ({ containerId, pid }) =>
-        containerId?.slice(0, 12) ?? (pid === null ? 'a mount namespace' : `process ${pid}`)
-    )
-  )
-  return [...names].join(', ')
+/** One that is no longer to be kept is, until it is gone. */
+function staysKept({ judgement }: Judged, wasKept: boolean): boolean {
+  return judgement.action === 'keep' ? judgement.why === 'unclear' : wasKept
+}
+
+function findingOf({ facts: { key, owner }, judgement: { action, reason } }: Judged): Finding {
+  return { mount: owner?.mount ?? key, volume: owner?.volume ?? null, action, reason }
+}
+
+async function answered(facts: PassFacts, need: Need | null, word: EngineWord): Promise<PassFacts> {
+  const volume = facts.owner?.volume ?? null
+  if (need?.need === 'end') return { ...facts, hasEnded: await word.hasEnded(volume) }
+  if (need?.need !== 'start') return facts
+  const engineHasEnded = hasEnded(facts.use?.engineProcess ?? null)
+  return { ...facts, start: { engineHasEnded, isStarting: await word.isStarting(volume) } }
+}
+
+/** What a pass knows from those before it. */
+interface Memory {
+  passFacts(facts: Facts, now: PassFacts['now']): PassFacts
+  /** A pass has judged all copies: these there are, and no others. */
+  pass(judged: readonly Judged[]): void
+}
+
+function createMemory(): Memory {
+  /** The copies that a pass has found to be held, with when they were made: an ID may come again. */
+  let held: ReadonlyMap<CopyKey, string | undefined> = new Map()
+  /** When orphans were first found. */
+  let orphaned: ReadonlyMap<CopyKey, number> = new Map()
+  const madeAt = (facts: Facts): string | undefined => recordOf(facts)?.created
+  return {
+    passFacts: (facts, now) => ({
+      ...facts,
+      now,
+      wasHeld: held.has(facts.key) && held.get(facts.key) === madeAt(facts),
+      orphanedMs: orphaned.get(facts.key) ?? null,
+      start: null,
+      isLookSecond: false
+    }),
+    pass(judged) {
+      const all = judged.map(({ facts }) => facts)
+      const everHeld = all.filter(({ wasHeld, look }) => wasHeld || (look?.here?.length ?? 0) > 0)
+      held = new Map(everHeld.map(facts => [facts.key, madeAt(facts)]))
+      orphaned = new Map(all.filter(isOrphan).map(({ key, orphanedMs, now }) => [key, orphanedMs ?? now.ms]))
+    }
+  }
 }

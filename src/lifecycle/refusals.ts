@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { isSecretboxError, quote, SecretboxError, type ErrorCode } from '../base/errors.ts'
 import type { VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -49,8 +50,8 @@ export interface Refusals {
   newestMs(): number
 }
 
-/** `now`: the time that passes, in milliseconds; what the methods take and give is of the same clock. */
-export function createRefusals(now = (): number => performance.now()): Refusals {
+/** What the methods take and give of times is of the same clock. */
+export function createRefusals({ nowMs }: Pick<Clock, 'nowMs'>): Refusals {
   const newest = new Map<string, { readonly code: ErrorCode; readonly ms: number }>()
   let boxChangedMs = -Infinity
   let newestMs = -Infinity
@@ -58,13 +59,13 @@ export function createRefusals(now = (): number => performance.now()): Refusals 
   return {
     refuse(volume, cause) {
       const error = refusal(volume, cause)
-      newestMs = now()
+      newestMs = nowMs()
       newest.set(volume, { code: error.code, ms: newestMs })
       return error
     },
     forget: volume => void newest.delete(volume),
     boxChanged() {
-      boxChangedMs = newestMs = now()
+      boxChangedMs = newestMs = nowMs()
     },
     wasRefusedSince: (volume, sinceMs) => (newest.get(volume)?.ms ?? -Infinity) >= sinceMs,
     boxFor(volume) {

@@ -62,7 +62,8 @@ export interface VolumesParts {
 }
 
 /** The volumes over a store. */
-export function createVolumes({ store, gate, vault, holders, copies, uses }: VolumesParts): Volumes {
+export function createVolumes(parts: VolumesParts): Volumes {
+  const { store, gate, vault } = parts
   /** What the store told last of each volume, for when it tells nothing any more. */
   const told = new Map<VolumeName, KnownVolume>()
 
@@ -70,32 +71,6 @@ export function createVolumes({ store, gate, vault, holders, copies, uses }: Vol
     const known = { name, volume, trouble: volume === null ? unreadable(name).message : null }
     told.set(name, known)
     return known
-  }
-
-  /** Before the volume's own end: if that fails, the Engine asks again, and the box is not forgotten. */
-  const destroyWithLastVolume = async (volume: VolumeName, box: BoxName): Promise<void> => {
-    const { volumes, isAll } = await volumesOf(store, box)
-    if (!isAll || volumes.some(other => other.name !== volume)) return
-    try {
-      await vault.destroy({ kind: 'daemon' }, box, null)
-    } catch (error) {
-      if (!isSecretboxError(error, 'not_found')) throw error
-    }
-  }
-
-  /** A copy of it is counted, or mounted, or held where it cannot be reached any more. */
-  const isInUse = async (name: VolumeName): Promise<boolean> => {
-    if (uses.hasCounted(name)) return true
-    const apart: { key: CopyKey; device: number }[] = []
-    for await (const { mount, record } of copyRows(store, name)) {
-      const key = copyKeyOf(name, mount)
-      if (copies.deviceOf(key) !== null) return true
-      const device = recordedDevice(record)
-      if (device !== null) apart.push({ key, device })
-    }
-    const sight = await holders.of(apart)
-    // What cannot be seen may be there.
-    return apart.length > 0 && (!sight.isComplete || apart.some(one => sight.of(one).length > 0))
   }
 
   return {
@@ -117,8 +92,8 @@ export function createVolumes({ store, gate, vault, holders, copies, uses }: Vol
     async remove(caller, name) {
       await gate.run(caller, 'volume.remove', { volume: name }, async permit => {
         const { volume } = await getVolumeRow(store, name)
-        if (await isInUse(name)) throw volumeInUse(name)
-        if (volume?.options.ephemeral === true) await destroyWithLastVolume(name, volume.options.box)
+        if (await isInUse(parts, name)) throw volumeInUse(name)
+        if (volume?.options.ephemeral === true) await destroyWithLastVolume(parts, name, volume.options.box)
         await permit.commit({}, [removeVolume(name)])
       })
       told.delete(name)
@@ -143,6 +118,36 @@ export function createVolumes({ store, gate, vault, holders, copies, uses }: Vol
       }
     }
   }
+}
+
+/** Before the volume's own end: if that fails, the Engine asks again, and the box is not forgotten. */
+async function destroyWithLastVolume(
+  { store, vault }: VolumesParts,
+  volume: VolumeName,
+  box: BoxName
+): Promise<void> {
+  const { volumes, isAll } = await volumesOf(store, box)
+  if (!isAll || volumes.some(other => other.name !== volume)) return
+  try {
+    await vault.destroy({ kind: 'daemon' }, box, null)
+  } catch (error) {
+    if (!isSecretboxError(error, 'not_found')) throw error
+  }
+}
+
+/** A copy of it is counted, or mounted, or held where it cannot be reached any more. */
+async function isInUse({ store, copies, holders, uses }: VolumesParts, name: VolumeName): Promise<boolean> {
+  if (uses.hasCounted(name)) return true
+  const apart: { key: CopyKey; device: number }[] = []
+  for await (const { mount, record } of copyRows(store, name)) {
+    const key = copyKeyOf(name, mount)
+    if (copies.deviceOf(key) !== null) return true
+    const device = recordedDevice(record)
+    if (device !== null) apart.push({ key, device })
+  }
+  const sight = await holders.of(apart)
+  // What cannot be seen may be there.
+  return apart.length > 0 && (!sight.isComplete || apart.some(one => sight.of(one).length > 0))
 }
 
 /** Throws `not_found` for a box that is missing, or has no such version. */

@@ -10,8 +10,12 @@ import type { Caller } from '../../src/vault/access/authority.ts'
 import { parseBoxName, parseVolumeName, type MountId } from '../../src/base/names.ts'
 import type { Copies } from '../../src/copies/copies.ts'
 import { createHolders } from '../../src/copies/holders.ts'
+import { createFailedStarts } from '../../src/controller/failed-starts.ts'
+import { watchCopies } from '../../src/controller/watch.ts'
+import { createAttach } from '../../src/lifecycle/holder-names.ts'
 import { createKept, type Kept } from '../../src/lifecycle/kept.ts'
 import { createKeyedMutex } from '../../src/base/keyed-mutex.ts'
+import { createObserve } from '../../src/lifecycle/facts.ts'
 import { createMounts } from '../../src/lifecycle/mounts.ts'
 import { createReconcile, type Finding, type Reconciled } from '../../src/lifecycle/reconcile.ts'
 import { createRefusals } from '../../src/lifecycle/refusals.ts'
@@ -20,13 +24,16 @@ import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
 import { copyRows } from '../../src/volumes/records.ts'
 import { createVolumes, type Volumes } from '../../src/volumes/volumes.ts'
 import { change, openVault, putting, root, type OpenVault, type VaultSettings } from '../kit/open-vault.ts'
+import type { TestClock } from '../kit/clock.ts'
 import { umount } from '../kit/mounting.ts'
-import { newPlace } from './place.ts'
+import { silentEngine } from './engines.ts'
+import { newPlace, type Place } from './place.ts'
 
 const engineCaller: Caller = { kind: 'engine' }
 
-/** The parts of a daemon that mount and reconcile, without its sockets and without anything that runs by itself. */
+/** The parts of a daemon that mount and reconcile, without its sockets, and with a clock that goes on when the test says so. */
 export interface DriverStage {
+  readonly clock: TestClock
   readonly directory: string
   readonly opened: OpenVault
   readonly copies: Copies
@@ -44,6 +51,12 @@ export interface DriverStage {
   look(): Promise<readonly Finding[]>
   /** The mount IDs of all labels. */
   labels(): Promise<string[]>
+  /** Does by itself, until the test ends, what a daemon does: as the Engine's events and the clock say. */
+  watch(): void
+  /** Ends that, and begins anew over the same vault and copies: as after a kill, it has heard nothing from the Engine yet. */
+  again(): Promise<DriverStage>
+  /** What was logged. */
+  log(): string
 }
 
 export interface StageSettings extends VaultSettings {
@@ -54,53 +67,61 @@ export interface StageSettings extends VaultSettings {
   readonly environment?: NodeJS.ProcessEnv
 }
 
-/** An Engine that answers nothing, as when there is no socket. */
-export function silentEngine(): Engine {
-  const silent = (): Promise<never> => Promise.reject(new Error('nobody answers'))
-  return {
-    ...{ containers: silent, isLocked: silent, lastStart: silent, givenOptions: silent, start: silent },
-    ...{ removeVolume: silent, follow: silent }
-  }
-}
-
-/** An Engine with containers of these states, all of one volume; those whose name begins with `locked` are just starting. */
-export function engineWith(states: Readonly<Record<string, string>>): Engine {
-  const containers = Object.entries(states).map(([id, state]) => ({
-    ...{ id, state, name: id, image: 'busybox' },
-    volumes: ['db']
-  }))
-  return {
-    ...silentEngine(),
-    containers: () => Promise.resolve(containers),
-    isLocked: id => Promise.resolve(id.startsWith('locked'))
-  }
-}
-
 /** Builds them; they go with all that they mounted when the running test ends. */
 export async function openDriverStage(settings: StageSettings = {}): Promise<DriverStage> {
-  const { engine = silentEngine(), graceMs = 0, options = [], environment = {}, ...vaultSettings } = settings
+  const { options = [], environment = {} } = settings
   const directory = mkdtempSync(join(tmpdir(), 'secretbox-stage-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const place = await newPlace(options, environment)
-  const opened = await openVault(directory, vaultSettings)
+  const opened = await openVault(directory, settings)
   onTestFinished(() => opened.close())
-  const { store, gate, vault } = opened
-  const [holders, uses, locks] = [createHolders(place.supervisor), createUses(), createKeyedMutex()]
-  const kept = createKept()
-  const log = pino({ level: 'silent' })
-  const parts = { store, gate, vault, copies: place.copies, holders, uses, kept, locks, engine, log, graceMs }
+  return stageOn({ place, opened, settings })
+}
+
+/** What outlives a daemon. */
+interface Ground {
+  readonly place: Place
+  readonly opened: OpenVault
+  readonly settings: StageSettings
+}
+
+function stageOn(ground: Ground): DriverStage {
+  const { place, opened, settings } = ground
+  const { engine = silentEngine(), graceMs = 0 } = settings
+  const { store, gate, vault, sealing } = opened
+  const { copies, clock } = place
+  const lines: string[] = []
+  const log = pino({ base: null }, { write: line => void lines.push(line) })
+  const [holders, uses, locks] = [createHolders(place.supervisor), createUses(clock), createKeyedMutex()]
+  const [kept, refusals] = [createKept(), createRefusals(clock)]
+  const observe = createObserve({ store, copies, holders, uses, log })
+  const parts = {
+    ...{ store, gate, vault, copies, holders, observe, uses, kept, locks, engine, log, clock, graceMs }
+  }
   const release = createRelease(parts)
   const mounts = createMounts({
-    ...{ ...parts, release, refusals: createRefusals() },
+    ...{ ...parts, release, refusals },
     isSeenBy: () => true,
     onUnseen: () => undefined
   })
   const reconcile = createReconcile({ ...parts, release })
   const volumes = createVolumes(parts)
+  const allVolumes = (): ReturnType<Volumes['list']> => volumes.list()
+  const failedStarts = createFailedStarts({
+    ...{ engine, refusals, clock, log },
+    volumes: async () => (await allVolumes()).map(({ name }) => name)
+  })
+  const ending = new AbortController()
+  let watching = Promise.resolve()
+  const end = (): Promise<void> => {
+    ending.abort()
+    return watching
+  }
   return {
-    ...{ directory: place.directory, opened, copies: place.copies, volumes, uses, kept },
+    ...{ clock, directory: place.directory, opened, copies, volumes, uses, kept },
+    log: () => lines.join(''),
     async makeVolume(name, password, options = {}) {
-      const box = parseBoxName(name)
+      const box = parseBoxName(options['box'] ?? name)
       await vault.create(root, box).catch(() => undefined)
       await change(opened, box, putting('password', password))
       await volumes.create(engineCaller, parseVolumeName(name), options)
@@ -109,7 +130,17 @@ export async function openDriverStage(settings: StageSettings = {}): Promise<Dri
     unmount: (volume, id) => mounts.unmount(engineCaller, parseVolumeName(volume), id),
     reconcile: () => reconcile({ kind: 'daemon' }, true),
     look: async () => (await reconcile(root, false)).findings,
-    labels: async () => (await Array.fromAsync(copyRows(store, null))).map(({ mount }) => mount)
+    labels: async () => (await Array.fromAsync(copyRows(store, null))).map(({ mount }) => mount),
+    watch() {
+      const attach = createAttach(parts)
+      const chores = { ...parts, reconcile, attach, sealing, failedStarts, volumes: allVolumes }
+      watching = watchCopies(chores, ending.signal)
+      onTestFinished(end)
+    },
+    async again() {
+      await end()
+      return stageOn(ground)
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
 import { openCopies } from '../../src/copies/copies.ts'
 import { mount, unmountBelow } from '../kit/mounting.ts'
 import { startSupervisor } from '../kit/supervisor.ts'
@@ -81,7 +82,7 @@ describe.skipIf(cannotMount)('what is no copy (takes root)', () => {
       unmountBelow(home)
       rmSync(home, { recursive: true })
     })
-    await openCopies(directory, supervisor)
+    await openCopies(directory, supervisor, systemClock)
     expect(existsSync(probe)).toBe(false)
     expect(statSync(directory).mode & 0o777).toBe(0o700)
   })

@@ -10,6 +10,7 @@ import { openCopies, type Copies } from '../../src/copies/copies.ts'
 import type { CopyContents, CopyOptions } from '../../src/copies/send-tree.ts'
 import { parseFilePath, type FilePath } from '../../src/base/names.ts'
 import type { Entry } from '../../src/vault/boxes/tree.ts'
+import { createTestClock, type TestClock } from '../kit/clock.ts'
 import { unmountBelow } from '../kit/mounting.ts'
 import { startSupervisor, type RunningSupervisor } from '../kit/supervisor.ts'
 
@@ -20,6 +21,8 @@ export interface Place {
   readonly directory: string
   readonly supervisor: RunningSupervisor
   readonly copies: Copies
+  /** That of `copies`. */
+  readonly clock: TestClock
 }
 
 /** `options` and `environment` are the supervisor's; `wrapper`: a command that executes it. */
@@ -36,7 +39,8 @@ export async function newPlace(
     unmountBelow(home)
     rmSync(home, { recursive: true })
   })
-  return { directory, supervisor, copies: await openCopies(directory, supervisor) }
+  const clock = createTestClock()
+  return { directory, supervisor, clock, copies: await openCopies(directory, supervisor, clock) }
 }
 
 export function newKey(): CopyKey {

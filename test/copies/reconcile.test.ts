@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { copyKeyOf } from '../../src/copies/copy-key.ts'
 import { parseMountId, parseVolumeName, type MountId } from '../../src/base/names.ts'
+import { lastUseMs } from '../../src/lifecycle/grace.ts'
 import { freshId } from '../kit/driver.ts'
 import { hold } from '../kit/hold.ts'
-import { eventually } from '../kit/eventually.ts'
 import { ordersIn } from '../kit/orders.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
-import { breakable, engineWith, openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
+import { engineWith } from './engines.ts'
+import { breakable, openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
 import { leaseOn } from './lease.ts'
 
 const container = 'c'.repeat(64)
@@ -73,11 +74,10 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
     const holder = await hold(stage.copy)
     expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'keep' }] })
     await holder.end()
-    const isGone = async (): Promise<true | null> => {
-      await stage.reconcile()
-      return readdirSync(stage.directory).length === 0 || null
-    }
-    expect(await eventually(isGone)).toBe(true)
+    expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'keep' }], isSettled: false })
+    stage.clock.pass(lastUseMs)
+    expect(await stage.reconcile()).toMatchObject({ findings: [{ action: 'wipe' }], isSettled: true })
+    expect(readdirSync(stage.directory)).toEqual([])
   })
 
   test('and was let go of is wiped whatever the Engine says', async () => {

@@ -254,6 +254,18 @@ os.write(1, str([os.pread(far, 10, 2 ** 60 + 1), ctypes.string_at(page + 100, 11
     expect(await copies.list()).toEqual([])
   })
 
+  test('gives a file up that is leased for a minute: it goes as it is, and is not waited for any more', async () => {
+    const { copies, clock, key, root } = await writable()
+    const lease = await leaseOn(join(root, 'f'))
+    expect(await copies.wipe(key)).toBe(false)
+    clock.pass(60_000)
+    expect(await copies.wipe(key)).toBe(false)
+    clock.pass(1)
+    expect(await copies.wipe(key)).toBe(true)
+    expect(await copies.list()).toEqual([])
+    await lease.end()
+  })
+
   test('goes on where it was when the job is killed in the middle of it', async () => {
     for (const point of ['wipe.begun', 'wipe.overwritten', 'wipe.unmounted']) {
       const orders = temporaryDirectory()

@@ -7,15 +7,12 @@ import { SecretboxError } from '../../src/base/errors.ts'
 import { parseVolumeName } from '../../src/base/names.ts'
 import { createFailedStarts, type FailedStarts } from '../../src/controller/failed-starts.ts'
 import { createRefusals, type Refusals } from '../../src/lifecycle/refusals.ts'
+import { createTestClock } from '../kit/clock.ts'
+import { openDriverStage } from '../copies/driver-stage.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
 import { comesTo } from '../kit/eventually.ts'
 import { makeBox } from '../kit/driver.ts'
-import {
-  addContainer,
-  standInEngine,
-  type StandInContainer,
-  type StandInEngine
-} from '../kit/stand-in-engine.ts'
+import { addContainer, standInEngine, type StandInContainer, type StandInEngine } from '../kit/stand-in-engine.ts'
 import { start, type Started } from '../kit/started.ts'
 
 const sealed =
@@ -88,41 +85,6 @@ describe.skipIf(cannotMount)('containers that could not start for want of the ke
     expect(engine.starts.sort()).toEqual(['always', 'created'])
   })
 
-  test('are tried again while the Engine is too busy, and given up when it says that something else is wrong', async () => {
-    const engine = await standInEngine()
-    const daemon = await sealedDaemon(engine, ['busy', 'broken', 'removed'])
-    let tries = 0
-    addContainer(engine, 'busy', {
-      error: refused('busy', sealed),
-      onStart: () => (++tries < 3 ? 503 : 204)
-    })
-    const broken = addContainer(engine, 'broken', {
-      error: refused('broken', sealed),
-      onStart() {
-        Object.assign(engine.containers.get(broken) ?? {}, {
-          error: 'failed to create task for container: no such program'
-        })
-        return 400
-      }
-    })
-    const removed = addContainer(engine, 'removed', {
-      error: refused('removed', sealed),
-      onStart() {
-        engine.containers.delete(removed)
-        return 409
-      }
-    })
-
-    renameSync(awayOf(daemon), keyOf(daemon))
-    await comesTo(() => started(daemon).length === 1)
-    expect(started(daemon)).toEqual(['busy'])
-    const triesOf = (name: string): number => engine.starts.filter(each => each === name).length
-    expect(triesOf('busy')).toBe(3)
-    expect(triesOf('broken')).toBe(1)
-    expect(triesOf('removed')).toBe(1)
-    expect(daemon.daemon.log()).toContain('cannot start a container whose volume could not be mounted before')
-  })
-
   test('are left alone when the operator wants that', async () => {
     const engine = await standInEngine()
     const daemon = await sealedDaemon(engine, ['always'], { START_FAILED: 'false' })
@@ -188,13 +150,13 @@ describe.skipIf(cannotMount)(
 
     test('are looked for again when the Engine has begun anew', async () => {
       const engine = await standInEngine()
-      const daemon = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })
-      await makeBox(daemon.daemon.adminSocket, 'db', { password: 'hunter2' })
-      await daemon.driver.createVolume('db')
+      const stage = await openDriverStage({ engine: connectEngine(engine.socket) })
+      await stage.makeVolume('db', 'hunter2')
+      stage.watch()
       await engine.followed()
       addContainer(engine, 'db', { error: refused('db', sealed) })
       engine.breakStreams()
-      await comesTo(() => started(daemon).length > 0)
+      await stage.clock.passUntil(() => engine.starts.length > 0)
       expect(engine.starts).toEqual(['db'])
     })
   }
@@ -210,19 +172,20 @@ async function atHand(): Promise<{
   pass: (ms: number) => Promise<void>
 }> {
   const engine = await standInEngine()
-  let nowMs = 0
-  const now = (): number => nowMs
+  const clock = createTestClock()
   const lines: string[] = []
-  const refusals = createRefusals(now)
+  const refusals = createRefusals(clock)
   const failedStarts = createFailedStarts({
-    ...{ engine: connectEngine(engine.socket), refusals, now },
+    ...{ engine: connectEngine(engine.socket), refusals, clock },
     volumes: () => Promise.resolve(['db']),
     log: pino({ base: null }, { write: line => void lines.push(line) })
   })
   const pass = async (ms: number): Promise<void> => {
-    for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 1000) {
-      if (failedStarts.areExpected()) await failedStarts.startAgain()
+    const endMs = clock.nowMs() + ms
+    while (clock.nowMs() < endMs) {
+      if (await failedStarts.isDue(clock.nowMs())) await failedStarts.run()
       await failedStarts.settled()
+      clock.pass(1000)
     }
   }
   return { engine, refusals, failedStarts, log: () => lines.join(''), pass }
@@ -248,6 +211,37 @@ describe('a container that cannot be started', () => {
     failedStarts.expect()
     await pass(1000)
     expect(engine.starts).toHaveLength(7)
+  })
+
+  test('is tried again while the Engine is too busy, and left alone when something else is wrong, or it is gone', async () => {
+    const { engine, failedStarts, log, pass } = await atHand()
+    let tries = 0
+    addContainer(engine, 'busy', {
+      ...{ volumes: ['db'], error: refused('db', sealed) },
+      onStart: () => (++tries < 3 ? 503 : 204)
+    })
+    const broken = addContainer(engine, 'broken', {
+      ...{ volumes: ['db'], error: refused('db', sealed) },
+      onStart() {
+        Object.assign(engine.containers.get(broken) ?? {}, {
+          error: 'failed to create task for container: no such program'
+        })
+        return 400
+      }
+    })
+    const removed = addContainer(engine, 'removed', {
+      ...{ volumes: ['db'], error: refused('db', sealed) },
+      onStart() {
+        engine.containers.delete(removed)
+        return 409
+      }
+    })
+    failedStarts.expect()
+    await pass(hour)
+    const triesOf = (name: string): number => engine.starts.filter(each => each === name).length
+    expect(['busy', 'broken', 'removed'].map(triesOf)).toEqual([3, 1, 1])
+    expect(failedStarts.all()).toEqual([])
+    expect(log()).toContain('cannot start a container whose volume could not be mounted before')
   })
 
   test('is tried as long as it is the full disk that keeps it from starting', async () => {
@@ -294,7 +288,7 @@ describe('a container that cannot be started', () => {
       onStart: () => new Promise<number>(() => undefined)
     })
     failedStarts.expect()
-    await failedStarts.startAgain()
+    await failedStarts.run()
     const started = Promise.withResolvers<unknown>()
     addContainer(engine, 'db', {
       error: refused('db', sealed),
@@ -304,7 +298,7 @@ describe('a container that cannot be started', () => {
       }
     })
     failedStarts.expect()
-    await failedStarts.startAgain()
+    await failedStarts.run()
     await started.promise
     expect(engine.starts).toEqual(['endless', 'db'])
   })
@@ -318,7 +312,7 @@ test.each([
   ['not_found', 'box'],
   ['too_large', 'box']
 ] as const)('a Mount that is refused as %s waits for %s', (code, what) => {
-  const refusals = createRefusals(() => 1)
+  const refusals = createRefusals(createTestClock())
   const volume = parseVolumeName('db')
   const error = refusals.refuse(volume, new SecretboxError(code, 'why', { hint: 'what to do' }))
   expect(error).toMatchObject({ code, message: 'cannot mount volume "db": why', hint: 'what to do' })
@@ -326,6 +320,9 @@ test.each([
 })
 
 test('a Mount that fails by a fault of ours is refused in the same words', () => {
-  const error = createRefusals().refuse(parseVolumeName('db'), new TypeError('x is not a function'))
+  const error = createRefusals(createTestClock()).refuse(
+    parseVolumeName('db'),
+    new TypeError('x is not a function')
+  )
   expect(error).toMatchObject({ code: 'internal', message: 'cannot mount volume "db": internal error' })
 })

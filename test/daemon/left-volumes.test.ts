@@ -1,8 +1,12 @@
 import { renameSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { connectEngine } from '../../src/engine/engine.ts'
+import { parseVolumeName } from '../../src/base/names.ts'
+import { openDriverStage, type DriverStage } from '../copies/driver-stage.ts'
 import { comesTo } from '../kit/eventually.ts'
+import { root } from '../kit/open-vault.ts'
 import { ask } from '../kit/ask.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
 import { makeBox } from '../kit/driver.ts'
 import {
   addContainer,
@@ -12,115 +16,148 @@ import {
   volumeInUse,
   type StandInEngine
 } from '../kit/stand-in-engine.ts'
-import { start, type Started } from '../kit/started.ts'
+import { start } from '../kit/started.ts'
 
 const anonymous = (letter: string): string => letter.repeat(64)
 /** What `docker vault run --inject-dir` writes on a container, and anybody may write on an image. */
 const injected = { 'io.secretbox.injected': '[{"box":"ephemeral-b","version":2,"target":"/run/vault/b"}]' }
 
-/** A daemon with a volume of each kind, and the volumes that it asked the Engine to remove. */
-async function withVolumes(engine: StandInEngine): Promise<{ started: Started; asked: string[] }> {
-  const followed = engine.followed()
-  const started = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })
-  await followed
-  const create = async (volume: string, box: string, opts: object): Promise<void> => {
-    await makeBox(started.daemon.adminSocket, box, { key: 'k' })
-    await started.driver.call('Create', { Name: volume, Opts: { box, ...opts } })
-  }
-  await create(anonymous('a'), 'ephemeral-a', { ephemeral: 'true' })
-  await create('named', 'ephemeral-named', { ephemeral: 'true' })
-  await create(anonymous('b'), 'ephemeral-b', {})
-  await create(anonymous('c'), 'db', {})
-  await create(anonymous('9'), 'api', { transient: 'true' })
-  return { started, asked: removing(engine, started) }
+/** A volume of each kind: its box and options. */
+const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  [anonymous('a')]: { box: 'ephemeral-a', ephemeral: 'true' },
+  named: { box: 'ephemeral-named', ephemeral: 'true' },
+  [anonymous('b')]: { box: 'ephemeral-b' },
+  [anonymous('c')]: { box: 'db' },
+  [anonymous('9')]: { box: 'api', transient: 'true' }
+}
+
+/**
+ * A stage with a volume of each kind that does what a daemon does, and the volumes that it asked the Engine to remove, which
+ * does so unless it has another answer.
+ */
+async function withVolumes(
+  engine: StandInEngine,
+  onRemove?: StandInEngine['onRemove']
+): Promise<{ stage: DriverStage; asked: string[] }> {
+  const stage = await openDriverStage({ engine: connectEngine(engine.socket) })
+  for (const [volume, options] of Object.entries(kinds)) await stage.makeVolume(volume, 'hunter2', options)
+  const asked = removing(engine, stage)
+  if (onRemove !== undefined) engine.onRemove = onRemove
+  stage.watch()
+  await engine.followed()
+  return { stage, asked }
 }
 
 /** Lets the Engine remove what it is asked to, by the driver, as it does; gives what that is. */
-function removing(engine: StandInEngine, { driver }: Started): string[] {
+function removing(engine: StandInEngine, { volumes }: DriverStage): string[] {
   const asked: string[] = []
   engine.onRemove = async volume => {
-    await driver.call('Remove', { Name: volume })
+    await volumes.remove({ kind: 'engine' }, parseVolumeName(volume))
     asked.push(volume)
     return 204
   }
   return asked
 }
 
-async function boxesOf({ daemon }: Started): Promise<string[]> {
-  const { body } = await ask(daemon.adminSocket, { method: 'GET', url: '/vault/' })
-  return (JSON.parse(body.toString()) as { boxes: { name: string }[] }).boxes.map(({ name }) => name)
+async function boxesOf({ opened }: DriverStage): Promise<string[]> {
+  return (await opened.vault.list(root)).boxes.map(({ name }) => name)
 }
-
-/** Resolves when the daemon has looked at what it was told of: it does so at each event stream that opens. */
-async function nextLook(engine: StandInEngine, { daemon }: Started): Promise<void> {
-  for (let i = 0; i < 2; i++) {
-    await comesTo(() => engine.breakStreams() > 0)
-    await engine.followed()
-  }
-  await ask(daemon.adminSocket, { method: 'POST', url: '/reconcile?apply=1' })
-}
-
-const told = ({ daemon }: Started): boolean =>
-  daemon.log().includes('"msg":"removed a volume whose containers are gone"')
 
 test('the Engine removes the volumes that go with a container when it is gone, and no others', async () => {
   const engine = await standInEngine()
-  const { started, asked } = await withVolumes(engine)
-  // Its labels say nothing: it may have had the volume by --volumes-from, or its image may have any label.
-  engine.tell('destroy', anonymous('e'))
-  await comesTo(() => asked.length === 2)
-  expect(asked.sort()).toEqual([anonymous('9'), anonymous('a')])
-  engine.tell('destroy', anonymous('d'), injected)
-  await nextLook(engine, started)
-  expect(asked).toHaveLength(2)
-  expect(await boxesOf(started)).toEqual(['api', 'db', 'ephemeral-b', 'ephemeral-named'])
-})
-
-test('a volume that a container has stays, though the Engine would remove it', async () => {
-  const engine = await standInEngine()
-  const { started, asked } = await withVolumes(engine)
-  await makeBox(started.daemon.adminSocket, 'ephemeral-f', { key: 'k' })
-  const opts = { box: 'ephemeral-f', ephemeral: 'true' }
-  await started.driver.call('Create', { Name: anonymous('f'), Opts: opts })
-  addContainer(engine, 'stopped', { volumes: [anonymous('a')] })
-  engine.tell('destroy', anonymous('e'), injected)
-  await comesTo(() => asked.length === 2)
-  expect(asked.sort()).toEqual([anonymous('9'), anonymous('f')])
-  expect(await boxesOf(started)).toContain('ephemeral-a')
-})
-
-test.each([
-  ['does not see the volume yet', noSuchVolume],
-  ['has not heard that the plugin is enabled', pluginDisabled],
-  ['still counts a container that is gone', volumeInUse],
-  ['is at its wits end', () => 500]
-] as const)('it is tried again with an Engine that %s', async (_, answer) => {
-  const engine = await standInEngine()
-  const { started } = await withVolumes(engine)
-  const refused: string[] = []
-  engine.onRemove = volume => {
-    refused.push(volume)
-    if (refused.length === 2) removing(engine, started)
-    return answer(volume)
-  }
-  engine.tell('destroy', anonymous('e'), injected)
-  await comesTo(() => told(started))
-  expect(refused.sort()).toEqual([anonymous('9'), anonymous('a')])
-  expect(await boxesOf(started)).not.toContain('ephemeral-a')
-})
-
-test('what was left while nobody told of it is removed once the Engine does, and the vault is open', async () => {
-  const engine = await standInEngine()
-  const { started } = await withVolumes(engine)
-  const key = join(started.daemon.directory, 'key/key')
-  renameSync(key, `${key}-away`)
   const followed = engine.followed()
-  engine.breakStreams()
-  const again = await started.again('SIGKILL')
+  const { daemon, driver } = await start({ SECRETBOX_DOCKER_SOCKET: engine.socket })
   await followed
-  const asked = removing(engine, again)
-  renameSync(`${key}-away`, key)
+  for (const [volume, options] of Object.entries(kinds)) {
+    await makeBox(daemon.adminSocket, options['box'] ?? '', { key: 'k' })
+    await driver.call('Create', { Name: volume, Opts: options })
+  }
+  const asked: string[] = []
+  engine.onRemove = async volume => {
+    await driver.call('Remove', { Name: volume })
+    asked.push(volume)
+    return 204
+  }
+  // Its labels say nothing: it may have had the volume by --volumes-from, or its image may have any label.
+  engine.tell('destroy', anonymous('e'), injected)
   await comesTo(() => asked.length === 2)
   expect(asked.sort()).toEqual([anonymous('9'), anonymous('a')])
-  expect(await boxesOf(again)).not.toContain('ephemeral-a')
+  const { body } = await ask(daemon.adminSocket, { method: 'GET', url: '/vault/' })
+  const { boxes } = JSON.parse(body.toString()) as { boxes: { name: string }[] }
+  expect(boxes.map(({ name }) => name)).toEqual(['api', 'db', 'ephemeral-b', 'ephemeral-named'])
+})
+
+describe.skipIf(cannotMount)('a volume that goes with its containers (takes root)', () => {
+  test('stays while a container has it, though the Engine would remove it', async () => {
+    const engine = await standInEngine()
+    addContainer(engine, 'stopped', { volumes: [anonymous('a')] })
+    const { stage, asked } = await withVolumes(engine)
+    await stage.clock.passUntil(() => asked.length === 1)
+    engine.tell('destroy', anonymous('e'))
+    await stage.makeVolume(anonymous('f'), 'hunter2', { box: 'ephemeral-f', ephemeral: 'true' })
+    await stage.clock.passUntil(() => asked.length === 2)
+    expect(asked).toEqual([anonymous('9'), anonymous('f')])
+    expect(await boxesOf(stage)).toContain('ephemeral-a')
+  })
+
+  test('goes once, and nothing else goes by a container that is removed later', async () => {
+    const engine = await standInEngine()
+    const { stage, asked } = await withVolumes(engine)
+    await stage.clock.passUntil(() => asked.length === 2)
+    engine.tell('destroy', anonymous('d'), injected)
+    await stage.makeVolume(anonymous('f'), 'hunter2', { box: 'ephemeral-f', ephemeral: 'true' })
+    await stage.clock.passUntil(() => asked.includes(anonymous('f')))
+    expect(asked.sort()).toEqual([anonymous('9'), anonymous('a'), anonymous('f')])
+    expect(await boxesOf(stage)).toEqual(['api', 'db', 'ephemeral-b', 'ephemeral-named'])
+  })
+
+  test.each([
+    ['does not see the volume yet', noSuchVolume],
+    ['has not heard that the plugin is enabled', pluginDisabled],
+    ['still counts a container that is gone', volumeInUse],
+    ['is at its wits end', () => 500]
+  ] as const)('is tried again with an Engine that %s', async (_, answer) => {
+    const engine = await standInEngine()
+    const refused: string[] = []
+    const { stage } = await withVolumes(engine, volume => {
+      refused.push(volume)
+      if (refused.length === 2) removing(engine, stage)
+      return answer(volume)
+    })
+    await stage.clock.passUntil(() => stage.log().includes('removed a volume whose containers are gone'))
+    expect(refused.sort()).toEqual([anonymous('9'), anonymous('a')])
+    await stage.clock.passUntil(async () => !(await boxesOf(stage)).includes('ephemeral-a'))
+  })
+
+  test('is not asked for for ever: after fifteen tries it is left, which is said', async () => {
+    const engine = await standInEngine()
+    let tries = 0
+    const { stage } = await withVolumes(engine, volume => {
+      tries++
+      return volumeInUse(volume)
+    })
+    await stage.clock.passUntil(() => stage.log().includes('cannot remove volumes whose containers are gone'))
+    for (let i = 0; i < 5; i++) {
+      stage.clock.pass(60_000)
+      await stage.reconcile()
+    }
+    expect(tries).toBe(2 * 15)
+  })
+
+  test('goes once the Engine tells of containers again, and the vault is open', async () => {
+    const engine = await standInEngine()
+    const { stage: first } = await withVolumes(engine, volumeInUse)
+    const { keyFile, sealing } = first.opened
+    renameSync(keyFile, `${keyFile}-away`)
+    sealing.wipe()
+    const stage = await first.again()
+    const asked = removing(engine, stage)
+    stage.watch()
+    await engine.followed()
+    await stage.clock.passUntil(() => stage.clock.nowMs() > 10_000)
+    expect(asked).toEqual([])
+    renameSync(`${keyFile}-away`, keyFile)
+    await stage.clock.passUntil(() => asked.length === 2)
+    expect(asked.sort()).toEqual([anonymous('9'), anonymous('a')])
+  })
 })

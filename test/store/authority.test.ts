@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseBoxName, parseMountId, parseVolumeName, type BoxName } from '../../src/base/names.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { createUnused } from '../../src/controller/unused.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { describeVolumes } from '../../src/http/admin/status.ts'
@@ -192,7 +193,7 @@ test('listings of volumes hold those of boxes that the rule allows', async () =>
     ['of-bob', []]
   ])
   expect(await told(alice)).toEqual([['of-alice', [hers]]])
-  const things = createUnused({ store, gate, vault, engine })
+  const things = createUnused({ store, gate, vault, engine, clock: systemClock })
   const unused = async (caller: Caller): Promise<unknown> =>
     (await things.find(caller, true)).volumes.map(({ name }) => name)
   expect(await unused(root)).toEqual(['of-bob'])

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Container } from '../../src/engine/engine.ts'
-import { containerOf } from '../../src/lifecycle/holder-names.ts'
+import { containerOf, decideAttach } from '../../src/lifecycle/holder-names.ts'
 
 const ours = 'a'.repeat(64)
 const known = new Map<string, Container>([
@@ -18,4 +18,14 @@ test('a container that holds a copy is named by what the Engine knows of it', ()
 
 test('a container that the Engine does not list has an id and nothing else', () => {
   expect(containerOf(holders, new Map())).toEqual({ id: ours, name: null, image: null })
+})
+
+test('what a record does not say yet is noted on it, and nothing else', () => {
+  const seen = { id: ours, name: 'web', image: 'nginx' }
+  const nameless = { id: ours, name: null, image: null }
+  expect(decideAttach({ container: null }, holders, known)).toEqual(seen)
+  expect(decideAttach({ container: null }, holders, new Map())).toEqual(nameless)
+  expect(decideAttach({ container: nameless }, holders, known)).toEqual(seen)
+  expect(decideAttach({ container: nameless }, holders, new Map())).toBeNull()
+  expect(decideAttach({ container: null }, [], known)).toBeNull()
 })

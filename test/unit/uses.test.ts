@@ -3,43 +3,36 @@ import { copyKeyOf } from '../../src/copies/copy-key.ts'
 import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import type { ProcessIdentity } from '../../src/base/process-identity.ts'
 import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
+import { createTestClock } from '../kit/clock.ts'
 
 const owner = { volume: parseVolumeName('db'), mount: parseMountId('a') }
 const key = copyKeyOf(owner.volume, owner.mount)
 const dockerd: ProcessIdentity = { pid: 7, started: '100' }
-const nextDockerd: ProcessIdentity = { pid: 7, started: '200' }
 
-function begun(times = 1): Uses {
-  const uses = createUses()
+function begun(times = 1, clock = createTestClock()): Uses {
+  const uses = createUses(clock)
   for (let i = 0; i < times; i++) uses.begin(key, owner, dockerd, i > 0)
   return uses
 }
 
-test('as many Unmounts as Mounts end the use of a copy', () => {
+test('as many Unmounts as Mounts end the use of a copy, and each tells how it was before', () => {
   const uses = begun(2)
-  expect([uses.end(key, owner).isLast, uses.end(key, owner).isLast]).toEqual([false, true])
+  const known = { ...owner, sinceMs: 0, engineProcess: dockerd }
+  expect(uses.end(key, owner)).toEqual({ ...known, count: 2, isDoubtful: false })
+  expect(uses.end(key, owner)).toEqual({ ...known, count: 1, isDoubtful: true })
+  expect(uses.end(key, owner)).toEqual({ ...known, count: 0, isDoubtful: true })
 })
 
-test('an Unmount of what nobody heard of before is the last one', () => {
-  expect(createUses().end(key, owner)).toEqual({ isLast: true, isCertain: false })
+test('an Unmount of what nobody heard of before puts it in doubt', () => {
+  const uses = createUses(createTestClock())
+  expect(uses.end(key, owner)).toBe(undefined)
+  expect(uses.of(key)).toMatchObject({ count: 0, isDoubtful: true, engineProcess: null })
 })
 
 test('a Mount that makes a copy anew forgets how often the old one was mounted', () => {
   const uses = begun(3)
   uses.begin(key, owner, dockerd, false)
-  expect(uses.end(key, owner)).toEqual({ isLast: true, isCertain: true })
-})
-
-test('a Mount is a repeated one if the same process asks again and no Unmount came between', () => {
-  const uses = begun()
-  expect([dockerd, nextDockerd, null].map(engineProcess => uses.isRepeated(key, engineProcess))).toEqual([
-    true,
-    false,
-    false
-  ])
-  uses.begin(key, owner, dockerd, true)
-  uses.end(key, owner)
-  expect(uses.isRepeated(key, dockerd)).toBe(false)
+  expect(uses.end(key, owner)).toMatchObject({ count: 1, isDoubtful: false })
 })
 
 test('what an Unmount left is in doubt until it is trusted or forgotten', () => {
@@ -72,22 +65,14 @@ test('a lost call puts every use in doubt', () => {
   expect(uses.areDoubtful(Infinity)).toBe(false)
   uses.doubtAll()
   expect(uses.areDoubtful(Infinity)).toBe(true)
-  expect(uses.isRepeated(key, dockerd)).toBe(false)
+  expect(uses.end(key, owner)).toMatchObject({ count: 1, isDoubtful: true })
 })
 
 test('a use calls for a look when it began after the last one', () => {
-  const before = performance.now() - 1
-  const uses = begun()
-  expect([uses.areDoubtful(before), uses.areDoubtful(performance.now() + 1)]).toEqual([true, false])
-})
-
-test('that the last use has ended is certain only when no call was lost and no doubt is left', () => {
-  const shared = begun(2)
-  shared.end(key, owner)
-  expect(shared.end(key, owner)).toEqual({ isLast: true, isCertain: false })
-  const lost = begun()
-  lost.doubtAll()
-  expect(lost.end(key, owner)).toEqual({ isLast: true, isCertain: false })
+  const clock = createTestClock()
+  clock.pass(1)
+  const uses = begun(1, clock)
+  expect([uses.areDoubtful(0), uses.areDoubtful(1)]).toEqual([true, false])
 })
 
 test('a use counts for its volume until as many Unmounts came as Mounts', () => {

@@ -1,0 +1,91 @@
+import type { Copies } from '../copies/copies.ts'
+import type { CopyContents } from '../copies/send-tree.ts'
+import type { Clock } from '../base/clock.ts'
+import { quote, SecretboxError } from '../base/errors.ts'
+import { reach } from '../base/fault-points.ts'
+import type { BoxName, MountId } from '../base/names.ts'
+import type { Change } from '../store/store.ts'
+import type { Caller } from '../vault/access/authority.ts'
+import type { OpenedVersion } from '../vault/opened-version.ts'
+import type { Vault } from '../vault/vault.ts'
+import { bootId } from '../volumes/device.ts'
+import { putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
+import type { CopyName } from './facts.ts'
+import type { Release } from './release.ts'
+
+/** A copy of which it is known whose it is. */
+export interface OwnedCopy extends CopyName {
+  readonly owner: NonNullable<CopyName['owner']>
+}
+
+/**
+ * Makes a copy of a volume's box and records it. `twinOf`: the record of the copy that a container holds where it cannot be
+ * reached; what is made then shows the same version, and the record stays. When it throws, nothing of the copy is left.
+ */
+export type MakeCopy = (
+  caller: Caller,
+  volume: Volume,
+  copy: OwnedCopy,
+  twinOf: CopyRecord | null
+) => Promise<void>
+
+export interface MakeCopyParts {
+  readonly vault: Pick<Vault, 'open'>
+  readonly copies: Copies
+  readonly release: Release
+  readonly clock: Clock
+}
+
+export function createMakeCopy({ vault, copies, release, clock }: MakeCopyParts): MakeCopy {
+  return async (caller, volume, { key, owner }, twinOf) => {
+    const { options } = volume
+    const fill = async (opened: OpenedVersion | null): Promise<Change[]> => {
+      // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
+      if (twinOf !== null && opened !== null && opened.info.created > twinOf.created)
+        throw anotherBox(options.box)
+      const tree = opened && opened.part(options.path)
+      const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
+      const device = await copies.make(key, contents, options)
+      FAULT: await reach('mount.recorded')
+      if (twinOf !== null) return []
+      const created = new Date(clock.dateMs()).toISOString()
+      return [
+        putCopyRecord(newCopyRecord(volume, owner.mount, opened?.info.version ?? null, device, created))
+      ]
+    }
+    try {
+      // A container has nothing of a box that has come since: its copy was made without one.
+      if (twinOf !== null && twinOf.version === null) await fill(null)
+      else {
+        const purpose = options.optional ? 'mountIfThere' : 'mount'
+        const resource = { box: options.box, volume: owner.volume, mount: owner.mount }
+        await vault.open(caller, purpose, resource, twinOf?.version ?? options.version, fill)
+      }
+      FAULT: await reach('mount.done')
+    } catch (error) {
+      // The Engine sends no Unmount for a Mount that failed, and nobody has seen the copy.
+      await release(caller, { key, owner }, true)
+      throw error
+    }
+  }
+}
+
+function newCopyRecord(
+  { name, options }: Volume,
+  mount: MountId,
+  version: number | null,
+  device: number,
+  created: string
+): CopyRecord {
+  return {
+    ...{ mount, volume: name, box: options.box, version, created },
+    device: { number: device, boot: bootId() },
+    container: null
+  }
+}
+
+function anotherBox(box: BoxName): SecretboxError {
+  return new SecretboxError('not_found', `box ${quote(box)} is another than the one that the container has`, {
+    hint: 'restart the container to give it this one'
+  })
+}
