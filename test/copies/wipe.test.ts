@@ -261,7 +261,10 @@ os.write(1, str([os.pread(far, 10, 2 ** 60 + 1), ctypes.string_at(page + 100, 11
     clock.pass(60_000)
     expect(await copies.wipe(key)).toBe(false)
     clock.pass(1)
-    expect(await copies.wipe(key)).toBe(true)
+    await expect(copies.wipe(key)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/: overwrite: EAGAIN$/) as string
+    })
     expect(await copies.list()).toEqual([])
     await lease.end()
   })
