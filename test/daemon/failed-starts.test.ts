@@ -12,7 +12,12 @@ import { openDriverStage } from '../copies/driver-stage.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
 import { comesTo } from '../kit/eventually.ts'
 import { makeBox } from '../kit/driver.ts'
-import { addContainer, standInEngine, type StandInContainer, type StandInEngine } from '../kit/stand-in-engine.ts'
+import {
+  addContainer,
+  standInEngine,
+  type StandInContainer,
+  type StandInEngine
+} from '../kit/stand-in-engine.ts'
 import { start, type Started } from '../kit/started.ts'
 
 const sealed =
