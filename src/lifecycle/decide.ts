@@ -3,7 +3,7 @@ import { isSameProcess, type ProcessIdentity } from '../base/process-identity.ts
 import type { CopyRecord } from '../volumes/records.ts'
 import type { Use } from './engine-calls.ts'
 import { recordOf, type Facts, type Look } from './facts.ts'
-import { graceOf, type PassFacts } from './grace.ts'
+import { graceOf, mountedJustNow, type PassFacts } from './grace.ts'
 
 /*
  * What becomes of a copy. Nothing here asks anybody, waits or changes anything: facts in, a decision out, and whoever calls
@@ -109,13 +109,13 @@ const unclear = 'not every mount table can be read, and the engine does not say 
 /** Whether a use that is in doubt is certain again: whoever holds the copy will be heard of when it ends. */
 export function decideTrust(facts: Facts, running: ReadonlySet<string | null>): boolean {
   const { use } = facts
-  const held = holdersOf(facts)
+  const held = holdersSeen(facts)
   if (use?.isDoubtful !== true || held.length === 0) return false
   return use.count > 0 || held.some(({ containerId }) => running.has(containerId))
 }
 
 /** Who holds the copy, here or where it cannot be reached. */
-export function holdersOf({ look }: Facts): readonly Holder[] {
+export function holdersSeen({ look }: Facts): readonly Holder[] {
   return look === null ? [] : [...(look.here ?? []), ...(look.apart ?? [])]
 }
 
@@ -142,7 +142,7 @@ function isHeld(holders: readonly Holder[] | null): boolean {
 function needsGrace(facts: PassFacts, graceMs: number): string | null | Need {
   const { use, start, isLookSecond } = facts
   if (use?.count === 0) return null
-  if (start === null) return isLookSecond ? 'it was mounted just now' : { need: 'start' }
+  if (start === null) return isLookSecond ? mountedJustNow : { need: 'start' }
   // The container may have started while the Engine was asked.
   return isLookSecond ? graceOf(facts, start, graceMs) : { need: 'look' }
 }

@@ -38,6 +38,9 @@ export const lastUseMs = 1000
  */
 export const lingerMs = 1500
 
+/** What is said of one that nobody holds yet, or was found to be held a moment ago. */
+export const mountedJustNow = 'it was mounted just now'
+
 /**
  * Why a copy that nobody holds may be about to be held, or null: then it is left over. `graceMs`: how young it must be to be
  * left alone when the Engine does not answer.
@@ -51,7 +54,7 @@ export function graceOf(
   if (isStarting === true) return 'a container is just starting'
   if (isStarting === false) {
     const isClaimed = use !== undefined && !engineHasEnded && !use.isDoubtful
-    return isClaimed && ageOf(facts) < (wasHeld ? lastUseMs : ownUseMs) ? 'it was mounted just now' : null
+    return isClaimed && ageOf(facts) < (wasHeld ? lastUseMs : ownUseMs) ? mountedJustNow : null
   }
   if (engineHasEnded)
     return now.ms - (orphanedMs ?? now.ms) < lingerMs ? 'the engine that asked for it ended just now' : null

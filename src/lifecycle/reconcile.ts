@@ -6,7 +6,7 @@ import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import type { VolumeName } from '../base/names.ts'
 import { hasEnded } from '../base/process-identity.ts'
 import type { Caller } from '../vault/access/authority.ts'
-import { decideReconcile, decideTrust, holdersOf, type Judgement, type Need } from './decide.ts'
+import { decideReconcile, decideTrust, holdersSeen, type Judgement, type Need } from './decide.ts'
 import { askEngine, isRunning, type EngineWord } from './engine-word.ts'
 import { recordOf, type Facts } from './facts.ts'
 import { isOrphan, type PassFacts } from './grace.ts'
@@ -81,7 +81,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   /** Whoever holds these copies will be heard of when it ends; they need not be looked at again and again. */
   const trustHolders = async (judged: readonly Judged[]): Promise<void> => {
     const doubtful = judged.filter(
-      ({ facts }) => facts.use?.isDoubtful === true && holdersOf(facts).length > 0
+      ({ facts }) => facts.use?.isDoubtful === true && holdersSeen(facts).length > 0
     )
     if (doubtful.length === 0) return
     // Without its answer they are looked at again, which is no harm.

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { isSecretboxError, quote, SecretboxError, type ErrorCode } from '../base/errors.ts'
+import { internalError, isSecretboxError, quote, SecretboxError, type ErrorCode } from '../base/errors.ts'
 import type { VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
 
@@ -93,12 +93,7 @@ export function tellingOfBoxes(vault: Vault, boxChanged: () => void): Vault {
 }
 
 function refusal(volume: VolumeName, cause: unknown): SecretboxError {
-  if (!isSecretboxError(cause)) {
-    return new SecretboxError('internal', `${refusalOf(volume)}internal error`, {
-      cause,
-      hint: 'the daemon’s log has the cause'
-    })
-  }
+  if (!isSecretboxError(cause)) return internalError(refusalOf(volume), cause)
   return new SecretboxError(cause.code, refusalOf(volume) + cause.message, {
     cause,
     ...(cause.hint === undefined ? {} : { hint: cause.hint })

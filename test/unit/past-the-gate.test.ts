@@ -20,7 +20,11 @@ test('boxes are read by their records where no caller is, and else by the permit
 })
 
 test('keys are had from the gate, or to find out whether there are any', () => {
-  expect(callersOf(/\.keyring\(\)/)).toEqual(['controller/watch.ts', 'vault/action/gate.ts', 'vault/open.ts'])
+  expect(callersOf(/\.keyring\(\)/)).toEqual([
+    'controller/unsealing.ts',
+    'vault/action/gate.ts',
+    'vault/open.ts'
+  ])
 })
 
 test('the rule is asked by the gate alone', () => {
