@@ -74,7 +74,7 @@ test('an answer that is none of ours, and one that breaks off, are errors', asyn
     stderr: 'error: the daemon answered with status 500 and no reason\n'
   })
   const short = await serve('short.sock', (_, response) => {
-    response.writeHead(200, { 'Content-Length': 100 })
+    response.writeHead(200, { 'Content-Length': 100, ETag: '"1"' })
     response.write('half', () => response.destroy())
   })
   expect(await run(['read', 'box:pw'], { env: { SECRETBOX_SOCKET: short } })).toMatchObject({
@@ -298,5 +298,30 @@ test('a disabled plugin, and an Engine elsewhere, are told as such', async () =>
     stderr:
       'error: cannot reach the vault of the Engine at "tcp://10.0.0.1:2376": only a local one can be managed\n' +
       "hint: run this on the Engine's own host, or set SECRETBOX_SOCKET\n"
+  })
+})
+
+test('an Engine that says something else of its plugin, and files of docker that are none, are errors', async () => {
+  const env = { SECRETBOX_SOCKET: '', DOCKER_HOST: '' }
+  for (const [plugin, reason] of [
+    [{ Enabled: true }, '"Settings" is missing, or something else'],
+    [{ Enabled: true, Settings: { Mounts: 'none' } }, '"Settings.Mounts" is missing, or something else'],
+    ['plugin', 'it is something else']
+  ] as const) {
+    const engine = await serve(`engine-${reason.length}.sock`, engineWith(plugin))
+    expect(await run(['list'], { env: { ...env, DOCKER_HOST: `unix://${engine}` } })).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: `error: cannot ask where the vault is: cannot read the answer of the Engine at "${engine}" to GET /plugins/secretbox/json: ${reason}\nhint: DOCKER_HOST names it; SECRETBOX_SOCKET does without an Engine\n`
+    })
+  }
+  const meta = join(directory, 'contexts/meta', createHash('sha256').update('odd').digest('hex'))
+  await mkdir(meta, { recursive: true })
+  await writeFile(join(meta, 'meta.json'), '{"Endpoints":{"docker":{"Host":1}}}')
+  await writeFile(join(directory, 'config.json'), '{"currentContext":"odd"}')
+  expect(await run(['list'], { env: { ...env, DOCKER_CONFIG: directory } })).toMatchObject({
+    code: 3,
+    stderr:
+      'error: cannot read the docker context "odd": its file is not what docker writes\nhint: see: docker context ls\n'
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { BoxEntry } from '../../src/api/answers.ts'
+import type { BoxEntry } from '../../src/api/boxes.ts'
 import { cut, tableLines } from '../../src/cli/output/table.ts'
 import { treeLines } from '../../src/cli/output/tree-lines.ts'
 

@@ -96,14 +96,30 @@ test('reconcile tells of each copy whether it is held, and changes nothing by it
 })
 
 const container = { id: 'c'.repeat(64), name: 'web', image: 'nginx' }
+const created = '2026-01-01T00:00:00Z'
+const options = {
+  ...{
+    box: 'box',
+    version: null,
+    path: '',
+    uid: 0,
+    gid: 0,
+    mode: null,
+    dirmode: null,
+    rw: false,
+    size: null
+  },
+  ...{ optional: false, ephemeral: false, transient: false }
+}
 
 test('running containers come with their copy, stopped ones without', () => {
   const volume = {
     name: 'v',
-    options: { box: 'box', version: null, path: '', rw: false },
+    options,
+    created,
     copies: [
-      { mount: 'm', box: 'box', version: 3, created: '2026-01-01T00:00:00Z', container },
-      { mount: 'n', box: 'box', version: 4, created: '2026-01-01T00:00:00Z', container: null }
+      { mount: 'm', box: 'box', version: 3, created, container },
+      { mount: 'n', box: 'box', version: 4, created, container: null }
     ],
     containers: [
       { ...container, state: 'paused' },
@@ -121,8 +137,9 @@ test('running containers come with their copy, stopped ones without', () => {
 test('the empty copy of a box that is still missing is not behind', () => {
   const volume = {
     name: 'v',
-    options: { box: 'box', version: null, path: '', rw: false },
-    copies: [{ mount: 'm', box: 'box', version: null, created: '2026-01-01T00:00:00Z', container: null }],
+    options,
+    created,
+    copies: [{ mount: 'm', box: 'box', version: null, created, container: null }],
     containers: []
   }
   expect(usesOf(volume, new Map())).toMatchObject([{ Version: null, Newest: null, Behind: false }])

@@ -42,15 +42,16 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['store'],
   koffi: ['base/peer-credentials.ts', 'base/syscalls.ts', 'cli/client/peer.ts'],
   'tar-stream': ['http', 'cli'],
-  commander: ['cli']
+  commander: ['cli'],
+  zod: ['api', 'http', 'cli/client', 'cli/inject', 'crypto/keyslots.ts', 'volumes/records.ts']
 }
 
 /**
- * What the command line shares with the daemon: no more than words, what the API answers, which word was meant, how an archive, a volume's
+ * What the command line shares with the daemon: no more than words, what the API is asked and answers, which word was meant, how an archive, a volume's
  * options and the settings are read, and where symlinks lead.
  */
 const sharedWithCli = [
-  'api/answers.ts',
+  'api/',
   'base/default-paths.ts',
   'base/errors.ts',
   'base/messages.ts',
@@ -113,8 +114,13 @@ test('the command line shares only errors, names, bytes, the API, and the readin
     .filter(file => isWithin(file, 'cli'))
     .flatMap(ownImportsOf)
     .filter(imported => imported.endsWith('.ts') && !isWithin(imported, 'cli'))
-  const words = shared.map(imported => imported.replace(/^tar\/.*/, 'tar/'))
+  const words = shared.map(imported => imported.replace(/^(api|tar)\/.*/, '$1/'))
   expect([...new Set(words)].sort()).toEqual(sharedWithCli)
+})
+
+test('the command line, which starts for every completion, has no more of zod than zod/mini', () => {
+  const knowing = files.filter(file => isWithin(file, 'cli') || isWithin(file, 'api'))
+  expect(knowing.filter(file => importsOf(file).includes('zod'))).toEqual([])
 })
 
 test('no two rooms import each other, not even by way of a third', () => {

@@ -1,14 +1,7 @@
-import type {
-  BoxSummary,
-  BoxListing,
-  BoxVersion,
-  VolumeUse,
-  Unused,
-  Finding,
-  AuditLine,
-  ItemError,
-  Change
-} from '../../api/answers.ts'
+import type { AuditLine } from '../../api/audit.ts'
+import type { BoxListing, BoxSummary, BoxVersion } from '../../api/boxes.ts'
+import type { Change } from '../../api/changes.ts'
+import type { Finding, Pruned, Unused, VolumeUse } from '../../api/volumes.ts'
 import type { BoxName, FilePath, VolumeName } from '../../base/names.ts'
 import type { Place } from './address.ts'
 import type { Body } from '../output/body.ts'
@@ -83,14 +76,7 @@ export interface Api {
   /** What no container has; of volumes the anonymous ones, or all. */
   unused(all: boolean): Promise<Unused>
   /** Removes these unless somebody uses them now; tells what was removed, and what was not and why. */
-  prune(
-    volumes: readonly VolumeName[],
-    boxes: readonly BoxName[]
-  ): Promise<{
-    readonly volumes: readonly string[]
-    readonly boxes: readonly string[]
-    readonly errors: readonly Omit<ItemError, 'path'>[]
-  }>
+  prune(volumes: readonly VolumeName[], boxes: readonly BoxName[]): Promise<Pruned>
   /** Without `apply`, only tells what it would do. */
   reconcile(apply: boolean): Promise<readonly Finding[]>
   /** Oldest first, with what is damaged in its place; last what was looked at, unless it is followed without an end. */

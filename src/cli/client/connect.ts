@@ -1,75 +1,69 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { AuditLine } from '../../api/audit.ts'
+import type { BoxVersion } from '../../api/boxes.ts'
+import { fileType, linesType, tarType } from '../../api/media-types.ts'
+import { operations } from '../../api/operations.ts'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
-import type { BoxName, FilePath } from '../../base/names.ts'
-import type { AuditLine, BoxSummary, BoxVersion, Finding, VolumeUse } from '../../api/answers.ts'
+import type { BoxName } from '../../base/names.ts'
 import type { Api } from './api.ts'
-import { exchange, readAll, refusalOf, type Request } from './http.ts'
+import { callsTo, json, unfit, type Calls } from './call.ts'
+import { fitting } from './fitting.ts'
+import { refusalOf } from './http.ts'
 import type { AdminSocket } from './socket.ts'
 
-// Listings are text about files, not files: the daemon's own limit of entries keeps them far below this.
-const maxAnswerBytes = 256 * 1024 * 1024
-
-/**
- * Speaks with the daemon at the socket that `findSocket` finds; it is asked at the first call, once. `purpose`: what for,
- * when nobody asked for what is read, as when a shell completes names.
- */
+/** The API of the daemon at the socket that `findSocket` finds, as `callsTo` calls it. */
 export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'completion'): Api {
-  let found: Promise<AdminSocket> | undefined
+  const calls = callsTo(findSocket, purpose)
+  return { ...boxesBy(calls), ...contentsBy(calls), ...daemonBy(calls) }
+}
 
-  async function send(request: Request): Promise<IncomingMessage> {
-    found ??= findSocket()
-    const { path: socketPath, hint } = await found
-    const server = { name: 'the secretbox daemon', socketPath, hint }
-    const headers = { ...request.headers, ...(purpose === undefined ? {} : { 'Secretbox-Purpose': purpose }) }
-    return exchange(server, { ...request, headers, path: apiVersion + request.path })
-  }
-  async function ask(request: Request): Promise<IncomingMessage> {
-    const answer = await send(request)
-    if ((answer.statusCode ?? 500) >= 400) throw await refusalOf(answer)
-    return answer
-  }
-  async function askJson<T>(request: Request): Promise<T> {
-    const answer = await ask(request)
-    return JSON.parse((await readAll(answer, maxAnswerBytes)).toString()) as T
-  }
-  const sendJson = <T>(method: 'PATCH' | 'POST', path: string, value: unknown) =>
-    askJson<T>({
-      method,
-      path,
-      headers: { 'Content-Type': 'application/json' },
-      body: [Buffer.from(JSON.stringify(value))]
-    })
+type Boxes = Pick<
+  Api,
+  | 'boxes'
+  | 'boxesAndDamaged'
+  | 'createBox'
+  | 'destroyBox'
+  | 'renameBox'
+  | 'box'
+  | 'boxWithDigests'
+  | 'versions'
+  | 'rollback'
+>
 
-  async function versions(box: BoxName): Promise<readonly BoxVersion[]> {
-    const path = `/versions/${encodeURIComponent(box)}/`
-    return (await askJson<{ versions: BoxVersion[] }>({ method: 'GET', path })).versions
+function boxesBy(calls: Calls): Boxes {
+  const { askJson } = calls
+  const boxesAndDamaged: Api['boxesAndDamaged'] = async () => {
+    return { damaged: [], ...(await askJson(operations.listBoxes, {})) }
   }
-
-  async function boxesAndDamaged(): Promise<{ boxes: BoxSummary[]; damaged: string[] }> {
-    const path = '/vault/'
-    return {
-      damaged: [],
-      ...(await askJson<{ boxes: BoxSummary[]; damaged?: string[] }>({ method: 'GET', path }))
-    }
-  }
-
   return {
     boxes: async () => (await boxesAndDamaged()).boxes,
     boxesAndDamaged,
-    createBox: box => askJson({ method: 'PUT', path: boxUrl(box) }),
+    createBox: box => askJson(operations.putBox, { box }, 201),
     destroyBox: async (box, { evenIfUsed = false, ifVersion }) => {
-      const path = boxUrl(box) + query(evenIfUsed ? { force: 1 } : {})
-      await askJson({ method: 'DELETE', path, headers: ifMatch(ifVersion) })
+      const query = evenIfUsed ? { force: 1 } : {}
+      await askJson(operations.destroyBox, { box, query, headers: ifMatch(ifVersion) })
     },
-    renameBox: (box, to) => sendJson('PATCH', boxUrl(box), { rename: to }),
-    box: (box, version) => askJson({ method: 'GET', path: boxUrl(box) + query({ version }) }),
-    boxWithDigests: (box, version) =>
-      askJson({ method: 'GET', path: boxUrl(box) + query({ version, digests: 1 }) }),
-    versions,
+    renameBox: (box, to) => askJson(operations.changeBox, { box, ...json({ rename: to }) }),
+    box: (box, version) => askJson(operations.readBox, { box, query: { version } }),
+    boxWithDigests: (box, version) => askJson(operations.readBox, { box, query: { version, digests: 1 } }),
+    versions: box => versionsOf(calls, box),
+    rollback: (box, version) => askJson(operations.changeBox, { box, ...json({ rollback: version }) })
+  }
+}
+
+async function versionsOf({ askJson }: Calls, box: BoxName): Promise<readonly BoxVersion[]> {
+  return (await askJson(operations.listVersions, { box })).versions
+}
+
+type ContentsOfBoxes = Pick<Api, 'kindAt' | 'addTree' | 'remove' | 'putFile' | 'read'>
+
+function contentsBy(calls: Calls): ContentsOfBoxes {
+  const { send, ask, askJson } = calls
+  return {
     async kindAt(box, path, version) {
-      const url = fileUrl(box, path) + query({ version })
+      const place = { box, path, query: { version } }
       for (const [kind, type] of Object.entries(typeOf)) {
-        const answer = await send({ method: 'HEAD', path: url, headers: { Accept: type } })
+        const answer = await send(operations.headFile, { ...place, headers: { Accept: type } })
         answer.resume()
         if (answer.statusCode === 200 && (kind !== 'file' || path !== '')) {
           return { kind: kind as 'file' | 'directory', version: versionOf(answer) }
@@ -77,29 +71,29 @@ export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'co
       }
       // HEAD does not say why not.
       try {
-        throw await refusalOf(await send({ method: 'GET', path: url, headers: { Accept: typeOf.file } }))
+        throw await refusalOf(await send(operations.readFile, { ...place, headers: { Accept: fileType } }))
       } catch (error) {
         if (!isSecretboxError(error, 'not_found')) throw error
-        await versions(box)
+        await versionsOf(calls, box)
         return null
       }
     },
     addTree: ({ box, path }, tar) =>
-      askJson({
-        method: 'PUT',
-        path: boxUrl(box) + query({ in: path === '' ? undefined : path }),
-        headers: { 'Content-Type': typeOf.directory },
+      askJson(operations.putBox, {
+        box,
+        query: { in: path === '' ? undefined : path },
+        headers: { 'Content-Type': tarType },
         body: tar
       }),
-    remove: (box, items) => sendJson('PATCH', boxUrl(box), { remove: items }),
+    remove: (box, items) => askJson(operations.changeBox, { box, ...json({ remove: items }) }),
     putFile(box, path, body, { mode, ifVersion } = {}) {
-      const headers = { 'Content-Type': typeOf.file, ...ifMatch(ifVersion) }
-      return askJson({ method: 'PUT', path: fileUrl(box, path) + query({ mode }), headers, body })
+      const headers = { 'Content-Type': fileType, ...ifMatch(ifVersion) }
+      return askJson(operations.putEntry, { box, path, query: { mode }, headers, body })
     },
     async read(box, path, { tree = false, version } = {}) {
-      const headers = { Accept: tree ? typeOf.directory : typeOf.file }
-      const answer = await ask({ method: 'GET', path: fileUrl(box, path) + query({ version }), headers })
-      const tar = answer.headers['content-type'] === typeOf.directory
+      const headers = { Accept: tree ? tarType : fileType }
+      const answer = await ask(operations.readFile, { box, path, query: { version }, headers })
+      const tar = answer.headers['content-type'] === tarType
       const length = answer.headers['content-length']
       return {
         version: versionOf(answer),
@@ -107,51 +101,34 @@ export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'co
         bytes: tar || length === undefined ? null : Number(length),
         body: whole(answer, `${box}:${path}`)
       }
-    },
-    rollback: (box, version) => sendJson('PATCH', boxUrl(box), { rollback: version }),
-    volumes: async () =>
-      (await askJson<{ volumes: VolumeUse[] }>({ method: 'GET', path: '/volumes/' })).volumes,
-    unused: all => askJson({ method: 'GET', path: `/unused${all ? '?all=1' : ''}` }),
-    prune: (volumes, boxes) => sendJson('POST', '/prune', { volumes, boxes }),
-    reconcile: async apply =>
-      (
-        await askJson<{ actions: Finding[] }>({
-          method: 'POST',
-          path: `/reconcile${apply ? '?apply=1' : ''}`
-        })
-      ).actions,
-    async *audit({ follow, ...filters }) {
-      const given = { ...filters, ...(follow === true ? { follow: 1 } : {}) }
-      const headers = { Accept: 'application/x-ndjson' }
-      const answer = await ask({ method: 'GET', path: `/audit${query(given)}`, headers })
-      for await (const line of linesOf(whole(answer, 'the audit'))) yield JSON.parse(line) as AuditLine
-    },
-    status: () => askJson({ method: 'GET', path: '/status' })
+    }
   }
 }
 
-/** Of the daemon's API, docs/openapi.yaml. */
-const apiVersion = '/v1'
-// How contents travel: a file as it is, a directory as tar.
-const typeOf = { file: 'application/octet-stream', directory: 'application/x-tar' } as const
+type Daemon = Pick<Api, 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'status'>
 
-function boxUrl(box: BoxName): string {
-  return `/vault/${encodeURIComponent(box)}/`
+function daemonBy({ ask, askJson }: Calls): Daemon {
+  return {
+    volumes: async () => (await askJson(operations.listVolumes, {})).volumes,
+    unused: all => askJson(operations.listUnused, { query: all ? { all: 1 } : {} }),
+    prune: (volumes, boxes) => askJson(operations.prune, json({ volumes, boxes })),
+    reconcile: async apply =>
+      (await askJson(operations.reconcile, { query: apply ? { apply: 1 } : {} })).actions,
+    async *audit({ follow, ...filters }) {
+      const query = { ...filters, ...(follow === true ? { follow: 1 } : {}) }
+      const answer = await ask(operations.readAudit, { query, headers: { Accept: linesType } })
+      for await (const line of linesOf(whole(answer, 'the audit')))
+        yield fitting(AuditLine, line, reason => unfit(operations.readAudit, reason))
+    },
+    status: () => askJson(operations.status, {})
+  }
 }
 
-function fileUrl(box: BoxName, path: FilePath): string {
-  return boxUrl(box) + path.split('/').map(encodeURIComponent).join('/')
-}
+/** How contents travel: a file as it is, a directory as tar. */
+const typeOf = { file: fileType, directory: tarType } as const
 
 function ifMatch(version: number | undefined): OutgoingHttpHeaders {
   return version === undefined ? {} : { 'If-Match': `"${version}"` }
-}
-
-function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
-  const given = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name}=${encodeURIComponent(value)}`
-  )
-  return given.length === 0 ? '' : `?${given.join('&')}`
 }
 
 /** The lines of a text, without their ends; the last has one, or is not whole. */
@@ -166,7 +143,9 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
 }
 
 function versionOf(answer: IncomingMessage): number {
-  return Number(/^"(\d+)"$/.exec(answer.headers.etag ?? '')?.[1])
+  const [, version] = /^"(\d+)"$/.exec(answer.headers.etag ?? '') ?? []
+  if (version === undefined) throw unfit(operations.readFile, 'it names no version')
+  return Number(version)
 }
 
 // Node reports a connection that broke in the middle as "aborted"; the user should learn what was cut short.

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import * as z from 'zod/mini'
 import { errnoOf, quote, reasonOf } from '../../base/errors.ts'
 import { OutOfReach } from '../output/failure.ts'
+import { fitting } from './fitting.ts'
 import { exchange, readAll } from './http.ts'
 import type { EngineChoice } from './invocation.ts'
 
@@ -56,10 +58,10 @@ async function engineAddress(
 
 async function chosenContext(configDir: string): Promise<string> {
   try {
-    const config = JSON.parse(await readFile(join(configDir, 'config.json'), 'utf8')) as {
-      currentContext?: string
-    }
-    return config.currentContext ?? ''
+    return (
+      fitting(ClientConfig, await readFile(join(configDir, 'config.json'), 'utf8'), unfit).currentContext ??
+      ''
+    )
   } catch {
     return ''
   }
@@ -70,8 +72,7 @@ async function contextAddress(configDir: string, context: string): Promise<strin
   const id = createHash('sha256').update(context).digest('hex')
   const path = join(configDir, 'contexts', 'meta', id, 'meta.json')
   try {
-    const meta = JSON.parse(await readFile(path, 'utf8')) as { Endpoints: { docker: { Host: string } } }
-    return meta.Endpoints.docker.Host
+    return fitting(ContextMeta, await readFile(path, 'utf8'), unfit).Endpoints.docker.Host
   } catch (error) {
     const message =
       errnoOf(error) === 'ENOENT'
@@ -81,8 +82,19 @@ async function contextAddress(configDir: string, context: string): Promise<strin
   }
 }
 
-/** Asks the Engine. Null when it knows no such thing, or nothing can have such a name; throws `OutOfReach` when it does not answer. */
-export async function askEngine<T>(socket: string, path: string): Promise<T | null> {
+const ClientConfig = z.object({ currentContext: z.optional(z.string()) })
+const ContextMeta = z.object({ Endpoints: z.object({ docker: z.object({ Host: z.string() }) }) })
+const unfit = (reason: string): Error => new Error(reason)
+
+/**
+ * Asks the Engine. Null when it knows no such thing, or nothing can have such a name; throws `OutOfReach` when it does
+ * not answer, or something that does not fit the schema.
+ */
+export async function askEngine<Schema extends z.core.$ZodType>(
+  socket: string,
+  path: string,
+  schema: Schema
+): Promise<z.output<Schema> | null> {
   const server = { name: 'the Engine', socketPath: socket, hint: 'is dockerd running? see: docker version' }
   const answer = await exchange(server, {
     method: 'GET',
@@ -94,5 +106,9 @@ export async function askEngine<T>(socket: string, path: string): Promise<T | nu
   if (answer.statusCode === 404 || answer.statusCode === 400) return null
   if (answer.statusCode !== 200)
     throw new OutOfReach(`the Engine at "${socket}" answered with status ${answer.statusCode ?? 0}`)
-  return JSON.parse(text) as T
+  return fitting(
+    schema,
+    text,
+    reason => new OutOfReach(`cannot read the answer of the Engine at "${socket}" to GET ${path}: ${reason}`)
+  )
 }

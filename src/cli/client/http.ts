@@ -4,7 +4,9 @@ import {
   type IncomingMessage,
   type OutgoingHttpHeaders
 } from 'node:http'
-import { errnoOf, SecretboxError, type ErrorCode } from '../../base/errors.ts'
+import * as z from 'zod/mini'
+import { ErrorAnswer, errorOf } from '../../api/errors.ts'
+import { errnoOf, SecretboxError } from '../../base/errors.ts'
 import type { Body } from '../output/body.ts'
 import { Distrusted, OutOfReach } from '../output/failure.ts'
 import { TrustedConnections, UntrustedServer } from './trusted-connections.ts'
@@ -119,17 +121,18 @@ export async function readAll(answer: AsyncIterable<Buffer>, maxBytes: number): 
 /** Reads the daemon's `{"code","message","hint"}` off an answer whose status says that it failed. */
 export async function refusalOf(answer: IncomingMessage): Promise<SecretboxError> {
   const text = (await readAll(answer, 1 << 20)).toString()
+  const refusal = z.safeParse(ErrorAnswer, jsonOrNull(text))
+  if (refusal.success) return errorOf(refusal.data)
+  return new SecretboxError(
+    'internal',
+    `the daemon answered with status ${answer.statusCode ?? 0} and no reason`
+  )
+}
+
+function jsonOrNull(text: string): unknown {
   try {
-    const refusal = JSON.parse(text) as { code: ErrorCode; message: string; hint?: string }
-    return new SecretboxError(
-      refusal.code,
-      refusal.message,
-      refusal.hint === undefined ? {} : { hint: refusal.hint }
-    )
+    return JSON.parse(text)
   } catch {
-    return new SecretboxError(
-      'internal',
-      `the daemon answered with status ${answer.statusCode ?? 0} and no reason`
-    )
+    return null
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import * as z from 'zod/mini'
 import { badSettings, type BadSetting } from '../../settings.ts'
 import { askEngine, findEngine, type FoundEngine } from './engine.ts'
 import { Distrusted, OutOfReach } from '../output/failure.ts'
@@ -10,14 +11,15 @@ const dataMount = 'data'
 const defaultDataDir = '/var/lib/secretbox'
 
 /** What the Engine says of a plugin (`GET /plugins/{name}/json`), as far as it is read here. */
-interface Plugin {
-  readonly Enabled: boolean
-  readonly Settings: {
+const Plugin = z.object({
+  Enabled: z.boolean(),
+  Settings: z.object({
     /** `NAME=VALUE` each. */
-    readonly Env?: readonly string[] | null
-    readonly Mounts: readonly { readonly Name: string; readonly Source: string | null }[] | null
-  }
-}
+    Env: z.nullish(z.array(z.string())),
+    Mounts: z.nullish(z.array(z.object({ Name: z.string(), Source: z.nullish(z.string()) })))
+  })
+})
+type Plugin = z.output<typeof Plugin>
 
 /** Where the daemon should listen, and what to do when it does not. */
 export interface AdminSocket {
@@ -90,7 +92,7 @@ function usual(hint: string): AdminSocket {
 /** The plugin; null when the Engine has none; why there is no asking the usual Engine, where perhaps there is none. */
 async function findPlugin({ socket, chosenBy }: FoundEngine): Promise<Plugin | OutOfReach | null> {
   try {
-    return await askEngine<Plugin>(socket, `/plugins/${pluginName}/json`)
+    return await askEngine(socket, `/plugins/${pluginName}/json`, Plugin)
   } catch (error) {
     if (!(error instanceof OutOfReach) || error instanceof Distrusted) throw error
     if (chosenBy === null && !error.forbidden) return error

@@ -1,5 +1,5 @@
 import { quote } from '../../base/errors.ts'
-import type { Change } from '../../api/answers.ts'
+import type { Change } from '../../api/changes.ts'
 import type { Speaker } from '../output/streams.ts'
 
 const mostNames = 20

@@ -1,6 +1,6 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
-import type { BoxSummary } from '../../api/answers.ts'
+import type { BoxSummary } from '../../api/boxes.ts'
 import type { Cli } from '../declare/cli.ts'
 
 /** All boxes; says on stderr, and by the exit status, of records that are none any more. */

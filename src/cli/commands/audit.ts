@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxAlone } from '../client/address.ts'
-import type { AuditCheck, AuditDamage, AuditEntry, AuditLine } from '../../api/answers.ts'
+import type { AuditCheck, AuditDamage, AuditEntry, AuditLine } from '../../api/audit.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { UsageError } from '../output/failure.ts'
@@ -156,8 +156,10 @@ function rowOf({ sequence, time, caller, action, decision, ...rest }: AuditEntry
   }
 }
 
-function callerText({ kind, uid, purpose }: AuditEntry['caller']): string {
-  const name = uid === undefined ? kind : `uid ${uid}`
+function callerText(caller: AuditEntry['caller']): string {
+  if (!('uid' in caller)) return caller.kind
+  const { uid, purpose } = caller
+  const name = `uid ${uid}`
   return purpose === undefined ? name : `${name} (${purpose})`
 }
 

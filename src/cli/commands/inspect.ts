@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { BoxListing } from '../../api/answers.ts'
+import type { BoxListing } from '../../api/boxes.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { entryFields, entryShape } from '../output/entry-fields.ts'

@@ -1,6 +1,6 @@
 import { parseBoxName } from '../../base/names.ts'
 import { parseBoxAlone } from '../client/address.ts'
-import type { BoxSummary } from '../../api/answers.ts'
+import type { BoxSummary } from '../../api/boxes.ts'
 import type { Cli } from '../declare/cli.ts'
 import { readableBoxes } from './all-boxes.ts'
 import { ageField, sizeField } from '../output/fields.ts'

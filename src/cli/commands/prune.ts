@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { parseBoxName, parseVolumeName } from '../../base/names.ts'
-import type { Unused } from '../../api/answers.ts'
+import type { Unused } from '../../api/volumes.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { confirm } from './confirm.ts'

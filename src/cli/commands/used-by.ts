@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { BoxName } from '../../base/names.ts'
-import type { VolumeUse } from '../../api/answers.ts'
+import type { VolumeUse } from '../../api/volumes.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { ageField, idField, shortIdLength, volumeField } from '../output/fields.ts'

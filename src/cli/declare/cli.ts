@@ -1,4 +1,4 @@
-import { SecretboxError } from '../../base/errors.ts'
+import { errorOf } from '../../api/errors.ts'
 import type { Api } from '../client/api.ts'
 import type { Input, Speaker } from '../output/streams.ts'
 import { errorLines, exitCodeOf, exitCodes, OutOfReach } from '../output/failure.ts'
@@ -50,8 +50,7 @@ export function cliOf(surroundings: Surroundings): Cli {
       for (const item of items) await act(item).catch(fail)
     },
     failEach(errors) {
-      for (const { code, message, hint } of errors)
-        fail(new SecretboxError(code, message, hint === undefined ? {} : { hint }))
+      for (const error of errors) fail(errorOf(error))
     },
     endWith(code) {
       exitCode = code

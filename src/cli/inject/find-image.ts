@@ -1,14 +1,17 @@
+import * as z from 'zod/mini'
 import type { Cli } from '../declare/cli.ts'
 import { askEngine, findEngineSocket } from '../client/engine.ts'
 import type { Labels } from './labels.ts'
 
 /** What the Engine says of an image (`GET /images/{name}/json`), as far as it is read here. */
-interface Image {
-  readonly Config: {
-    readonly Labels?: Labels | null
-    readonly Volumes?: Readonly<Record<string, unknown>> | null
-  } | null
-}
+const Image = z.object({
+  Config: z.nullish(
+    z.object({
+      Labels: z.nullish(z.record(z.string(), z.string())),
+      Volumes: z.nullish(z.record(z.string(), z.unknown()))
+    })
+  )
+})
 
 /** What an image says about the containers that are made of it. */
 export interface ImageConfig {
@@ -24,7 +27,7 @@ export async function findImage(
 ): Promise<ImageConfig | null> {
   const socket = await findEngineSocket(env, docker)
   const path = name.split('/').map(encodeURIComponent).join('/')
-  const image = await askEngine<Image>(socket, `/images/${path}/json`)
+  const image = await askEngine(socket, `/images/${path}/json`, Image)
   if (image === null) return null
   return { labels: image.Config?.Labels ?? {}, volumes: Object.keys(image.Config?.Volumes ?? {}) }
 }

@@ -1,11 +1,12 @@
+import * as z from 'zod/mini'
 import type { Cli } from '../declare/cli.ts'
 import { askEngine, findEngineSocket } from '../client/engine.ts'
 
 /** What the Engine says of itself (`GET /info`), as far as it is read here. */
-interface Info {
-  readonly DockerRootDir?: string
-  readonly SecurityOptions?: readonly string[] | null
-}
+const Info = z.object({
+  DockerRootDir: z.optional(z.string()),
+  SecurityOptions: z.nullish(z.array(z.string()))
+})
 
 /** Who root of a container is to the host; numbers as text. */
 export interface RemappedRoot {
@@ -21,7 +22,7 @@ export async function remappedRoot({
   env,
   docker
 }: Pick<Cli, 'env' | 'docker'>): Promise<RemappedRoot | null> {
-  const info = await askEngine<Info>(await findEngineSocket(env, docker), '/info')
+  const info = await askEngine(await findEngineSocket(env, docker), '/info', Info)
   if (info?.SecurityOptions?.includes('name=userns') !== true) return null
   const [, uid, gid] = /\/(\d+)\.(\d+)$/.exec(info.DockerRootDir ?? '') ?? []
   return uid === undefined || gid === undefined ? null : { uid, gid }

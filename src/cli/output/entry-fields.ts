@@ -1,4 +1,4 @@
-import type { BoxEntry } from '../../api/answers.ts'
+import type { BoxEntry } from '../../api/boxes.ts'
 
 /** The fields that entries have; a directory has no size, and a symlink alone a target. */
 export const entryShape = { Path: {}, Type: {}, Mode: {}, Size: {}, Target: {} } as const

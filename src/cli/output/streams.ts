@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ItemError } from '../../api/answers.ts'
+import type { ErrorAnswer } from '../../api/errors.ts'
 
 /** A stream that may be a terminal; `columns` is then its width in characters. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
@@ -21,5 +21,5 @@ export interface Speaker {
    */
   fail(error: unknown): void
   /** Tells the items of a change that the daemon did not take, likewise. */
-  failEach(errors: readonly Omit<ItemError, 'path'>[]): void
+  failEach(errors: readonly ErrorAnswer[]): void
 }

@@ -1,4 +1,4 @@
-import type { BoxEntry } from '../../api/answers.ts'
+import type { BoxEntry } from '../../api/boxes.ts'
 import { humanSize } from './human.ts'
 import { printable } from './printable.ts'
 import { tableLines } from './table.ts'

@@ -1,7 +1,10 @@
-import express, { type Express, type Request } from 'express'
+import express, { type Express, type Request, type RequestHandler } from 'express'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import { purposeHeader, type AnswerOf, type Operation, type QueryOf } from '../../api/operation.ts'
+import { methodsAt, operations } from '../../api/operations.ts'
+import type { Status } from '../../api/status.ts'
+import { Prune, pruneRule } from '../../api/volumes.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import type { Caller } from '../../vault/access/authority.ts'
@@ -9,17 +12,18 @@ import { parseBoxName, parseVolumeName } from '../../base/names.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
 import type { UnusedThings } from '../../controller/unused.ts'
-import { flagIn, parseAddress, takeQuery } from '../transport/address.ts'
+import { parseAddress } from '../transport/address.ts'
 import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
 import { boxRoutes } from './boxes.ts'
 import { descriptorOf } from '../transport/connection.ts'
+import { bodyIn, queryOf } from './request.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
 export interface AdminParts extends AuditParts {
   readonly vault: Vault
-  readonly status: (caller: Caller) => Promise<Record<string, unknown>>
+  readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
   readonly unused: UnusedThings
   readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
@@ -27,14 +31,13 @@ export interface AdminParts extends AuditParts {
   readonly log: Logger
 }
 
-const Prune = z.strictObject({ volumes: z.array(z.string()), boxes: z.array(z.string()) })
 const maxJsonBytes = 4 << 20
 
 /** The admin API (docs/openapi.yaml). Callers are known by the kernel's SO_PEERCRED of their connection. */
 export function adminApi(parts: AdminParts): Express {
   const callerOf = (request: Request): Caller => {
     const caller = callerOn(request.socket, parts.syscalls)
-    return request.get('Secretbox-Purpose') === 'completion' ? { ...caller, purpose: 'completion' } : caller
+    return request.get(purposeHeader) === 'completion' ? { ...caller, purpose: 'completion' } : caller
   }
   const app = express()
   app.disable('x-powered-by')
@@ -46,61 +49,11 @@ export function adminApi(parts: AdminParts): Express {
     if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
     next()
   })
-  app.post('/prune', express.json({ limit: maxJsonBytes, type: () => true }))
+  app.post(operations.prune.path, express.json({ limit: maxJsonBytes, type: () => true }))
   app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
   app.use('/vault', boxRoutes(parts, callerOf))
-
-  /** An endpoint whose answer is JSON, with the parameters that it takes; other methods are refused. */
-  const serve = (
-    method: 'get' | 'post',
-    path: string,
-    parameters: readonly string[],
-    answer: (request: Request) => Promise<Record<string, unknown>>
-  ): void => {
-    const route = app.route(path)
-    route[method](async (request, response) => {
-      takeQuery(request, ...parameters)
-      response.json(await answer(request))
-    })
-    route.all(request => {
-      throw new MethodError(request, method === 'get' ? ['GET', 'HEAD'] : ['POST'])
-    })
-  }
-
-  serve('get', '/versions/*path', [], async request => {
-    const address = parseAddress(request.path.slice('/versions'.length))
-    if (address.box === null || !address.isBox)
-      throw new SecretboxError('invalid', 'name a box: /versions/<box>/')
-    const { name, versions } = await parts.vault.inspect(callerOf(request), address.box)
-    return { name, versions }
-  })
-  serve('get', '/volumes/', [], async request => ({ volumes: await parts.volumes(callerOf(request)) }))
-  serve('get', '/status', [], request => parts.status(callerOf(request)))
-  serve('get', '/unused', ['all'], async request => ({
-    ...(await parts.unused.find(callerOf(request), flagIn('all', request.query['all'])))
-  }))
-  serve('post', '/prune', [], async request => {
-    const wanted = Prune.safeParse(request.body)
-    if (!wanted.success)
-      throw new SecretboxError('invalid', 'bad request: it must be {"volumes": [name], "boxes": [name]}')
-    const { volumes, boxes } = wanted.data
-    const pruned = await parts.unused.prune(
-      callerOf(request),
-      volumes.map(parseVolumeName),
-      boxes.map(parseBoxName)
-    )
-    return { ...pruned, errors: pruned.errors.map(errorJson) }
-  })
-  app
-    .route('/audit')
-    .get(auditRoute(parts, callerOf))
-    .all(request => {
-      throw new MethodError(request, ['GET', 'HEAD'])
-    })
-  serve('post', '/reconcile', ['apply'], async request => {
-    const apply = flagIn('apply', request.query['apply'])
-    return { actions: await parts.reconcile(callerOf(request), apply) }
-  })
+  serveJson(app, parts, callerOf)
+  route(app, operations.readAudit, auditRoute(parts, callerOf))
   app.use((request: Request) => {
     throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
       hint: 'docs/openapi.yaml lists them'
@@ -108,6 +61,46 @@ export function adminApi(parts: AdminParts): Express {
   })
   app.use(answerErrors(parts.log))
   return app
+}
+
+/** What is answered with JSON and nothing else. */
+function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request) => Caller): void {
+  const serve = <O extends Operation>(
+    operation: O,
+    answer: (caller: Caller, query: QueryOf<O>, request: Request) => Promise<AnswerOf<O>>
+  ): void => {
+    route(app, operation, async (request, response) => {
+      const query = queryOf(operation, request)
+      response.json(await answer(callerOf(request), query, request))
+    })
+  }
+  serve(operations.listVersions, async (caller, _query, { path }) => {
+    const address = parseAddress(path.slice('/versions'.length))
+    if (address.box === null || !address.isBox)
+      throw new SecretboxError('invalid', 'name a box: /versions/<box>/')
+    const { name, versions } = await parts.vault.inspect(caller, address.box)
+    return { name, versions }
+  })
+  serve(operations.listVolumes, async caller => ({ volumes: await parts.volumes(caller) }))
+  serve(operations.status, parts.status)
+  serve(operations.listUnused, (caller, { all }) => parts.unused.find(caller, all))
+  serve(operations.prune, async (caller, _query, request) => {
+    const { volumes, boxes } = bodyIn(Prune, request, 'request', pruneRule)
+    const pruned = await parts.unused.prune(caller, volumes.map(parseVolumeName), boxes.map(parseBoxName))
+    return { ...pruned, errors: pruned.errors.map(errorJson) }
+  })
+  serve(operations.reconcile, async (caller, { apply }) => ({
+    actions: await parts.reconcile(caller, apply)
+  }))
+}
+
+/** Answers an operation; other methods at its path are refused. */
+function route(app: Express, { method, path }: Operation, answer: RequestHandler): void {
+  const at = app.route(path.replace('{box}/', '*path'))
+  at[method === 'GET' ? 'get' : 'post'](answer)
+  at.all(request => {
+    throw new MethodError(request, methodsAt(path))
+  })
 }
 
 function callerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf'>): Caller & { kind: 'user' } {

@@ -1,11 +1,20 @@
 import type { Request, RequestHandler, Response } from 'express'
-import { quote, SecretboxError } from '../../base/errors.ts'
+import {
+  auditActions,
+  type AuditCheck,
+  type AuditDamage,
+  type AuditDocument,
+  type AuditEntry
+} from '../../api/audit.ts'
+import { linesType } from '../../api/media-types.ts'
+import type { QueryOf } from '../../api/operation.ts'
+import { operations } from '../../api/operations.ts'
+import { SecretboxError } from '../../base/errors.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../vault/audit/reading.ts'
-import { actions } from '../../vault/access/actions.ts'
+import { actions, type Action } from '../../vault/access/actions.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { parseBoxName } from '../../base/names.ts'
 import type { ReadAudit } from '../../vault/read-audit.ts'
-import { flagIn, numberIn, takeQuery, textOf } from '../transport/address.ts'
+import { queryOf } from './request.ts'
 
 /** What the audit's endpoint answers from. */
 export interface AuditParts {
@@ -14,8 +23,6 @@ export interface AuditParts {
   readonly auditAfter: (sequence: number) => Promise<void>
 }
 
-/** A line for each entry, as they are read. */
-const linesType = 'application/x-ndjson'
 const defaultLimit = 100
 /** As many entries as one JSON document holds; they are held in memory meanwhile. */
 const mostInDocument = 10_000
@@ -24,11 +31,10 @@ const pieceBytes = 32 << 10
 /** `GET /audit`: one JSON document of entries, newest first, or lines of any number of them, oldest first. */
 export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Caller): RequestHandler {
   return async (request, response) => {
-    takeQuery(request, 'limit', 'box', 'action', 'since', 'follow')
+    const { follow: follows, ...asked } = queryOf(operations.readAudit, request)
     const caller = callerOf(request)
     const asLines = request.accepts(['json', linesType]) === linesType
-    const query = queryOf(request)
-    const follows = flagIn('follow', request.query['follow'])
+    const query = entriesAsked(asked)
     if (!asLines && (query.limit > mostInDocument || follows)) {
       throw new SecretboxError(
         'invalid',
@@ -54,40 +60,34 @@ export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Ca
   }
 }
 
-function queryOf(request: Request): AuditQuery {
-  const { box, action, since, limit } = request.query
-  const most = numberIn('limit', limit, null) ?? (since === undefined ? defaultLimit : Infinity)
+function entriesAsked({
+  limit,
+  box,
+  action,
+  since
+}: Omit<QueryOf<typeof operations.readAudit>, 'follow'>): AuditQuery {
   return {
-    limit: most,
-    ...(box === undefined ? {} : { box: parseBoxName(textOf(box)) }),
-    ...(action === undefined ? {} : { action: actionIn(textOf(action)) }),
-    ...(since === undefined ? {} : { since: timeIn(textOf(since)) })
+    limit: limit ?? (since === undefined ? defaultLimit : Infinity),
+    ...(box === undefined ? {} : { box }),
+    ...(action === undefined ? {} : { action }),
+    ...(since === undefined ? {} : { since })
   }
 }
 
-function actionIn(text: string): string {
-  if ((actions as readonly string[]).includes(text)) return text
-  throw new SecretboxError('invalid', `bad action ${quote(text)}: actions are ${actions.join(', ')}`)
-}
+// What may be asked for is what there is: the API has the authority's actions, and the authority the API's.
+actions satisfies readonly (typeof auditActions)[number][]
+auditActions satisfies readonly Action[]
 
-function timeIn(text: string): string {
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? new Date(text) : new Date(NaN)
-  if (!Number.isNaN(time.getTime())) return time.toISOString()
-  throw new SecretboxError(
-    'invalid',
-    `bad since ${quote(text)}: it must be a time such as 2026-01-31T12:00:00Z`
-  )
-}
-
-async function documentOf(lines: AsyncIterable<AuditLine>): Promise<Record<string, unknown>> {
-  const entries: AuditLine[] = []
-  const damaged: AuditLine[] = []
-  let check = {}
+async function documentOf(lines: AsyncIterable<AuditLine>): Promise<AuditDocument> {
+  const entries: AuditEntry[] = []
+  const damaged: AuditDamage[] = []
+  let check: AuditCheck | null = null
   for await (const line of lines) {
     if (isEntry(line)) entries.push(line)
     else if (isDamage(line)) damaged.push(line)
     else check = line
   }
+  if (check === null) throw new Error('a reading of the audit ended without a check')
   return { entries: entries.reverse(), ...(damaged.length === 0 ? {} : { damaged }), check }
 }
 

@@ -3,10 +3,14 @@ import type { Response } from 'express'
 import { releaseBytes, Secret } from '../../base/secret.ts'
 import type { ChangeResult } from '../../vault/boxes/change.ts'
 import type { FilePath } from '../../base/names.ts'
-import { fileAt, subtree } from '../../vault/boxes/tree.ts'
+import { fileAt, subtree, type Entry } from '../../vault/boxes/tree.ts'
 import type { BoxSummary } from '../../vault/boxes/records.ts'
 import type { OpenedNames, OpenedVersion } from '../../vault/opened-version.ts'
-import { tarOf, tarType } from '../transport/tar.ts'
+import type { BoxEntry, BoxList, BoxListing, CreatedBox, DestroyedBox } from '../../api/boxes.ts'
+import type { Change } from '../../api/changes.ts'
+import { fileType, tarType } from '../../api/media-types.ts'
+import { errorJson } from '../transport/answers.ts'
+import { tarOf } from '../transport/tar.ts'
 
 /** As many files are digested before anything else has a turn. */
 const filesInTurn = 64
@@ -19,15 +23,7 @@ export async function sendListing(
 ): Promise<void> {
   const { box, info, tree } = opened
   const digests = withDigests ? await digestsOf(opened) : new Map<FilePath, string>()
-  const files = [...tree].map(([path, entry]) => ({
-    path,
-    type: entry.type,
-    ...(entry.type === 'symlink'
-      ? { target: entry.target }
-      : { mode: entry.mode.toString(8).padStart(4, '0') }),
-    ...(entry.type === 'file' ? { size: entry.size } : {}),
-    ...(digests.has(path) ? { digest: digests.get(path) } : {})
-  }))
+  const files = [...tree].map(([path, entry]) => listed(path, entry, digests.get(path)))
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   tagged(response, info.version).json({
     name: box.name,
@@ -37,7 +33,14 @@ export async function sendListing(
     changed: info.created,
     bytes: info.bytes,
     files
-  })
+  } satisfies BoxListing)
+}
+
+function listed(path: FilePath, entry: Entry<unknown>, digest: string | undefined): BoxEntry {
+  if (entry.type === 'symlink') return { path, type: entry.type, target: entry.target }
+  const mode = entry.mode.toString(8).padStart(4, '0')
+  if (entry.type === 'directory') return { path, type: entry.type, mode }
+  return { path, type: entry.type, mode, size: entry.size, ...(digest === undefined ? {} : { digest }) }
 }
 
 async function digestsOf(opened: OpenedNames): Promise<Map<FilePath, string>> {
@@ -62,9 +65,7 @@ export interface Sending {
 /** The bytes of one file. Throws what `fileAt` throws. */
 export async function sendFile({ opened, path, response, withBody }: Sending): Promise<void> {
   const file = fileAt(opened.tree, path)
-  tagged(response, opened.info.version)
-    .type('application/octet-stream')
-    .set('Content-Length', String(file.size))
+  tagged(response, opened.info.version).type(fileType).set('Content-Length', String(file.size))
   const bytes = withBody ? opened.read(file) : []
   await send(response, bytes instanceof Secret ? [bytes.bytes()] : bytes)
 }
@@ -102,7 +103,15 @@ function tagged(response: Response, version: number): Response {
 
 /** A box that was made. */
 export function created(response: Response, box: BoxSummary): void {
-  tagged(response.status(201), box.newest.version).json({ name: box.name, version: box.newest.version })
+  tagged(response.status(201), box.newest.version).json({
+    name: box.name,
+    version: 1
+  } satisfies CreatedBox)
+}
+
+/** A box that is gone. */
+export function destroyed(response: Response, name: string): void {
+  response.json({ name } satisfies DestroyedBox)
 }
 
 /** What came of a change. */
@@ -110,24 +119,20 @@ export function changed(response: Response, { version, applied, errors, dangling
   tagged(response, version).json({
     version,
     applied,
-    errors: errors.map(({ path, error }) => ({
-      path,
-      code: error.code,
-      message: error.message,
-      ...(error.hint === undefined ? {} : { hint: error.hint })
-    })),
+    errors: errors.map(({ path, error }) => ({ path, ...errorJson(error) })),
     ...(dangling.length === 0 ? {} : { dangling })
-  })
+  } satisfies Change)
 }
 
-/** A box as listings show it. */
-export function summaryJson({ name, created, newest }: BoxSummary): Record<string, unknown> {
-  return {
-    name,
-    version: newest.version,
-    files: newest.files,
-    bytes: newest.bytes,
-    created,
-    changed: newest.created
-  }
+/** All boxes, and the keys of damaged records of such. */
+export function sendBoxes(
+  response: Response,
+  { boxes, damaged }: { readonly boxes: readonly BoxSummary[]; readonly damaged: readonly string[] }
+): void {
+  response.json({
+    boxes: boxes.map(({ name, created, newest: { version, files, bytes, created: changed } }) => {
+      return { name, version, files, bytes, created, changed }
+    }),
+    ...(damaged.length === 0 ? {} : { damaged })
+  } satisfies BoxList)
 }

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import type { Status } from '../../api/status.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import type { Config } from '../../config.ts'
 import type { Copies } from '../../copies/copies.ts'
@@ -34,7 +35,7 @@ export function describeStatus(parts: {
   kept: Kept
   engine: Engine
   failedStarts: Pick<FailedStarts, 'all'>
-}): (caller: Caller) => Promise<Record<string, unknown>> {
+}): (caller: Caller) => Promise<Status> {
   const { config, store, sealing } = parts
   return async caller => {
     const { unrecorded } = await parts.gate.allow(caller, 'status')
@@ -76,7 +77,7 @@ async function damagedIn(store: Store): Promise<{ damaged?: string }> {
 const mostNamed = 5
 
 /** How much room the store has. What it refuses tells more than figures, which know of no quota. */
-async function diskOf(directory: string, isFull: boolean): Promise<Record<string, unknown>> {
+async function diskOf(directory: string, isFull: boolean): Promise<Status['disk']> {
   const { bavail, bsize } = await statfs(directory)
   const freeBytes = bavail * bsize
   const state = isFull || freeBytes === 0 ? 'full' : freeBytes < reserveBytes ? 'nearly full' : 'has room'

@@ -1,23 +1,7 @@
 import type { ErrorRequestHandler, Request } from 'express'
 import type { Logger } from 'pino'
+import { httpStatuses, type ErrorAnswer } from '../../api/errors.ts'
 import { quote, SecretboxError, type ErrorCode } from '../../base/errors.ts'
-
-/** The HTTP status of each error code. */
-export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
-  invalid: 400,
-  denied: 403,
-  not_found: 404,
-  exists: 409,
-  conflict: 409,
-  precondition: 412,
-  in_use: 409,
-  too_large: 413,
-  sealed: 503,
-  unavailable: 503,
-  full: 507,
-  damaged: 500,
-  internal: 500
-}
 
 /** Nothing can be done with this method at this URL: 405, with the methods that it takes in `Allow` (RFC 9110). */
 export class MethodError extends SecretboxError {
@@ -53,7 +37,7 @@ export function publicError(error: unknown, log: Logger): SecretboxError {
 }
 
 /** An error as answers tell of it. */
-export function errorJson({ code, message, hint }: SecretboxError): Record<string, string> {
+export function errorJson({ code, message, hint }: SecretboxError): ErrorAnswer {
   return { code, message, ...(hint === undefined ? {} : { hint }) }
 }
 

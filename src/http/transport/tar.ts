@@ -12,9 +12,6 @@ import type { Entry } from '../../vault/boxes/tree.ts'
 import type { OpenedVersion } from '../../vault/opened-version.ts'
 import { piecesOf } from './body.ts'
 
-/** The media type of a tar archive. */
-export const tarType = 'application/x-tar'
-
 /**
  * The edits that a tar archive asks for, in its order, read as they are wanted; its names are below `directory`. An
  * entry that a box cannot hold is refused by itself. Throws `invalid` when the stream is not a whole tar archive.

@@ -1,5 +1,5 @@
 import { notWhatWasWritten } from '../../base/messages.ts'
-import type { AuditCheck, AuditDamage } from '../../api/answers.ts'
+import type { AuditCheck, AuditDamage } from '../../api/audit.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Store } from '../../store/store.ts'
 import {

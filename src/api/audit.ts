@@ -1,0 +1,104 @@
+import * as z from 'zod/mini'
+import { errorCodes } from './errors.ts'
+import { Digest, Time, wordOf, type Read } from './values.ts'
+
+/** What the audit tells of. */
+export const auditActions = [
+  'box.list',
+  'box.inspect',
+  'box.create',
+  'box.destroy',
+  'box.rename',
+  'box.change',
+  'box.reveal',
+  'box.mount',
+  'box.serve',
+  'copy.attach',
+  'copy.wipe',
+  'volume.list',
+  'volume.create',
+  'volume.remove',
+  'audit.read',
+  'reconcile',
+  'status'
+] as const
+
+const Caller = z.lazy(() =>
+  z.union([
+    z.object({
+      kind: z.literal('user'),
+      uid: z.int(),
+      gid: z.int(),
+      pid: z.int(),
+      purpose: z.exactOptional(z.literal('completion'))
+    }),
+    z.object({ kind: wordOf(['engine', 'daemon']) })
+  ])
+)
+
+/** One decision, as the daemon recorded it; which of the further fields there are depends on the action. */
+export const AuditEntry = z.lazy(() =>
+  z.object({
+    sequence: z.int().check(z.minimum(1)),
+    time: Time,
+    caller: Caller,
+    action: wordOf(auditActions),
+    decision: wordOf(['allowed', 'denied']),
+    failed: z.optional(wordOf(errorCodes)),
+    box: z.optional(z.string()),
+    newName: z.optional(z.string()),
+    volume: z.optional(z.string()),
+    mount: z.optional(z.string()),
+    version: z.optional(z.int()),
+    path: z.optional(z.string()),
+    container: z.optional(z.string()),
+    containerName: z.optional(z.string()),
+    image: z.optional(z.string()),
+    service: z.optional(z.string()),
+    task: z.optional(z.string()),
+    count: z.optional(z.int()),
+    previous: z.nullable(Digest)
+  })
+)
+export type AuditEntry = Read<typeof AuditEntry>
+
+/** What is wrong at a place of the audit. */
+export const AuditDamage = z.lazy(() =>
+  z.object({
+    /** The entry that is concerned, or before which something is wrong; null for a record that is of no entry. */
+    sequence: z.nullable(z.int()),
+    damaged: z.string()
+  })
+)
+export type AuditDamage = Read<typeof AuditDamage>
+
+/** What a reading of the audit looked at, told at the end. */
+export const AuditCheck = z.lazy(() =>
+  z.object({
+    /** How many entries were read and held against each other, whether they were asked for or not. */
+    checked: z.int(),
+    /** How many damages were told of. */
+    damages: z.int(),
+    /** The numbers of the first and last entry that were looked at. */
+    from: z.int(),
+    to: z.int(),
+    /** The numbers of the oldest and the newest entry that there must be. */
+    oldest: z.int(),
+    newest: z.int()
+  })
+)
+export type AuditCheck = Read<typeof AuditCheck>
+
+/** What a reading of the audit gives, line by line. */
+export const AuditLine = z.lazy(() => z.union([AuditEntry, AuditDamage, AuditCheck]))
+export type AuditLine = Read<typeof AuditLine>
+
+/** What it gives as one document, newest first. */
+export const AuditDocument = z.lazy(() =>
+  z.object({
+    entries: z.array(AuditEntry),
+    damaged: z.exactOptional(z.array(AuditDamage)),
+    check: AuditCheck
+  })
+)
+export type AuditDocument = Read<typeof AuditDocument>

@@ -1,0 +1,173 @@
+import { AuditDocument, AuditLine } from './audit.ts'
+import { BoxList, BoxListing, BoxVersions, CreatedBox, DestroyedBox } from './boxes.ts'
+import { Change, Patch } from './changes.ts'
+import { fileType, jsonType, linesType, tarType } from './media-types.ts'
+import type { Operation } from './operation.ts'
+import {
+  Action,
+  ContentLength,
+  EntryType,
+  Flag,
+  IfMatch,
+  IfNoneMatch,
+  Mode,
+  NameOfBox,
+  NoStore,
+  PathInBox,
+  Since,
+  VersionTag,
+  WholeNumber,
+  Words
+} from './parameters.ts'
+import { Status } from './status.ts'
+import { Prune, Pruned, Reconciled, Unused, VolumeList } from './volumes.ts'
+
+const none = { query: {}, headers: {}, bodies: {}, answerHeaders: {}, refusals: [] } as const
+const ofVersions = { ETag: VersionTag, 'Cache-Control': NoStore } as const
+const change = { 200: { [jsonType]: Change } } as const
+const ofBoxes = [400, 404, 409] as const
+const ofChanges = [400, 404, 409, 412, 413] as const
+
+/** All that the admin API can be asked; docs/openapi.yaml says the same for people. */
+export const operations = {
+  listBoxes: { ...none, method: 'GET', path: '/vault/', answers: { 200: { [jsonType]: BoxList } } },
+  readBox: {
+    ...none,
+    method: 'GET',
+    path: '/vault/{box}/',
+    query: { version: WholeNumber, digests: Flag },
+    headers: { Accept: Words },
+    answers: { 200: { [jsonType]: BoxListing, [tarType]: null } },
+    answerHeaders: ofVersions,
+    refusals: ofBoxes
+  },
+  headBox: {
+    ...none,
+    method: 'HEAD',
+    path: '/vault/{box}/',
+    query: { version: WholeNumber, digests: Flag },
+    headers: { Accept: Words },
+    answers: { 200: {} },
+    answerHeaders: ofVersions,
+    refusals: [400, 404]
+  },
+  putBox: {
+    method: 'PUT',
+    path: '/vault/{box}/',
+    query: { in: PathInBox },
+    headers: { 'If-Match': IfMatch, 'If-None-Match': IfNoneMatch },
+    bodies: { [tarType]: null },
+    answers: { 200: { [jsonType]: Change }, 201: { [jsonType]: CreatedBox } },
+    answerHeaders: ofVersions,
+    refusals: ofChanges
+  },
+  changeBox: {
+    ...none,
+    method: 'PATCH',
+    path: '/vault/{box}/',
+    headers: { 'If-Match': IfMatch },
+    bodies: { [jsonType]: Patch },
+    answers: change,
+    answerHeaders: ofVersions,
+    refusals: ofChanges
+  },
+  destroyBox: {
+    ...none,
+    method: 'DELETE',
+    path: '/vault/{box}/',
+    query: { force: Flag },
+    headers: { 'If-Match': IfMatch },
+    answers: { 200: { [jsonType]: DestroyedBox } },
+    refusals: [400, 404, 409, 412]
+  },
+  readFile: {
+    ...none,
+    method: 'GET',
+    path: '/vault/{box}/{path}',
+    query: { version: WholeNumber },
+    headers: { Accept: Words },
+    answers: { 200: { [fileType]: null, [tarType]: null } },
+    answerHeaders: { ...ofVersions, 'Content-Length': ContentLength },
+    refusals: ofBoxes
+  },
+  headFile: {
+    ...none,
+    method: 'HEAD',
+    path: '/vault/{box}/{path}',
+    query: { version: WholeNumber },
+    headers: { Accept: Words },
+    answers: { 200: {} },
+    answerHeaders: { ...ofVersions, 'Content-Length': ContentLength },
+    refusals: [400, 404]
+  },
+  putEntry: {
+    method: 'PUT',
+    path: '/vault/{box}/{path}',
+    query: { type: EntryType, mode: Mode },
+    headers: { 'If-Match': IfMatch, 'If-None-Match': IfNoneMatch },
+    bodies: { [fileType]: null },
+    answers: change,
+    answerHeaders: ofVersions,
+    refusals: ofChanges
+  },
+  removeEntry: {
+    ...none,
+    method: 'DELETE',
+    path: '/vault/{box}/{path}',
+    query: { recursive: Flag },
+    headers: { 'If-Match': IfMatch },
+    answers: change,
+    answerHeaders: ofVersions,
+    refusals: ofChanges
+  },
+  listVersions: {
+    ...none,
+    method: 'GET',
+    path: '/versions/{box}/',
+    answers: { 200: { [jsonType]: BoxVersions } },
+    refusals: [400, 404]
+  },
+  listVolumes: { ...none, method: 'GET', path: '/volumes/', answers: { 200: { [jsonType]: VolumeList } } },
+  listUnused: {
+    ...none,
+    method: 'GET',
+    path: '/unused',
+    query: { all: Flag },
+    answers: { 200: { [jsonType]: Unused } },
+    refusals: [400]
+  },
+  prune: {
+    ...none,
+    method: 'POST',
+    path: '/prune',
+    bodies: { [jsonType]: Prune },
+    answers: { 200: { [jsonType]: Pruned } },
+    refusals: [400, 413]
+  },
+  reconcile: {
+    ...none,
+    method: 'POST',
+    path: '/reconcile',
+    query: { apply: Flag },
+    answers: { 200: { [jsonType]: Reconciled } },
+    refusals: [400]
+  },
+  status: { ...none, method: 'GET', path: '/status', answers: { 200: { [jsonType]: Status } } },
+  readAudit: {
+    ...none,
+    method: 'GET',
+    path: '/audit',
+    query: { limit: WholeNumber, box: NameOfBox, action: Action, since: Since, follow: Flag },
+    headers: { Accept: Words },
+    answers: { 200: { [jsonType]: AuditDocument, [linesType]: AuditLine } },
+    refusals: [400]
+  }
+} as const satisfies Readonly<Record<string, Operation>>
+
+/** The methods that a path takes, in the order of the list; HEAD is answered wherever GET is. */
+export function methodsAt(path: string): string[] {
+  const methods = Object.values(operations).flatMap(each =>
+    each.path !== path ? [] : each.method === 'GET' ? ['GET', 'HEAD'] : [each.method]
+  )
+  return [...new Set(methods)]
+}

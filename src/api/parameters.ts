@@ -1,0 +1,99 @@
+import * as z from 'zod/mini'
+import { parseBoxName, parseFilePath } from '../base/names.ts'
+import { auditActions } from './audit.ts'
+
+/*
+ * What requests say in their query and headers: text, which is read into what it means. What a schema's issue says goes
+ * on after `bad NAME "TEXT": `. A parameter that is given twice is a list, which none of them takes.
+ */
+
+const flagWords = ['', '0', '1', 'true', 'false']
+
+/** Yes or no; the bare name is yes, without it no. */
+export const Flag = z.lazy(() =>
+  z.pipe(
+    z._default(z.enum(flagWords, 'it must be 1 or 0'), '0'),
+    z.transform(text => text === '' || text === '1' || text === 'true')
+  )
+)
+
+const numberRule = 'it must be a number from 1 on'
+
+/** A whole number from 1 on. */
+export const WholeNumber = z.lazy(() =>
+  z.optional(
+    z.pipe(z.string(numberRule).check(z.regex(/^[1-9][0-9]{0,14}$/, numberRule)), z.transform(Number))
+  )
+)
+
+const modeRule = 'it must be octal, 0 to 7777'
+
+/** Permission bits in octal. */
+export const Mode = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.string(modeRule).check(z.regex(/^0?[0-7]{1,4}$/, modeRule)),
+      z.transform((text: string) => Number.parseInt(text, 8))
+    )
+  )
+)
+
+/** What is put. */
+export const EntryType = z.lazy(() =>
+  z._default(z.enum(['file', 'directory', 'symlink'], 'it must be file, directory or symlink'), 'file')
+)
+
+/** A path in the box. Reading it throws what `parseFilePath` throws. */
+export const PathInBox = z.lazy(() =>
+  z.optional(z.pipe(z.string('it must be one path in the box'), z.transform(parseFilePath)))
+)
+
+/** A box's name. Reading it throws what `parseBoxName` throws. */
+export const NameOfBox = z.lazy(() =>
+  z.optional(z.pipe(z.string('it must be one name'), z.transform(parseBoxName)))
+)
+
+/** An action of the audit. */
+export const Action = z.lazy(() => z.optional(z.enum(auditActions, `actions are ${auditActions.join(', ')}`)))
+
+const sinceRule = 'it must be a time such as 2026-01-31T12:00:00Z'
+
+/** A point in time, read into RFC 3339 in UTC. */
+export const Since = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.string(sinceRule).check(
+        z.regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}/, sinceRule),
+        z.refine(text => !Number.isNaN(Date.parse(text)), sinceRule)
+      ),
+      z.transform((text: string) => new Date(text).toISOString())
+    )
+  )
+)
+
+const ifMatchRule = 'it must be a version in quotes, as "3"'
+
+/** `If-Match`: the version that must be the newest, in quotes; `*` is any, which is read as none. */
+export const IfMatch = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.string(ifMatchRule).check(z.regex(/^("[0-9]{1,15}"|\*)$/, ifMatchRule)),
+      z.transform((text: string) => (text === '*' ? undefined : Number(text.slice(1, -1))))
+    )
+  )
+)
+
+/** `If-None-Match`: only what is not there yet. */
+export const IfNoneMatch = z.lazy(() => z.optional(z.literal('*', 'only * is understood')))
+
+/** What needs no reading: one of several types that are wished, a purpose. */
+export const Words = z.lazy(() => z.optional(z.string()))
+
+/** `ETag` of an answer: the box's version, in quotes. */
+export const VersionTag = z.lazy(() => z.string().check(z.regex(/^"[1-9][0-9]*"$/)))
+
+/** `Cache-Control` of an answer about what is secret. */
+export const NoStore = z.lazy(() => z.literal('no-store'))
+
+/** `Content-Length` of a file; a tree's is not known before. */
+export const ContentLength = z.lazy(() => z.optional(z.string().check(z.regex(/^[0-9]+$/))))

@@ -1,0 +1,58 @@
+import type { Request } from 'express'
+import * as z from 'zod/mini'
+import { commonHeaders, type HeadersOf, type Operation, type QueryOf } from '../../api/operation.ts'
+import { quote, SecretboxError } from '../../base/errors.ts'
+
+type Schema = z.core.$ZodType
+
+/**
+ * What the query says, as the operation reads it. Throws `invalid` for a parameter that it does not have, which was not
+ * meant to be passed over, and for one that does not say what it should.
+ */
+export function queryOf<O extends Operation>(operation: O, request: Request): QueryOf<O> {
+  const known = Object.keys(operation.query)
+  const unknown = Object.keys(request.query).find(name => !known.includes(name))
+  if (unknown !== undefined) {
+    const [path] = request.originalUrl.split('?')
+    throw new SecretboxError(
+      'invalid',
+      `unknown parameter ${quote(unknown)}: ${request.method} ${quote(path ?? '')} takes ${known.join(', ') || 'none'}`
+    )
+  }
+  return valuesIn(operation.query, name => request.query[name]) as QueryOf<O>
+}
+
+/** What the headers say of which the operation knows; others mean nothing. Throws `invalid`. */
+export function headersOf<O extends Operation>(operation: O, request: Request): HeadersOf<O> {
+  return valuesIn({ ...commonHeaders, ...operation.headers }, name => request.get(name)) as HeadersOf<O>
+}
+
+function valuesIn(
+  schemas: Readonly<Record<string, Schema>>,
+  given: (name: string) => unknown
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => {
+      const value = given(name)
+      const read = z.safeParse(schema, value)
+      if (read.success) return [name, read.data]
+      const text = typeof value === 'string' ? value : JSON.stringify(value)
+      throw new SecretboxError(
+        'invalid',
+        `bad ${name} ${quote(text)}: ${read.error.issues[0]?.message ?? ''}`
+      )
+    })
+  )
+}
+
+/** What a body of JSON says. Throws `invalid`: `what` it is bad as, and `rule`, what it must be. */
+export function bodyIn<S extends Schema>(
+  schema: S,
+  request: Request,
+  what: string,
+  rule: string
+): z.output<S> {
+  const read = z.safeParse(schema, request.body)
+  if (read.success) return read.data
+  throw new SecretboxError('invalid', `bad ${what}: it must be ${rule}`)
+}
