@@ -137,6 +137,9 @@ static bool fill(const struct copies *copies, int connection, const char *key, c
   if (!enter_copy(key) || stat(".", &root) < 0)
     return fail(reply, "open");
   reply->device = root.st_dev;
+  /* The other end records the copy while it is written. */
+  if (!write_all(connection, reply, sizeof *reply))
+    return fail(reply, "tell that it is mounted");
   mlock(buffer, sizeof buffer);
   bool written = write_entries(connection, reply);
   explicit_bzero(buffer, sizeof buffer);

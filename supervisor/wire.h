@@ -1,7 +1,8 @@
 /*
  * What the daemon and the jobs say to each other. A job is a request, for a copy to be made its entries and their
- * contents, and a reply. Jobs follow each other over a connection until one is not DONE, or is given up in the middle by
- * sending no more. Both ends are of one build on one machine, so numbers are in the
+ * contents, and a reply. A copy that is made has one reply more before that, when it is mounted and not yet written; an
+ * early one that is not DONE is the last. Jobs follow each other over a connection until one is not DONE, or is given up in
+ * the middle by sending no more. Both ends are of one build on one machine, so numbers are in the
  * machine's own order. src/copies/wire.ts is the other end.
  */
 #pragma once

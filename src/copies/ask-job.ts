@@ -1,46 +1,67 @@
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { SecretboxError } from '../base/errors.ts'
+import type { CopyKey } from './copy-key.ts'
 import { ConnectionLost, type Connection, type Supervisor } from './supervisor.ts'
 import { outcomes, readReply, replyBytes, requestBytes, type Reply, type Request } from './wire.ts'
 
-/** Sends a request, and what follows it. */
-export type Talk = (connection: Connection, request: Buffer) => Promise<void>
-const requestAlone: Talk = (connection, request) => connection.send(request)
+/** What goes with the request for a copy. */
+export interface Filling {
+  /** Sends the request, and what follows it. */
+  send(connection: Connection, request: Buffer): Promise<void>
+  /** Called when all that was sent and the copy is mounted, while it is being written. */
+  mounted(device: number): Promise<void>
+}
 
 /**
  * Has a job done, and gives its reply. A job may be killed at any moment: what it has begun is wiped, and it is done once more.
- * Throws `unavailable` when it is killed again, and what `talk` throws.
+ * Throws `unavailable` when it is killed again, and what `filling` throws; then nothing of the copy is left.
  */
-export type AskJob = (request: Request, talk?: Talk) => Promise<Reply>
+export type AskJob = (request: Request, filling?: Filling) => Promise<Reply>
 
 export function createAskJob(supervisor: Supervisor): AskJob {
-  /** The reply, or null when the job was killed. */
-  const ask = (request: Request, talk: Talk): Promise<Reply | null> =>
+  /** The last reply, or null when the job was killed; and what `filling` threw, or null. */
+  const ask = (
+    request: Request,
+    filling: Filling | null
+  ): Promise<{ reply: Reply | null; failure: unknown }> =>
     supervisor.job(async connection => {
-      const answer = connection.receive(replyBytes)
+      const next = async (): Promise<Reply | null> => {
+        const bytes = await connection.receive(replyBytes)
+        return bytes && readReply(bytes)
+      }
+      let early: Reply | null = null
       let failure: unknown = null
       try {
-        await talk(connection, requestBytes(request))
+        if (filling === null) await connection.send(requestBytes(request))
+        else {
+          await filling.send(connection, requestBytes(request))
+          early = await next()
+          if (isDone(early)) await filling.mounted(early.device)
+        }
       } catch (error) {
         // A job that fails says so in the middle of what it is sent; one that is left undoes what it has begun.
         connection.endSending()
         if (!(error instanceof ConnectionLost)) failure = error
       }
-      const bytes = await answer
-      const reply = bytes && readReply(bytes)
-      if (reply?.outcome !== outcomes.done) connection.endSending()
-      if (failure !== null) throw failure as Error
-      return reply
+      const first = early ?? (await next())
+      const reply = filling !== null && isDone(first) ? await next() : first
+      if (!isDone(reply)) connection.endSending()
+      return { reply, failure }
     })
 
-  return async (request, talk = requestAlone) => {
-    const first = await ask(request, talk)
-    if (first !== null) return first
+  const undo = (key: CopyKey): Promise<unknown> => ask({ job: 'wipe', key, isLast: true }, null)
+
+  return async (request, filling) => {
     const { job, key } = request
-    if (job === 'make' && key !== undefined) await ask({ job: 'wipe', key, isLast: true }, requestAlone)
-    const second = await ask(request, talk)
-    if (second !== null) return second
+    for (const isRepeated of [false, true]) {
+      const { reply, failure } = await ask(request, filling ?? null)
+      const isLeft = reply === null || (failure !== null && isDone(reply))
+      if (isLeft && job === 'make' && key !== undefined) await undo(key)
+      if (failure !== null) throw failure as Error
+      if (reply !== null) return reply
+      if (isRepeated) break
+    }
     throw new SecretboxError(
       'unavailable',
       `cannot ${job} a copy: the process that does it is not there, or was killed`,
@@ -49,6 +70,10 @@ export function createAskJob(supervisor: Supervisor): AskJob {
       }
     )
   }
+}
+
+function isDone(reply: Reply | null): reply is Reply {
+  return reply?.outcome === outcomes.done
 }
 
 /** Throws what the reply says, about what was to be done; `conflict`, `full` or `unavailable`. */

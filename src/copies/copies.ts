@@ -24,10 +24,16 @@ export interface Copies {
   /** The `st_dev` of a copy's file system, or null when nothing is mounted there. */
   deviceOf(key: CopyKey): number | null
   /**
-   * Makes a copy and gives its `st_dev`; when any step fails nothing of it is left. Throws `unavailable` that names
-   * the step, `invalid` when a size is too small, or what reading throws.
+   * Makes a copy and gives its `st_dev`; when any step fails nothing of it is left. `mounted` is called with that as soon as
+   * all of the contents was read, while they are still being written; once more, with another, when a job was killed. Throws
+   * `unavailable` that names the step, `invalid` when a size is too small, or what reading or `mounted` throws.
    */
-  make(key: CopyKey, contents: CopyContents, options: CopyOptions): Promise<number>
+  make(
+    key: CopyKey,
+    contents: CopyContents,
+    options: CopyOptions,
+    mounted?: (device: number) => Promise<void>
+  ): Promise<number>
   /**
    * Overwrites, unlinks, unmounts and removes a copy, and any that was stacked below it. Does nothing for one that
    * is not there. False when somebody keeps a file of it open in a way that forbids writing: it stays, and is to be
@@ -72,11 +78,14 @@ export async function openCopies(
       return mounted === undefined || mounted === statSync(directory).dev ? null : mounted
     },
 
-    async make(key, contents, options) {
+    async make(key, contents, options, mounted = () => Promise.resolve()) {
       const size = sizeOf(contents, options, pageBytes)
       const root = ownershipOf(rootOfCopy, options)
       const request: Request = { job: 'make', key, isWritable: options.rw, root, ...size }
-      const reply = await ask(request, (connection, head) => sendTree(connection, head, contents, options))
+      const reply = await ask(request, {
+        send: (connection, head) => sendTree(connection, head, contents, options),
+        mounted
+      })
       return checked(`make copy ${quote(pathOf(key))}`, reply).device
     },
 

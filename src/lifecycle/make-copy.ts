@@ -4,9 +4,9 @@ import type { Clock } from '../base/clock.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName, MountId } from '../base/names.ts'
-import type { Change } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
+import type { RecordOpening } from '../vault/purposes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { bootId } from '../volumes/device.ts'
 import { putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
@@ -39,23 +39,22 @@ export interface MakeCopyParts {
 export function createMakeCopy({ vault, copies, release, clock }: MakeCopyParts): MakeCopy {
   return async (caller, volume, { key, owner }, twinOf) => {
     const { options } = volume
-    const fill = async (opened: OpenedVersion | null): Promise<Change[]> => {
+    const fill = async (opened: OpenedVersion | null, record: RecordOpening): Promise<void> => {
       // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
       if (twinOf !== null && opened !== null && opened.info.created > twinOf.created)
         throw anotherBox(options.box)
       const tree = opened && opened.part(options.path)
       const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
-      const device = await copies.make(key, contents, options)
-      FAULT: await reach('mount.recorded')
-      if (twinOf !== null) return []
-      const created = new Date(clock.dateMs()).toISOString()
-      return [
-        putCopyRecord(newCopyRecord(volume, owner.mount, opened?.info.version ?? null, device, created))
-      ]
+      await copies.make(key, contents, options, async device => {
+        const created = new Date(clock.dateMs()).toISOString()
+        const copyRecord = newCopyRecord(volume, owner.mount, opened?.info.version ?? null, device, created)
+        await record(twinOf === null ? [putCopyRecord(copyRecord)] : [])
+        FAULT: await reach('mount.recorded')
+      })
     }
     try {
       // A container has nothing of a box that has come since: its copy was made without one.
-      if (twinOf !== null && twinOf.version === null) await fill(null)
+      if (twinOf !== null && twinOf.version === null) await fill(null, () => Promise.resolve())
       else {
         const purpose = options.optional ? 'mountIfThere' : 'mount'
         const resource = { box: options.box, volume: owner.volume, mount: owner.mount }

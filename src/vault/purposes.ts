@@ -8,10 +8,11 @@ interface Rule {
   readonly action: Extract<Action, `box.${string}`>
   readonly shows: 'names' | 'contents'
   /**
-   * When the entry must be on the disk: before anybody gets what was opened, or after it was used, in one commit with the
-   * changes that came of that. Then whoever waits for the answer has what is recorded, and nobody else has anything.
+   * When the entry must be on the disk: before anybody gets what was opened, or within its use, in one commit with the
+   * changes that come of that. Nobody else than who waits for the answer has what was opened then, and it is recorded by
+   * that time.
    */
-  readonly recorded: 'before' | 'after'
+  readonly recorded: 'before' | 'within'
   /**
    * Without such a box: `not_found` with a hint for who wants to find one, or to fill one that could be made; or nothing
    * is opened, and that is recorded and used.
@@ -28,9 +29,9 @@ export const purposes = {
   /** To give a file to a service of a swarm. */
   serve: { action: 'box.serve', shows: 'contents', recorded: 'before', missing: 'fill' },
   /** To make a copy for a container. */
-  mount: { action: 'box.mount', shows: 'contents', recorded: 'after', missing: 'fill' },
+  mount: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'fill' },
   /** The same, for a volume whose box may be missing: the copy is empty then. */
-  mountIfThere: { action: 'box.mount', shows: 'contents', recorded: 'after', missing: 'nothing' }
+  mountIfThere: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'nothing' }
 } as const satisfies Readonly<Record<string, Rule>>
 
 export type Purpose = keyof typeof purposes
@@ -45,5 +46,8 @@ export type OpenedFor<P extends Purpose> = P extends Purpose
     | (RuleOf<P>['missing'] extends 'nothing' ? null : never)
   : never
 
-/** What the use gives: changes to commit with the entry, where that comes after; else whatever its caller waits for. */
-export type MadeOf<P extends Purpose> = RuleOf<P>['recorded'] extends 'after' ? readonly Change[] : unknown
+/** Commits the entry, and changes with it. */
+export type RecordOpening = (changes: readonly Change[]) => Promise<void>
+
+/** How the use records itself, for a purpose of which that is asked. */
+export type RecordFor<P extends Purpose> = RuleOf<P>['recorded'] extends 'within' ? [RecordOpening] : []

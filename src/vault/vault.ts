@@ -1,5 +1,4 @@
 import type { BoxName } from '../base/names.ts'
-import type { Change } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
 import type { Caller } from './access/authority.ts'
 import { commitPrepared, untilNotOvertaken } from './action/overtaken.ts'
@@ -9,7 +8,14 @@ import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change
 import { summaryOf, type BoxSummary } from './boxes/records.ts'
 import { rollingBack, type VaultParts } from './boxes/versions.ts'
 import { namesOf, openVersion } from './opened-version.ts'
-import { purposes, type MadeOf, type OpenedFor, type Purpose, type ResourceFor } from './purposes.ts'
+import {
+  purposes,
+  type OpenedFor,
+  type Purpose,
+  type RecordFor,
+  type RecordOpening,
+  type ResourceFor
+} from './purposes.ts'
 
 /** The boxes. Every method takes the caller first and checks authority before existence. */
 export interface Vault {
@@ -41,15 +47,16 @@ export interface Vault {
   rollback(caller: Caller, name: BoxName, to: number, ifVersion: number | null): Promise<ChangeResult>
   /**
    * Opens a version, the newest for null, and has it used; the only way to what a box holds. The purpose says what is
-   * asked of the gate, what is shown, and when that is recorded; `resource` names the box. What was opened is zeroed
+   * asked of the gate, what is shown, and when that is recorded: a use that records itself does so before it gives
+   * anything to anybody. `resource` names the box. What was opened is zeroed
    * once it was used. Throws `not_found`, `damaged`, and what `use` throws.
    */
-  open<P extends Purpose, T extends MadeOf<P>>(
+  open<P extends Purpose, T>(
     caller: Caller,
     purpose: P,
     resource: ResourceFor<P>,
     version: number | null,
-    use: (opened: OpenedFor<P>) => Promise<T>
+    use: (opened: OpenedFor<P>, ...record: RecordFor<P>) => Promise<T>
   ): Promise<T>
 }
 
@@ -102,14 +109,12 @@ export function createVault(parts: VaultParts): Vault {
             missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
           return box && openVersion({ ...parts, keyring: permit.keyring }, box, version)
         })
-        const record = (changes: readonly Change[]): Promise<void> =>
+        const record: RecordOpening = changes =>
           permit.commit(opened === null ? {} : { version: opened.info.version }, changes)
         const shown = (shows === 'names' ? opened && namesOf(opened) : opened) as OpenedFor<typeof purpose>
         try {
           if (recorded === 'before') await record([])
-          const made = await use(shown)
-          if (recorded === 'after') await record(made as readonly Change[])
-          return made
+          return await use(shown, ...((recorded === 'within' ? [record] : []) as RecordFor<typeof purpose>))
         } finally {
           opened?.wipe()
         }

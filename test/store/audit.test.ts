@@ -94,7 +94,7 @@ describe('the audit', () => {
     await expect(reveal(opened, root, gone)).rejects.toMatchObject({ code: 'not_found' })
     await expect(look(opened, db, 9)).rejects.toMatchObject({ code: 'not_found' })
     await expect(vault.destroy(root, db, 7)).rejects.toMatchObject({ code: 'precondition' })
-    await expect(vault.open(root, 'mount', mount, null, () => Promise.resolve([]))).rejects.toMatchObject({
+    await expect(vault.open(root, 'mount', mount, null, () => Promise.resolve())).rejects.toMatchObject({
       code: 'not_found'
     })
     const refused = removing('no')

@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/store.ts'
 import { theVault, type Action, type Resources } from '../../src/vault/access/actions.ts'
 import { mayAct, type Authority, type Caller } from '../../src/vault/access/authority.ts'
 import { isEntry } from '../../src/vault/audit/reading.ts'
-import { purposes, type Purpose } from '../../src/vault/purposes.ts'
+import { purposes, type Purpose, type RecordOpening } from '../../src/vault/purposes.ts'
 import type { Vault } from '../../src/vault/vault.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import { putCopyRecord, putVolume } from '../../src/volumes/records.ts'
@@ -53,9 +53,9 @@ const openings: Readonly<Record<Purpose, Act>> = {
   serve: (vault, caller, box) =>
     vault.open(caller, 'serve', { box, ...served }, null, () => Promise.resolve()),
   mount: (vault, caller, box) =>
-    vault.open(caller, 'mount', { box, volume, mount }, null, () => Promise.resolve([])),
+    vault.open(caller, 'mount', { box, volume, mount }, null, () => Promise.resolve()),
   mountIfThere: (vault, caller, box) =>
-    vault.open(caller, 'mountIfThere', { box, volume, mount }, null, () => Promise.resolve([]))
+    vault.open(caller, 'mountIfThere', { box, volume, mount }, null, () => Promise.resolve())
 }
 const all = [...Object.entries(acts), ...Object.entries(openings)]
 
@@ -244,7 +244,7 @@ test('who may do what today goes by caller and action alone', () => {
   ])
 })
 
-test('each purpose shows what it says, once that is recorded, or before that with what comes of it', async () => {
+test('each purpose shows what it says, once that is recorded, or to a use that records it with what comes of it', async () => {
   const { vault, store, audit, sealing } = await open()
   await vault.create(root, hers)
   await change({ vault }, hers, putting('f', 'x'))
@@ -256,12 +256,12 @@ test('each purpose shows what it says, once that is recorded, or before that wit
     const { action, recorded, shows } = purposes[purpose]
     const resource = { box: hers, path: 'f', volume, mount }
     await vault.list(root)
-    await vault.open(root, purpose, resource, null, async version => {
+    await vault.open(root, purpose, resource, null, async (version, record?: RecordOpening) => {
       expect(await newest()).toBe(recorded === 'before' ? action : 'box.list')
       expect('read' in version).toBe(shows === 'contents')
-      return [{ put: 'test', value: Buffer.of(1) }]
+      await record?.([{ put: 'test', value: Buffer.of(1) }])
+      expect(await newest()).toBe(action)
     })
-    expect(await newest()).toBe(action)
-    expect((await store.get('test')) !== null).toBe(recorded === 'after')
+    expect((await store.get('test')) !== null).toBe(recorded === 'within')
   }
 })

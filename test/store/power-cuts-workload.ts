@@ -123,11 +123,10 @@ const mountVolume: Step = {
   async run({ vault }) {
     const box = parseBoxName('db')
     const created = new Date().toISOString()
-    await vault.open({ kind: 'engine' }, 'mount', { box, volume, mount }, null, ({ info: { version } }) =>
-      Promise.resolve([
-        putCopyRecord({ mount, volume, box, version, created, device: null, container: null })
-      ])
-    )
+    await vault.open({ kind: 'engine' }, 'mount', { box, volume, mount }, null, (opened, record) => {
+      const { version } = opened.info
+      return record([putCopyRecord({ mount, volume, box, version, created, device: null, container: null })])
+    })
   },
   becomes: before => ({ ...before, labels: [mount], audited: before.audited + 1 })
 }

@@ -46,7 +46,7 @@ function openFor(
     return vault.open(caller, purpose, { box, path: '' }, null, () => Promise.resolve())
   if (purpose === 'mount') {
     const resource = { box, volume: parseVolumeName('v'), mount: parseMountId('a') }
-    return vault.open(caller, purpose, resource, null, () => Promise.resolve([]))
+    return vault.open(caller, purpose, resource, null, () => Promise.resolve())
   }
   const resource = { box, path: '', service: undefined, task: undefined, image: undefined }
   return vault.open(caller, purpose, resource, null, () => Promise.resolve())
