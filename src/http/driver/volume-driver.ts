@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -7,7 +8,7 @@ import express, {
 } from 'express'
 import type { Logger } from 'pino'
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { processWith } from '../../base/process-identity.ts'
+import { processWith, type ProcessIdentity } from '../../base/process-identity.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import type { Uses } from '../../lifecycle/engine-calls.ts'
 import { refusalOfEmpty } from '../../lifecycle/refusals.ts'
@@ -58,6 +59,16 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
 }
 
 function answerOf({ uses, syscalls, log }: VolumeDriverParts, route: string, call: Call): RequestHandler {
+  const peers = new WeakMap<Socket, ProcessIdentity | null>()
+  /** Who opened a connection, as it was seen at the first call: later another process may have that pid. */
+  const processAt = (socket: Socket): ProcessIdentity | null => {
+    const known = peers.get(socket)
+    if (known !== undefined) return known
+    const found = processWith(syscalls.peerOf(descriptorOf(socket)).pid)
+    peers.set(socket, found)
+    return found
+  }
+
   return async (request: Request, response: Response) => {
     const started = performance.now()
     response.type(protocolType)
@@ -65,7 +76,7 @@ function answerOf({ uses, syscalls, log }: VolumeDriverParts, route: string, cal
     if (isEmpty(request.body) && !takesNothing.has(route)) uses.doubtAll()
     let undo: () => Promise<void> = () => Promise.resolve()
     const reply = await call(readJson(request, route), {
-      engineProcess: () => processWith(syscalls.peerOf(descriptorOf(request.socket)).pid),
+      engineProcess: () => processAt(request.socket),
       onLost: work => (undo = work)
     })
     log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')
@@ -73,10 +84,8 @@ function answerOf({ uses, syscalls, log }: VolumeDriverParts, route: string, cal
     void lost
       .then(isSo => (isSo ? undo() : undefined))
       .catch((err: unknown) => log.error({ err, call: route }, 'cannot undo a call whose caller went away'))
-    if (Buffer.isBuffer(reply)) {
-      void lost.then(() => reply.fill(0))
-      response.end(reply)
-    } else response.send(JSON.stringify(reply))
+    if (Buffer.isBuffer(reply)) void lost.then(() => reply.fill(0))
+    response.end(Buffer.isBuffer(reply) ? reply : JSON.stringify(reply))
   }
 }
 
