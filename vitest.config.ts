@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that have Engines of their own, for what they do to them. All others share one. */
+const withOwnEngine = ['build', 'canary', 'install', 'plugin-life', 'readme', 'swarm'].map(
+  name => `test/engine/${name}.test.ts`
+)
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,9 +24,21 @@ export default defineConfig({
         test: {
           name: 'engine',
           include: ['test/engine/*.test.ts'],
+          exclude: withOwnEngine,
           sequence: { groupOrder: 1 },
           globalSetup: 'test/kit/engine/setup.ts',
           // All of these share one Engine.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000
+        }
+      },
+      {
+        test: {
+          name: 'own-engine',
+          include: withOwnEngine,
+          sequence: { groupOrder: 1 },
+          globalSetup: 'test/kit/engine/build.ts',
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
-import { buildForTests } from './kit/built.ts'
+import { buildForEngines } from './kit/built.ts'
 import { failuresIn, type Failure, type Report } from './kit/report.ts'
 
 /*
@@ -33,9 +33,10 @@ const lanes: readonly (readonly Step[])[] = [
     check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
     check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
     check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
-    vitest('main')
+    vitest('main'),
+    vitest('engine')
   ],
-  [vitest('engine')],
+  [vitest('own-engine')],
   [faults('live-restore', 'plain', 'attacks', 'boot', 'whose')]
 ]
 
@@ -43,7 +44,7 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
 const beganMs = Date.now()
 // Before any of them begins: both would build the same files.
-await buildForTests()
+await buildForEngines()
 await Promise.all(
   lanes.map(async lane => {
     for (const step of lane) {

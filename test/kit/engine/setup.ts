@@ -1,9 +1,7 @@
 import type { TestProject } from 'vitest/node'
-import { buildCli } from '../../../rootfs-build/cli.ts'
-import { buildPlugin } from '../../../rootfs-build/plugin.ts'
-import { buildForTests } from '../built.ts'
+import { buildForEngines } from '../built.ts'
 import { importTestImage } from './image.ts'
-import { builtCli, builtPlugin, installPlugin, linkCli } from './plugin.ts'
+import { installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine } from './private-engine.ts'
 
 declare module 'vitest' {
@@ -13,11 +11,9 @@ declare module 'vitest' {
   }
 }
 
-/** Builds everything once, starts one private Engine with the plugin in it, and takes it away at the end. */
+/** Starts one private Engine with the plugin in it, and takes it away at the end. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  await buildForTests()
-  await buildPlugin(builtPlugin)
-  await buildCli(builtCli)
+  await buildForEngines()
   const engine = await startPrivateEngine()
   try {
     await importTestImage(engine)

@@ -1,0 +1,1 @@
+export { buildForEngines as default } from '../built.ts'
