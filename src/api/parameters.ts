@@ -10,7 +10,7 @@ import { auditActions } from './audit.ts'
 const flagWords = ['', '0', '1', 'true', 'false']
 
 /** Yes or no; the bare name is yes, without it no. */
-export const Flag = z.lazy(() =>
+export const YesNo = z.lazy(() =>
   z.pipe(
     z._default(z.enum(flagWords, 'it must be 1 or 0'), '0'),
     z.transform(text => text === '' || text === '1' || text === 'true')

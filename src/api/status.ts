@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { copyMemories } from '../base/copy-memory.ts'
 import { Count, Id, wordOf, type Read } from './values.ts'
 
 const Some = z.lazy(() => z.int().check(z.minimum(1)))
@@ -36,7 +37,7 @@ export const Status = z.lazy(() =>
     volumes: Count,
     damaged: z.exactOptional(z.string()),
     copies: Count,
-    memory: wordOf(['tmpfs with noswap', 'tmpfs on a host without swap', 'ramfs']),
+    memory: wordOf(copyMemories),
     engine: wordOf(['answers', 'does not answer']),
     kept: z.array(KeptCopies),
     otherOptions: z.array(

@@ -3,7 +3,7 @@ import { getSystemErrorName } from 'node:util'
 import { SecretboxError } from '../base/errors.ts'
 import type { CopyKey } from './copy-key.ts'
 import { ConnectionLost, type Connection, type Supervisor } from './supervisor.ts'
-import { outcomes, readReply, replyBytes, requestBytes, type Reply, type Request } from './wire.ts'
+import { outcomes, readReply, replyBytes, requestBytes, type Reply, type JobRequest } from './wire.ts'
 
 /** What goes with the request for a copy. */
 export interface Filling {
@@ -17,12 +17,12 @@ export interface Filling {
  * Has a job done, and gives its reply. A job may be killed at any moment: what it has begun is wiped, and it is done once more.
  * Throws `unavailable` when it is killed again, and what `filling` throws; then nothing of the copy is left.
  */
-export type AskJob = (request: Request, filling?: Filling) => Promise<Reply>
+export type AskJob = (request: JobRequest, filling?: Filling) => Promise<Reply>
 
 export function createAskJob(supervisor: Supervisor): AskJob {
   /** The last reply, or null when the job was killed; and what `filling` threw, or null. */
   const ask = (
-    request: Request,
+    request: JobRequest,
     filling: Filling | null
   ): Promise<{ reply: Reply | null; failure: unknown }> =>
     supervisor.job(async connection => {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import type { CopyMemory } from '../base/copy-memory.ts'
 import { quote } from '../base/errors.ts'
 import { checked, createAskJob } from './ask-job.ts'
 import { isCopyKey, type CopyKey } from './copy-key.ts'
@@ -9,10 +10,7 @@ import { ownershipOf, rootOfCopy } from './ownership.ts'
 import type { Supervisor } from './supervisor.ts'
 import { sendTree, type CopyContents, type CopyOptions } from './send-tree.ts'
 import { sizeOf } from './size.ts'
-import { memories, outcomes, type Request } from './wire.ts'
-
-/** What copies are made of: `noswap` from Linux 6.4 on; ramfs, which is never swapped, where tmpfs cannot promise it. */
-export type CopyMemory = Exclude<(typeof memories)[number], ''>
+import { memories, outcomes, type JobRequest } from './wire.ts'
 
 /** The file systems of copies, one per key, under one directory. Knows nothing of volumes or of who uses a copy. */
 export interface Copies {
@@ -81,7 +79,7 @@ export async function openCopies(
     async make(key, contents, options, mounted = () => Promise.resolve()) {
       const size = sizeOf(contents, options, pageBytes)
       const root = ownershipOf(rootOfCopy, options)
-      const request: Request = { job: 'make', key, isWritable: options.rw, root, ...size }
+      const request: JobRequest = { job: 'make', key, isWritable: options.rw, root, ...size }
       const reply = await ask(request, {
         send: (connection, head) => sendTree(connection, head, contents, options),
         mounted

@@ -1,4 +1,5 @@
 import { endianness } from 'node:os'
+import { copyMemories } from '../base/copy-memory.ts'
 import { newBytes } from '../base/secret.ts'
 import type { CopyKey } from './copy-key.ts'
 import type { Ownership } from './ownership.ts'
@@ -11,14 +12,15 @@ if (endianness() !== 'LE') throw new Error('secretbox runs on little-endian mach
 
 export const jobs = { probe: 'p', make: 'm', wipe: 'w' } as const
 export const outcomes = { done: 0, failed: 1, notOurs: 2, busy: 3, damaged: 4 } as const
-export const memories = ['', 'tmpfs with noswap', 'tmpfs on a host without swap', 'ramfs'] as const
+/** By their numbers, which begin at 1. */
+export const memories = ['', ...copyMemories] as const
 export const replyBytes = 48
 export const lookReplyBytes = 8
 export const lookHolderBytes = 112
 const entryBytes = 24
 
 /** What a job is to do. `root`, `bytes` and `inodes` are for `make`, `isLast` for `wipe`. */
-export interface Request {
+export interface JobRequest {
   readonly job: keyof typeof jobs
   readonly key?: CopyKey
   readonly isWritable?: boolean
@@ -40,7 +42,7 @@ export interface Reply {
 }
 
 /** A request, as it is sent. */
-export function requestBytes(request: Request): Buffer {
+export function requestBytes(request: JobRequest): Buffer {
   const { job, key = '', isWritable = false, isLast = false, bytes = 0, inodes = 0 } = request
   const { uid, gid, mode } = request.root ?? { uid: 0, gid: 0, mode: 0 }
   const message = newBytes(64)

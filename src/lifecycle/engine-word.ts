@@ -22,7 +22,7 @@ const lockProbeMs = 1000
  * Between the answer to Mount and the container's own mounts nobody holds a copy. The Engine keeps the container locked
  * meanwhile, and can be asked about that.
  */
-export function askEngine(engine: Engine): EngineWord {
+export function wordOfEngine(engine: Engine): EngineWord {
   const isStarting = async (volume: VolumeName | null): Promise<boolean | null> => {
     try {
       const idle = (await engine.containers(volume ?? undefined)).filter(container => !isRunning(container))

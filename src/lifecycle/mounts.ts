@@ -11,7 +11,7 @@ import type { Caller } from '../vault/access/authority.ts'
 import { findCopyRow, getVolume, type Volume } from '../volumes/records.ts'
 import { decideMount, decideUnmount } from './decide.ts'
 import type { Uses } from './engine-calls.ts'
-import { askEngine } from './engine-word.ts'
+import { wordOfEngine } from './engine-word.ts'
 import type { Observe } from './facts.ts'
 import { createMakeCopy, type MakeCopyParts, type OwnedCopy } from './make-copy.ts'
 import type { Refusals } from './refusals.ts'
@@ -69,7 +69,7 @@ export function createMounts(parts: MountsParts): Mounts {
       known,
       facts => decideMount(facts, engineProcess),
       observe,
-      askEngine(engine)
+      wordOfEngine(engine)
     )
     if (decision.do === 'share') {
       FAULT: await reach('mount.shared')

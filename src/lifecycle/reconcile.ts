@@ -7,7 +7,7 @@ import type { VolumeName } from '../base/names.ts'
 import { hasEnded } from '../base/process-identity.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import { decideReconcile, decideTrust, holdersSeen, type Judgement, type Need } from './decide.ts'
-import { askEngine, isRunning, type EngineWord } from './engine-word.ts'
+import { wordOfEngine, isRunning, type EngineWord } from './engine-word.ts'
 import { recordOf, type Facts } from './facts.ts'
 import { isOrphan, type PassFacts } from './grace.ts'
 import type { Release, ReleaseParts } from './release.ts'
@@ -57,7 +57,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
 
   const judge = async (copies: readonly Facts[]): Promise<Judged[]> => {
     const now = { ms: parts.clock.nowMs(), dateMs: parts.clock.dateMs() }
-    const word = askEngine(engine)
+    const word = wordOfEngine(engine)
     let facts = copies.map(copy => remembered.passFacts(copy, now))
     for (;;) {
       const decisions = facts.map(each => decideReconcile(each, parts.graceMs))

@@ -10,7 +10,7 @@ import type { Gate } from '../vault/action/gate.ts'
 import { findCopyRow, removeCopyRecord } from '../volumes/records.ts'
 import { decideRelease, type ReleaseDecision } from './decide.ts'
 import type { Uses } from './engine-calls.ts'
-import { askEngine } from './engine-word.ts'
+import { wordOfEngine } from './engine-word.ts'
 import type { CopyName, Facts, Observe } from './facts.ts'
 import type { Kept } from './kept.ts'
 import { settle } from './settle.ts'
@@ -41,7 +41,7 @@ export function createRelease(parts: ReleaseParts): Release {
   return async (caller, copy, hasEnded) => {
     const { key, owner } = copy
     const known = { ...observe.one(copy, await readRow(parts, copy)), hasEnded }
-    const { decision } = await settle(known, decideRelease, observe, askEngine(engine))
+    const { decision } = await settle(known, decideRelease, observe, wordOfEngine(engine))
     if (decision.do === 'keep') {
       if (decision.why === 'unclear') kept.add(copy)
       sayWhyKept(log, copy, decision.why)

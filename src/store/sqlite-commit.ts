@@ -2,16 +2,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import { quote, SecretboxError } from '../base/errors.ts'
 import { between, countBetween, boundsOf, maxValueBytes } from './sqlite-rows.ts'
 import { inTransaction } from './sqlite-transaction.ts'
-import type { Change } from './store.ts'
+import type { Write } from './store.ts'
 
 /**
- * Makes changes in one transaction of `database`: all, or none when it throws. `check` may throw once the transaction
+ * Does all writes in one transaction of `database`: all, or none when it throws. `check` may throw once the transaction
  * has begun. Throws `conflict`, `too_large`, and `damaged` when the database did not do exactly what it was told.
  */
-export function createCommit(
-  database: DatabaseSync,
-  check: () => void
-): (changes: readonly Change[]) => void {
+export function createCommit(database: DatabaseSync, check: () => void): (writes: readonly Write[]) => void {
   const upsert = database.prepare(
     'INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET revision = ?2, value = ?3'
   )
@@ -36,33 +33,33 @@ export function createCommit(
   }
 
   /** How many rows it changed. */
-  const apply = (change: Change): number => {
-    if ('removeAll' in change) {
-      const bounds = boundsOf(change.removeAll)
+  const apply = (write: Write): number => {
+    if ('removeAll' in write) {
+      const bounds = boundsOf(write.removeAll)
       const rows = Number(countRange.get(...bounds)?.['n'])
       // Overwriting a large box's records takes seconds and as much room again. They are encrypted, and the record
       // with their key, removed by its own name, is overwritten.
       database.exec('PRAGMA secure_delete = FAST')
       try {
-        require(deleteRange.run(...bounds).changes === rows, change.removeAll)
+        require(deleteRange.run(...bounds).changes === rows, write.removeAll)
       } finally {
         database.exec('PRAGMA secure_delete = ON')
       }
-      require(Number(countRange.get(...bounds)?.['n']) === 0, change.removeAll)
+      require(Number(countRange.get(...bounds)?.['n']) === 0, write.removeAll)
       return rows
     }
-    const key = 'put' in change ? change.put : change.remove
+    const key = 'put' in write ? write.put : write.remove
     const found = revisionOf(key)
-    if (change.expect !== undefined && found !== change.expect) {
+    if (write.expect !== undefined && found !== write.expect) {
       throw new SecretboxError('conflict', `record ${quote(key)} was changed by someone else`)
     }
-    if ('put' in change) {
-      if (change.value.length > maxValueBytes) {
+    if ('put' in write) {
+      if (write.value.length > maxValueBytes) {
         throw new SecretboxError('too_large', `a record has at most ${maxValueBytes} bytes`)
       }
       const revision = (found ?? 0) + 1
-      require(upsert.run(key, revision, change.value).changes === 1, key)
-      require(selectSame.get(key, revision, change.value)?.['same'] === 1, key)
+      require(upsert.run(key, revision, write.value).changes === 1, key)
+      require(selectSame.get(key, revision, write.value)?.['same'] === 1, key)
       return 1
     }
     const rows = found === null ? 0 : 1
@@ -71,12 +68,12 @@ export function createCommit(
     return rows
   }
 
-  return changes => {
+  return writes => {
     inTransaction(database, () => {
       check()
       const before = total()
       let expected = 0
-      for (const change of changes) expected += apply(change)
+      for (const write of writes) expected += apply(write)
       // What others' triggers did to other rows is counted here.
       require(total() - before === expected, 'others')
     })

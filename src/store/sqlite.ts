@@ -14,7 +14,7 @@ import { createCommit } from './sqlite-commit.ts'
 import { inTransaction } from './sqlite-transaction.ts'
 import { boundsOf, createRows, type Range } from './sqlite-rows.ts'
 import { checkSchema, createSchema, watchSchema } from './sqlite-schema.ts'
-import type { Change, Store } from './store.ts'
+import type { Store, Write } from './store.ts'
 
 const magic = 'SQLite format 3\0'
 /** "scbx", so that `file` and we tell a store from any other SQLite file. */
@@ -178,11 +178,11 @@ function storeOver(database: DatabaseSync, path: string): Store {
 
     count: prefix => promised(() => checked(() => rows.count(prefix))),
 
-    commit: changes =>
+    commit: writes =>
       promised(() =>
         translating(path, () => {
-          if (isLarge(changes) && freeBytes() < reserveBytes) throw full(path)
-          commit(changes)
+          if (isLarge(writes) && freeBytes() < reserveBytes) throw full(path)
+          commit(writes)
         })
       ),
 
@@ -199,9 +199,9 @@ export const reserveBytes = 16 << 20
 /** Commits that put more than this are large. */
 const largeBytes = 256 << 10
 
-function isLarge(changes: readonly Change[]): boolean {
+function isLarge(writes: readonly Write[]): boolean {
   let bytes = 0
-  for (const change of changes) if ('put' in change) bytes += change.value.length
+  for (const write of writes) if ('put' in write) bytes += write.value.length
   return bytes > largeBytes
 }
 

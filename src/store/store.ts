@@ -11,7 +11,7 @@ export interface StoredRecord {
 }
 
 /** One step of a commit. `expect` is the revision that must be there now; `null`: no row; absent: whatever. */
-export type Change =
+export type Write =
   | { readonly put: string; readonly value: Uint8Array; readonly expect?: number | null }
   | { readonly remove: string; readonly expect?: number }
   | { readonly removeAll: string }
@@ -33,9 +33,9 @@ export interface Store {
   /** How many records have keys that begin with `prefix`. */
   count(prefix: string): Promise<number>
   /**
-   * All changes, durable when the promise resolves, or none. Throws `conflict` when an expectation does
+   * All writes, durable when the promise resolves, or none. Throws `conflict` when an expectation does
    * not hold; then the caller reads again.
    */
-  commit(changes: readonly Change[]): Promise<void>
+  commit(writes: readonly Write[]): Promise<void>
   close(): Promise<void>
 }

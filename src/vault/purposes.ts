@@ -1,4 +1,4 @@
-import type { Change } from '../store/store.ts'
+import type { Write } from '../store/store.ts'
 import type { Action, Resources } from './access/actions.ts'
 import type { OpenedNames, OpenedVersion } from './opened-version.ts'
 
@@ -9,7 +9,7 @@ interface Rule {
   readonly shows: 'names' | 'contents'
   /**
    * When the entry must be on the disk: before anybody gets what was opened, or within its use, in one commit with the
-   * changes that come of that. Nobody else than who waits for the answer has what was opened then, and it is recorded by
+   * writes that come of that. Nobody else than who waits for the answer has what was opened then, and it is recorded by
    * that time.
    */
   readonly recorded: 'before' | 'within'
@@ -46,8 +46,8 @@ export type OpenedFor<P extends Purpose> = P extends Purpose
     | (RuleOf<P>['missing'] extends 'nothing' ? null : never)
   : never
 
-/** Commits the entry, and changes with it. */
-export type RecordOpening = (changes: readonly Change[]) => Promise<void>
+/** Commits the entry, and writes with it. */
+export type RecordOpening = (writes: readonly Write[]) => Promise<void>
 
 /** How the use records itself, for a purpose of which that is asked. */
 export type RecordFor<P extends Purpose> = RuleOf<P>['recorded'] extends 'within' ? [RecordOpening] : []

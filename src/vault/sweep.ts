@@ -1,6 +1,6 @@
 import { isSecretboxError } from '../base/errors.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Store, Write } from '../store/store.ts'
 import { removeBlob } from './boxes/blobs.ts'
 import { blobsOf, wipeManifest } from './boxes/manifest.ts'
 import { allBoxes, type Box } from './boxes/records.ts'
@@ -8,7 +8,7 @@ import { readManifest } from './boxes/version-records.ts'
 
 /** A mark: this blob belonged to no version yet when it was written. */
 const mark = /^staging\/([0-9a-f]{32})\/([0-9a-f]{32})$/
-const changesPerCommit = 1000
+const writesPerCommit = 1000
 
 /**
  * Removes what changes that never finished have staged; before anything else is staged. Returns how many blobs there
@@ -24,20 +24,20 @@ export async function sweepStaging(store: Store, keyring: Keyring): Promise<numb
   if (marks.length === 0) return 0
   const { used, isAll } = await blobsInUse(store, keyring, new Set(marks.map(({ boxId }) => boxId)))
   let removed = 0
-  let changes: Change[] = []
+  let writes: Write[] = []
   for (const { key, boxId, blob } of marks) {
     const inBox = used.get(boxId) ?? (isAll && !used.has(boxId) ? new Set() : null)
     if (inBox === null) continue
-    changes.push({ remove: key })
+    writes.push({ remove: key })
     if (!inBox.has(blob)) {
-      changes.push(removeBlob(boxId, blob))
+      writes.push(removeBlob(boxId, blob))
       removed++
     }
-    if (changes.length < changesPerCommit) continue
-    await store.commit(changes)
-    changes = []
+    if (writes.length < writesPerCommit) continue
+    await store.commit(writes)
+    writes = []
   }
-  if (changes.length > 0) await store.commit(changes)
+  if (writes.length > 0) await store.commit(writes)
   return removed
 }
 

@@ -109,8 +109,8 @@ export function createVault(parts: VaultParts): Vault {
             missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
           return box && openVersion({ ...parts, keyring: permit.keyring }, box, version)
         })
-        const record: RecordOpening = changes =>
-          permit.commit(opened === null ? {} : { version: opened.info.version }, changes)
+        const record: RecordOpening = writes =>
+          permit.commit(opened === null ? {} : { version: opened.info.version }, writes)
         const shown = (shows === 'names' ? opened && namesOf(opened) : opened) as OpenedFor<typeof purpose>
         try {
           if (recorded === 'before') await record([])

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { quote, SecretboxError } from '../base/errors.ts'
-import type { Change, Store, StoredRecord } from '../store/store.ts'
+import type { Store, StoredRecord, Write } from '../store/store.ts'
 import {
   isMountId,
   parseBoxName,
@@ -155,23 +155,23 @@ export async function findCopyRow(store: Store, volume: VolumeName, mount: Mount
   return record && copyRow(record)
 }
 
-/** The change that makes a volume. */
-export function putVolume(volume: Volume): Change {
+/** The write that makes a volume. */
+export function putVolume(volume: Volume): Write {
   return { put: volumeKey(volume.name), value: jsonBytes(volume), expect: null }
 }
 
-/** The change that removes a volume. */
-export function removeVolume(name: VolumeName): Change {
+/** The write that removes a volume. */
+export function removeVolume(name: VolumeName): Write {
   return { remove: volumeKey(name) }
 }
 
-/** The change that records a copy, or records it anew. */
-export function putCopyRecord(record: CopyRecord): Change {
+/** The write that records a copy, or records it anew. */
+export function putCopyRecord(record: CopyRecord): Write {
   return { put: copyRecordKey(record.volume, record.mount), value: jsonBytes(record) }
 }
 
-/** The change that removes a copy's record. */
-export function removeCopyRecord(volume: VolumeName, mount: MountId): Change {
+/** The write that removes a copy's record. */
+export function removeCopyRecord(volume: VolumeName, mount: MountId): Write {
   return { remove: copyRecordKey(volume, mount) }
 }
 

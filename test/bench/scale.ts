@@ -1,4 +1,4 @@
-import type { Change } from '../../src/store/store.ts'
+import type { Write } from '../../src/store/store.ts'
 import { newBox } from '../../src/vault/boxes/version-records.ts'
 import { parseBoxName, parseVolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
@@ -12,7 +12,7 @@ import { makeBox, openVaultOf } from './vault.ts'
 import type { OpenedVault } from '../../src/vault/open.ts'
 
 const turns = { rounds: 40, times: 10 }
-const changesPerCommit = 2000
+const writesPerCommit = 2000
 
 /** What fills a store, or a daemon, beside the one box and the one volume that are mounted. */
 interface Filling {
@@ -22,8 +22,8 @@ interface Filling {
 
 const fillings = {
   empty: {},
-  boxes: { store: (opened: OpenedVault) => commitAll(opened, boxChanges(opened, 100_000)) },
-  volumes: { store: (opened: OpenedVault) => commitAll(opened, volumeChanges(10_000)) },
+  boxes: { store: (opened: OpenedVault) => commitAll(opened, boxWrites(opened, 100_000)) },
+  volumes: { store: (opened: OpenedVault) => commitAll(opened, volumeWrites(10_000)) },
   copies: { copies: 1000 }
 } satisfies Record<string, Filling>
 
@@ -89,12 +89,12 @@ function mounting(copies: Copies | undefined): Way {
   return { work: copies.make, after: () => repeat(turns.times, copies.wipe) }
 }
 
-async function* boxChanges({ sealing }: OpenedVault, count: number): AsyncGenerator<Change> {
+async function* boxWrites({ sealing }: OpenedVault, count: number): AsyncGenerator<Write> {
   const keyring = await sealing.keyring()
-  for (let at = 0; at < count; at++) yield* newBox(keyring, parseBoxName(`box-${at}`)).changes
+  for (let at = 0; at < count; at++) yield* newBox(keyring, parseBoxName(`box-${at}`)).writes
 }
 
-function* volumeChanges(count: number): Generator<Change> {
+function* volumeWrites(count: number): Generator<Write> {
   for (let at = 0; at < count; at++) {
     const name = parseVolumeName(`volume-${at}`)
     const options = parseVolumeOptions(name, { box: 'box' })
@@ -104,12 +104,12 @@ function* volumeChanges(count: number): Generator<Change> {
 
 async function commitAll(
   { store }: OpenedVault,
-  changes: AsyncIterable<Change> | Iterable<Change>
+  writes: AsyncIterable<Write> | Iterable<Write>
 ): Promise<void> {
-  let pending: Change[] = []
-  for await (const change of changes) {
-    pending.push(change)
-    if (pending.length < changesPerCommit) continue
+  let pending: Write[] = []
+  for await (const write of writes) {
+    pending.push(write)
+    if (pending.length < writesPerCommit) continue
     await store.commit(pending)
     pending = []
   }

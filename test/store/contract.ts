@@ -1,18 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Change, Store, StoredRecord } from '../../src/store/store.ts'
+import type { Store, StoredRecord, Write } from '../../src/store/store.ts'
 
 /** A kind of store under test. `open` gives one on the same place each time; the contract closes what it opened. */
 export interface Place {
   open(): Promise<Store>
 }
 
-const put = (key: string, text: string, expected?: number | null): Change => ({
+const put = (key: string, text: string, expected?: number | null): Write => ({
   put: key,
   value: Buffer.from(text),
   ...(expected === undefined ? {} : { expect: expected })
 })
-const remove = (key: string, expected?: number): Change => ({
+const remove = (key: string, expected?: number): Write => ({
   remove: key,
   ...(expected === undefined ? {} : { expect: expected })
 })
@@ -118,16 +118,16 @@ export function describeStore(name: string, place: () => Place): void {
         expect(await store.count('n/')).toBe(0)
       }))
 
-    test.each<[string, Change[]]>([
+    test.each<[string, Write[]]>([
       ['a record that should be new is there', [put('a', 'x', null)]],
       ['a record has another revision', [put('a', 'x', 2)]],
       ['a record that should be there is not', [put('none', 'x', 1)]],
       ['a record to remove has another revision', [remove('a', 7)]],
       ['a record to remove is not there', [remove('none', 1)]]
-    ])('when %s, nothing of the commit happens', (_name, changes) =>
+    ])('when %s, nothing of the commit happens', (_name, writes) =>
       withStore(async store => {
         await store.commit([put('a', 'old'), put('z/1', 'old')])
-        const failing = store.commit([put('b', 'new'), { removeAll: 'z/' }, ...changes, put('c', 'new')])
+        const failing = store.commit([put('b', 'new'), { removeAll: 'z/' }, ...writes, put('c', 'new')])
         await expect(failing).rejects.toMatchObject({ code: 'conflict' })
         expect(await keysOf(store, '')).toEqual(['a', 'z/1'])
         expect(await store.get('a')).toMatchObject({ revision: 1 })
@@ -158,25 +158,25 @@ export function describeStore(name: string, place: () => Place): void {
 
     test('any sequence of commits leaves what a map would hold', async () => {
       const key = fc.constantFrom('a', 'a/b', 'a/c', 'b', 'b/a')
-      const change = fc.oneof(
+      const write = fc.oneof(
         fc
           .tuple(key, fc.uint8Array({ maxLength: 8 }), fc.option(fc.nat(3), { nil: undefined }))
-          .map(([to, value, expected]): Change => ({
+          .map(([to, value, expected]): Write => ({
             put: to,
             value,
             ...(expected === undefined ? {} : { expect: expected === 0 ? null : expected })
           })),
-        key.map((at): Change => ({ remove: at })),
-        key.map((at): Change => ({ removeAll: `${at}/` }))
+        key.map((at): Write => ({ remove: at })),
+        key.map((at): Write => ({ removeAll: `${at}/` }))
       )
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 10 }), commits =>
+        fc.asyncProperty(fc.array(fc.array(write, { maxLength: 4 }), { maxLength: 10 }), commits =>
           withStore(async store => {
             await store.commit([{ removeAll: 'a' }, { removeAll: 'b' }, { remove: 'a' }, { remove: 'b' }])
             let model = new Map<string, { value: string; revision: number }>()
-            for (const changes of commits) {
-              const after = applyTo(model, changes)
-              const failed = await store.commit(changes).then(
+            for (const writes of commits) {
+              const after = applyTo(model, writes)
+              const failed = await store.commit(writes).then(
                 () => false,
                 () => true
               )
@@ -196,23 +196,23 @@ export function describeStore(name: string, place: () => Place): void {
   })
 }
 
-/** What a map would hold after the changes, or null when an expectation fails. */
+/** What a map would hold after the writes, or null when an expectation fails. */
 function applyTo(
   before: ReadonlyMap<string, { value: string; revision: number }>,
-  changes: readonly Change[]
+  writes: readonly Write[]
 ): Map<string, { value: string; revision: number }> | null {
   const after = new Map(before)
-  for (const change of changes) {
-    if ('removeAll' in change) {
+  for (const write of writes) {
+    if ('removeAll' in write) {
       for (const key of after.keys())
-        if (key.startsWith(change.removeAll) && key !== change.removeAll) after.delete(key)
+        if (key.startsWith(write.removeAll) && key !== write.removeAll) after.delete(key)
       continue
     }
-    const key = 'put' in change ? change.put : change.remove
+    const key = 'put' in write ? write.put : write.remove
     const revision = after.get(key)?.revision ?? null
-    if (change.expect !== undefined && change.expect !== revision) return null
-    if ('put' in change)
-      after.set(key, { value: Buffer.from(change.value).toString('hex'), revision: (revision ?? 0) + 1 })
+    if (write.expect !== undefined && write.expect !== revision) return null
+    if ('put' in write)
+      after.set(key, { value: Buffer.from(write.value).toString('hex'), revision: (revision ?? 0) + 1 })
     else after.delete(key)
   }
   return after

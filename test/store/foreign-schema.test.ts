@@ -7,7 +7,7 @@ import type { SecretboxError } from '../../src/base/errors.ts'
 import { createCommit } from '../../src/store/sqlite-commit.ts'
 import { checkSchema, createSchema, watchSchema } from '../../src/store/sqlite-schema.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import type { Change } from '../../src/store/store.ts'
+import type { Write } from '../../src/store/store.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 
 /** A store with a record, to which somebody wrote once while it was closed. */
@@ -172,10 +172,10 @@ test('a schema that is changed while the store is open is looked at again', () =
 
 // The schema is not looked at here: whatever keeps a write from being what was wished, the write itself notices it.
 describe('a commit that the database does otherwise than it was told', () => {
-  const [put, remove]: Change[] = [{ put: 'box/a', value: Buffer.from('new') }, { remove: 'box/a' }]
+  const [put, remove]: Write[] = [{ put: 'box/a', value: Buffer.from('new') }, { remove: 'box/a' }]
   const ignore = 'BEGIN SELECT RAISE(IGNORE); END'
 
-  test.each<[what: string, trigger: string, change: Change | undefined]>([
+  test.each<[what: string, trigger: string, change: Write | undefined]>([
     ['leaves an update out', `BEFORE UPDATE ON records ${ignore}`, put],
     [
       'leaves an insertion out',

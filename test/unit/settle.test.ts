@@ -3,7 +3,7 @@ import { copyKeyOf } from '../../src/copies/copy-key.ts'
 import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import type { Container } from '../../src/engine/engine.ts'
 import { decideMount, decideRelease } from '../../src/lifecycle/decide.ts'
-import { askEngine } from '../../src/lifecycle/engine-word.ts'
+import { wordOfEngine } from '../../src/lifecycle/engine-word.ts'
 import type { Facts, Look } from '../../src/lifecycle/facts.ts'
 import { settle } from '../../src/lifecycle/settle.ts'
 import { silentEngine } from '../copies/engines.ts'
@@ -66,7 +66,7 @@ test('the Engine is asked for the same thing once, and its silence is no word th
     },
     isLocked: (id: string) => Promise.resolve(id === 'created')
   }
-  const word = askEngine(engine)
+  const word = wordOfEngine(engine)
   expect(await Promise.all([word.hasEnded(owner.volume), word.hasEnded(owner.volume)])).toEqual([
     false,
     false
@@ -78,8 +78,8 @@ test('the Engine is asked for the same thing once, and its silence is no word th
   ])
   expect(lists).toBe(2)
   expect(await word.hasEnded(null)).toBe(false)
-  const silent = askEngine(silentEngine())
+  const silent = wordOfEngine(silentEngine())
   expect([await silent.hasEnded(owner.volume), await silent.isStarting(owner.volume)]).toEqual([false, null])
-  const idle = askEngine({ ...silentEngine(), containers: () => Promise.resolve([stateOf('exited')]) })
+  const idle = wordOfEngine({ ...silentEngine(), containers: () => Promise.resolve([stateOf('exited')]) })
   expect(await idle.hasEnded(owner.volume)).toBe(true)
 })

@@ -7,7 +7,7 @@ import type { Place } from './address.ts'
 import type { Body } from '../output/body.ts'
 
 /** Which entries of the audit are asked for. */
-export interface AuditQuery {
+export interface AuditFilter {
   /** The newest so many of them. */
   readonly limit?: number | undefined
   readonly box?: string | undefined
@@ -80,6 +80,6 @@ export interface Api {
   /** Without `apply`, only tells what it would do. */
   reconcile(apply: boolean): Promise<readonly Finding[]>
   /** Oldest first, with what is damaged in its place; last what was looked at, unless it is followed without an end. */
-  audit(query: AuditQuery): AsyncIterable<AuditLine>
+  audit(query: AuditFilter): AsyncIterable<AuditLine>
   status(): Promise<Readonly<Record<string, unknown>>>
 }

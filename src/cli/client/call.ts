@@ -5,7 +5,7 @@ import { SecretboxError } from '../../base/errors.ts'
 import type { BoxName, FilePath } from '../../base/names.ts'
 import type { Body } from '../output/body.ts'
 import { fitting } from './fitting.ts'
-import { exchange, readAll, refusalOf } from './http.ts'
+import { exchange, readAll, errorOfAnswer } from './http.ts'
 import type { AdminSocket } from './socket.ts'
 
 // Listings are text about files, not files: the daemon's own limit of entries keeps them far below this.
@@ -57,7 +57,7 @@ export function callsTo(findSocket: () => Promise<AdminSocket>, purpose?: 'compl
   }
   const ask: Calls['ask'] = async (operation, given) => {
     const answer = await send(operation, given)
-    if ((answer.statusCode ?? 500) >= 400) throw await refusalOf(answer)
+    if ((answer.statusCode ?? 500) >= 400) throw await errorOfAnswer(answer)
     return answer
   }
   const askJson: Calls['askJson'] = async <O extends Operation, Status extends number>(

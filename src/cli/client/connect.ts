@@ -8,7 +8,7 @@ import type { BoxName } from '../../base/names.ts'
 import type { Api } from './api.ts'
 import { callsTo, json, unfit, type Calls } from './call.ts'
 import { fitting } from './fitting.ts'
-import { refusalOf } from './http.ts'
+import { errorOfAnswer } from './http.ts'
 import type { AdminSocket } from './socket.ts'
 
 /** The API of the daemon at the socket that `findSocket` finds, as `callsTo` calls it. */
@@ -71,7 +71,9 @@ function contentsBy(calls: Calls): ContentsOfBoxes {
       }
       // HEAD does not say why not.
       try {
-        throw await refusalOf(await send(operations.readFile, { ...place, headers: { Accept: fileType } }))
+        throw await errorOfAnswer(
+          await send(operations.readFile, { ...place, headers: { Accept: fileType } })
+        )
       } catch (error) {
         if (!isSecretboxError(error, 'not_found')) throw error
         await versionsOf(calls, box)

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { defaultPaths } from '../../base/default-paths.ts'
 import { errnoOf, quote, reasonOf } from '../../base/errors.ts'
 import { OutOfReach } from '../output/failure.ts'
 import { fitting } from './fitting.ts'
 import { exchange, readAll } from './http.ts'
 import type { EngineChoice } from './invocation.ts'
 
-const defaultSocket = '/var/run/docker.sock'
 const answerTimeoutMs = 10_000
 const maxAnswerBytes = 64 * 1024 * 1024
 
@@ -49,7 +49,8 @@ async function engineAddress(
   if (given.context === null && env['DOCKER_HOST'])
     return { address: env['DOCKER_HOST'], chosenBy: 'DOCKER_HOST' }
   const context = given.context ?? env['DOCKER_CONTEXT'] ?? (await chosenContext(configDir))
-  if (context === '' || context === 'default') return { address: `unix://${defaultSocket}`, chosenBy: null }
+  if (context === '' || context === 'default')
+    return { address: `unix://${defaultPaths.dockerSocket}`, chosenBy: null }
   return {
     address: await contextAddress(configDir, context),
     chosenBy: `the docker context ${quote(context)}`

@@ -119,7 +119,7 @@ export async function readAll(answer: AsyncIterable<Buffer>, maxBytes: number): 
 }
 
 /** Reads the daemon's `{"code","message","hint"}` off an answer whose status says that it failed. */
-export async function refusalOf(answer: IncomingMessage): Promise<SecretboxError> {
+export async function errorOfAnswer(answer: IncomingMessage): Promise<SecretboxError> {
   const text = (await readAll(answer, 1 << 20)).toString()
   const refusal = z.safeParse(ErrorAnswer, jsonOrNull(text))
   if (refusal.success) return errorOf(refusal.data)

@@ -12,7 +12,7 @@ import { parseBoxName, parseVolumeName } from '../../base/names.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
 import type { UnusedThings } from '../../controller/unused.ts'
-import { parseAddress } from '../transport/address.ts'
+import { parseUrlPath } from '../transport/address.ts'
 import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
 import { boxRoutes } from './boxes.ts'
@@ -75,7 +75,7 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
     })
   }
   serve(operations.listVersions, async (caller, _query, { path }) => {
-    const address = parseAddress(path.slice('/versions'.length))
+    const address = parseUrlPath(path.slice('/versions'.length))
     if (address.box === null || !address.isBox)
       throw new SecretboxError('invalid', 'name a box: /versions/<box>/')
     const { name, versions } = await parts.vault.inspect(caller, address.box)

@@ -6,7 +6,7 @@ import { SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { IncomingEdit } from '../../vault/boxes/edits.ts'
-import { parseAddress } from '../transport/address.ts'
+import { parseUrlPath } from '../transport/address.ts'
 import { MethodError } from '../transport/answers.ts'
 import { discardBody } from '../transport/body.ts'
 import { editsFromTar } from '../transport/tar.ts'
@@ -21,7 +21,7 @@ export function boxRoutes(parts: BoxParts, callerOf: (request: Request) => Calle
   return async (request, response) => {
     try {
       const ask = { ...parts, caller: callerOf(request), request, response }
-      const address = parseAddress(request.path)
+      const address = parseUrlPath(request.path)
       if (address.box === null) await answering(allBoxes, operations.listBoxes, request)(ask)
       else if (address.isBox) await answering(onBox, operations.readBox, request)(ask, address.box)
       else await answering(onPath, operations.readFile, request)(ask, address)

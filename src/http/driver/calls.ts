@@ -27,8 +27,15 @@ const Create = z.object(
 )
 const Use = z.object({ Name: textField, ID: textField }, mustBeObject)
 
+/** The calls that come without a body. */
+export const takesNothing: ReadonlySet<string> = new Set([
+  'Plugin.Activate',
+  'VolumeDriver.Capabilities',
+  'VolumeDriver.List'
+])
+
 /** Who is at the other end of a call, and what is to be done if the reply does not get there. */
-export interface Connection {
+export interface OtherEnd {
   readonly engineProcess: () => ProcessIdentity | null
   readonly onLost: (undo: () => Promise<void>) => void
 }
@@ -36,7 +43,7 @@ export interface Connection {
 /** One call: reads its body (already JSON) and gives the reply, as bytes of JSON where it holds a secret. */
 export type Call = (
   body: unknown,
-  connection: Connection
+  connection: OtherEnd
 ) => Promise<Record<string, unknown> | Buffer> | Record<string, unknown>
 
 /** The calls, by the paths that they come to. */

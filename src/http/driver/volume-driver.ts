@@ -14,7 +14,7 @@ import type { Uses } from '../../lifecycle/engine-calls.ts'
 import { refusalOfEmpty } from '../../lifecycle/refusals.ts'
 import { publicError } from '../transport/answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
-import { driverCalls, type Call, type CallParts } from './calls.ts'
+import { driverCalls, takesNothing, type Call, type CallParts } from './calls.ts'
 
 /** What the driver answers from. */
 export interface VolumeDriverParts extends CallParts {
@@ -25,13 +25,6 @@ export interface VolumeDriverParts extends CallParts {
 
 const maxBodyBytes = 1 << 20
 const protocolType = 'application/vnd.docker.plugins.v1.2+json'
-
-/** The calls that come without a body. */
-const takesNothing: ReadonlySet<string> = new Set([
-  'Plugin.Activate',
-  'VolumeDriver.Capabilities',
-  'VolumeDriver.List'
-])
 
 /**
  * The protocol of volume drivers (docs.docker.com, "Docker volume plugins"; docs/engine-facts.md), and the one call of

@@ -1,7 +1,7 @@
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 
 /** What a URL below `/vault` names: all boxes, a box, or a path in a box. */
-export type Address =
+export type UrlTarget =
   | { readonly box: null }
   | {
       readonly box: BoxName
@@ -10,7 +10,7 @@ export type Address =
     }
 
 /** Reads `/<box>/<path>` with percent-encoded components, which Express has decoded once already. Throws `invalid`. */
-export function parseAddress(urlPath: string): Address {
+export function parseUrlPath(urlPath: string): UrlTarget {
   const components = urlPath.split('/').slice(1).map(decodeURIComponent)
   const [box = '', ...rest] = components
   if (box === '' && rest.length === 0) return { box: null }

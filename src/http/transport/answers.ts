@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Request } from 'express'
 import type { Logger } from 'pino'
 import { httpStatuses, type ErrorAnswer } from '../../api/errors.ts'
-import { quote, SecretboxError, type ErrorCode } from '../../base/errors.ts'
+import { internalError, quote, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 
 /** Nothing can be done with this method at this URL: 405, with the methods that it takes in `Allow` (RFC 9110). */
 export class MethodError extends SecretboxError {
@@ -33,7 +33,7 @@ export function publicError(error: unknown, log: Logger): SecretboxError {
   }
   if (isHttpError(error)) return requestError(error)
   log.error({ err: error }, 'internal error')
-  return new SecretboxError('internal', 'internal error', { hint: 'the daemon’s log has the cause' })
+  return internalError()
 }
 
 /** An error as answers tell of it. */

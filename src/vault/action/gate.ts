@@ -1,6 +1,6 @@
 import { isSecretboxError, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Change } from '../../store/store.ts'
+import type { Write } from '../../store/store.ts'
 import type { Audit } from '../audit/audit.ts'
 import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
 import { mayAct, nameOf, type Authority, type Caller } from '../access/authority.ts'
@@ -15,8 +15,8 @@ export interface Permit<A extends Action = Action> {
   /** What was decided on. The work takes the names of what it touches from here. */
   readonly resource: Resources[A]
   readonly may: May
-  /** Commits the changes and the audit entry of the action in one transaction. `more` adds to what the entry says. */
-  commit(more: Details, changes: readonly Change[]): Promise<void>
+  /** Commits the writes and the audit entry of the action in one transaction. `more` adds to what the entry says. */
+  commit(more: Details, writes: readonly Write[]): Promise<void>
 }
 
 /** What `allow` allowed. */
@@ -91,9 +91,9 @@ export function createGate({ sealing, audit, authority = mayAct }: GateParts): G
         keyring,
         resource,
         may: (other, on) => authority(caller, other, on),
-        async commit(more, changes) {
-          if (done.recorded && changes.length === 0) return
-          await audit.append(keyring, { ...entry, details: { ...resource, ...more } }, changes)
+        async commit(more, writes) {
+          if (done.recorded && writes.length === 0) return
+          await audit.append(keyring, { ...entry, details: { ...resource, ...more } }, writes)
           done.recorded = true
         }
       }

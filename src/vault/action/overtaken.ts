@@ -1,5 +1,5 @@
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
-import type { Change } from '../../store/store.ts'
+import type { Write } from '../../store/store.ts'
 import type { Details } from '../access/actions.ts'
 import type { Permit } from './gate.ts'
 
@@ -30,16 +30,16 @@ export interface Prepared<T> {
   readonly answer: T
   readonly details: Details
   /** Null: there is nothing to do. */
-  readonly changes: readonly Change[] | null
+  readonly writes: readonly Write[] | null
 }
 
 /** Prepares and commits, and does both again whenever another commit came in between. */
 export function commitPrepared<T>(permit: Permit, prepare: () => Promise<Prepared<T>>): Promise<T> {
   return untilNotOvertaken(async () => {
-    const { answer, details, changes } = await prepare()
-    if (changes === null) return answer
+    const { answer, details, writes } = await prepare()
+    if (writes === null) return answer
     try {
-      await permit.commit(details, changes)
+      await permit.commit(details, writes)
       return answer
     } catch (error) {
       throw isSecretboxError(error, 'conflict') ? new Overtaken(error) : error

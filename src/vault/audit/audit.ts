@@ -1,5 +1,5 @@
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 import { readEntries, type AuditLine, type AuditQuery } from './reading.ts'
 import {
   entryKey,
@@ -15,13 +15,13 @@ import type { Details } from '../access/actions.ts'
 /** The chained record of decisions. */
 export interface Audit {
   /**
-   * Commits `changes` together with an entry about them: both or neither. Entries get their numbers in the
+   * Commits `writes` together with an entry about them: both or neither. Entries get their numbers in the
    * order of commits. Throws what `Store.commit` throws.
    */
   append(
     keyring: Keyring,
     decision: Decision & { readonly details: Details },
-    changes: readonly Change[]
+    writes: readonly Write[]
   ): Promise<void>
   /**
    * The entries that are asked for, oldest first, checked on the way: what is damaged is told in its place and hides
@@ -43,7 +43,7 @@ export function createAudit(store: Store, maxEntries: number): Audit {
 
   const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
 
-  const appendNow: Audit['append'] = async (keyring, { details, ...decision }, changes) => {
+  const appendNow: Audit['append'] = async (keyring, { details, ...decision }, writes) => {
     const { first, last, hash } = await endsNow(keyring)
     const sequence = last + 1
     const entry: AuditEntry = {
@@ -60,7 +60,7 @@ export function createAudit(store: Store, maxEntries: number): Audit {
     const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(encrypted) }
     try {
       await store.commit([
-        ...changes,
+        ...writes,
         { put: entryKey(sequence), value: encrypted },
         putEnds(keyring, ends),
         ...trimmed
@@ -84,8 +84,8 @@ export function createAudit(store: Store, maxEntries: number): Audit {
 
   return {
     // One at a time: each entry names the one before it.
-    append(keyring, decision, changes) {
-      const turn = queue.then(() => appendNow(keyring, decision, changes))
+    append(keyring, decision, writes) {
+      const turn = queue.then(() => appendNow(keyring, decision, writes))
       queue = turn.catch(() => undefined)
       return turn
     },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isSecretboxError, type ErrorCode } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store, StoredRecord } from '../../store/store.ts'
+import type { Store, StoredRecord, Write } from '../../store/store.ts'
 import type { Action, Details } from '../access/actions.ts'
 import type { Caller } from '../access/authority.ts'
 
@@ -65,8 +65,8 @@ export function openEntry(keyring: Keyring, record: StoredRecord): AuditEntry | 
   return entry !== null && entry.sequence === sequenceIn(record.key) ? entry : null
 }
 
-/** The change that notes the ends. */
-export function putEnds(keyring: Keyring, ends: AuditEnds): Change {
+/** The write that notes the ends. */
+export function putEnds(keyring: Keyring, ends: AuditEnds): Write {
   return { put: endsKey, value: keyring.encrypt(endsKey, Buffer.from(JSON.stringify(ends))) }
 }
 

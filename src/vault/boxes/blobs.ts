@@ -1,7 +1,7 @@
 import { SecretboxError } from '../../base/errors.ts'
 import { releaseBytes } from '../../base/secret.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 import type { Box } from './records.ts'
 
 /** Plaintext bytes of one chunk of a blob; the last may be shorter. Also what a reader or writer holds at a time. */
@@ -32,8 +32,8 @@ export async function* readBlob(
   }
 }
 
-/** The change that removes a blob. */
-export function removeBlob(boxId: string, blob: string): Change {
+/** The write that removes a blob. */
+export function removeBlob(boxId: string, blob: string): Write {
   return { removeAll: blobPrefix(boxId, blob) }
 }
 

@@ -13,9 +13,9 @@ import { checkVersion } from './versions.ts'
 export async function creation(store: Store, permit: Permit<'box.create'>): Promise<Prepared<BoxSummary>> {
   const name = permit.resource.box
   await refuseTaken(store, permit, name)
-  const { box, changes } = newBox(permit.keyring, name)
+  const { box, writes } = newBox(permit.keyring, name)
   box.key.wipe()
-  return { answer: summaryOf(box), details: { version: 1 }, changes }
+  return { answer: summaryOf(box), details: { version: 1 }, writes }
 }
 
 /** What gives a box another name. Throws `not_found`, `exists`, `precondition`, and what `check` throws, which is asked last. */
@@ -32,7 +32,7 @@ export async function renaming(
     await check()
     const { version, files: applied } = box.newest
     const answer = { version, applied, errors: [], dangling: [] }
-    return { answer, details: { version }, changes: renameBox(permit.keyring, box, newName) }
+    return { answer, details: { version }, writes: renameBox(permit.keyring, box, newName) }
   } finally {
     box.key.wipe()
   }
@@ -58,15 +58,15 @@ async function whatRemoves(
   permit: Permit<'box.destroy'>,
   caller: Caller,
   ifVersion: number | null
-): Promise<Pick<Prepared<void>, 'details' | 'changes'>> {
+): Promise<Pick<Prepared<void>, 'details' | 'writes'>> {
   try {
     const box = await getBox(store, permit, 'find')
     box.key.wipe()
     checkVersion(box, ifVersion)
-    return { details: { version: box.newest.version }, changes: removeBox(permit.keyring, box) }
+    return { details: { version: box.newest.version }, writes: removeBox(permit.keyring, box) }
   } catch (error) {
     // Only who names it, and no version of it, can mean one that cannot be read.
     if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null) throw error
-    return { details: {}, changes: [removeBoxRecord(permit.keyring, permit.resource.box)] }
+    return { details: {}, writes: [removeBoxRecord(permit.keyring, permit.resource.box)] }
   }
 }

@@ -124,15 +124,15 @@ async function prepare(
     const applied = staged.length - errors.length
     if (applied === 0) {
       const answer = { version: box.newest.version, applied, errors, dangling: [] }
-      return { answer, details: {}, changes: null }
+      return { answer, details: {}, writes: null }
     }
     checkLimits(tree, parts.limits, bytesOf(tree))
     FAULT: await reach('change.staged')
-    const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
+    const { version, writes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {
       answer: { version, applied, errors, dangling: request.partial ? danglingOf(tree, links) : [] },
       details: { version, count: applied },
-      changes: [...changes, ...staging.settle(blobsOf(tree))]
+      writes: [...writes, ...staging.settle(blobsOf(tree))]
     }
   } finally {
     if (base !== null) wipeManifest(base)

@@ -3,7 +3,7 @@ import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store, StoredRecord } from '../../store/store.ts'
+import type { Store, StoredRecord, Write } from '../../store/store.ts'
 import { padmeLength } from './manifest.ts'
 
 /** What is kept about one version beside its tree. */
@@ -104,8 +104,8 @@ export type BoxDraft = Pick<Box, 'name' | 'id' | 'created' | 'key' | 'versions' 
   readonly revision: number | null
 }
 
-/** The change that stores a box's record. It fails with `conflict` when that is not at the draft's revision any more. */
-export function putBox(keyring: Keyring, box: BoxDraft): Change {
+/** The write that stores a box's record. It fails with `conflict` when that is not at the draft's revision any more. */
+export function putBox(keyring: Keyring, box: BoxDraft): Write {
   const key = boxKey(keyring, box.name)
   return { put: key, value: encryptBox(keyring, key, box), expect: box.revision }
 }
@@ -114,7 +114,7 @@ export function putBox(keyring: Keyring, box: BoxDraft): Change {
  * The changes that remove a box with all its versions and blobs. Its key goes with its record: what a backup of the
  * blobs holds stays shut. Marks of changes that are under way stay, so that what they bring in later is removed too.
  */
-export function removeBox(keyring: Keyring, box: Box): Change[] {
+export function removeBox(keyring: Keyring, box: Box): Write[] {
   return [
     { remove: boxKey(keyring, box.name), expect: box.revision },
     { removeAll: `manifest/${box.id}/` },
@@ -122,8 +122,8 @@ export function removeBox(keyring: Keyring, box: Box): Change[] {
   ]
 }
 
-/** The changes that give a box another name, under which there must be none: only its record knows what it is called. */
-export function renameBox(keyring: Keyring, box: Box, name: BoxName): Change[] {
+/** The writes that give a box another name, under which there must be none: only its record knows what it is called. */
+export function renameBox(keyring: Keyring, box: Box, name: BoxName): Write[] {
   const key = boxKey(keyring, name)
   return [
     { remove: boxKey(keyring, box.name), expect: box.revision },
@@ -131,8 +131,8 @@ export function renameBox(keyring: Keyring, box: Box, name: BoxName): Change[] {
   ]
 }
 
-/** The change that removes the record of a box that is damaged; what belonged to it cannot be found any more. */
-export function removeBoxRecord(keyring: Keyring, name: BoxName): Change {
+/** The write that removes the record of a box that is damaged; what belonged to it cannot be found any more. */
+export function removeBoxRecord(keyring: Keyring, name: BoxName): Write {
   return { remove: boxKey(keyring, name) }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { newBytes, releaseBytes, Secret } from '../../base/secret.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 import { chunkBytes, chunkKey, removeBlob } from './blobs.ts'
 import { tooManyBytes } from './manifest.ts'
 import type { Box } from './records.ts'
@@ -15,7 +15,7 @@ const inlineFileBytes = 16 << 10
  */
 const inlineTotalBytes = 256 << 10
 
-type Put = Extract<Change, { put: string }>
+type Put = Extract<Write, { put: string }>
 
 /** A file's contents as the change holds them. */
 interface Taken {
@@ -30,8 +30,8 @@ export interface Staging {
    * a blob. The chunks given are zeroed. Throws `too_large` as soon as the change holds more than the limit.
    */
   take(source: AsyncIterable<Uint8Array>): Promise<Taken>
-  /** The changes to commit with the version that refers to `used`: what is not stored yet; marks go, and so do blobs that are not used. */
-  settle(used: ReadonlySet<string>): Change[]
+  /** The writes to commit with the version that refers to `used`: what is not stored yet; marks go, and so do blobs that are not used. */
+  settle(used: ReadonlySet<string>): Write[]
   /** Removes all that was staged; for a change that failed. */
   discard(): Promise<void>
 }

@@ -4,14 +4,14 @@ import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 import { Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 import { Overtaken } from '../action/overtaken.ts'
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
 import { putBox, readBox, type Box, type BoxDraft, type VersionInfo } from './records.ts'
 import { bytesOf } from './tree.ts'
 
-/** A new box with an empty first version, and the changes that store it. The caller wipes its key. */
-export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Change[] } {
+/** A new box with an empty first version, and the writes that store it. The caller wipes its key. */
+export function newBox(keyring: Keyring, name: BoxName): { box: Box; writes: Write[] } {
   const draft = {
     name,
     id: randomBytes(16).toString('hex'),
@@ -24,7 +24,7 @@ export function newBox(keyring: Keyring, name: BoxName): { box: Box; changes: Ch
 }
 
 /**
- * The box with `tree` as its newest version, and the changes that store both. Versions beyond `keep`, oldest
+ * The box with `tree` as its newest version, and the writes that store both. Versions beyond `keep`, oldest
  * first and never pinned ones, leave; removing what only they referred to is the caller's part (`dropped`).
  */
 export function addVersion(
@@ -33,7 +33,7 @@ export function addVersion(
   tree: Manifest,
   by: 'edits' | 'rollback',
   retention: { keep: number; pinned: ReadonlySet<number> }
-): { box: Box; changes: Change[]; dropped: number[] } {
+): { box: Box; writes: Write[]; dropped: number[] } {
   const newest: VersionInfo = {
     version: (box.versions.at(-1)?.version ?? 0) + 1,
     created: box.versions.length === 0 ? box.created : new Date().toISOString(),
@@ -55,7 +55,7 @@ export function addVersion(
   return {
     box: { ...box, versions: kept, newest, rolledBack, revision: (box.revision ?? 0) + 1 },
     dropped,
-    changes: [
+    writes: [
       putBox(keyring, { ...box, versions: kept, rolledBack }),
       { put: manifest, value: encrypted, expect: null },
       ...dropped.map(version => ({ remove: manifestKey(box.id, version) }))

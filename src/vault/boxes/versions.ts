@@ -1,6 +1,6 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Change, Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 import { removeBlob } from './blobs.ts'
 import type { Gate, Permit } from '../action/gate.ts'
 import type { Prepared } from '../action/overtaken.ts'
@@ -26,14 +26,14 @@ export interface VaultParts {
   readonly pinnedVersions: (name: BoxName) => Promise<ReadonlySet<number> | null>
 }
 
-/** The next version of a box with `tree` in it, and all changes that come with it: also what leaves with dropped versions. */
+/** The next version of a box with `tree` in it, and all writes that come with it: also what leaves with dropped versions. */
 export async function nextVersion(
   parts: Pick<VaultParts, 'store' | 'limits' | 'pinnedVersions'>,
   keyring: Keyring,
   box: Box,
   tree: Manifest,
   by: 'edits' | 'rollback'
-): Promise<{ version: number; changes: Change[] }> {
+): Promise<{ version: number; writes: Write[] }> {
   const pinned = await parts.pinnedVersions(box.name)
   const next = addVersion(keyring, box, tree, by, {
     keep: pinned === null ? Infinity : parts.limits.maxVersions,
@@ -50,7 +50,7 @@ export async function nextVersion(
   }
   return {
     version: next.box.newest.version,
-    changes: [...next.changes, ...[...orphans].map(blob => removeBlob(box.id, blob))]
+    writes: [...next.writes, ...[...orphans].map(blob => removeBlob(box.id, blob))]
   }
 }
 
@@ -65,9 +65,9 @@ export async function rollingBack(
     checkVersion(box, ifVersion)
     const tree = await readManifest(parts.store, permit.keyring, box, to)
     try {
-      const { version, changes } = await nextVersion(parts, permit.keyring, box, tree, 'rollback')
+      const { version, writes } = await nextVersion(parts, permit.keyring, box, tree, 'rollback')
       const answer = { version, applied: tree.size, errors: [], dangling: [] }
-      return { answer, details: { version }, changes }
+      return { answer, details: { version }, writes }
     } finally {
       wipeManifest(tree)
     }
