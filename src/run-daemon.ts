@@ -82,7 +82,7 @@ async function startDaemon(
   const observe = createObserve({ store, copies, holders, uses, log })
   const release = createRelease({ store, gate, copies, observe, engine, uses, kept, log })
   const mounts = createMounts({
-    ...{ store, vault, copies, observe, uses, locks, release, refusals, engine, clock },
+    ...{ store, vault, copies, observe, uses, locks, release, refusals, engine, clock, log },
     isSeenBy: createPropagation(config.copiesDir),
     onUnseen: () => startAnew('copies do not reach the engine')
   })

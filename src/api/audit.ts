@@ -62,6 +62,17 @@ export const AuditEntry = z.lazy(() =>
 )
 export type AuditEntry = Read<typeof AuditEntry>
 
+/** What the command line needs of an entry: the rest it shows as it is. */
+const EntryNeeds = z.lazy(() =>
+  z.object({
+    sequence: z.int(),
+    time: z.string(),
+    caller: z.object({ kind: z.string() }),
+    action: z.string(),
+    decision: z.string()
+  })
+)
+
 /** What is wrong at a place of the audit. */
 export const AuditDamage = z.lazy(() =>
   z.object({
@@ -92,6 +103,9 @@ export type AuditCheck = Read<typeof AuditCheck>
 /** What a reading of the audit gives, line by line. */
 export const AuditLine = z.lazy(() => z.union([AuditEntry, AuditDamage, AuditCheck]))
 export type AuditLine = Read<typeof AuditLine>
+
+/** What the command line needs of a line. */
+export const AuditLineNeeds = z.lazy(() => z.union([EntryNeeds, AuditDamage, AuditCheck]))
 
 /** What it gives as one document, newest first. */
 export const AuditDocument = z.lazy(() =>

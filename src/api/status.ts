@@ -23,6 +23,9 @@ const OptionDifference = z.lazy(() =>
   })
 )
 
+/** What the command line needs of it: the rest it shows as it is, so that a daemon of another release can be asked. */
+export const StatusNeeds = z.lazy(() => z.object({ sealed: z.boolean() }))
+
 /** How the daemon is. */
 export const Status = z.lazy(() =>
   z.object({

@@ -54,6 +54,25 @@ export type VolumeUse = Read<typeof VolumeUse>
 
 export const VolumeList = z.lazy(() => z.object({ volumes: z.array(VolumeUse) }))
 
+/** What the command line needs of it: a daemon of another release has fewer options, or more. */
+export const VolumeListNeeds = z.lazy(() =>
+  z.object({
+    volumes: z.array(
+      z.object({
+        name: z.string(),
+        options: z.object({
+          box: z.string(),
+          version: z.nullable(VersionNumber),
+          path: z.string(),
+          rw: z.boolean()
+        }),
+        copies: z.array(Copy),
+        containers: z.array(z.object({ ...containerFields(), state: z.string() }))
+      })
+    )
+  })
+)
+
 /** What is of no use to anybody: volumes that no container has, and boxes that were to go with such. */
 export const Unused = z.lazy(() =>
   z.object({

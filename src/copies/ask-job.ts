@@ -31,6 +31,7 @@ export function createAskJob(supervisor: Supervisor): AskJob {
         return bytes && readReply(bytes)
       }
       let early: Reply | null = null
+      let isTold = filling === null
       let failure: unknown = null
       try {
         if (filling === null) await connection.send(requestBytes(request))
@@ -38,6 +39,7 @@ export function createAskJob(supervisor: Supervisor): AskJob {
           await filling.send(connection, requestBytes(request))
           early = await next()
           if (isDone(early)) await filling.mounted(early.device)
+          isTold = true
         }
       } catch (error) {
         // A job that fails says so in the middle of what it is sent; one that is left undoes what it has begun.
@@ -47,7 +49,8 @@ export function createAskJob(supervisor: Supervisor): AskJob {
       const first = early ?? (await next())
       const reply = filling !== null && isDone(first) ? await next() : first
       if (!isDone(reply)) connection.endSending()
-      return { reply, failure }
+      // A copy of which nobody was told is none.
+      return { reply: isTold || !isDone(reply) ? reply : null, failure }
     })
 
   const undo = (key: CopyKey): Promise<unknown> => ask({ job: 'wipe', key, isLast: true }, null)

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Copies } from '../copies/copies.ts'
 import type { CopyContents } from '../copies/send-tree.ts'
 import type { Clock } from '../base/clock.ts'
@@ -10,6 +11,7 @@ import type { RecordOpening } from '../vault/purposes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { bootId } from '../volumes/device.ts'
 import { putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
+import type { Uses } from './engine-calls.ts'
 import type { CopyName } from './facts.ts'
 import type { Release } from './release.ts'
 
@@ -33,10 +35,12 @@ export interface MakeCopyParts {
   readonly vault: Pick<Vault, 'open'>
   readonly copies: Copies
   readonly release: Release
+  readonly uses: Pick<Uses, 'end'>
   readonly clock: Clock
+  readonly log: Logger
 }
 
-export function createMakeCopy({ vault, copies, release, clock }: MakeCopyParts): MakeCopy {
+export function createMakeCopy({ vault, copies, release, uses, clock, log }: MakeCopyParts): MakeCopy {
   return async (caller, volume, { key, owner }, twinOf) => {
     const { options } = volume
     const fill = async (opened: OpenedVersion | null, record: RecordOpening): Promise<void> => {
@@ -63,7 +67,12 @@ export function createMakeCopy({ vault, copies, release, clock }: MakeCopyParts)
       FAULT: await reach('mount.done')
     } catch (error) {
       // The Engine sends no Unmount for a Mount that failed, and nobody has seen the copy.
-      await release(caller, { key, owner }, true)
+      const isGone = await release(caller, { key, owner }, true).catch((err: unknown) => {
+        log.error({ err, ...owner, copy: key }, 'cannot take back a copy that was not made')
+        return false
+      })
+      // Then a pass has to.
+      if (!isGone) uses.end(key, owner)
       throw error
     }
   }

@@ -74,7 +74,8 @@ export function createMounts(parts: MountsParts): Mounts {
     if (decision.do === 'share') {
       FAULT: await reach('mount.shared')
     } else {
-      if (decision.releases !== null) await release(caller, copy, decision.releases.hasEnded)
+      const isGone = decision.releases === null || (await release(caller, copy, decision.releases.hasEnded))
+      if (!isGone && copies.deviceOf(key) !== null) throw stillThere()
       await make(caller, volume, copy, decision.twinOf)
     }
     uses.begin(key, owner, engineProcess, decision.do === 'share')
@@ -110,6 +111,12 @@ export function createMounts(parts: MountsParts): Mounts {
 
 function copyOf(volume: VolumeName, mount: MountId): OwnedCopy {
   return { key: copyKeyOf(volume, mount), owner: { volume, mount } }
+}
+
+function stillThere(): SecretboxError {
+  return new SecretboxError('unavailable', 'the copy of an earlier start is still in use', {
+    hint: 'it is overwritten within a minute; try again then'
+  })
 }
 
 function unseen(): SecretboxError {

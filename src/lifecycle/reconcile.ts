@@ -67,7 +67,10 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
         facts = (await observe.look(facts)).map(each => ({ ...each, isLookSecond }))
         continue
       }
-      const needs = decisions.map(decision => ('need' in decision ? decision : null))
+      const asked = decisions.map(decision => ('need' in decision ? decision : null))
+      // A look follows what is said of starts. The end is asked for after the last one: a container may have started meanwhile.
+      const isStartAsked = asked.some(need => need?.need === 'start')
+      const needs = asked.map(need => (isStartAsked && need?.need === 'end' ? null : need))
       if (needs.some(need => need !== null)) {
         facts = await Promise.all(facts.map((each, index) => answered(each, needs[index] ?? null, word)))
         continue

@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
+import { connectApi } from '../../src/cli/client/connect.ts'
 import { builtCli } from '../kit/built.ts'
+import { canRunHere, runHere } from '../kit/run-here.ts'
 import { done, runProgram, type Outcome } from '../kit/run-program.ts'
 
 /* What the command line makes of answers that are not those of its own release. */
@@ -47,7 +50,8 @@ async function runAt(
     await new Promise(resolve => server.close(resolve))
     await rm(directory, { recursive: true })
   })
-  return runProgram(builtCli, args, { env: { PATH: process.env['PATH'], SECRETBOX_SOCKET } })
+  const run = canRunHere(args) ? runHere : runProgram
+  return run(builtCli, args, { env: { PATH: process.env['PATH'], SECRETBOX_SOCKET } })
 }
 
 const hint = 'hint: perhaps the daemon and this program are of different releases: make install brings both\n'
@@ -74,7 +78,7 @@ const asked: [asked: string, args: string[]][] = [
 
 test.each(asked)('an answer to %s that is something else is one clear error: %j', async (what, args) => {
   for (const answer of ['{}\n', '[1]\n', 'null\n', '"hunter2"\n', 'hunter2\n']) {
-    const { code, stdout, stderr } = await runAt(answer, args, { status: what.startsWith('PUT') ? 201 : 200 })
+    const { code, stdout, stderr } = await runAt(answer, args, { status: args[0] === 'create' ? 201 : 200 })
     // `inspect` prints the list of what it could look at.
     expect({ code, stdout }, stderr).toEqual({ code: 1, stdout: args[0] === 'inspect' ? '[]\n' : '' })
     const [error = '', ...rest] = stderr.split('\n')
@@ -146,6 +150,48 @@ test('what a newer daemon adds to its status is shown', async () => {
   expect(await runAt(JSON.stringify(status), ['status', '--format', format])).toMatchObject(
     done('on fire tape red 2\n')
   )
+})
+
+test('what an older daemon does not say yet keeps nothing that is there from being shown', async () => {
+  expect(await runAt('{"sealed":false,"version":"0.0.1"}', ['status'])).toMatchObject(
+    done('Sealed:    no\nVersion:   0.0.1\n')
+  )
+  const options = { box: 'db', version: null, path: '', rw: false }
+  const container = { id: 'c'.repeat(64), name: 'app', image: 'debian', state: 'running' }
+  const volumes = [{ name: 'db', options, copies: [], containers: [container] }]
+  const boxes = [{ name: 'db', version: 1, files: 0, bytes: 0, created, changed: created }]
+  const answer = ({ url = '' }: IncomingMessage): string =>
+    JSON.stringify(url.includes('/volumes/') ? { volumes } : { boxes })
+  const used = await runAt(answer, ['used-by', 'db', '-f', '{{.Container}}'])
+  expect(used).toMatchObject(done('app\n'))
+})
+
+test('a line of the audit that cannot be read hides no other', async () => {
+  const lines = [entry, { ...entry, sequence: 'two' }, { heartbeat: 1 }, { ...entry, sequence: 3 }, check]
+  const answer = lines.map(line => `${JSON.stringify(line)}\n`).join('')
+  const audit = await runAt(answer, ['audit', '-f', '{{.Sequence}}'])
+  expect(audit).toMatchObject({ code: 1, stdout: '1\n3\n' })
+  expect(audit.stderr).toContain(
+    "error: cannot read the daemon's answer to GET /audit: it is something else\n"
+  )
+})
+
+test('a file that is put while it is looked for is found, and not read', async () => {
+  const asked: string[] = []
+  const path = join(await mkdtemp(join(tmpdir(), 'answers-')), 'admin.sock')
+  const server = createServer(({ method }, response) => {
+    const isThere = asked.push(method ?? '') > 2
+    response.writeHead(isThere ? 200 : 404, { ETag: '"3"' })
+    response.end(isThere && method === 'GET' ? '{"code":"not_found","message":"hunter2"}' : '')
+  })
+  await new Promise<void>(resolve => server.listen(path, resolve))
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await rm(dirname(path), { recursive: true })
+  })
+  const api = connectApi(() => Promise.resolve({ path, hint: '' }))
+  expect(await api.kindAt(parseBoxName('db'), parseFilePath('pw'))).toEqual({ kind: 'file', version: 3 })
+  expect(asked).toEqual(['HEAD', 'HEAD', 'GET', 'HEAD'])
 })
 
 test('an error of a code that is not known is told all the same', async () => {

@@ -148,6 +148,19 @@ test.skipIf(cannotMount)('a Mount that fails leaves neither a copy nor a label (
 })
 
 test.skipIf(cannotMount)(
+  'a Mount that failed and could not be taken back is taken back later, and tells why it failed (takes root)',
+  async () => {
+    const started = await withVolume()
+    const { driver, orders } = started
+    await orders.give('mount.done', 'throw')
+    await orders.give('unmount.judged', 'throw')
+    await expect(driver.mount('db', freshId())).rejects.toThrow('internal error')
+    await comesTo(() => copiesOf(started).length === 0)
+    expect(started.daemon.log()).toContain('fault point mount.done')
+  }
+)
+
+test.skipIf(cannotMount)(
   'SIGTERM answers a Mount in flight, takes nothing new and leaves copies as they are (takes root)',
   async () => {
     const started = await withVolume()

@@ -58,6 +58,7 @@ const cases: readonly Case[] = [
   { id: 'headBox', box: 'missing', status: 404 },
   { id: 'putBox', box: 'fresh box', status: 201 },
   { id: 'putBox', status: 409 },
+  { id: 'putBox', box: 'absent', headers: { 'If-Match': '"3"' }, status: 400 },
   { id: 'putBox', body: 'no tree', headers: { 'Content-Type': 'text/plain' }, status: 400 },
   { id: 'putBox', headers: { 'Content-Type': tar }, body: archive, status: 200 },
   { id: 'putBox', headers: { 'Content-Type': tar, 'If-None-Match': '*' }, body: archive, status: 200 },
@@ -75,6 +76,7 @@ const cases: readonly Case[] = [
   { id: 'changeBox', box: 'old', headers: json, body: '{"rollback":1}', status: 200 },
   { id: 'changeBox', headers: json, body: '{"rollback":99}', status: 404 },
   { id: 'changeBox', headers: json, body: '{"colour":"red"}', status: 400 },
+  { id: 'changeBox', headers: json, body: `{"remove":[${'{},'.repeat(1_000_000)}{}]}`, status: 400 },
   { id: 'changeBox', headers: json, body: 'not JSON', status: 400 },
   { id: 'changeBox', headers: { ...json, ...bad }, body: '{"rollback":1}', status: 412 },
   { id: 'changeBox', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
@@ -169,6 +171,26 @@ test.each(cases.map(one => [titleOf(one), one] as const))('%s as described', asy
 test('every operation is asked for what it is there for', () => {
   const asked = cases.filter(({ status }) => status < 300).map(({ id }) => id)
   expect(all.map(([id]) => id).filter(id => !asked.includes(id))).toEqual([])
+})
+
+test.each([
+  ['PATCH', '/vault/db/', '{"rollback":1}'],
+  ['DELETE', '/vault/db/'],
+  ['DELETE', '/vault/db/file']
+])('a condition that %s %s does not have is refused, and nothing is done', async (method, url, body = '') => {
+  const headers = { ...json, 'If-None-Match': '*' }
+  const answer = await ask(daemon.adminSocket, { method, url, headers, body })
+  expect([answer.status, JSON.parse(answer.body.toString())]).toEqual([
+    400,
+    { code: 'invalid', message: `${method} takes no If-None-Match` }
+  ])
+})
+
+test('nothing is answered from what the client has', async () => {
+  const url = '/vault/db/'
+  const { headers } = await ask(daemon.adminSocket, { method: 'GET', url })
+  const ifNoneMatch = { 'If-None-Match': String(headers['etag']) }
+  expect((await ask(daemon.adminSocket, { method: 'GET', url, headers: ifNoneMatch })).status).toBe(200)
 })
 
 test('every operation refuses a caller who is not root, as described', async () => {

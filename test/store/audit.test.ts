@@ -73,6 +73,11 @@ describe('the audit', () => {
     await expect(vault.open(root, 'mount', mount, null, () => Promise.resolve())).rejects.toMatchObject({
       code: 'not_found'
     })
+    const failing = vault.open(root, 'mount', { ...mount, box: db }, null, async (_opened, record) => {
+      await record([{ put: 'test', value: Buffer.of(1) }])
+      throw new SecretboxError('unavailable', 'the copy cannot be written')
+    })
+    await expect(failing).rejects.toMatchObject({ code: 'unavailable' })
     const refused = removing('no')
     await vault.change(root, db, { edits: [refused], partial: true, ifVersion: null })
     await expect(change(opened, db, refused)).rejects.toMatchObject({ code: 'not_found' })
@@ -83,6 +88,8 @@ describe('the audit', () => {
       'box.inspect allowed {"failed":"not_found","box":"db"}',
       'box.destroy allowed {"failed":"precondition","box":"db"}',
       'box.mount allowed {"failed":"not_found","box":"gone","volume":"v","mount":"m"}',
+      'box.mount allowed {"box":"db","volume":"v","mount":"m","version":1}',
+      'box.mount allowed {"failed":"unavailable","box":"db","volume":"v","mount":"m"}',
       'box.change allowed {"box":"db"}',
       'box.change allowed {"failed":"not_found","box":"db"}'
     ])

@@ -4,9 +4,12 @@ import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import type { Container } from '../../src/engine/engine.ts'
 import { decideMount, decideRelease } from '../../src/lifecycle/decide.ts'
 import { wordOfEngine } from '../../src/lifecycle/engine-word.ts'
-import type { Facts, Look } from '../../src/lifecycle/facts.ts'
+import type { Facts, Look, Observe } from '../../src/lifecycle/facts.ts'
+import { createKept } from '../../src/lifecycle/kept.ts'
+import { createReconcile, type ReconcileParts } from '../../src/lifecycle/reconcile.ts'
 import { settle } from '../../src/lifecycle/settle.ts'
 import { silentEngine } from '../copies/engines.ts'
+import { createTestClock } from '../kit/clock.ts'
 
 const owner = { volume: parseVolumeName('db'), mount: parseMountId('a') }
 const known: Facts = {
@@ -82,4 +85,34 @@ test('the Engine is asked for the same thing once, and its silence is no word th
   expect([await silent.hasEnded(owner.volume), await silent.isStarting(owner.volume)]).toEqual([false, null])
   const idle = wordOfEngine({ ...silentEngine(), containers: () => Promise.resolve([stateOf('exited')]) })
   expect(await idle.hasEnded(owner.volume)).toBe(true)
+})
+
+test('in a pass the end is asked for after the last look, also of a volume of which starts are asked', async () => {
+  const asked: string[] = []
+  const named = (mount: string, count: number): Facts => {
+    const one = { ...owner, mount: parseMountId(mount) }
+    const use = { ...one, count, sinceMs: 0, engineProcess: null, isDoubtful: true }
+    return { ...known, key: copyKeyOf(one.volume, one.mount), owner: one, use }
+  }
+  // The Engine has let go of the first, and may be about to start with the second.
+  const all = [named('a', 0), named('b', 1)]
+  const observe: Observe = {
+    one: () => known,
+    all: () => Promise.resolve({ facts: all, isAll: true }),
+    look: facts => {
+      asked.push('kernel')
+      const look: Look = { here: [], apart: null, isComplete: false }
+      return Promise.resolve(facts.map(one => ({ ...one, look })))
+    }
+  }
+  const engine = {
+    ...silentEngine(),
+    containers: () => {
+      asked.push('Engine')
+      return Promise.resolve([])
+    }
+  }
+  const parts = { observe, engine, kept: createKept(), clock: createTestClock(), graceMs: 0 }
+  await createReconcile({ ...({} as ReconcileParts), ...parts })({ kind: 'daemon' }, false)
+  expect(asked).toEqual(['kernel', 'Engine', 'kernel', 'Engine'])
 })

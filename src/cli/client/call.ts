@@ -1,3 +1,4 @@
+import type * as z from 'zod/mini'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { jsonType } from '../../api/media-types.ts'
 import { purposeHeader, type AnswerOf, type Operation } from '../../api/operation.ts'
@@ -28,11 +29,15 @@ export interface Calls {
   readonly send: <O extends Operation>(operation: O, given: Given<O>) => Promise<IncomingMessage>
   /** As `send`; throws the daemon's own error. */
   readonly ask: <O extends Operation>(operation: O, given: Given<O>) => Promise<IncomingMessage>
-  /** As `ask`, with the JSON of the answer. Throws `unavailable` when it is not what the operation answers with the status. */
+  /**
+   * As `ask`, with the JSON of the answer. Throws `unavailable` when it is not what the operation answers with the status; with
+   * `needs`, when it has not what that names.
+   */
   readonly askJson: <O extends Operation, Status extends number = 200>(
     operation: O,
     given: Given<O>,
-    status?: Status
+    status?: Status,
+    needs?: z.core.$ZodType
   ) => Promise<AnswerOf<O, Status>>
 }
 
@@ -63,7 +68,8 @@ export function callsTo(findSocket: () => Promise<AdminSocket>, purpose?: 'compl
   const askJson: Calls['askJson'] = async <O extends Operation, Status extends number>(
     operation: O,
     given: Given<O>,
-    status = 200 as Status
+    status = 200 as Status,
+    needs?: z.core.$ZodType
   ) => {
     const answer = await ask(operation, given)
     const text = (await readAll(answer, maxAnswerBytes)).toString()
@@ -71,7 +77,7 @@ export function callsTo(findSocket: () => Promise<AdminSocket>, purpose?: 'compl
     const schema = answers[status as number]?.[jsonType]
     if (schema === undefined || schema === null || answer.statusCode !== status)
       throw unfit(operation, `its status is ${answer.statusCode ?? 0}`)
-    return fitting(schema, text, reason => unfit(operation, reason)) as AnswerOf<O, Status>
+    return fitting(needs ?? schema, text, reason => unfit(operation, reason)) as AnswerOf<O, Status>
   }
   return { send, ask, askJson }
 }

@@ -1,14 +1,15 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import { AuditLine } from '../../api/audit.ts'
+import { AuditLineNeeds, type AuditLine } from '../../api/audit.ts'
 import type { BoxVersion } from '../../api/boxes.ts'
 import { fileType, linesType, tarType } from '../../api/media-types.ts'
 import { operations } from '../../api/operations.ts'
+import { StatusNeeds } from '../../api/status.ts'
+import { VolumeListNeeds } from '../../api/volumes.ts'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import type { BoxName } from '../../base/names.ts'
 import type { Api } from './api.ts'
 import { callsTo, json, unfit, type Calls } from './call.ts'
 import { fitting } from './fitting.ts'
-import { errorOfAnswer } from './http.ts'
 import type { AdminSocket } from './socket.ts'
 
 /** The API of the daemon at the socket that `findSocket` finds, as `callsTo` calls it. */
@@ -58,28 +59,9 @@ async function versionsOf({ askJson }: Calls, box: BoxName): Promise<readonly Bo
 type ContentsOfBoxes = Pick<Api, 'kindAt' | 'addTree' | 'remove' | 'putFile' | 'read'>
 
 function contentsBy(calls: Calls): ContentsOfBoxes {
-  const { send, ask, askJson } = calls
+  const { ask, askJson } = calls
   return {
-    async kindAt(box, path, version) {
-      const place = { box, path, query: { version } }
-      for (const [kind, type] of Object.entries(typeOf)) {
-        const answer = await send(operations.headFile, { ...place, headers: { Accept: type } })
-        answer.resume()
-        if (answer.statusCode === 200 && (kind !== 'file' || path !== '')) {
-          return { kind: kind as 'file' | 'directory', version: versionOf(answer) }
-        }
-      }
-      // HEAD does not say why not.
-      try {
-        throw await errorOfAnswer(
-          await send(operations.readFile, { ...place, headers: { Accept: fileType } })
-        )
-      } catch (error) {
-        if (!isSecretboxError(error, 'not_found')) throw error
-        await versionsOf(calls, box)
-        return null
-      }
-    },
+    kindAt: (box, path, version) => kindAt(calls, box, path, version),
     addTree: ({ box, path }, tar) =>
       askJson(operations.putBox, {
         box,
@@ -107,11 +89,38 @@ function contentsBy(calls: Calls): ContentsOfBoxes {
   }
 }
 
+/** What a path in a box is; null when there is none in it. Throws `not_found` when there is no box. */
+async function kindAt(
+  calls: Calls,
+  ...[box, path, version]: Parameters<Api['kindAt']>
+): ReturnType<Api['kindAt']> {
+  const { ask, send } = calls
+  const place = { box, path, query: { version } }
+  for (const [kind, type] of Object.entries(typeOf)) {
+    const answer = await send(operations.headFile, { ...place, headers: { Accept: type } })
+    answer.resume()
+    if (answer.statusCode === 200 && (kind !== 'file' || path !== '')) {
+      return { kind: kind as 'file' | 'directory', version: versionOf(answer) }
+    }
+  }
+  // HEAD does not say why not.
+  try {
+    const answer = await ask(operations.readFile, { ...place, headers: { Accept: fileType } })
+    // Somebody has put it there meanwhile. It is not to be read here.
+    answer.destroy()
+    return await kindAt(calls, box, path, version)
+  } catch (error) {
+    if (!isSecretboxError(error, 'not_found')) throw error
+    await versionsOf(calls, box)
+    return null
+  }
+}
+
 type Daemon = Pick<Api, 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'status'>
 
 function daemonBy({ ask, askJson }: Calls): Daemon {
   return {
-    volumes: async () => (await askJson(operations.listVolumes, {})).volumes,
+    volumes: async () => (await askJson(operations.listVolumes, {}, 200, VolumeListNeeds)).volumes,
     unused: all => askJson(operations.listUnused, { query: all ? { all: 1 } : {} }),
     prune: (volumes, boxes) => askJson(operations.prune, json({ volumes, boxes })),
     reconcile: async apply =>
@@ -119,10 +128,25 @@ function daemonBy({ ask, askJson }: Calls): Daemon {
     async *audit({ follow, ...filters }) {
       const query = { ...filters, ...(follow === true ? { follow: 1 } : {}) }
       const answer = await ask(operations.readAudit, { query, headers: { Accept: linesType } })
-      for await (const line of linesOf(whole(answer, 'the audit')))
-        yield fitting(AuditLine, line, reason => unfit(operations.readAudit, reason))
+      let unreadable: Error | null = null
+      for await (const line of linesOf(whole(answer, 'the audit'))) {
+        const read = fits(line)
+        if (read instanceof Error) unreadable ??= read
+        else yield read
+      }
+      // Once all that can be read was told: one line hides no other.
+      if (unreadable !== null) throw unreadable
     },
-    status: () => askJson(operations.status, {})
+    status: () => askJson(operations.status, {}, 200, StatusNeeds)
+  }
+}
+
+/** A line of the audit, or why it cannot be read. */
+function fits(line: string): AuditLine | Error {
+  try {
+    return fitting(AuditLineNeeds, line, reason => unfit(operations.readAudit, reason)) as AuditLine
+  } catch (error) {
+    return error as Error
   }
 }
 

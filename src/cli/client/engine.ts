@@ -105,11 +105,10 @@ export async function askEngine<Schema extends z.core.$ZodType>(
   })
   const text = (await readAll(answer, maxAnswerBytes)).toString()
   if (answer.statusCode === 404 || answer.statusCode === 400) return null
+  const odd = (message: string): Error => new OutOfReach(message, undefined, { wasAnswered: true })
   if (answer.statusCode !== 200)
-    throw new OutOfReach(`the Engine at "${socket}" answered with status ${answer.statusCode ?? 0}`)
-  return fitting(
-    schema,
-    text,
-    reason => new OutOfReach(`cannot read the answer of the Engine at "${socket}" to GET ${path}: ${reason}`)
+    throw odd(`the Engine at "${socket}" answered with status ${answer.statusCode ?? 0}`)
+  return fitting(schema, text, reason =>
+    odd(`cannot read the answer of the Engine at "${socket}" to GET ${path}: ${reason}`)
   )
 }

@@ -89,16 +89,15 @@ function usual(hint: string): AdminSocket {
   return { path: join(defaultDataDir, 'admin.sock'), hint }
 }
 
-/** The plugin; null when the Engine has none; why there is no asking the usual Engine, where perhaps there is none. */
+/** The plugin; null when the Engine has none; why nobody answers at the usual Engine, where perhaps there is none. */
 async function findPlugin({ socket, chosenBy }: FoundEngine): Promise<Plugin | OutOfReach | null> {
   try {
     return await askEngine(socket, `/plugins/${pluginName}/json`, Plugin)
   } catch (error) {
     if (!(error instanceof OutOfReach) || error instanceof Distrusted) throw error
-    if (chosenBy === null && !error.forbidden) return error
-    const hint = error.forbidden
-      ? error.hint
-      : `${chosenBy ?? ''} names it; SECRETBOX_SOCKET does without an Engine`
+    if (chosenBy === null && !error.forbidden && !error.wasAnswered) return error
+    const whose = chosenBy === null ? '' : `${chosenBy} names it; `
+    const hint = error.forbidden ? error.hint : `${whose}SECRETBOX_SOCKET does without an Engine`
     throw new OutOfReach(`cannot ask where the vault is: ${error.message}`, hint)
   }
 }

@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs'
+import { fstatSync, ReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { isSecretboxError, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { directoryHasName } from '../../base/messages.ts'
@@ -6,6 +6,7 @@ import { addressText, type Place } from '../client/address.ts'
 import { toFill } from './box-to-fill.ts'
 import type { Cli } from '../declare/cli.ts'
 import { UsageError } from '../output/failure.ts'
+import { piecesOfDescriptor, piecesOfFile } from '../input/file-pieces.ts'
 import { generate } from '../input/generate.ts'
 import type { Body } from '../output/body.ts'
 import { strippingNewline, unlessEmpty } from '../input/line-end.ts'
@@ -70,7 +71,7 @@ function standardInput(cli: Cli): GivenContents {
   // Node takes a directory for an empty stream.
   if (fstatSync(0).isDirectory())
     throw new SecretboxError('invalid', 'cannot read standard input: it is a directory')
-  return { body: cli.stdin, bytes: null }
+  return { body: cli.stdin instanceof ReadStream ? piecesOfDescriptor(0) : cli.stdin, bytes: null }
 }
 
 /** The bytes of a file of the operator's. Throws `invalid` that says why there are none. */
@@ -79,8 +80,7 @@ async function opened(path: string): Promise<GivenContents> {
     const file = await open(path)
     const stats = await file.stat()
     if (!stats.isDirectory()) {
-      const body = file.createReadStream() as AsyncIterable<Buffer>
-      return { body, bytes: stats.isFile() ? stats.size : null }
+      return { body: piecesOfFile(file), bytes: stats.isFile() ? stats.size : null }
     }
     await file.close()
   } catch (error) {

@@ -4,7 +4,7 @@ import { askEngine, findEngineSocket } from '../client/engine.ts'
 
 /** What the Engine says of itself (`GET /info`), as far as it is read here. */
 const Info = z.object({
-  DockerRootDir: z.optional(z.string()),
+  DockerRootDir: z.nullish(z.string()),
   SecurityOptions: z.nullish(z.array(z.string()))
 })
 

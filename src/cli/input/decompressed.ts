@@ -20,7 +20,7 @@ export async function* decompressed(archive: AsyncIterable<Buffer>, what: string
     yield* begun
     for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) yield next.value
   }
-  const first = Buffer.concat(begun).subarray(0, blockBytes)
+  const first = Buffer.concat(begun, Math.min(length, blockBytes))
   // A tar begins with a name, which may be what another format begins with.
   const compression = isHeader(first) ? null : compressionOf(first)
   first.fill(0)

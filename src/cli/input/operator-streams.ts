@@ -1,5 +1,7 @@
-import { createReadStream, fstatSync } from 'node:fs'
+import { fstatSync, ReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { piecesOfDescriptor, piecesOfFile } from './file-pieces.ts'
 
 /** A tar says how long a file is before it comes, so that a stream is read whole first. */
 const maxStreamBytes = 256 << 20
@@ -21,7 +23,7 @@ export async function readStream(operand: string): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   try {
-    for await (const chunk of openStream(operand)) {
+    for await (const chunk of await openStream(operand)) {
       chunks.push(chunk)
       length += chunk.length
       if (length > maxStreamBytes)
@@ -36,12 +38,14 @@ export async function readStream(operand: string): Promise<Buffer> {
   }
 }
 
-function openStream(operand: string): AsyncIterable<Buffer> {
+async function openStream(operand: string): Promise<AsyncIterable<Buffer>> {
   const [, first, second] = descriptorName.exec(operand) ?? []
   const descriptor = Number(first ?? second ?? 0)
   // By its number and not by its name: a socket has none that can be opened.
-  if (descriptor > 0) return createReadStream(operand) as AsyncIterable<Buffer>
+  if (descriptor > 0) return piecesOfFile(await open(operand))
   // Node takes a directory for an empty stream.
   if (fstatSync(0).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
-  return process.stdin as AsyncIterable<Buffer>
+  return process.stdin instanceof ReadStream
+    ? piecesOfDescriptor(0)
+    : (process.stdin as AsyncIterable<Buffer>)
 }

@@ -15,10 +15,13 @@ export class UsageError extends SecretboxError {
 export class OutOfReach extends SecretboxError {
   /** This user may not ask. */
   readonly forbidden: boolean
+  /** Somebody answered, and something else than was asked. */
+  readonly wasAnswered: boolean
 
-  constructor(message: string, hint?: string, { forbidden = false } = {}) {
+  constructor(message: string, hint?: string, { forbidden = false, wasAnswered = false } = {}) {
     super('unavailable', message, hint === undefined ? {} : { hint })
     this.forbidden = forbidden
+    this.wasAnswered = wasAnswered
   }
 }
 

@@ -43,6 +43,8 @@ export function adminApi(parts: AdminParts): Express {
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', 'simple')
+  // What a client has is never answered from (304): these are answers about secrets.
+  Object.defineProperty(app.request, 'fresh', { value: false })
 
   // As with the Engine's own API, a path without a version means the newest, and so far there is one.
   app.use((request, _response, next) => {

@@ -78,7 +78,12 @@ async function putBox({ vault, caller, request, response }: Ask, box: BoxName): 
     changed(response, await vault.change(caller, box, { edits, partial: true, followIn, ...conditions }))
     return
   }
-  if (directory !== undefined) throw new SecretboxError('invalid', `"in" goes with Content-Type: ${tarType}`)
+  for (const [name, given] of [
+    ['in', directory],
+    ['If-Match', conditions.ifVersion ?? undefined]
+  ])
+    if (given !== undefined)
+      throw new SecretboxError('invalid', `"${name ?? ''}" goes with Content-Type: ${tarType}`)
   await refuseBody(request)
   created(response, await vault.create(caller, box))
 }

@@ -79,7 +79,8 @@ const mostNamed = 5
 /** How much room the store has. What it refuses tells more than figures, which know of no quota. */
 async function diskOf(directory: string, isFull: boolean): Promise<Status['disk']> {
   const { bavail, bsize } = await statfs(directory)
-  const freeBytes = bavail * bsize
+  // Some file systems over a network tell of more than a number can hold.
+  const freeBytes = Math.min(bavail * bsize, Number.MAX_SAFE_INTEGER)
   const state = isFull || freeBytes === 0 ? 'full' : freeBytes < reserveBytes ? 'nearly full' : 'has room'
   return { state, freeBytes }
 }

@@ -33,11 +33,13 @@ const protocolType = 'application/vnd.docker.plugins.v1.2+json'
  */
 export function volumeDriver(parts: VolumeDriverParts): Express {
   const calls = driverCalls(parts)
+  const peers = createPeers(parts.syscalls)
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.use(express.raw({ type: () => true, limit: maxBodyBytes }))
-  for (const [route, call] of Object.entries(calls)) app.post(`/${route}`, answerOf(parts, route, call))
+  for (const [route, call] of Object.entries(calls))
+    app.post(`/${route}`, answerOf(parts, peers, route, call))
   app.use((request: Request, response: Response) => {
     const isCall = Object.hasOwn(calls, request.path.slice(1))
     if (isCall) response.set('Allow', 'POST')
@@ -51,17 +53,22 @@ export function volumeDriver(parts: VolumeDriverParts): Express {
   return app
 }
 
-function answerOf({ uses, syscalls, log }: VolumeDriverParts, route: string, call: Call): RequestHandler {
-  const peers = new WeakMap<Socket, ProcessIdentity | null>()
-  /** Who opened a connection, as it was seen at the first call: later another process may have that pid. */
-  const processAt = (socket: Socket): ProcessIdentity | null => {
-    const known = peers.get(socket)
-    if (known !== undefined) return known
-    const found = processWith(syscalls.peerOf(descriptorOf(socket)).pid)
-    peers.set(socket, found)
-    return found
+/** Tells which process opened a connection, as it was when that was first asked: later another one may have its pid. */
+function createPeers(syscalls: Pick<Syscalls, 'peerOf'>): (socket: Socket) => ProcessIdentity | null {
+  const known = new WeakMap<Socket, ProcessIdentity>()
+  return socket => {
+    const peer = known.get(socket) ?? processWith(syscalls.peerOf(descriptorOf(socket)).pid)
+    if (peer !== null) known.set(socket, peer)
+    return peer
   }
+}
 
+function answerOf(
+  { uses, log }: VolumeDriverParts,
+  peers: (socket: Socket) => ProcessIdentity | null,
+  route: string,
+  call: Call
+): RequestHandler {
   return async (request: Request, response: Response) => {
     const started = performance.now()
     response.type(protocolType)
@@ -69,7 +76,7 @@ function answerOf({ uses, syscalls, log }: VolumeDriverParts, route: string, cal
     if (isEmpty(request.body) && !takesNothing.has(route)) uses.doubtAll()
     let undo: () => Promise<void> = () => Promise.resolve()
     const reply = await call(readJson(request, route), {
-      engineProcess: () => processAt(request.socket),
+      engineProcess: () => peers(request.socket),
       onLost: work => (undo = work)
     })
     log.debug({ call: route, ms: Math.round(performance.now() - started) }, 'answered')

@@ -37,7 +37,7 @@ const mostRemembered = 1000
 export interface Gate {
   /**
    * Decides before anything is looked up, then does the work. Every call leaves an audit entry: the one that the
-   * work commits, or else one after it, which names the error if it failed; but for names that a shell completes over
+   * work commits, or else one after it, which names the error if it failed, also when it has committed something; but for names that a shell completes over
    * and over. A denial is recorded, then thrown as
    * `denied`. Throws `sealed` when the vault has no root key: what cannot be recorded is not done.
    */
@@ -86,7 +86,7 @@ export function createGate({ sealing, audit, authority = mayAct }: GateParts): G
         await audit.append(keyring, { ...entry, decision: 'denied' }, [])
         throw denied(caller, action)
       }
-      const done = { recorded: isRepeated(caller, action, resource) }
+      const done = { recorded: isRepeated(caller, action, resource), wrote: false }
       const permit: Permit<typeof action> = {
         keyring,
         resource,
@@ -95,6 +95,7 @@ export function createGate({ sealing, audit, authority = mayAct }: GateParts): G
           if (done.recorded && writes.length === 0) return
           await audit.append(keyring, { ...entry, details: { ...resource, ...more } }, writes)
           done.recorded = true
+          done.wrote ||= writes.length > 0
         }
       }
       try {
@@ -103,7 +104,7 @@ export function createGate({ sealing, audit, authority = mayAct }: GateParts): G
         return result
       } catch (error) {
         // Why the work failed matters more than that this cannot be recorded, as on a full disk.
-        if (!done.recorded)
+        if (!done.recorded || done.wrote)
           await audit.append(keyring, { ...entry, failed: codeOf(error) }, []).catch(() => undefined)
         throw error
       }
