@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
   { id: 'changeBox', box: 'old', headers: json, body: '{"rollback":1}', status: 200 },
   { id: 'changeBox', headers: json, body: '{"rollback":99}', status: 404 },
   { id: 'changeBox', headers: json, body: '{"colour":"red"}', status: 400 },
-  { id: 'changeBox', headers: json, body: `{"remove":[${'{},'.repeat(1_000_000)}{}]}`, status: 400 },
+  { id: 'changeBox', headers: json, body: `{"remove":[${'{},'.repeat(200_000)}{}]}`, status: 400 },
   { id: 'changeBox', headers: json, body: 'not JSON', status: 400 },
   { id: 'changeBox', headers: { ...json, ...bad }, body: '{"rollback":1}', status: 412 },
   { id: 'changeBox', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
@@ -147,9 +147,7 @@ beforeAll(async () => {
   await put('db/tls/key.pem', 'key')
   await put('db/link?type=symlink', 'tls/key.pem')
   await put('db/spare/file', 'x')
-  // Half of what listVolumes and reconcile tell is about copies.
   await callDriver('Create', { Name: 'db', Opts: { uid: '1000', optional: 'true' } })
-  await callDriver('Mount', { Name: 'db', ID: mountId })
 })
 
 afterAll(async () => {
@@ -162,6 +160,8 @@ afterAll(async () => {
 test.each(cases.map(one => [titleOf(one), one] as const))('%s as described', async (_title, one) => {
   const operation = operations[one.id]
   const request = requestOf(operation, one)
+  // Half of what is told of volumes is about copies; this one has no container, and grace for some seconds.
+  await callDriver('Mount', { Name: 'db', ID: mountId })
   const answer = await ask(daemon.adminSocket, request)
   expect(answer.status, answer.body.toString().slice(0, 300)).toBe(one.status)
   expectRequestAsDescribed(operation, one)
