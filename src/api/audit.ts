@@ -1,27 +1,7 @@
 import * as z from 'zod/mini'
+import { actions } from '../base/actions.ts'
 import { errorCodes } from './errors.ts'
 import { Digest, Time, wordOf, type Read } from './values.ts'
-
-/** What the audit tells of. */
-export const auditActions = [
-  'box.list',
-  'box.inspect',
-  'box.create',
-  'box.destroy',
-  'box.rename',
-  'box.change',
-  'box.reveal',
-  'box.mount',
-  'box.serve',
-  'copy.attach',
-  'copy.wipe',
-  'volume.list',
-  'volume.create',
-  'volume.remove',
-  'audit.read',
-  'reconcile',
-  'status'
-] as const
 
 const Caller = z.lazy(() =>
   z.union([
@@ -42,7 +22,7 @@ export const AuditEntry = z.lazy(() =>
     sequence: z.int().check(z.minimum(1)),
     time: Time,
     caller: Caller,
-    action: wordOf(auditActions),
+    action: wordOf(actions),
     decision: wordOf(['allowed', 'denied']),
     failed: z.optional(wordOf(errorCodes)),
     box: z.optional(z.string()),

@@ -38,10 +38,10 @@ export type QueryOf<O extends Operation> = {
   readonly [Name in keyof O['query']]: z.output<O['query'][Name]>
 }
 
-/** What the headers of a request say, read. */
+/** What the headers of a request say that are the operation's own, read. */
 export type HeadersOf<O extends Operation> = {
   readonly [Name in keyof O['headers']]: z.output<O['headers'][Name]>
-} & { readonly [Name in keyof typeof commonHeaders]: z.output<(typeof commonHeaders)[Name]> }
+}
 
 /** The JSON that an operation answers with a status. */
 export type AnswerOf<O extends Operation, Status extends number = 200> = O['answers'][Status] extends {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
+import { actions } from '../base/actions.ts'
 import { parseBoxName, parseFilePath } from '../base/names.ts'
-import { auditActions } from './audit.ts'
 
 /*
  * What requests say in their query and headers: text, which is read into what it means. What a schema's issue says goes
@@ -54,7 +54,7 @@ export const NameOfBox = z.lazy(() =>
 )
 
 /** An action of the audit. */
-export const Action = z.lazy(() => z.optional(z.enum(auditActions, `actions are ${auditActions.join(', ')}`)))
+export const Action = z.lazy(() => z.optional(z.enum(actions, `actions are ${actions.join(', ')}`)))
 
 const sinceRule = 'it must be a time such as 2026-01-31T12:00:00Z'
 

@@ -40,14 +40,19 @@ const Copy = z.lazy(() =>
   })
 )
 
-/** A volume with the copies that were made of its box, and the containers that mount it, running or not. */
+/** Who has a volume: the copies that were made of its box, and the containers that mount it, running or not. */
+const userFields = () => ({
+  copies: z.array(Copy),
+  containers: z.array(z.object({ ...containerFields(), state: z.string() }))
+})
+
+/** A volume and who has it. */
 export const VolumeUse = z.lazy(() =>
   z.object({
     name: z.string(),
     options: VolumeOptions,
     created: Time,
-    copies: z.array(Copy),
-    containers: z.array(z.object({ ...containerFields(), state: z.string() }))
+    ...userFields()
   })
 )
 export type VolumeUse = Read<typeof VolumeUse>
@@ -66,8 +71,7 @@ export const VolumeListNeeds = z.lazy(() =>
           path: z.string(),
           rw: z.boolean()
         }),
-        copies: z.array(Copy),
-        containers: z.array(z.object({ ...containerFields(), state: z.string() }))
+        ...userFields()
       })
     )
   })

@@ -19,6 +19,9 @@ export interface Filling {
  */
 export type AskJob = (request: JobRequest, filling?: Filling) => Promise<Reply>
 
+/** Whoever is killed twice is so for a reason. */
+const mostTries = 2
+
 export function createAskJob(supervisor: Supervisor): AskJob {
   /** The last reply, or null when the job was killed; and what `filling` threw, or null. */
   const ask = (
@@ -57,13 +60,12 @@ export function createAskJob(supervisor: Supervisor): AskJob {
 
   return async (request, filling) => {
     const { job, key } = request
-    for (const isRepeated of [false, true]) {
+    for (let tries = 0; tries < mostTries; tries++) {
       const { reply, failure } = await ask(request, filling ?? null)
       const isLeft = reply === null || (failure !== null && isDone(reply))
       if (isLeft && job === 'make' && key !== undefined) await undo(key)
       if (failure !== null) throw failure as Error
       if (reply !== null) return reply
-      if (isRepeated) break
     }
     throw new SecretboxError(
       'unavailable',

@@ -1,17 +1,10 @@
 import type { Request, RequestHandler, Response } from 'express'
-import {
-  auditActions,
-  type AuditCheck,
-  type AuditDamage,
-  type AuditDocument,
-  type AuditEntry
-} from '../../api/audit.ts'
+import { type AuditCheck, type AuditDamage, type AuditDocument, type AuditEntry } from '../../api/audit.ts'
 import { linesType } from '../../api/media-types.ts'
 import type { QueryOf } from '../../api/operation.ts'
 import { operations } from '../../api/operations.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../vault/audit/reading.ts'
-import { actions, type Action } from '../../vault/access/actions.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { ReadAudit } from '../../vault/read-audit.ts'
 import { queryOf } from './request.ts'
@@ -73,10 +66,6 @@ function entriesAsked({
     ...(since === undefined ? {} : { since })
   }
 }
-
-// What may be asked for is what there is: the API has the authority's actions, and the authority the API's.
-actions satisfies readonly (typeof auditActions)[number][]
-auditActions satisfies readonly Action[]
 
 async function documentOf(lines: AsyncIterable<AuditLine>): Promise<AuditDocument> {
   const entries: AuditEntry[] = []

@@ -78,14 +78,14 @@ async function putBox({ vault, caller, request, response }: Ask, box: BoxName): 
     changed(response, await vault.change(caller, box, { edits, partial: true, followIn, ...conditions }))
     return
   }
-  for (const [name, given] of [
-    ['in', directory],
-    ['If-Match', conditions.ifVersion ?? undefined]
-  ])
-    if (given !== undefined)
-      throw new SecretboxError('invalid', `"${name ?? ''}" goes with Content-Type: ${tarType}`)
+  if (directory !== undefined) throw goesWithTar('in')
+  if (conditions.ifVersion !== null) throw goesWithTar('If-Match')
   await refuseBody(request)
   created(response, await vault.create(caller, box))
+}
+
+function goesWithTar(name: string): SecretboxError {
+  return new SecretboxError('invalid', `"${name}" goes with Content-Type: ${tarType}`)
 }
 
 async function changeBox({ vault, volumes, caller, request, response }: Ask, box: BoxName): Promise<void> {

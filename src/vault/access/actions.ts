@@ -1,25 +1,5 @@
+import type { actions } from '../../base/actions.ts'
 import type { BoxName, MountId, VolumeName } from '../../base/names.ts'
-
-/** What can be asked. `box.reveal` gives contents to the caller, `box.mount` to a container, `box.serve` to a service of a swarm. */
-export const actions = [
-  'box.list',
-  'box.inspect',
-  'box.create',
-  'box.destroy',
-  'box.rename',
-  'box.change',
-  'box.reveal',
-  'box.mount',
-  'box.serve',
-  'copy.attach',
-  'copy.wipe',
-  'volume.list',
-  'volume.create',
-  'volume.remove',
-  'audit.read',
-  'reconcile',
-  'status'
-] as const
 
 /** One of `actions`. */
 export type Action = (typeof actions)[number]
