@@ -31,7 +31,7 @@ bool is_key(const char *key)
 static bool probe(const struct copies *copies, struct reply *reply)
 {
   static const char key[] = ".probe";
-  const struct request request = {.mode = 0700, .bytes = 4096, .inodes = 1};
+  const struct request request = {.bytes = 4096, .inodes = 1};
   while (umount2(key, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
     ;
   if (mkdirat(copies->directory, key, 0700) < 0 && errno != EEXIST)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* proc_swaps(5): a heading, then a line for each area. What cannot be read counts as swap. */
@@ -27,8 +26,8 @@ bool mount_memory(const struct copies *copies, const char *key, const struct req
 {
   char source[64], options[256];
   snprintf(source, sizeof source, COPY_SOURCE "%s", key);
-  snprintf(options, sizeof options, "mode=%o,uid=%u,gid=%u,size=%llu,nr_inodes=%llu,noswap", request->mode,
-           request->uid, request->gid, (unsigned long long)request->bytes, (unsigned long long)request->inodes);
+  snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%llu,noswap", (unsigned long long)request->bytes,
+           (unsigned long long)request->inodes);
   if (!copies->is_old_kernel && mount(source, key, "tmpfs", COPY_FLAGS, options) == 0) {
     reply->memory = MEMORY_NOSWAP;
     return true;
@@ -45,9 +44,5 @@ bool mount_memory(const struct copies *copies, const char *key, const struct req
     errno = EOPNOTSUPP;
     return fail(reply, "mount ramfs");
   }
-  snprintf(options, sizeof options, "mode=%o", request->mode);
-  if (mount(source, key, "ramfs", COPY_FLAGS, options) < 0)
-    return fail(reply, "mount");
-  /* It takes no owner. The root's mode follows its owner, who would lose set-id bits. */
-  return (chown(key, request->uid, request->gid) == 0 && chmod(key, request->mode) == 0) || fail(reply, "chown");
+  return mount(source, key, "ramfs", COPY_FLAGS, "mode=0755") == 0 || fail(reply, "mount");
 }

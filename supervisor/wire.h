@@ -17,10 +17,9 @@ struct request {
   uint8_t job;
   uint8_t writable;       /* make: the container may write into it */
   uint8_t last;           /* wipe: unmount it even if a file cannot be overwritten yet */
-  uint8_t unused;
-  uint32_t uid, gid, mode; /* make: of the copy's root */
-  uint64_t bytes, inodes;  /* make: what it may hold */
-  char key[KEY_LENGTH];    /* make, wipe */
+  uint8_t unused[5];
+  uint64_t bytes, inodes; /* make: what it may hold */
+  char key[KEY_LENGTH];   /* make, wipe */
 };
 
 /* Entries of a directory come between the directory and its ENTRY_UP, those of the root before ENTRY_END. */

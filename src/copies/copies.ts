@@ -6,7 +6,7 @@ import type { CopyMemory } from '../base/copy-memory.ts'
 import { quote } from '../base/errors.ts'
 import { checked, createAskJob } from './ask-job.ts'
 import { isCopyKey, type CopyKey } from './copy-key.ts'
-import { ownershipOf, rootOfCopy } from './ownership.ts'
+import { rootOfCopy } from './ownership.ts'
 import type { Supervisor } from './supervisor.ts'
 import { sendTree, type CopyContents, type CopyOptions } from './send-tree.ts'
 import { sizeOf } from './size.ts'
@@ -15,7 +15,10 @@ import { memories, outcomes, type JobRequest } from './wire.ts'
 /** The file systems of copies, one per key, under one directory. Knows nothing of volumes or of who uses a copy. */
 export interface Copies {
   readonly memory: CopyMemory
-  /** Where a copy is or would be. */
+  /**
+   * Where the contents of a copy are or would be: a directory in its file system. Where that is not mounted there is no such
+   * directory, so that who binds it fails, and never shows an empty one that lies below (Engine fact 18).
+   */
   pathOf(key: CopyKey): string
   /** The directories that there are, mounted or not; a name that is no key is not ours. */
   list(): Promise<CopyKey[]>
@@ -54,7 +57,8 @@ export async function openCopies(
   { nowMs }: Pick<Clock, 'nowMs'>
 ): Promise<Copies> {
   const ask = createAskJob(supervisor)
-  const pathOf = (key: CopyKey): string => join(directory, key)
+  const placeOf = (key: CopyKey): string => join(directory, key)
+  const pathOf = (key: CopyKey): string => join(placeOf(key), rootOfCopy.name)
   /** Since when a copy could not be overwritten. */
   const busySince = new Map<CopyKey, number>()
 
@@ -72,19 +76,18 @@ export async function openCopies(
     },
 
     deviceOf(key) {
-      const mounted = statSync(pathOf(key), { throwIfNoEntry: false })?.dev
+      const mounted = statSync(placeOf(key), { throwIfNoEntry: false })?.dev
       return mounted === undefined || mounted === statSync(directory).dev ? null : mounted
     },
 
     async make(key, contents, options, mounted = () => Promise.resolve()) {
       const size = sizeOf(contents, options, pageBytes)
-      const root = ownershipOf(rootOfCopy, options)
-      const request: JobRequest = { job: 'make', key, isWritable: options.rw, root, ...size }
+      const request: JobRequest = { job: 'make', key, isWritable: options.rw, ...size }
       const reply = await ask(request, {
         send: (connection, head) => sendTree(connection, head, contents, options),
         mounted
       })
-      return checked(`make copy ${quote(pathOf(key))}`, reply).device
+      return checked(`make copy ${quote(placeOf(key))}`, reply).device
     },
 
     async wipe(key) {
@@ -95,7 +98,7 @@ export async function openCopies(
         return false
       }
       busySince.delete(key)
-      checked(`wipe copy ${quote(pathOf(key))}`, reply)
+      checked(`wipe copy ${quote(placeOf(key))}`, reply)
       return true
     }
   }

@@ -23,8 +23,15 @@ export interface Ownership<Mode extends number | null = number | null> {
   readonly mode: Mode
 }
 
-/** The root of a copy. It is no entry of a box, also with the option `path`: like a mount point it is open to all. */
-export const rootOfCopy: WithMode = { type: 'directory', mode: 0o755 }
+/**
+ * The directory of a copy's file system that a container gets. It is no entry of a box, also with the option `path`: like a
+ * mount point it is open to all.
+ */
+export const rootOfCopy: WithMode & { readonly name: string } = {
+  type: 'directory',
+  mode: 0o755,
+  name: 'contents'
+}
 
 export function ownershipOf(entry: WithMode, options: OwnershipOptions): Ownership<number>
 export function ownershipOf(

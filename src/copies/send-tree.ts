@@ -4,7 +4,7 @@ import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
 import type { FilePath } from '../base/names.ts'
 import type { Entry, Tree } from '../vault/boxes/tree.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
-import { ownershipOf, type OwnershipOptions } from './ownership.ts'
+import { ownershipOf, rootOfCopy, type OwnershipOptions } from './ownership.ts'
 import type { Connection } from './supervisor.ts'
 import { entryHead } from './wire.ts'
 
@@ -51,6 +51,7 @@ export async function sendTree(
       await flush()
       await reach('mount.mounted')
     }
+    await send(entryHead('directory', rootOfCopy.name, ownershipOf(rootOfCopy, options)))
     for (const step of stepsThrough(contents?.tree ?? new Map<FilePath, Entry<Secret>>())) {
       if (step === 'up') await send(entryHead('up'))
       else await sendEntry(send, step.name, step.entry, contents, options)

@@ -17,7 +17,8 @@ export function sizeOf(
   pageBytes: number
 ): { bytes: number; inodes: number } {
   let pages = 1
-  let entries = 1
+  /** The file system's own root, and the one that a container gets. */
+  let entries = 2
   for (const entry of contents?.tree.values() ?? []) {
     entries++
     if (entry.type === 'file') pages += Math.ceil(entry.size / pageBytes)

@@ -19,13 +19,12 @@ export const lookReplyBytes = 8
 export const lookHolderBytes = 112
 const entryBytes = 24
 
-/** What a job is to do. `root`, `bytes` and `inodes` are for `make`, `isLast` for `wipe`. */
+/** What a job is to do. `bytes` and `inodes` are for `make`, `isLast` for `wipe`. */
 export interface JobRequest {
   readonly job: keyof typeof jobs
   readonly key?: CopyKey
   readonly isWritable?: boolean
   readonly isLast?: boolean
-  readonly root?: Ownership<number>
   readonly bytes?: number
   readonly inodes?: number
 }
@@ -44,17 +43,13 @@ export interface Reply {
 /** A request, as it is sent. */
 export function requestBytes(request: JobRequest): Buffer {
   const { job, key = '', isWritable = false, isLast = false, bytes = 0, inodes = 0 } = request
-  const { uid, gid, mode } = request.root ?? { uid: 0, gid: 0, mode: 0 }
-  const message = newBytes(64)
+  const message = newBytes(56)
   message.write(jobs[job], 0, 'latin1')
   message[1] = Number(isWritable)
   message[2] = Number(isLast)
-  message.writeUInt32LE(uid, 4)
-  message.writeUInt32LE(gid, 8)
-  message.writeUInt32LE(mode, 12)
-  message.writeBigUInt64LE(BigInt(bytes), 16)
-  message.writeBigUInt64LE(BigInt(inodes), 24)
-  message.write(key, 32, 'latin1')
+  message.writeBigUInt64LE(BigInt(bytes), 8)
+  message.writeBigUInt64LE(BigInt(inodes), 16)
+  message.write(key, 24, 'latin1')
   return message
 }
 

@@ -3,8 +3,8 @@
  * saying was read off a real Engine of the versions that it names. It is the whole of an error, from its first letter to its
  * last: a part of one may be written by anybody, as an image's USER is that no container of it can be started with.
  *
- * `{volume}` and `{driver}` are those in question; `{source}` and `{socket}` are the Engine's own paths; `{answer}`,
- * `{reason}` and `{containers}` are whatever follows.
+ * `{volume}` and `{driver}` are those in question; `{source}`, `{copy}` and `{socket}` are the Engine's own paths; `{task}`,
+ * `{answer}`, `{reason}` and `{containers}` are whatever is there.
  */
 
 /** Of Debian: bookworm, trixie, sid. */
@@ -25,9 +25,9 @@ const missing = 'error looking up volume plugin {driver}: plugin "{driver}" not 
 /**
  * What the Engine notes on a container that it could not start (`State.Error`) when the driver of a volume is the cause.
  * `refused`: the driver answered so. `away`: the Engine knows no such plugin that is enabled. `silent`: the plugin gave
- * no answer.
+ * no answer. `gone`: it answered, and its copy was taken off the host before the container came to have it (Engine fact 18).
  */
-const startSayings: readonly Saying<'refused' | 'away' | 'silent'>[] = [
+const startSayings: readonly Saying<'refused' | 'away' | 'silent' | 'gone'>[] = [
   { means: 'refused', says: `${mounting}VolumeDriver.Mount: {answer}`, seenOn: everywhere },
   { means: 'away', says: mounting + looking + disabled, seenOn: everywhere },
   { means: 'away', says: mounting + looking + missing, seenOn: everywhere },
@@ -41,7 +41,12 @@ const startSayings: readonly Saying<'refused' | 'away' | 'silent'>[] = [
   },
   // Met when the Engine begins while a plugin hangs, and when a Mount takes too long; by moby's source (volume/service).
   { means: 'silent', says: `${looking}Post "{socket}/VolumeDriver.Get": {reason}`, seenOn: [] },
-  { means: 'silent', says: `${mounting}Post "{socket}/VolumeDriver.Mount": {reason}`, seenOn: ['20.10.24'] }
+  { means: 'silent', says: `${mounting}Post "{socket}/VolumeDriver.Mount": {reason}`, seenOn: ['20.10.24'] },
+  {
+    means: 'gone',
+    says: 'failed to create {task}: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "{copy}" to rootfs at {reason}: no such file or directory: unknown',
+    seenOn: ['20.10.24']
+  }
 ]
 
 /** What the Engine answers when it does not remove a volume. Of all else it is not known that another try is of no use. */
@@ -52,7 +57,7 @@ const removalSayings: readonly Saying<'in use' | 'unknown'>[] = [
 
 /** Why a container could not be started. */
 export type StartFailure =
-  { readonly means: 'refused'; readonly answer: string } | { readonly means: 'away' | 'silent' }
+  { readonly means: 'refused'; readonly answer: string } | { readonly means: 'away' | 'silent' | 'gone' }
 
 /** Reads what the Engine noted about a start; null when it says nothing about this volume of this driver. */
 export function readStartError(error: string, volume: string, driver: string): StartFailure | null {
@@ -71,6 +76,8 @@ export function readRemovalError(error: string, volume: string): 'in use' | 'unk
 const open: Readonly<Record<string, string>> = {
   source: "[^']*",
   socket: 'http://[^"/ ]+',
+  copy: '/[^"]+/propagated-mount/[0-9a-f]{32}/contents',
+  task: '[a-z :]+',
   answer: '.*',
   reason: '.*',
   containers: '[0-9a-f, ]*'

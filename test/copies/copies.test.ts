@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFilePath } from '../../src/base/names.ts'
-import { mount, MountFlag, mountsBelow } from '../kit/mounting.ts'
+import { mount, MountFlag, mountsBelow, umount } from '../kit/mounting.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
-import { contentsOf, listing, newKey, newPlace, plain, type Given } from './place.ts'
+import { contentsOf, listing, mountPointOf, newKey, newPlace, plain, type Given } from './place.ts'
 
 /** The lines of mountinfo for a path: options of the mount, kind and source, options of the file system. */
 function mountLine(path: string): {
@@ -42,23 +42,32 @@ describe.skipIf(cannotMount)('a copy (takes root)', () => {
     const id = newKey()
     expect(copies.deviceOf(id)).toBe(null)
     await copies.make(id, contentsOf({ pw: { file: 'x' } }), plain)
-    const { options, type, source, superOptions } = mountLine(copies.pathOf(id))
+    const { options, type, source, superOptions } = mountLine(mountPointOf(copies, id))
     expect(options).toEqual(expect.arrayContaining(['ro', 'nosuid', 'nodev', 'noexec']))
     expect([type, source]).toEqual(['tmpfs', `secretbox:${id}`])
     expect(superOptions).toContain('ro')
     if (copies.memory === 'tmpfs with noswap') expect(superOptions).toContain('noswap')
-    expect(superOptions).toEqual(expect.arrayContaining(['size=8k', 'nr_inodes=12']))
+    expect(superOptions).toEqual(expect.arrayContaining(['size=8k', 'nr_inodes=14']))
     expect(copies.deviceOf(id)).toBe(statSync(copies.pathOf(id)).dev)
     expect(await copies.list()).toEqual([id])
     await copies.wipe(id)
     expect([copies.deviceOf(id), await copies.list()]).toEqual([null, []])
   })
 
-  test('stays read-only through a bind mount that is made writable, as a container has one', async () => {
+  test('has a path of which nothing is there without it, so that nobody is given an empty directory', async () => {
     const { copies } = await newPlace()
     const id = newKey()
     await copies.make(id, contentsOf({ pw: { file: 'x' } }), plain)
-    const target = join(copies.pathOf(id), '..', `bound-${id}`)
+    expect(readFileSync(join(copies.pathOf(id), 'pw'), 'utf8')).toBe('x')
+    umount(mountPointOf(copies, id))
+    expect([existsSync(mountPointOf(copies, id)), existsSync(copies.pathOf(id))]).toEqual([true, false])
+  })
+
+  test('stays read-only through a bind mount that is made writable, as a container has one', async () => {
+    const { copies, directory } = await newPlace()
+    const id = newKey()
+    await copies.make(id, contentsOf({ pw: { file: 'x' } }), plain)
+    const target = join(directory, `bound-${id}`)
     mkdirSync(target)
     mount(copies.pathOf(id), target, null, MountFlag.bind, null)
     mount(null, target, null, MountFlag.remount | MountFlag.bind, null)

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import pino from 'pino'
 import { onTestFinished } from 'vitest'
 import type { Engine } from '../../src/engine/engine.ts'
@@ -144,9 +144,9 @@ function stageOn(ground: Ground): DriverStage {
   }
 }
 
-/** Takes a copy out of the daemon's reach, as the Engine does that ends a plugin by force. */
-export function takeAway(copy: string): void {
-  umount(copy)
+/** Takes the copy with this path out of the daemon's reach, as the Engine does that ends a plugin by force. */
+export function takeAway(path: string): void {
+  umount(dirname(path))
 }
 
 /** A store on a disk that answers nothing while `isBroken`. */

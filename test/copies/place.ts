@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { CopyKey } from '../../src/copies/copy-key.ts'
@@ -41,6 +41,11 @@ export async function newPlace(
   })
   const clock = createTestClock()
   return { directory, supervisor, clock, copies: await openCopies(directory, supervisor, clock) }
+}
+
+/** Where the file system of a copy is mounted, or would be. */
+export function mountPointOf(copies: Copies, key: CopyKey): string {
+  return dirname(copies.pathOf(key))
 }
 
 export function newKey(): CopyKey {

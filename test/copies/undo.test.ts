@@ -2,22 +2,25 @@ import { closeSync, openSync, readFileSync, readdirSync, statSync, writeFileSync
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
-import type { CopyContents } from '../../src/copies/send-tree.ts'
+import { checked, createAskJob } from '../../src/copies/ask-job.ts'
+import { sendTree, type CopyContents } from '../../src/copies/send-tree.ts'
 import { mountsBelow } from '../kit/mounting.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
-import { contentsOf, newKey, newPlace, plain } from './place.ts'
+import { contentsOf, mountPointOf, newKey, newPlace, plain } from './place.ts'
 
 describe.skipIf(cannotMount)('a copy that cannot be made (takes root)', () => {
   test('leaves nothing when mounting it fails, and says so', async () => {
-    const { copies, directory } = await newPlace()
+    const { copies, directory, supervisor } = await newPlace()
     const key = newKey()
     const contents = contentsOf({ 'd/f': { file: 'secret' }, d: { directory: 0o755 } })
-    // (uid_t)-1 is nobody's.
-    await expect(copies.make(key, contents, { ...plain, uid: 0xffff_ffff })).rejects.toMatchObject({
-      code: 'unavailable',
-      message: `cannot make copy "${copies.pathOf(key)}": mount: EINVAL`
+    // More than a file system can count.
+    const request = { job: 'make', key, bytes: 4096, inodes: 2 ** 60 } as const
+    const reply = await createAskJob(supervisor)(request, {
+      send: (connection, head) => sendTree(connection, head, contents, plain),
+      mounted: () => Promise.reject(new Error('it is not mounted'))
     })
+    expect(() => checked('make it', reply)).toThrow('cannot make it: mount: EINVAL')
     expect(readdirSync(directory)).toEqual([])
     expect(mountsBelow(directory)).toEqual([])
     await copies.make(key, contents, plain)
@@ -37,7 +40,7 @@ describe.skipIf(cannotMount)('a copy that cannot be made (takes root)', () => {
     const contents: CopyContents = { tree: all.tree, read: reading(all, meanwhile) }
     await expect(copies.make(key, contents, plain)).rejects.toMatchObject({
       code: 'unavailable',
-      message: `cannot make copy "${copies.pathOf(key)}": make read-only: EBUSY`
+      message: `cannot make copy "${mountPointOf(copies, key)}": make read-only: EBUSY`
     })
     expect(readFileSync(writer).every(byte => byte === 0)).toBe(true)
     closeSync(writer)

@@ -23,7 +23,7 @@ import type { CopyKey } from '../../src/copies/copy-key.ts'
 import { mount, MountFlag, mountsBelow } from '../kit/mounting.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
-import { contentsOf, newKey, newPlace, plain, type Place } from './place.ts'
+import { contentsOf, mountPointOf, newKey, newPlace, plain, type Place } from './place.ts'
 import { leaseOn } from './lease.ts'
 
 /** The bytes that an open file shows now. */
@@ -115,8 +115,8 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
     await copies.make(id, contentsOf({ f: { file: 'first' } }), plain)
     const first = openSync(join(copies.pathOf(id), 'f'), 'r')
     for (let i = 0; i < 2; i++) {
-      mount(`secretbox:${id}`, copies.pathOf(id), 'tmpfs', 0, 'size=8k')
-      writeFileSync(join(copies.pathOf(id), 'f'), 'on top')
+      mount(`secretbox:${id}`, mountPointOf(copies, id), 'tmpfs', 0, 'size=8k')
+      writeFileSync(join(mountPointOf(copies, id), 'f'), 'on top')
     }
     expect(mountsBelow(directory)).toHaveLength(3)
     await copies.wipe(id)
@@ -145,7 +145,7 @@ describe.skipIf(cannotMount)('wiping a copy (takes root)', () => {
     const good = openSync(join(place.copies.pathOf(key), 'good'), constants.O_RDONLY)
     await expect(place.copies.wipe(key)).rejects.toMatchObject({
       code: 'unavailable',
-      message: `cannot wipe copy "${place.copies.pathOf(key)}": overwrite: EPERM`
+      message: `cannot wipe copy "${mountPointOf(place.copies, key)}": overwrite: EPERM`
     })
     expect(bytesOf(good).every(byte => byte === 0)).toBe(true)
     closeSync(good)

@@ -109,6 +109,7 @@ describe.skipIf(cannotMount)(
   'containers that could not start because the plugin was not there (takes root)',
   () => {
     const socket = '/run/docker/plugins/68be/secretbox.sock'
+    const contents = `/var/lib/docker/plugins/68be/propagated-mount/${'0'.repeat(32)}/contents`
     const noSocket = `dial unix ${socket}: connect: no such file or directory`
     const looking = 'get db: error while checking if volume "db" exists in driver "secretbox:latest": '
     const disabled =
@@ -128,6 +129,7 @@ describe.skipIf(cannotMount)(
         'the Engine does not see what is mounted here (the plugin starts again now; try once more when it has)'
       ),
       refused('db', 'cannot write store "/var/lib/secretbox/store.db": the disk is full'),
+      `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "${contents}" to rootfs at "/secrets": stat ${contents}: no such file or directory: unknown`,
       refused('db', 'no such box "db"'),
       refused('db', 'internal error')
     ]

@@ -174,7 +174,7 @@ test.skipIf(cannotMount)(
     await comesTo(() => !existsSync(daemon.pluginSocket))
     await expect(empty(started, 'Get')).rejects.toMatchObject({ code: 'ENOENT' })
     await orders.release('mount.written')
-    expect(dirname(await mounting)).toBe(join(daemon.directory, 'copies'))
+    expect(dirname(dirname(await mounting))).toBe(join(daemon.directory, 'copies'))
     expect(await ended).toBe(0)
     expect(holder.read('password')).toBe('hunter2')
     expect(copiesOf(started).sort()).toEqual([held, late].map(id => copyOf('db', id)).sort())

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { umount } from '../kit/mounting.ts'
 import { ask } from '../kit/ask.ts'
@@ -19,7 +19,7 @@ async function mountedOnce(
   const id = freshId()
   const copy = await started.driver.mount('db', id)
   await holding(copy)
-  umount(copy)
+  umount(dirname(copy))
   return { ...started, id }
 }
 

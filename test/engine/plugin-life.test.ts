@@ -1,15 +1,18 @@
+import { execFileSync } from 'node:child_process'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tryCommand } from '../kit/engine/command.ts'
 import { eventually } from '../kit/eventually.ts'
-import { importTestImage } from '../kit/engine/image.ts'
+import { importTestImage, testImage } from '../kit/engine/image.ts'
 import { killShims, mountsBelow } from '../kit/engine/leftovers.ts'
 import { builtPlugin, linkCli, pluginSettings } from '../kit/engine/plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
 import { pluginProcess } from '../kit/engine/processes.ts'
 import { startRegistry, type Registry } from '../kit/engine/registry.ts'
+import { scratchDirectory } from '../kit/temporary.ts'
 import {
+  freshName,
   liveCopies,
   makeBox,
   mountArgument,
@@ -22,8 +25,17 @@ let registry: Registry
 let engine: PrivateEngine
 let reference: (tag: string) => string
 
+/** runc, which waits before it makes a container: opening `making` for reading waits for it, and opening `go` lets it go on. */
+const heldRuntime = scratchDirectory()
+
 beforeAll(async () => {
-  engine = await startPrivateEngine()
+  for (const name of ['making', 'go']) execFileSync('mkfifo', [join(heldRuntime, name)])
+  const script = `#!/bin/sh
+case " $* " in *" create "*) : >${heldRuntime}/making; : <${heldRuntime}/go ;; esac
+exec runc "$@"
+`
+  await writeFile(join(heldRuntime, 'runc'), script, { mode: 0o755 })
+  engine = await startPrivateEngine({ runtime: join(heldRuntime, 'runc') })
   registry = await startRegistry(join(engine.root, 'registry'))
   reference = tag => `${registry.address}/secretbox:${tag}`
   await Promise.all([importTestImage(engine), linkCli(engine), push('1', builtPlugin)])
@@ -64,6 +76,36 @@ test('a disabled and enabled plugin has its boxes and volumes, and running conta
   await engine.docker(['rm', '--force', container])
   expect(await readPassword()).toBe('hunter2')
   expect(await liveCopies(engine)).toEqual([])
+})
+
+test('a container that was about to start when the plugin was disabled by force gets its copy or does not start', async () => {
+  const name = freshName('container')
+  const created = [
+    'create',
+    '--name',
+    name,
+    '--runtime',
+    'tried',
+    '--restart',
+    'on-failure',
+    ...mountArgument({ volume: 'db' })
+  ]
+  await engine.docker([...created, testImage, 'sh', '-c', 'ls -A /secrets; sleep 86400'])
+  const starting = engine.tryDocker(['start', name])
+  // Its Mount was answered by then; the Engine takes what is mounted off the host before runc comes to bind it.
+  await readFile(join(heldRuntime, 'making'))
+  await engine.docker(['plugin', 'disable', '--force', 'secretbox'])
+  await writeFile(join(heldRuntime, 'go'), '')
+  const { code, stderr } = await starting
+  expect(stderr).toMatch(
+    /error mounting ".*\/contents" to rootfs at "\/secrets": .*no such file or directory/
+  )
+  expect(code).not.toBe(0)
+  await engine.docker(['plugin', 'enable', 'secretbox'])
+  await readFile(join(heldRuntime, 'making'))
+  await writeFile(join(heldRuntime, 'go'), '')
+  await eventually(async () => (await engine.docker(['logs', name])) === 'password\n' || null)
+  await engine.docker(['rm', '--force', name])
 })
 
 test('a setting that keeps the plugin from being enabled is named by the client', async () => {

@@ -46,7 +46,7 @@ int main(int count, char **words)
   }
   if (is(what, "request") && fread(&in.request, sizeof in.request, 1, stdin) == 1 && getchar() == EOF) {
     const struct request *at = &in.request;
-    return printf("%c %d %d %u %u %u %llu %llu %.32s", at->job, at->writable, at->last, at->uid, at->gid, at->mode,
+    return printf("%c %d %d %llu %llu %.32s", at->job, at->writable, at->last,
                   (unsigned long long)at->bytes, (unsigned long long)at->inodes, at->key) < 0;
   }
   if (is(what, "entry") && fread(&in.entry, sizeof in.entry, 1, stdin) == 1) {

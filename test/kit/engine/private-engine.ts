@@ -10,6 +10,8 @@ export interface PrivateEngineOptions {
   liveRestore?: boolean
   /** A plain-HTTP registry that the Engine may use, as `host:port`. */
   insecureRegistry?: string
+  /** A program that is the runtime `tried`, for containers that ask for it. */
+  runtime?: string
   /** dockerd gets a network namespace of its own, for a swarm makes a bridge. */
   ownNetwork?: boolean
 }
@@ -128,6 +130,7 @@ function dockerdArguments(
     '--exec-opt=native.cgroupdriver=cgroupfs'
   ]
   if (options.liveRestore === true) settings.push('--live-restore')
+  if (options.runtime !== undefined) settings.push(`--add-runtime=tried=${options.runtime}`)
   if (options.insecureRegistry !== undefined) settings.push(`--insecure-registry=${options.insecureRegistry}`)
   return settings
 }
