@@ -64,6 +64,9 @@ type OptionName = keyof typeof kinds
 /** The names of all options, for messages and documentation. */
 export const optionNames = Object.keys(kinds) as OptionName[]
 
+/** Those that are "true" or "false". */
+export const switchNames: readonly OptionName[] = optionNames.filter(name => kinds[name] === flag)
+
 /**
  * Reads a volume's options. Throws `invalid` that names the option and what is allowed: for an unknown one the
  * list of known ones, for a bad value what it must be.

@@ -69,6 +69,20 @@ test('after --inject boxes are completed, wherever it stands among the flags of 
   expect(await complete('run', '--cidfile', '--inject', 'w')).toEqual([':0'])
 })
 
+test('after a comma the options of an --inject are completed, for a build those that it takes', async () => {
+  expect(await complete('run', '--inject', 'web,u')).toEqual(['web,uid=', ':6'])
+  expect(await complete('run', '--inject=two words:x,mode=0400,r')).toEqual([
+    '--inject=two words:x,mode=0400,rw',
+    ':6'
+  ])
+  expect(await complete('build', '--inject', 'web,r')).toEqual([':6'])
+  expect(await complete('run', '--inject', 'two words,version=')).toEqual([
+    'two words,version=2',
+    'two words,version=1',
+    ':38'
+  ])
+})
+
 test("flags of docker's are completed, and our own", async () => {
   expect(await complete('run', '--inj')).toEqual(['--inject', '--inject-dir', ':4'])
   expect(await complete('run', '--rm', '--det')).toEqual(['--detach-keys', '--detach', ':4'])

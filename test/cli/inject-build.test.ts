@@ -64,6 +64,28 @@ test('row 44: every RUN gets each file as a secret over a tmpfs; no argument hol
   expect(call.join(' ')).not.toContain(secret)
 })
 
+test('a part of a box, at a version, goes to a build with owner and mode; a box that may be missing is empty', async () => {
+  await run(['put', '--create', 'parts', 'a/b/file'], { input: 'old' })
+  await run(['put', 'parts', 'a/b/file'], { input: 'new' })
+  const where = await context({ Dockerfile: 'FROM scratch\nRUN x\n' })
+  const show = 'for word do case "$word" in id=*) cat "${word#*src=}" ;; esac; done; '
+  const { env } = await standIns(oldDocker(show + showDockerfile))
+  const words = [
+    '--inject',
+    'parts:/x,path=a/b,version=2,uid=5,gid=6,mode=0o400',
+    '--inject',
+    'none:/y,optional'
+  ]
+  const { stdout, stderr } = await run(['build', ...words, where], { env })
+  expect(stderr).toBe('')
+  expect(stdout).toBe(
+    'oldFROM scratch\nRUN --mount=type=tmpfs,target=/x --mount=type=tmpfs,target=/y ' +
+      '--mount=type=secret,id=secretbox.1,target=/x/file,mode=0400,uid=5,gid=6,required=true x\n'
+  )
+  const one = await run(['build', '--inject', 'parts:/x,path=a/b/file', where], { env })
+  expect(one.stdout).toContain('target=/x/file,mode=0600,required=true x\n')
+})
+
 test('while docker builds, the files are private and in memory, and afterwards gone', async () => {
   const where = await context({ Dockerfile: 'FROM scratch\nRUN a\n' })
   const show =

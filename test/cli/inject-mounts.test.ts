@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readCommandLine } from '../../src/cli/inject/command-line.ts'
-import { parseDirectoryInjection, parseInjection } from '../../src/cli/inject/injection.ts'
+import { buildInjectOptions, runInjectOptions } from '../../src/cli/inject/inject-options.ts'
+import { parseDirectoryInjection, parseInjection, type Injection } from '../../src/cli/inject/injection.ts'
 import { namesInLabel } from '../../src/cli/inject/labels.ts'
 import {
   boxMount,
@@ -14,15 +15,98 @@ import { mountFields, mountValue } from '../../src/cli/inject/mount-value.ts'
 import { runFlags } from '../../src/cli/inject/run-flags.ts'
 import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
 
+const parse = (value: string): Injection => parseInjection(value, runInjectOptions)
+
 test.each([
   ['db', 'db', '/run/vault/db'],
   ['db:', 'db', '/run/vault/db'],
   ['db:pg', 'db', '/run/vault/pg'],
   ['db:/etc/pg/', 'db', '/etc/pg'],
   ['db:/etc/../pg//x', 'db', '/pg/x'],
-  ['my box:a,b "c"', 'my box', '/run/vault/a,b "c"']
+  ['my box:b "c"', 'my box', '/run/vault/b "c"'],
+  ['"my, ""box"":a,b"', 'my, "box"', '/run/vault/a,b'],
+  ['db:uid', 'db', '/run/vault/uid'],
+  ['db:x=1', 'db', '/run/vault/x=1']
 ])('--inject %s is box %s at %s', (value, box, target) => {
-  expect(parseInjection(value)).toEqual({ box, target, flag: `--inject ${value}` })
+  expect(parse(value)).toEqual({ box, target, options: {}, flag: `--inject ${value}` })
+})
+
+test.each([
+  ['db,uid=999,gid=998', '/run/vault/db', { uid: '999', gid: '998' }],
+  ['db:/etc/pg,UID=1,mode=0400,rw', '/etc/pg', { uid: '1', mode: '0400', rw: 'true' }],
+  ['db:pg,optional,version=3', '/run/vault/pg', { optional: 'true', version: '3' }],
+  ['db,rw=1,size=4k,dirmode=0700', '/run/vault/db', { rw: '1', size: '4k', dirmode: '0700' }],
+  ['db,"path=a,b"', '/run/vault/db', { path: 'a,b' }]
+])('--inject %s has options', (value, target, options) => {
+  expect(parse(value)).toEqual({ box: 'db', target, options, flag: `--inject ${value}` })
+})
+
+const known = 'known options are version, path, uid, gid, mode, dirmode, rw, size, optional'
+const notAnAlias = 'stands in the place of an alias: options follow a comma'
+const csv = `a name with a comma or a quote is written as in CSV: --inject '"one, ""two"""'`
+
+test.each([
+  [
+    'db:uid=999',
+    `"uid=999" ${notAnAlias}`,
+    'write --inject db,uid=999, or, to have the box in a directory of that name, --inject db:/run/vault/uid=999'
+  ],
+  [
+    'db:rw,mode=0400',
+    `"rw" ${notAnAlias}`,
+    'write --inject db,rw,mode=0400, or, to have the box in a directory of that name, --inject db:/run/vault/rw'
+  ],
+  [
+    'my db:pg:optional',
+    `"optional" ${notAnAlias}`,
+    "write --inject 'my db:pg,optional', or, to have the box in a directory of that name, --inject 'my db:/run/vault/optional'"
+  ],
+  [
+    'db:/etc/pg:ro',
+    '"ro" stands in the place of an alias: that is so by itself, and no option of a box',
+    'write --inject db:/etc/pg, or, to have the box in a directory of that name, --inject db:/run/vault/ro'
+  ],
+  ['db,ro', `unknown option "ro": ${known}`, 'a copy is read-only unless it has the option rw: leave it out'],
+  [
+    'db:x,target=/etc/pg',
+    `unknown option "target": ${known}`,
+    'write the place behind the box: --inject db:/etc/pg'
+  ],
+  ['db,uit=1', `unknown option "uit": ${known}`, 'did you mean "uid"?'],
+  ['odd, "box"', 'its quotes are not those of CSV', csv],
+  ['one, two', `unknown option " two": ${known}`, csv],
+  ['db,', `unknown option "": ${known}`, csv],
+  ['db,transient', `unknown option "transient": ${known}`, csv],
+  ['db,uid', 'option "uid" needs a value', 'as in uid=VALUE'],
+  ['db,rw,rw=false', 'option "rw" is given twice', undefined],
+  [
+    'db,mode=400',
+    'bad option mode="400": it must be permission bits in octal, 0000 to 7777, with a leading 0',
+    'write mode=0400, or mode: "0620" with the quotes if YAML made 400 of 0620'
+  ],
+  ['db,size=4k', 'bad option size: it is for writable copies only', 'add rw=true'],
+  [
+    'db,path=',
+    'bad option path="": it must be a path in the box',
+    'an unset variable gives an empty value; leave path out, or give it one'
+  ]
+])('--inject %s is refused, and the right spelling told', (value, reason, hint) => {
+  expect(() => parse(value)).toThrow(
+    expect.objectContaining({
+      message: `bad flag ${JSON.stringify(`--inject ${value}`)}: ${reason}`,
+      hint
+    }) as Error
+  )
+})
+
+test('a build takes what its files can have', () => {
+  expect(parseInjection('db,uid=1,optional', buildInjectOptions).options).toEqual({
+    uid: '1',
+    optional: 'true'
+  })
+  expect(() => parseInjection('db,rw', buildInjectOptions)).toThrow(
+    'unknown option "rw": known options are version, path, uid, gid, mode, optional'
+  )
 })
 
 test.each([
@@ -37,7 +121,7 @@ test.each([
   ['db:/proc/x', 'bad flag "--inject db:/proc/x": a box cannot take the place of "/proc/x"'],
   ['db:/sys', 'bad flag "--inject db:/sys": a box cannot take the place of "/sys"']
 ])('--inject %j is refused: %s', (value, message) => {
-  expect(() => parseInjection(value)).toThrow(message)
+  expect(() => parse(value)).toThrow(message)
 })
 
 test.each([
@@ -125,11 +209,7 @@ test('a flag that docker will refuse, or that mounts nothing, claims nothing', (
 })
 
 test('two things at one place are refused with the names of both', () => {
-  const claims = [
-    parseInjection('db'),
-    parseInjection('tls'),
-    { target: '/run/vault/db', flag: '-v x:/run/vault/db/' }
-  ]
+  const claims = [parse('db'), parse('tls'), { target: '/run/vault/db', flag: '-v x:/run/vault/db/' }]
   expect(() => refuseSharedTargets(claims)).toThrow(
     'cannot mount two things at "/run/vault/db": "--inject db" and "-v x:/run/vault/db/"'
   )

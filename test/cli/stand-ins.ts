@@ -1,7 +1,9 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer, json } from 'node:stream/consumers'
+import tar from 'tar-stream'
 import { onTestFinished } from 'vitest'
 
 /** A docker client that only notes how it is called, and an Engine that only knows images; both go with the test. */
@@ -10,12 +12,17 @@ export interface StandIns {
   readonly env: NodeJS.ProcessEnv
   /** The calls of docker, in their order, each as its arguments. */
   readonly calls: () => Promise<string[][]>
+  /** The containers that were made to look into images: what was asked for each, and whether it is there. */
+  readonly looks: { readonly asked: unknown; isThere: boolean }[]
 }
 
-/** What the Engine says besides: of itself, and of the volumes of each image. */
+/** What the Engine says besides: of itself, of the volumes and the user of each image, and of the files that all images have. */
 export interface Said {
   readonly info?: Readonly<Record<string, unknown>>
   readonly volumes?: Readonly<Record<string, readonly string[]>>
+  readonly users?: Readonly<Record<string, string>>
+  /** A text is a file; with `to` it is a symlink, as the Engine has followed it to its end; null is a directory. */
+  readonly files?: Readonly<Record<string, string | null | { readonly to: string }>>
 }
 
 /**
@@ -25,7 +32,7 @@ export interface Said {
 export async function standIns(
   script = 'exit 0',
   images: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
-  { info = {}, volumes = {} }: Said = {}
+  { info = {}, volumes = {}, users = {}, files = {} }: Said = {}
 ): Promise<StandIns> {
   const directory = await mkdtemp(join(tmpdir(), 'stand-ins-'))
   const [record, socket, docker] = ['calls', 'engine.sock', 'docker'].map(name => join(directory, name)) as [
@@ -38,7 +45,12 @@ export async function standIns(
   await writeFile(docker, `#!/bin/sh\n${note}\n${script}\n`)
   await chmod(docker, 0o755)
 
+  const looks: StandIns['looks'] = []
   const engine = createServer((request, response) => {
+    if (request.url?.startsWith('/containers/') === true) {
+      void answerLook(request, response, looks, files)
+      return
+    }
     if (request.url === '/info') {
       response.end(JSON.stringify(info))
       return
@@ -47,7 +59,7 @@ export async function standIns(
     const labels = images[name]
     response.statusCode = labels === undefined ? 404 : 200
     const ofImage = Object.fromEntries((volumes[name] ?? []).map(path => [path, {}]))
-    response.end(JSON.stringify({ Config: { Labels: labels, Volumes: ofImage } }))
+    response.end(JSON.stringify({ Config: { Labels: labels, Volumes: ofImage, User: users[name] } }))
   })
   await new Promise<void>(resolve => engine.listen(socket, resolve))
   onTestFinished(async () => {
@@ -55,6 +67,7 @@ export async function standIns(
     await rm(directory, { recursive: true })
   })
   return {
+    looks,
     env: { PATH: `${directory}:/usr/bin:/bin`, DOCKER_HOST: `unix://${socket}` },
     async calls() {
       const text = await readFile(record, 'utf8').catch(() => '')
@@ -64,4 +77,39 @@ export async function standIns(
         .map(call => call.split('\0'))
     }
   }
+}
+
+/** Makes, shows and removes containers as the Engine does (moby, api/server/router/container/copy.go). */
+async function answerLook(
+  request: IncomingMessage,
+  response: ServerResponse,
+  looks: StandIns['looks'],
+  files: NonNullable<Said['files']>
+): Promise<void> {
+  const url = new URL(request.url ?? '', 'http://docker')
+  if (request.method === 'POST') {
+    looks.push({ asked: await json(request), isThere: true })
+    response.writeHead(201).end(JSON.stringify({ Id: String(looks.length - 1) }))
+    return
+  }
+  const look = looks[Number(url.pathname.split('/')[2])]
+  const path = url.searchParams.get('path') ?? ''
+  const found = look?.isThere === true ? files[path] : undefined
+  if (request.method === 'DELETE' && look !== undefined) look.isThere = false
+  if (found === undefined) {
+    response.writeHead(request.method === 'DELETE' ? 204 : 404).end()
+    return
+  }
+  const stat =
+    found === null
+      ? { mode: 0x8000_01ed, linkTarget: '' }
+      : typeof found === 'string'
+        ? { mode: 0o644, linkTarget: '' }
+        : { mode: 0x0800_01ff, linkTarget: found.to }
+  const header = Buffer.from(JSON.stringify({ name: path, size: 1, ...stat })).toString('base64')
+  response.writeHead(200, { 'X-Docker-Container-Path-Stat': header })
+  const pack = tar.pack()
+  if (typeof found === 'string') pack.entry({ name: path.slice(path.lastIndexOf('/') + 1) }, found)
+  pack.finalize()
+  response.end(request.method === 'HEAD' ? undefined : await buffer(pack))
 }

@@ -51,7 +51,15 @@ test.each(clients)('rows 8, 42, 45 and 46: %s vault run gives a container its bo
   const odd = await boxWith({ file: 'odd' }, freshName('odd, "box"'))
   const volumes = await engine.docker(['volume', 'ls', '--quiet'])
   const script = `cat /run/vault/${box}/password /run/vault/alias/tls/key /etc/pg/password '/run/vault/${odd}/file'`
-  const args = ['--inject', box, `--inject=${box}:alias`, '--inject', `${box}:/etc/pg`, '--inject', odd]
+  const args = [
+    '--inject',
+    box,
+    `--inject=${box}:alias`,
+    '--inject',
+    `${box}:/etc/pg`,
+    '--inject',
+    `"${odd.replaceAll('"', '""')}"`
+  ]
   const command = ['vault', 'run', '--rm', ...noNetwork, ...args, testImage, 'sh', '-c', script]
   expect(await tryCommand(client, command, { env: engine.env })).toEqual({
     code: 0,
@@ -75,6 +83,47 @@ test('an image that has to be pulled is asked, too', async () => {
   } finally {
     await registry.stop()
   }
+})
+
+test('a container that runs as another user than root reads its box, by a name that its image alone knows', async () => {
+  const box = await boxWith({ password: 'hunter2' })
+  const [maker, named] = [freshName('maker'), freshName('named')]
+  const script = 'mkdir -p /etc; echo kay:x:4711:4712::/:/bin/sh >>/etc/passwd; echo crew:x:50: >>/etc/group'
+  await engine.docker(['run', ...noNetwork, '--name', maker, testImage, 'sh', '-c', script])
+  await engine.docker(['commit', '--change', 'USER kay', '--change', 'VOLUME /data', maker, named])
+  await engine.docker(['rm', maker])
+  const volumes = await engine.docker(['volume', 'ls', '--quiet'])
+  const show = ['sh', '-c', `cd /run/vault/${box}; stat -c '%u:%g %a' password; cat password`]
+  const shown = async (...words: string[]): Promise<string> =>
+    (await tryRun('--rm', ...words, named, ...show)).stdout
+  expect(await shown('--inject', box)).toBe('4711:4712 600\nhunter2')
+  expect(await shown('--inject', box, '--user', '8')).toBe('8:0 600\nhunter2')
+  expect(await shown('--inject', `${box},mode=0440`, '--user', '9:crew')).toBe('9:50 440\nhunter2')
+  const scratch = await tryRun(
+    '--rm',
+    '--inject',
+    `${box},rw`,
+    named,
+    'sh',
+    '-c',
+    `echo new >/run/vault/${box}/password`
+  )
+  expect(scratch).toEqual({ code: 0, stdout: '', stderr: '' })
+  const absent = await tryRun(
+    '--rm',
+    '--inject',
+    'no-such-box,optional',
+    named,
+    'ls',
+    '/run/vault/no-such-box'
+  )
+  expect(absent).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect((await tryRun('--inject', box, '--user', 'nobody-there', named, 'true')).stderr).toContain(
+    'cannot tell who "nobody-there" is'
+  )
+  // Nothing is left of the looks into the image.
+  expect(await engine.docker(['ps', '--all', '--quiet'])).toBe('')
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).toBe(volumes)
 })
 
 test('standard input and the exit status are those of the container', async () => {

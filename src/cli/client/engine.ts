@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
@@ -7,7 +8,7 @@ import { defaultPaths } from '../../base/default-paths.ts'
 import { errnoOf, quote, reasonOf } from '../../base/errors.ts'
 import { OutOfReach } from '../output/failure.ts'
 import { fitting } from './fitting.ts'
-import { exchange, readAll } from './http.ts'
+import { exchange, readAll, type Request } from './http.ts'
 import type { EngineChoice } from './invocation.ts'
 
 const answerTimeoutMs = 10_000
@@ -87,6 +88,25 @@ const ClientConfig = z.object({ currentContext: z.optional(z.string()) })
 const ContextMeta = z.object({ Endpoints: z.object({ docker: z.object({ Host: z.string() }) }) })
 const unfit = (reason: string): Error => new Error(reason)
 
+/** Sends a request to the Engine, and resolves with the answer's head, whatever its status. Throws `OutOfReach`. */
+export function exchangeWithEngine(
+  socket: string,
+  { method, path, body }: Pick<Request, 'method' | 'path'> & { readonly body?: unknown }
+): Promise<IncomingMessage> {
+  const server = { name: 'the Engine', socketPath: socket, hint: 'is dockerd running? see: docker version' }
+  const json = body === undefined ? null : Buffer.from(JSON.stringify(body))
+  return exchange(server, {
+    method,
+    path,
+    headers: {
+      Host: 'docker',
+      ...(json === null ? {} : { 'Content-Type': 'application/json', 'Content-Length': json.length })
+    },
+    ...(json === null ? {} : { body: [json] }),
+    timeoutMs: answerTimeoutMs
+  })
+}
+
 /**
  * Asks the Engine. Null when it knows no such thing, or nothing can have such a name; throws `OutOfReach` when it does
  * not answer, or something that does not fit the schema.
@@ -96,13 +116,7 @@ export async function askEngine<Schema extends z.core.$ZodType>(
   path: string,
   schema: Schema
 ): Promise<z.output<Schema> | null> {
-  const server = { name: 'the Engine', socketPath: socket, hint: 'is dockerd running? see: docker version' }
-  const answer = await exchange(server, {
-    method: 'GET',
-    path,
-    headers: { Host: 'docker' },
-    timeoutMs: answerTimeoutMs
-  })
+  const answer = await exchangeWithEngine(socket, { method: 'GET', path })
   const text = (await readAll(answer, maxAnswerBytes)).toString()
   if (answer.statusCode === 404 || answer.statusCode === 400) return null
   const odd = (message: string): Error => new OutOfReach(message, undefined, { wasAnswered: true })

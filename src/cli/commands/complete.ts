@@ -13,6 +13,7 @@ import {
 } from '../completion/names.ts'
 import { buildFlags } from '../inject/build-flags.ts'
 import type { FlagTable } from '../inject/command-line.ts'
+import { buildInjectOptions, injectSwitches, runInjectOptions } from '../inject/inject-options.ts'
 import { positionAt } from '../inject/flag-at.ts'
 import { runFlags } from '../inject/run-flags.ts'
 import { Operand } from '../declare/operand.ts'
@@ -63,10 +64,10 @@ async function completeIn(
   const { operands, option, literal } = readWords(command, before)
   const asking = { api, before: operands, current }
   if (option !== null) return valuesOf(option, '', asking)
-  const [, attached] = (!literal && /^(--[a-z-]+)=/.exec(current)) || []
-  if (attached !== undefined) {
-    const wanted = command.options.find(({ long, required }) => required && long === attached)
-    return wanted === undefined ? words([]) : valuesOf(wanted, `${attached}=`, asking)
+  const [, named] = (!literal && /^(--[a-z-]+)=/.exec(current)) || []
+  if (named !== undefined) {
+    const wanted = command.options.find(({ long, required }) => required && long === named)
+    return wanted === undefined ? words([]) : valuesOf(wanted, `${named}=`, asking)
   }
   if (current.startsWith('-') && !literal) return optionsOf(command)
   const argument = argumentAt(command, operands.length)
@@ -75,19 +76,25 @@ async function completeIn(
 }
 
 /** The commands that hand their flags on to docker. */
-const dockerFlags: Readonly<Record<string, { table: FlagTable; interspersed: boolean }>> = {
-  run: { table: runFlags, interspersed: false },
-  'create-container': { table: runFlags, interspersed: false },
-  build: { table: buildFlags, interspersed: true }
+const dockerFlags: Readonly<Record<string, DockerFlags>> = {
+  run: { table: runFlags, interspersed: false, injectOptions: runInjectOptions },
+  'create-container': { table: runFlags, interspersed: false, injectOptions: runInjectOptions },
+  build: { table: buildFlags, interspersed: true, injectOptions: buildInjectOptions }
+}
+
+interface DockerFlags {
+  readonly table: FlagTable
+  readonly interspersed: boolean
+  readonly injectOptions: readonly string[]
 }
 
 const ownFlags: Readonly<Record<string, string>> = {
-  inject: 'a box, as BOX, BOX:ALIAS or BOX:/PATH',
+  inject: 'a box, as BOX, BOX:ALIAS or BOX:/PATH, and options after commas',
   'inject-dir': 'a directory, as DIR, DIR:ALIAS or DIR:/PATH'
 }
 
 async function completeForDocker(
-  { table, interspersed }: { table: FlagTable; interspersed: boolean },
+  { table, interspersed, injectOptions }: DockerFlags,
   api: Api,
   before: readonly string[],
   current: string
@@ -102,13 +109,29 @@ async function completeForDocker(
     case 'value': {
       const asking = { api, before: [], current }
       if (position.flag !== 'inject') return files(asking)
-      const { candidates, directive } = await boxes(asking)
       const { prefix } = position
-      return { candidates: candidates.map(each => ({ ...each, value: prefix + each.value })), directive }
+      const { candidates, directive } = await injectionAt(api, current.slice(prefix.length), injectOptions)
+      return attached(prefix, { candidates, directive })
     }
     case 'operand':
       return files({ api, before: [], current })
   }
+}
+
+/** The box of an `--inject`, and after a comma its options. */
+async function injectionAt(api: Api, current: string, options: readonly string[]): Promise<Completion> {
+  const comma = current.lastIndexOf(',')
+  if (comma === -1) return boxes({ api, before: [], current })
+  const [given, option] = [current.slice(0, comma + 1), current.slice(comma + 1)]
+  const [box = ''] = given.split(/[:,]/)
+  const { candidates, directive } = option.startsWith('version=')
+    ? attached('version=', await versionsOfBox({ api, before: [box], current: '' }))
+    : words(options.map(name => ({ value: injectSwitches.includes(name) ? name : `${name}=`, meaning: '' })))
+  return attached(given, { candidates, directive: directive | directives.noSpace })
+}
+
+function attached(prefix: string, { candidates, directive }: Completion): Completion {
+  return { candidates: candidates.map(each => ({ ...each, value: prefix + each.value })), directive }
 }
 
 /** The operands among a command's words; the option that still wants its value; whether `--` was there. */
@@ -168,8 +191,7 @@ const optionValues: Readonly<Record<string, Complete>> = {
 }
 
 async function valuesOf({ long }: Option, prefix: string, asking: Asking): Promise<Completion> {
-  const { candidates, directive } = await (optionValues[long ?? ''] ?? nothing)(asking)
-  return { candidates: candidates.map(each => ({ ...each, value: prefix + each.value })), directive }
+  return attached(prefix, await (optionValues[long ?? ''] ?? nothing)(asking))
 }
 
 /** The completion as cobra writes it: a line per candidate, then the directive. */

@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
-import type { BoxListing } from '../../api/boxes.ts'
+import { childOf, parseFilePath, type FilePath } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { startProgress } from '../output/progress.ts'
 import { entriesOf, type TarEntry } from '../../tar/entries.ts'
 import { vaultDirectory, type Injection } from './injection.ts'
 import { mountValue } from './mount-value.ts'
+import { versionShown } from './shown-version.ts'
 
 /** BuildKit takes no longer secrets (moby/buildkit, session/secrets/secretsprovider: MaxSecretSize). */
 const maxSecretBytes = 500 * 1024
@@ -27,7 +27,16 @@ export const noBoxes: BuildBoxes = { runFlags: '', dockerFlags: [] }
 /** A mount of every RUN, beside those for files. */
 interface Collected {
   readonly tmpfs: Set<string>
-  readonly secrets: { readonly target: string; readonly mode: number; readonly source: string }[]
+  readonly secrets: BuildSecret[]
+}
+
+/** A file that a build gets as a secret of BuildKit. */
+interface BuildSecret {
+  readonly target: string
+  readonly mode: string
+  /** Empty: root's. */
+  readonly owner: readonly string[]
+  readonly source: string
 }
 
 /**
@@ -42,14 +51,12 @@ export async function readyBoxes(
   directory: string
 ): Promise<BuildBoxes> {
   const collected: Collected = { tmpfs: new Set(), secrets: [] }
-  for (const { box, target } of injections) {
+  for (const injection of injections) {
+    const { target } = injection
     collected.tmpfs.add(target.startsWith(`${vaultDirectory}/`) ? vaultDirectory : target)
-    const listing = await cli.api.box(box)
-    check(listing)
-    for (const path of emptyDirectories(listing))
-      collected.tmpfs.add(path === '' ? target : `${target}/${path}`)
-    await takeFiles(cli, listing, target, directory, collected)
-    await takeLinks(cli, listing, target, directory, collected)
+    const version = await versionShown(cli, injection)
+    const empty = version === undefined ? [''] : await takeTree(cli, injection, version, directory, collected)
+    for (const path of empty) collected.tmpfs.add(path === '' ? target : `${target}/${path}`)
   }
   const flags = flagsFor(collected)
   if (flags.runFlags.length > maxFlagBytes) {
@@ -62,10 +69,35 @@ export async function readyBoxes(
   return flags
 }
 
-function check({ name, files }: BoxListing): void {
-  for (const entry of files) {
-    if (entry.type === 'file' && entry.size > maxSecretBytes) throw tooLarge(name, entry.path, entry.size)
+/** Takes what the injection shows of its box. Gives the directories with nothing in them; '' when that is all of it. */
+async function takeTree(
+  cli: Cli,
+  injection: Injection,
+  version: number,
+  directory: string,
+  collected: Collected
+): Promise<string[]> {
+  const { box, target, options } = injection
+  const root = parseFilePath(options['path'] ?? '')
+  const { body } = await cli.api.read(box, root, { tree: true, version })
+  const [paths, directories, links]: [string[], string[], string[]] = [[], [], []]
+  const progress = startProgress(cli.stderr, `reading "${box}"`)
+  try {
+    for await (const entry of entriesOf(progress.count(body))) {
+      const { type, name, size } = entry.header
+      const path = name.replace(/\/$/, '')
+      paths.push(path)
+      if (type === 'directory') directories.push(path)
+      else if (type === 'symlink') links.push(path)
+      else if (size > maxSecretBytes) throw tooLarge(box, childOf(root, path), size)
+      else await take(entry, `${target}/${path}`, injection, directory, collected)
+    }
+  } finally {
+    progress.end()
   }
+  for (const path of links) await takeLink(cli, injection, { root, path, version }, directory, collected)
+  const parents = new Set(paths.map(path => path.slice(0, Math.max(0, path.lastIndexOf('/')))))
+  return paths.length === 0 ? [''] : directories.filter(path => !parents.has(path))
 }
 
 function tooLarge(box: string, path: string, bytes: number): SecretboxError {
@@ -76,49 +108,24 @@ function tooLarge(box: string, path: string, bytes: number): SecretboxError {
   )
 }
 
-/** The directories with nothing in them; '' when that is the box itself. */
-function emptyDirectories({ files }: BoxListing): string[] {
-  if (files.length === 0) return ['']
-  const parents = new Set(files.map(({ path }) => path.slice(0, Math.max(0, path.lastIndexOf('/')))))
-  return files.filter(({ type, path }) => type === 'directory' && !parents.has(path)).map(({ path }) => path)
-}
-
-async function takeFiles(
+async function takeLink(
   cli: Cli,
-  { name, version }: BoxListing,
-  target: string,
+  injection: Injection,
+  { root, path, version }: { root: FilePath; path: string; version: number },
   directory: string,
   collected: Collected
 ): Promise<void> {
-  const { body } = await cli.api.read(name as BoxName, parseFilePath(''), { tree: true, version })
-  const progress = startProgress(cli.stderr, `reading "${name}"`)
-  try {
-    for await (const entry of entriesOf(progress.count(body))) {
-      if (entry.header.type === 'file')
-        await take(entry, `${target}/${entry.header.name}`, directory, collected)
-    }
-  } finally {
-    progress.end()
+  const { box, target } = injection
+  const whole = parseFilePath(childOf(root, path))
+  const found = await cli.api.kindAt(box, whole, version).catch(() => null)
+  if (found?.kind !== 'file') {
+    cli.note(`note: symlink ${quote(whole)} of box ${quote(box)} leads to no file: the build does not get it`)
+    return
   }
-}
-
-async function takeLinks(
-  cli: Cli,
-  { name, version, files }: BoxListing,
-  target: string,
-  directory: string,
-  collected: Collected
-): Promise<void> {
-  for (const { path } of files.filter(({ type }) => type === 'symlink')) {
-    const found = await cli.api.kindAt(name as BoxName, path as FilePath, version).catch(() => null)
-    if (found?.kind !== 'file') {
-      cli.note(
-        `note: symlink ${quote(path)} of box ${quote(name)} leads to no file: the build does not get it`
-      )
-      continue
-    }
-    const { body } = await cli.api.read(name as BoxName, path as FilePath, { tree: true, version })
-    for await (const entry of entriesOf(body)) await take(entry, `${target}/${path}`, directory, collected)
+  const { body } = await cli.api.read(box, whole, { tree: true, version })
+  for await (const entry of entriesOf(body)) {
+    if (entry.header.size > maxSecretBytes) throw tooLarge(box, whole, entry.header.size)
+    await take(entry, `${target}/${path}`, injection, directory, collected)
   }
 }
 
@@ -126,6 +133,7 @@ async function takeLinks(
 async function take(
   entry: TarEntry,
   target: string,
+  { options: { uid, gid, mode } }: Injection,
   directory: string,
   { secrets }: Collected
 ): Promise<void> {
@@ -139,15 +147,20 @@ async function take(
   } finally {
     await handle.close()
   }
-  secrets.push({ target, mode: entry.header.mode, source })
+  secrets.push({
+    target,
+    mode: mode?.replace('0o', '0') ?? `0${entry.header.mode.toString(8)}`,
+    owner: [...(uid === undefined ? [] : [`uid=${uid}`]), ...(gid === undefined ? [] : [`gid=${gid}`])],
+    source
+  })
 }
 
 function flagsFor({ tmpfs, secrets }: Collected): BuildBoxes {
   const id = (i: number) => `secretbox.${i + 1}`
   const mounts = [
     ...[...tmpfs].map(target => ['type=tmpfs', `target=${target}`]),
-    ...secrets.map(({ target, mode }, i) => {
-      return ['type=secret', `id=${id(i)}`, `target=${target}`, `mode=0${mode.toString(8)}`, 'required=true']
+    ...secrets.map(({ target, mode, owner }, i) => {
+      return ['type=secret', `id=${id(i)}`, `target=${target}`, `mode=${mode}`, ...owner, 'required=true']
     })
   ]
   return {

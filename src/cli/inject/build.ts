@@ -14,13 +14,16 @@ import { openSource, type BuildSource } from './build-source.ts'
 import { findBuilder, type Builder } from './builder.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { dockerOf, endingAsDocker, type Conditions } from './docker.ts'
+import { buildInjectOptions } from './inject-options.ts'
 import { parseInjection, type Injection } from './injection.ts'
 import { refuseSharedTargets } from './mount-flags.ts'
 
 const text = 'Build an image with boxes: docker build, --inject, and BOX instructions'
 const flagsHelp = `
 Options, anywhere among docker's own:
-  --inject BOX[:ALIAS|:/PATH]  give each RUN the files of the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
+  --inject BOX[:ALIAS|:/PATH][,OPTION]...
+      give each RUN the files of the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH; options are those of a
+      volume: ${buildInjectOptions.join(', ')}
 
 BOX name and BOX ["name", "other name"] in a Dockerfile say which boxes the image expects when it runs.
 Everything else is as in: docker build --help`
@@ -52,7 +55,7 @@ async function buildWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
   if (context === undefined || line.operands.length > 1) {
     throw new UsageError('name one build context: a directory, a URL or "-"', 'see: docker build --help')
   }
-  const injections = valuesOf(line, 'inject').map(parseInjection)
+  const injections = valuesOf(line, 'inject').map(value => parseInjection(value, buildInjectOptions))
   refuseSharedTargets(injections)
   const docker = dockerOf(cli)
   const { words, env } = injections.length > 0 ? await findBuilder(docker) : plainBuilder

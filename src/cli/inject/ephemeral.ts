@@ -6,11 +6,11 @@ import { withFiles } from '../files/operator-files.ts'
 import { upload } from '../client/upload.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
 
-/** A box, and where it is to appear. */
-export type BoxTarget = Pick<Injection, 'box' | 'target'>
+/** A box, where it is to appear, and how. */
+export type BoxTarget = Pick<Injection, 'box' | 'target' | 'options'>
 
 /** The volume option of such a box: the daemon destroys it with the volume (src/volumes/options.ts). */
-export const ephemeralOption = { ephemeral: 'true' } as const
+const ephemeralOption = { ephemeral: 'true' } as const
 
 /**
  * Runs `use` with a box of a name that cannot be guessed for each directory. The daemon destroys such a box with
@@ -27,7 +27,7 @@ export async function withEphemeralBoxes<T>(
     for (const { directory, target } of directories) {
       const box = parseBoxName(`${ephemeralPrefix}${randomBytes(16).toString('hex')}`)
       await cli.api.createBox(box)
-      boxes.push({ box, target })
+      boxes.push({ box, target, options: ephemeralOption })
       await fill(cli, box, directory)
     }
     return await use(boxes)

@@ -8,6 +8,7 @@ const Image = z.object({
   Config: z.nullish(
     z.object({
       Labels: z.nullish(z.record(z.string(), z.string())),
+      User: z.nullish(z.string()),
       Volumes: z.nullish(z.record(z.string(), z.unknown()))
     })
   )
@@ -18,6 +19,8 @@ export interface ImageConfig {
   readonly labels: Labels
   /** Where a container gets an anonymous volume, unless it is given something else there. */
   readonly volumes: readonly string[]
+  /** As whom it runs unless told otherwise: `USER[:GROUP]`; empty means root. */
+  readonly user: string
 }
 
 /** What an image says, or null when the Engine does not have it. Throws `OutOfReach`. */
@@ -29,5 +32,6 @@ export async function findImage(
   const path = name.split('/').map(encodeURIComponent).join('/')
   const image = await askEngine(socket, `/images/${path}/json`, Image)
   if (image === null) return null
-  return { labels: image.Config?.Labels ?? {}, volumes: Object.keys(image.Config?.Volumes ?? {}) }
+  const { Labels, Volumes, User } = image.Config ?? {}
+  return { labels: Labels ?? {}, volumes: Object.keys(Volumes ?? {}), user: User ?? '' }
 }

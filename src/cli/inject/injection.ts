@@ -5,6 +5,7 @@ import { parseBoxName, type BoxName } from '../../base/names.ts'
 import { notADirectory } from '../files/destination.ts'
 import { UsageError } from '../output/failure.ts'
 import { splitAt } from '../input/split-at.ts'
+import { placeAndOptions, type InjectOptions } from './inject-options.ts'
 
 /** The directory in a container below which boxes appear, and below which images expect them. */
 export const vaultDirectory = '/run/vault'
@@ -14,6 +15,8 @@ export interface Injection {
   readonly box: BoxName
   /** Where it appears: an absolute, normal path. */
   readonly target: string
+  /** How its volume shows it, as options of a volume. */
+  readonly options: InjectOptions
   /** The flag as it was given, for messages. */
   readonly flag: string
 }
@@ -25,12 +28,16 @@ export interface DirectoryInjection {
   readonly flag: string
 }
 
-/** Reads `--inject box[:alias|:/abs/path]`; a box's name has no colon. Throws `UsageError`. */
-export function parseInjection(value: string): Injection {
+/**
+ * Reads `--inject BOX[:ALIAS|:/PATH][,OPTION[=VALUE]]…`; a box's name has no colon. `taken`: the options that there are.
+ * Throws `UsageError`.
+ */
+export function parseInjection(value: string, taken: readonly string[]): Injection {
   const flag = `--inject ${value}`
-  const [name, place] = splitAt(value, value.indexOf(':'))
+  const { place, options } = placeAndOptions(value, taken)
+  const [name, alias] = splitAt(place, place.indexOf(':'))
   const box = parseName(name, flag)
-  return { box, target: place === '' ? targetOf(box) : parsePlace(place, flag), flag }
+  return { box, target: alias === '' ? targetOf(box) : parsePlace(alias, flag), options, flag }
 }
 
 /**
@@ -57,10 +64,14 @@ export function targetOf(name: BoxName): string {
 function parsePlace(place: string, flag: string): string {
   if (!place.startsWith('/')) return targetOf(parseName(place, flag))
   const target = normalTarget(place)
-  // What the runtime mounts there itself has no room for it (runc: inside /proc; no directory can be made in sysfs).
-  if (/^\/((proc|sys)(\/.*)?|dev)?$/.test(target))
+  if (isTakenByRuntime(target))
     throw new UsageError(`bad flag ${quote(flag)}: a box cannot take the place of ${quote(target)}`)
   return target
+}
+
+/** What the runtime mounts there itself has no room for anything (runc: inside /proc; no directory can be made in sysfs). */
+export function isTakenByRuntime(target: string): boolean {
+  return /^\/((proc|sys)(\/.*)?|dev)?$/.test(target)
 }
 
 function parseName(name: string, flag: string): BoxName {

@@ -2,7 +2,8 @@ import { quote } from '../../base/errors.ts'
 import { parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { UsageError } from '../output/failure.ts'
 import type { CommandLine, Flag } from './command-line.ts'
-import { normalTarget } from './injection.ts'
+import { isOn } from './inject-options.ts'
+import { normalTarget, type Injection } from './injection.ts'
 import { isSameDriver, mountValue, readMount, type GivenMount } from './mount-value.ts'
 
 /** What can be seen at a place that cannot be written: a box, a directory of the host, or a volume that may show a box. */
@@ -102,11 +103,15 @@ function mountClaim(mount: GivenMount, driver: string): Omit<Claim, 'flag'> | nu
   return { target, shows: shownBy(type === 'bind', source, mount.isReadOnly), isDirectory: type !== 'bind' }
 }
 
+/** What an `--inject` claims. */
+export function claimOfBox({ box, target, options, flag }: Injection): Claim {
+  return { target, flag, shows: shownByOptions(new Map(Object.entries(options)), box), isDirectory: true }
+}
+
 /** Of options that the driver will refuse nobody needs to know what they show. */
 function shownByOptions(options: ReadonlyMap<string, string>, volume: string): Shown | null {
   const box = options.get('box') ?? volume
-  const isWritable = ['true', '1'].includes(options.get('rw') ?? '')
-  if (box === '' || isWritable) return null
+  if (box === '' || isOn(options.get('rw'))) return null
   const version = Number(options.get('version') ?? NaN)
   return {
     kind: 'box',

@@ -1,24 +1,21 @@
 import type { Command } from 'commander'
 import { pluginName } from '../../base/default-paths.ts'
 import { quote } from '../../base/errors.ts'
-import { parseFilePath, type BoxName } from '../../base/names.ts'
+import type { BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { exitCodes, UsageError } from '../output/failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
+import { ownersOfBoxes } from './box-owner.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
-import { ephemeralOption, withEphemeralBoxes, type BoxTarget } from './ephemeral.ts'
+import { withEphemeralBoxes, type BoxTarget } from './ephemeral.ts'
 import { findImage, type ImageConfig } from './find-image.ts'
-import {
-  parseDirectoryInjection,
-  parseInjection,
-  targetOf,
-  type DirectoryInjection,
-  type Injection
-} from './injection.ts'
+import { parseDirectoryInjection, parseInjection, targetOf, type DirectoryInjection } from './injection.ts'
+import { runInjectOptions } from './inject-options.ts'
 import { hintLabel, injectedLabel, namesInLabel } from './labels.ts'
 import {
   boxMount,
+  claimOfBox,
   claimsOf,
   emptyMount,
   refuseSharedTargets,
@@ -27,22 +24,25 @@ import {
 } from './mount-flags.ts'
 import { refuseNestedTargets } from './nested-targets.ts'
 import { warnOfOtherOptions } from './other-options.ts'
-import { remappedRoot } from './remapped-root.ts'
 import { runFlags } from './run-flags.ts'
+import { versionShown } from './shown-version.ts'
 import type { SignalGuard } from './signals.ts'
 
 const flagsHelp = `
 Options, anywhere among docker's own and before the image:
-  --inject BOX[:ALIAS|:/PATH]      mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
+  --inject BOX[:ALIAS|:/PATH][,OPTION]...
+                                   mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
   --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes
 
-Copies are read-only. One that can be written takes a volume with the option rw=true (docker volume create -d secretbox
--o box=BOX -o rw=true NAME); what is written into it is kept nowhere, and lost when the container stops.`
+Options of an --inject are those of a volume: ${runInjectOptions.join(', ')}. A name with a
+comma is quoted as in CSV. Files belong to whom the container runs as, unless uid and gid say otherwise. Copies are
+read-only; with rw the container may write into its own: that is kept nowhere, and lost when it stops.`
 
 /** `run [--inject …]… [docker's arguments]`: `docker run`, with boxes. */
 export function run(cli: Cli): Command {
   return define(cli, 'run', 'run', 'Run a container with boxes: docker run, and --inject', [
-    '$ run --rm --inject db --inject staging-tls:tls -p 443:443 web'
+    '$ run --rm --inject db --inject staging-tls:tls -p 443:443 web',
+    '$ run --rm --inject db:/etc/db,path=client,mode=0400 web'
   ])
 }
 
@@ -78,7 +78,7 @@ function define(cli: Cli, name: string, verb: 'run' | 'create', text: string, ex
 async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine): Promise<void> {
   const [image] = line.operands
   if (image === undefined) throw new UsageError('name the image', `see: docker ${verb} --help`)
-  const injections = valuesOf(line, 'inject').map(parseInjection)
+  const injections = valuesOf(line, 'inject').map(value => parseInjection(value, runInjectOptions))
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
   const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
   const claims = [
@@ -98,15 +98,14 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
     const found = await findImage(cli, image)
     await refuseNestedTargets(cli, [...claims, ...silentClaims(found?.volumes ?? [], claims)])
     const empty = unfulfilled(cli, image, found, claims)
-    const owner = await ownerOfBoxes(cli, line)
+    const all = [...injections.map(({ options }) => options), ...directories.map(() => ({}))]
+    const owned = await ownersOfBoxes(cli, { line, image, found }, all)
     return withEphemeralBoxes(cli, directories, async ephemeral => {
-      const injected = await withVersions(cli, [...injections, ...ephemeral])
+      const boxes = [...injections, ...ephemeral]
+      const injected = await withVersions(cli, boxes)
       if (injected === null) return { code: exitCodes.failed, signal: null }
       const mounts = [
-        ...injections.map(({ box, target }) => boxMount(driver, box, target, owner)),
-        ...ephemeral.map(({ box, target }) =>
-          boxMount(driver, box, target, { ...owner, ...ephemeralOption })
-        ),
+        ...boxes.map(({ box, target, options }) => boxMount(driver, box, target, owned(options))),
         ...empty.map(emptyMount)
       ]
       const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
@@ -118,24 +117,8 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
   })
 }
 
-function claimOfBox({ box, target, flag }: Injection): Claim {
-  return {
-    target,
-    flag,
-    shows: { kind: 'box', box, version: null, path: parseFilePath('') },
-    isDirectory: true
-  }
-}
-
 function claimOfDirectory({ directory, target, flag }: DirectoryInjection): Claim {
   return { target, flag, shows: { kind: 'directory', path: directory }, isDirectory: true }
-}
-
-/** Whom the files of boxes belong to: root of the container, whoever that is to the host. */
-async function ownerOfBoxes(cli: Cli, line: CommandLine): Promise<Readonly<Record<string, string>>> {
-  const isNeeded = line.flags.some(({ name }) => name === 'inject' || name === 'inject-dir')
-  if (!isNeeded || lastValue(line, 'userns') === 'host') return {}
-  return { ...(await remappedRoot(cli)) }
 }
 
 /** What the label on the container says of a box. */
@@ -148,8 +131,8 @@ interface Injected {
 /** The boxes with their newest versions. Those that are missing are told; null when any is. */
 async function withVersions(cli: Cli, places: readonly BoxTarget[]): Promise<Injected[] | null> {
   const found: Injected[] = []
-  await cli.each(places, async ({ box, target }) => {
-    found.push({ box, version: (await cli.api.versions(box)).at(-1)?.version, target })
+  await cli.each(places, async place => {
+    found.push({ box: place.box, version: await versionShown(cli, place), target: place.target })
   })
   return found.length === places.length ? found : null
 }

@@ -1,0 +1,50 @@
+import type { BoxEntry } from '../../api/boxes.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { didYouMean } from '../../base/messages.ts'
+import { parseFilePath, type FilePath } from '../../base/names.ts'
+import { nearest } from '../../base/nearest.ts'
+import type { Cli } from '../declare/cli.ts'
+import type { BoxTarget } from './ephemeral.ts'
+import { isOn } from './inject-options.ts'
+
+/**
+ * Which version of a box a container or build that began now would be shown; undefined for a box that is missing and may be.
+ * Throws `not_found` for the box, its version, or the path in it.
+ */
+export async function versionShown(
+  cli: Pick<Cli, 'api'>,
+  { box, options }: Pick<BoxTarget, 'box' | 'options'>
+): Promise<number | undefined> {
+  const newest = await newestVersion(cli, { box, options })
+  if (newest === undefined || (options['version'] === undefined && options['path'] === undefined))
+    return newest
+  const { files, version } = await cli.api.box(box, Number(options['version'] ?? newest))
+  const path = parseFilePath(options['path'] ?? '')
+  if (path === '' || mayBeIn(files, path)) return version
+  const meant = nearest(
+    path,
+    files.map(each => each.path)
+  )
+  throw new SecretboxError('not_found', `box ${quote(box)} has no ${quote(path)} to show`, {
+    ...(meant === null ? {} : { hint: didYouMean(meant) })
+  })
+}
+
+async function newestVersion(
+  { api }: Pick<Cli, 'api'>,
+  { box, options }: Pick<BoxTarget, 'box' | 'options'>
+): Promise<number | undefined> {
+  try {
+    return (await api.versions(box)).at(-1)?.version
+  } catch (error) {
+    if (isOn(options['optional']) && isSecretboxError(error, 'not_found')) return undefined
+    throw error
+  }
+}
+
+/** Where a symlink leads on the way, only the daemon can tell. */
+function mayBeIn(files: readonly BoxEntry[], path: FilePath): boolean {
+  return files.some(
+    entry => entry.path === path || (entry.type === 'symlink' && path.startsWith(`${entry.path}/`))
+  )
+}
