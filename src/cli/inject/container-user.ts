@@ -19,8 +19,9 @@ const maxId = 0xffff_fffe
  */
 export function ownerInNumbers(user: string): Owner | null {
   const [name, group] = splitAt(user, user.indexOf(':'))
-  const [uid, gid] = [name, group].map(text => (text === '' || text === 'root' ? 0 : idIn(text)))
-  return uid == null || gid == null ? null : { uid, gid }
+  const numberOf = (text: string) => (text === '' || text === 'root' ? 0 : idIn(text))
+  const [uid, gid] = [numberOf(name), numberOf(group)]
+  return uid === null || gid === null ? null : { uid, gid }
 }
 
 /**
