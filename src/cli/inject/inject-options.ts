@@ -99,7 +99,7 @@ function unknown(
       : meant === null
         ? quotedHint
         : didYouMean(meant)
-  return badFlag(flag, `unknown option ${quote(name)}: known options are ${taken.join(', ')}`, hint)
+  return badFlag(flag, `unknown option ${quote(name)}: an --inject takes ${taken.join(', ')}`, hint)
 }
 
 /** By the rules of the driver: what it would refuse when docker makes the volume is refused before docker is called. */
