@@ -68,7 +68,7 @@ async function startDaemon(
     allocate: length => lockedMemory(bytes => syscalls.lockedBytes(bytes), length),
     onUnswept: err => log.warn({ err }, 'cannot remove what unfinished changes left')
   })
-  const { store, storeId, sealing, audit, gate } = opened
+  const { store, storeId, sealing, audit, gate, identity } = opened
   const refusals = createRefusals(clock)
   const vault = tellingOfBoxes(opened.vault, () => refusals.boxChanged())
 
@@ -131,6 +131,7 @@ async function startDaemon(
         ...{ config, store, storeId, gate, sealing, copies, kept, engine, failedStarts }
       }),
       volumes: describeVolumes({ store, gate, holders, engine }),
+      identity: caller => identity.show(caller),
       unused: createUnused({ store, gate, vault, engine, clock }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
       audit: opened.readAudit,

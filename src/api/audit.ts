@@ -12,6 +12,15 @@ const Caller = z.lazy(() =>
       pid: z.int(),
       purpose: z.exactOptional(z.literal('completion'))
     }),
+    z.object({
+      kind: z.literal('container'),
+      uid: z.int(),
+      gid: z.int(),
+      pid: z.int(),
+      box: z.string(),
+      volume: z.string(),
+      mount: z.string()
+    }),
     z.object({ kind: wordOf(['engine', 'daemon']) })
   ])
 )
@@ -37,6 +46,8 @@ export const AuditEntry = z.lazy(() =>
     service: z.optional(z.string()),
     task: z.optional(z.string()),
     count: z.optional(z.int()),
+    audience: z.optional(z.string()),
+    token: z.optional(z.string()),
     previous: z.nullable(Digest)
   })
 )

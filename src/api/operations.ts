@@ -1,6 +1,7 @@
 import { AuditDocument, AuditLine } from './audit.ts'
 import { BoxList, BoxListing, BoxVersions, CreatedBox, DestroyedBox } from './boxes.ts'
 import { Change, Patch } from './changes.ts'
+import { PublicIdentity } from './identity.ts'
 import { fileType, jsonType, linesType, tarType } from './media-types.ts'
 import type { Operation } from './operation.ts'
 import {
@@ -153,6 +154,13 @@ export const operations = {
     refusals: [400]
   },
   status: { ...none, method: 'GET', path: '/status', answers: { 200: { [jsonType]: Status } } },
+  showIdentity: {
+    ...none,
+    method: 'GET',
+    path: '/identity',
+    answers: { 200: { [jsonType]: PublicIdentity } },
+    refusals: [400]
+  },
   readAudit: {
     ...none,
     method: 'GET',

@@ -1,6 +1,7 @@
 /**
  * What can be asked, and what the audit tells of. `box.reveal` gives contents to the caller, `box.mount` to a container,
- * `box.serve` to a service of a swarm.
+ * `box.serve` to a service of a swarm. `token.issue` gives a container a token that says which it is, `identity.show` anybody
+ * the public keys for such tokens.
  */
 export const actions = [
   'box.list',
@@ -12,6 +13,8 @@ export const actions = [
   'box.reveal',
   'box.mount',
   'box.serve',
+  'token.issue',
+  'identity.show',
   'copy.attach',
   'copy.wipe',
   'volume.list',

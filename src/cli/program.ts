@@ -11,6 +11,7 @@ import { edit } from './commands/edit.ts'
 import { UsageError } from './output/failure.ts'
 import { build } from './inject/build.ts'
 import { createContainer, run } from './inject/run.ts'
+import { identity } from './commands/identity.ts'
 import { inspect } from './commands/inspect.ts'
 import { list } from './commands/list.ts'
 import { description } from './metadata.ts'
@@ -33,7 +34,7 @@ const commands = {
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
   'Containers and images:': [run, createContainer, build, usedBy],
-  'The daemon:': [status, audit, reconcile, prune]
+  'The daemon:': [status, audit, identity, reconcile, prune]
 } as const
 
 /** The whole command line. Parsing it runs the command; a command line that is wrong throws `UsageError`. */

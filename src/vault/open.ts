@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { systemClock } from '../base/clock.ts'
 import { storeFileName } from '../base/default-paths.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName } from '../base/names.ts'
@@ -12,6 +13,7 @@ import type { Authority } from './access/authority.ts'
 import { createGate, type Gate } from './action/gate.ts'
 import { createAudit, type Audit } from './audit/audit.ts'
 import type { BoxLimits } from './boxes/versions.ts'
+import { createIdentity, type Identity } from './identity/identity.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { sweepStaging } from './sweep.ts'
 import { createVault, type Vault } from './vault.ts'
@@ -45,6 +47,7 @@ export interface OpenedVault {
   readonly readAudit: ReadAudit
   readonly gate: Gate
   readonly vault: Vault
+  readonly identity: Identity
   /** How many blobs of unfinished changes were swept since it was opened. */
   swept(): number
   /** Zeroes the keys and closes the store. */
@@ -88,9 +91,10 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
       limits,
       pinnedVersions: name => settings.pinnedVersions(store, name)
     })
+    const identity = createIdentity({ store, storeId, gate, clock: systemClock })
     const readAudit = createReadAudit(gate, audit)
     return {
-      ...{ storeFile, storeId, store, keyslots, sealing, audit, readAudit, gate, vault },
+      ...{ storeFile, storeId, store, keyslots, sealing, audit, readAudit, gate, vault, identity },
       swept: () => swept,
       async close() {
         sealing.wipe()

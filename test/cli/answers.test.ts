@@ -72,6 +72,7 @@ const asked: [asked: string, args: string[]][] = [
   ['PUT /vault/{box}/{path}', ['put', '--generate', 'db:pw']],
   ['GET /unused', ['prune', '--force']],
   ['POST /reconcile', ['reconcile']],
+  ['GET /identity', ['identity']],
   ['GET /status', ['status']],
   ['GET /audit', ['audit']]
 ]

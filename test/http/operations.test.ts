@@ -129,6 +129,8 @@ const cases: readonly Case[] = [
   { id: 'reconcile', query: 'apply=1', status: 200 },
   { id: 'reconcile', query: 'apply=perhaps', status: 400 },
   { id: 'status', status: 200 },
+  { id: 'showIdentity', status: 200 },
+  { id: 'showIdentity', query: 'private=1', status: 400 },
   { id: 'readAudit', status: 200 },
   { id: 'readAudit', query: 'limit=2', status: 200 },
   { id: 'readAudit', query: 'limit=all', status: 400 }

@@ -212,7 +212,7 @@ test('who may read the audit of a box reads no other', async () => {
   expect(everything.filter(isEntry).length).toBe(6)
 })
 
-test('who may do what today goes by caller and action alone', () => {
+test("who may do what goes by caller and action, and what is a container's own by its copy, too", () => {
   const resources: Resources = {
     'box.list': theVault,
     'box.inspect': { box: hers },
@@ -223,6 +223,8 @@ test('who may do what today goes by caller and action alone', () => {
     'box.reveal': { box: hers, path: '' },
     'box.mount': { box: hers, volume, mount },
     'box.serve': { box: hers, ...served },
+    'token.issue': { box: hers, volume, mount },
+    'identity.show': theVault,
     'copy.attach': { box: hers, volume, mount },
     'copy.wipe': { volume, mount },
     'volume.list': theVault,
@@ -235,7 +237,12 @@ test('who may do what today goes by caller and action alone', () => {
   const actions = Object.keys(resources) as Action[]
   const allowed = (caller: Caller): Action[] =>
     actions.filter(action => mayAct(caller, action, resources[action]))
-  expect(allowed(root)).toEqual(actions)
+  const ofContainers = ['token.issue']
+  expect(allowed(root)).toEqual(actions.filter(action => !ofContainers.includes(action)))
+  const container: Caller = { kind: 'container', uid: 0, gid: 0, pid: 1, box: hers, volume, mount }
+  expect(allowed(container)).toEqual(ofContainers)
+  for (const other of [{ box: theirs }, { volume: parseVolumeName('w') }, { mount: parseMountId('n') }])
+    expect(allowed({ ...container, ...other })).toEqual([])
   expect(allowed(alice)).toEqual([])
   expect(allowed({ kind: 'daemon' })).toEqual(['box.destroy', 'copy.attach', 'copy.wipe', 'reconcile'])
   expect(allowed({ kind: 'engine' })).toEqual([

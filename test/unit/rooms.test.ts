@@ -40,6 +40,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine'],
   'libsodium-wrappers-sumo': ['crypto/sodium.ts'],
   'node:sqlite': ['store'],
+  jose: ['vault/identity'],
   koffi: ['base/peer-credentials.ts', 'base/syscalls.ts', 'cli/client/peer.ts'],
   'tar-stream': ['http', 'cli'],
   commander: ['cli'],

@@ -1,6 +1,7 @@
 import type { AuditLine } from '../../api/audit.ts'
 import type { BoxListing, BoxSummary, BoxVersion } from '../../api/boxes.ts'
 import type { Change } from '../../api/changes.ts'
+import type { PublicIdentity } from '../../api/identity.ts'
 import type { Finding, Pruned, Unused, VolumeUse } from '../../api/volumes.ts'
 import type { BoxName, FilePath, VolumeName } from '../../base/names.ts'
 import type { Place } from './address.ts'
@@ -81,5 +82,7 @@ export interface Api {
   reconcile(apply: boolean): Promise<readonly Finding[]>
   /** Oldest first, with what is damaged in its place; last what was looked at, unless it is followed without an end. */
   audit(query: AuditFilter): AsyncIterable<AuditLine>
+  /** Who signs the tokens of containers, and its public keys. */
+  identity(): Promise<PublicIdentity>
   status(): Promise<Readonly<Record<string, unknown>>>
 }

@@ -116,7 +116,7 @@ async function kindAt(
   }
 }
 
-type Daemon = Pick<Api, 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'status'>
+type Daemon = Pick<Api, 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'identity' | 'status'>
 
 function daemonBy({ ask, askJson }: Calls): Daemon {
   return {
@@ -137,6 +137,7 @@ function daemonBy({ ask, askJson }: Calls): Daemon {
       // Once all that can be read was told: one line hides no other.
       if (unreadable !== null) throw unreadable
     },
+    identity: () => askJson(operations.showIdentity, {}),
     status: () => askJson(operations.status, {}, 200, StatusNeeds)
   }
 }

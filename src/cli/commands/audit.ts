@@ -157,7 +157,7 @@ function rowOf({ sequence, time, caller, action, decision, ...rest }: AuditEntry
 }
 
 function callerText(caller: AuditEntry['caller']): string {
-  if (!('uid' in caller)) return caller.kind
+  if (!('uid' in caller) || caller.kind === 'container') return caller.kind
   const { uid, purpose } = caller
   const name = `uid ${uid}`
   return purpose === undefined ? name : `${name} (${purpose})`

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { purposeHeader, type AnswerOf, type Operation, type QueryOf } from '../../api/operation.ts'
 import { methodsAt, operations } from '../../api/operations.ts'
+import type { PublicIdentity } from '../../api/identity.ts'
 import type { Status } from '../../api/status.ts'
 import { Prune, pruneRule } from '../../api/volumes.ts'
 import { SecretboxError } from '../../base/errors.ts'
@@ -25,6 +26,7 @@ export interface AdminParts extends AuditParts {
   readonly vault: Vault
   readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
+  readonly identity: (caller: Caller) => Promise<PublicIdentity>
   readonly unused: UnusedThings
   readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
   readonly syscalls: Pick<Syscalls, 'peerOf'>
@@ -85,6 +87,7 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
   })
   serve(operations.listVolumes, async caller => ({ volumes: await parts.volumes(caller) }))
   serve(operations.status, parts.status)
+  serve(operations.showIdentity, parts.identity)
   serve(operations.listUnused, (caller, { all }) => parts.unused.find(caller, all))
   serve(operations.prune, async (caller, _query, request) => {
     const { volumes, boxes } = bodyIn(Prune, request, 'request', pruneRule)

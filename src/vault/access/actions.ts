@@ -50,6 +50,8 @@ export interface Resources {
     readonly task: string | undefined
     readonly image: string | undefined
   }
+  'token.issue': OneCopy & OneBox
+  'identity.show': Whole
   'copy.attach': OneCopy & OneBox
   'copy.wipe': OneCopy
   'volume.list': OneVolume | Whole
@@ -75,4 +77,7 @@ export interface Details {
   readonly service?: string | undefined
   readonly task?: string | undefined
   readonly count?: number | undefined
+  /** For whom a token is, and which it is (its `jti`). */
+  readonly audience?: string | undefined
+  readonly token?: string | undefined
 }
