@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { actions } from '../base/actions.ts'
+import { rights } from '../base/rights.ts'
 import { errorCodes } from './errors.ts'
 import { Digest, Time, wordOf, type Read } from './values.ts'
 
@@ -48,6 +49,11 @@ export const AuditEntry = z.lazy(() =>
     count: z.optional(z.int()),
     audience: z.optional(z.string()),
     token: z.optional(z.string()),
+    boxes: z.optional(z.string()),
+    subject: z.optional(z.string()),
+    rights: z.optional(z.array(wordOf(rights))),
+    grant: z.optional(z.string()),
+    expires: z.optional(Time),
     previous: z.nullable(Digest)
   })
 )

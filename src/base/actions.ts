@@ -21,6 +21,9 @@ export const actions = [
   'volume.create',
   'volume.remove',
   'audit.read',
+  'grant.list',
+  'grant.add',
+  'grant.revoke',
   'reconcile',
   'status'
 ] as const

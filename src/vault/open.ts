@@ -14,6 +14,7 @@ import { createGate, type Gate } from './action/gate.ts'
 import { createAudit, type Audit } from './audit/audit.ts'
 import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
+import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { sweepStaging } from './sweep.ts'
 import { createVault, type Vault } from './vault.ts'
@@ -84,7 +85,8 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     })
     await sealing.keyring().catch(() => null)
     const audit = createAudit(store, limits.maxAuditEntries)
-    const gate = createGate({ sealing, audit, ...(authority === undefined ? {} : { authority }) })
+    const policies = createPolicies(store)
+    const gate = createGate({ sealing, audit, policies, ...(authority === undefined ? {} : { authority }) })
     const vault = createVault({
       store,
       gate,

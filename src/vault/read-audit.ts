@@ -7,7 +7,7 @@ import type { AuditLine, AuditQuery } from './audit/reading.ts'
 
 /**
  * Decides whether a caller may read the audit of a box, or without one of the whole vault, and records that. What it
- * gives reads, any number of times: of that box alone, whatever it is asked.
+ * gives reads, any number of times, while the caller still may: of that box alone, whatever it is asked.
  */
 export type ReadAudit = (
   caller: Caller,
@@ -18,6 +18,9 @@ export function createReadAudit(gate: Gate, audit: Audit): ReadAudit {
   return (caller, box) =>
     gate.run(caller, 'audit.read', box === undefined ? theVault : { box }, async permit => {
       await permit.commit({}, [])
-      return query => audit.read(permit.keyring, { ...query, ...permit.resource })
+      return async function* (query) {
+        await permit.recheck()
+        yield* audit.read(permit.keyring, { ...query, ...permit.resource })
+      }
     })
 }

@@ -23,8 +23,10 @@ export interface Vault {
   list(caller: Caller): Promise<{ boxes: BoxSummary[]; damaged: string[] }>
   /** One box. Throws `not_found`. */
   inspect(caller: Caller, name: BoxName): Promise<BoxSummary>
-  /** Makes an empty box with version 1. Throws `exists`. */
-  create(caller: Caller, name: BoxName): Promise<BoxSummary>
+  /**
+   * Makes an empty box with version 1, which is the caller's. One that is never revealed is so for good. Throws `exists`.
+   */
+  create(caller: Caller, name: BoxName, settings?: Pick<BoxSummary, 'isNeverRevealed'>): Promise<BoxSummary>
   /**
    * Removes a box with all its versions. Running copies are not touched. Of one whose record is damaged only that goes.
    * Throws `not_found`, `precondition`, and what `check` throws, which is asked last: whether the box may go.
@@ -78,14 +80,14 @@ export function createVault(parts: VaultParts): Vault {
         return summaryOf(found)
       }),
 
-    create: (caller, box) =>
+    create: (caller, box, settings = { isNeverRevealed: false }) =>
       gate.run(caller, 'box.create', { box }, permit =>
-        commitPrepared(permit, () => creation(store, permit))
+        commitPrepared(permit, () => creation(store, permit, settings))
       ),
 
     destroy: (caller, box, ifVersion, check) =>
       gate.run(caller, 'box.destroy', { box }, permit =>
-        commitPrepared(permit, () => removal(store, permit, { caller, ifVersion, check }))
+        commitPrepared(permit, () => removal(store, permit, { ifVersion, check }))
       ),
 
     rename: (caller, box, newName, ifVersion, check) =>

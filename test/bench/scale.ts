@@ -91,7 +91,10 @@ function mounting(copies: Copies | undefined): Way {
 
 async function* boxWrites({ sealing }: OpenedVault, count: number): AsyncGenerator<Write> {
   const keyring = await sealing.keyring()
-  for (let at = 0; at < count; at++) yield* newBox(keyring, parseBoxName(`box-${at}`)).writes
+  for (let at = 0; at < count; at++)
+    yield* newBox(keyring, {
+      ...{ name: parseBoxName(`box-${at}`), owner: 0, isNeverRevealed: false, isClosed: false }
+    }).writes
 }
 
 function* volumeWrites(count: number): Generator<Write> {

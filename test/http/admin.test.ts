@@ -162,7 +162,7 @@ describe('a caller who is not root', () => {
       expect(await deniedAs('GET', `/vault/${name}/f`)).toEqual({
         code: 'denied',
         message: 'uid 65534 may not box.reveal',
-        hint: 'ask as root'
+        hint: 'ask as root, or for a grant of the right "reveal"'
       })
       for (const [method, url, body] of [
         ['GET', `/vault/${name}/`],

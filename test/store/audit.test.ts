@@ -275,10 +275,14 @@ describe('the audit', () => {
   })
 })
 
-test('a denial while the vault is sealed is a denial', async () => {
+test('who could only be allowed by a grant learns that the vault is sealed, and not why', async () => {
   const opened = await open()
   opened.sealing.wipe()
   rmSync(opened.keyFile)
-  await expect(opened.vault.list(nobody)).rejects.toMatchObject({ code: 'denied' })
+  await expect(opened.vault.list(nobody)).rejects.toMatchObject({
+    code: 'sealed',
+    message: 'the vault is sealed',
+    hint: 'root can see why: docker vault status'
+  })
   await expect(opened.vault.list(root)).rejects.toMatchObject({ code: 'sealed' })
 })

@@ -15,6 +15,7 @@ test('boxes are read by their records where no caller is, and else by the permit
     'vault/boxes/find.ts',
     'vault/boxes/records.ts',
     'vault/boxes/version-records.ts',
+    'vault/policies.ts',
     'vault/sweep.ts'
   ])
 })
@@ -28,5 +29,5 @@ test('keys are had from the gate, or to find out whether there are any', () => {
 })
 
 test('the rule is asked by the gate alone', () => {
-  expect(callersOf(/\b(mayAct|authority)\(/)).toEqual(['vault/action/gate.ts'])
+  expect(callersOf(/\b(mayAct|authority)\(/)).toEqual(['vault/action/gate.ts', 'vault/action/permit.ts'])
 })

@@ -44,7 +44,15 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   koffi: ['base/peer-credentials.ts', 'base/syscalls.ts', 'cli/client/peer.ts'],
   'tar-stream': ['http', 'cli'],
   commander: ['cli'],
-  zod: ['api', 'http', 'cli/client', 'cli/inject', 'crypto/keyslots.ts', 'volumes/records.ts']
+  zod: [
+    'api',
+    'http',
+    'cli/client',
+    'cli/inject',
+    'crypto/keyslots.ts',
+    'vault/grants/records.ts',
+    'volumes/records.ts'
+  ]
 }
 
 /**

@@ -1,5 +1,8 @@
 import type { actions } from '../../base/actions.ts'
 import type { BoxName, MountId, VolumeName } from '../../base/names.ts'
+import type { Right } from '../../base/rights.ts'
+import type { BoxPattern } from './box-pattern.ts'
+import { printSubject, type Subject } from './subjects.ts'
 
 /** One of `actions`. */
 export type Action = (typeof actions)[number]
@@ -19,6 +22,12 @@ interface OneVolume {
 interface OneCopy {
   readonly volume: VolumeName
   readonly mount: MountId
+}
+
+/** Boxes that a grant is about, and whom it is for. */
+interface OneGrant {
+  readonly boxes: BoxPattern
+  readonly subject: Subject
 }
 
 /** No box, volume or copy in particular. */
@@ -58,8 +67,21 @@ export interface Resources {
   'volume.create': OneVolume
   'volume.remove': Pick<OneVolume, 'volume'>
   'audit.read': OneBox | Whole
+  'grant.list': { readonly boxes: BoxPattern } | Whole
+  'grant.add': OneGrant & { readonly rights: readonly Right[] }
+  'grant.revoke': OneGrant
   reconcile: Whole
   status: Whole
+}
+
+/** What of a resource the audit keeps: patterns and subjects as they are written. */
+export function detailsOf(resource: Resources[Action]): Details {
+  const { boxes, subject, ...others } = resource as { boxes?: BoxPattern; subject?: Subject } & Details
+  return {
+    ...others,
+    ...(boxes === undefined ? {} : boxes.name === null ? { boxes: boxes.text } : { box: boxes.name }),
+    ...(subject === undefined ? {} : { subject: printSubject(subject) })
+  }
 }
 
 /** What the audit keeps beside who, what and when: of the resource, and of what came of it. */
@@ -80,4 +102,11 @@ export interface Details {
   /** For whom a token is, and which it is (its `jti`). */
   readonly audience?: string | undefined
   readonly token?: string | undefined
+  /** Which boxes a grant is about, as it is written. */
+  readonly boxes?: string | undefined
+  readonly subject?: string | undefined
+  readonly rights?: readonly Right[] | undefined
+  /** The grant's ID. */
+  readonly grant?: string | undefined
+  readonly expires?: string | undefined
 }

@@ -1,8 +1,11 @@
 import type { BoxName, MountId, VolumeName } from '../../base/names.ts'
+import type { Right } from '../../base/rights.ts'
 import type { Action, Resources } from './actions.ts'
+import { patternOfBox, type BoxPattern } from './box-pattern.ts'
+import { hasAny, whyHas, type Person, type Policy } from './grants.ts'
 
 /**
- * Who asks. A user is known by the kernel (SO_PEERCRED of the admin socket); the engine is whoever reaches
+ * Who asks. A user is known by the kernel (SO_PEERCRED and SO_PEERGROUPS of the admin sockets); the engine is whoever reaches
  * the plugin socket, which lies in a directory of root's; the daemon is this process on its own account.
  */
 export type Caller =
@@ -11,6 +14,8 @@ export type Caller =
       readonly uid: number
       readonly gid: number
       readonly pid: number
+      /** The groups that the process is in beside `gid`. */
+      readonly groups?: readonly number[]
       /** Says of itself that it completes names for a shell; it may do no more and no less for that. */
       readonly purpose?: 'completion'
     }
@@ -26,6 +31,35 @@ export type Caller =
     }
   | { readonly kind: 'engine' }
   | { readonly kind: 'daemon' }
+
+/**
+ * The right that each action takes on each box that it names; null: it is root's alone. What names no box, a listing of
+ * whatever there is, may be asked for by who has any right on anything: it shows what they have a right on.
+ */
+export const rightFor: Readonly<Record<Action, Right | null>> = {
+  'box.list': 'info',
+  'box.inspect': 'info',
+  'box.create': 'manage',
+  'box.destroy': 'manage',
+  'box.rename': 'manage',
+  'box.change': 'write',
+  'box.reveal': 'reveal',
+  'box.mount': 'use',
+  'box.serve': 'use',
+  'token.issue': null,
+  'identity.show': null,
+  'copy.attach': null,
+  'copy.wipe': null,
+  'volume.list': 'info',
+  'volume.create': 'use',
+  'volume.remove': null,
+  'audit.read': 'manage',
+  'grant.list': 'manage',
+  'grant.add': 'manage',
+  'grant.revoke': 'manage',
+  reconcile: null,
+  status: null
+}
 
 const engineActions: ReadonlySet<Action> = new Set<Action>([
   'box.inspect',
@@ -48,21 +82,46 @@ const daemonActions: ReadonlySet<Action> = new Set<Action>([
 /** What a container may ask for, of its own copy alone; nobody else is given what is a container's own. */
 const containerActions: ReadonlySet<Action> = new Set<Action>(['token.issue'])
 
+/** What a person may ask for without naming a box. */
+const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'volume.list', 'grant.list'])
+
 /** A rule that says whether a caller may do something to a resource. It is pure: what it goes by is in its arguments. */
-export type Authority = <A extends Action>(caller: Caller, action: A, resource: Resources[A]) => boolean
+export type Authority = <A extends Action>(
+  caller: Caller,
+  action: A,
+  resource: Resources[A],
+  policy: Policy,
+  now: number
+) => boolean
 
 /**
- * The one decision. Root may do all but what is a container's own, the engine what drivers do, a container what is about its
- * own copy, nobody else anything.
+ * The one decision. Root may do all but what is a container's own, the engine what drivers do, a container what is
+ * about its own copy, the daemon what it does by itself, others what they were
+ * granted, or own. What is never revealed is not for the rule: it is so of the box itself. `now`: milliseconds since 1970.
  */
-export function mayAct<A extends Action>(caller: Caller, action: A, resource: Resources[A]): boolean {
+export function mayAct<A extends Action>(
+  caller: Caller,
+  action: A,
+  resource: Resources[A],
+  policy: Policy,
+  now: number
+): boolean {
   switch (caller.kind) {
     case 'daemon':
       return daemonActions.has(action)
     case 'engine':
       return engineActions.has(action)
-    case 'user':
-      return caller.uid === 0 && !containerActions.has(action)
+    case 'user': {
+      if (caller.uid === 0) return !containerActions.has(action)
+      const right = rightFor[action]
+      if (right === null) return false
+      const person = personOf(caller)
+      const boxes = boxesIn(resource)
+      if (boxes.length === 0) return listings.has(action) && hasAny(person, policy, now)
+      return [right, ...granted(resource)].every(each =>
+        boxes.every(box => whyHas(person, each, box, policy, now) !== null)
+      )
+    }
     case 'container':
       return containerActions.has(action) && isAbout(resource, caller)
   }
@@ -71,6 +130,34 @@ export function mayAct<A extends Action>(caller: Caller, action: A, resource: Re
 function isAbout(resource: object, copy: { box: BoxName; volume: VolumeName; mount: MountId }): boolean {
   const { box, volume, mount } = resource as Partial<typeof copy>
   return box === copy.box && volume === copy.volume && mount === copy.mount
+}
+
+/** Somebody who may do what grants say and what is theirs, and no more. */
+export function isOrdinary(caller: Caller): caller is Caller & { kind: 'user' } {
+  return caller.kind === 'user' && caller.uid !== 0
+}
+
+/** The person that a user is. */
+export function personOf({ uid, gid, groups = [] }: Caller & { kind: 'user' }): Person {
+  return { uid, gids: [gid, ...groups] }
+}
+
+interface Named {
+  readonly box?: BoxName
+  readonly newName?: BoxName
+  readonly boxes?: BoxPattern
+  readonly rights?: readonly Right[]
+}
+
+function boxesIn(resource: Resources[Action]): BoxPattern[] {
+  const { box, newName, boxes }: Named = resource as Named
+  return [box, newName].flatMap(name => (name === undefined ? [] : patternOfBox(name))).concat(boxes ?? [])
+}
+
+/** Only who has `reveal` can grant it: a manager who could would have it. */
+function granted(resource: Resources[Action]): Right[] {
+  const { rights = [] } = resource as Named
+  return rights.includes('reveal') ? ['reveal'] : []
 }
 
 /** A caller as messages and the audit name it. */

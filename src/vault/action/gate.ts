@@ -1,23 +1,12 @@
 import { isSecretboxError, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Write } from '../../store/store.ts'
-import type { Audit } from '../audit/audit.ts'
-import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
-import { mayAct, nameOf, type Authority, type Caller } from '../access/authority.ts'
 import type { Sealing } from '../../crypto/sealing.ts'
-
-/** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
-type May = <A extends Action>(action: A, resource: Resources[A]) => boolean
-
-/** Proof that a caller may do an action to a resource. It carries the keys that the action needs and the only way to commit. */
-export interface Permit<A extends Action = Action> {
-  readonly keyring: Keyring
-  /** What was decided on. The work takes the names of what it touches from here. */
-  readonly resource: Resources[A]
-  readonly may: May
-  /** Commits the writes and the audit entry of the action in one transaction. `more` adds to what the entry says. */
-  commit(more: Details, writes: readonly Write[]): Promise<void>
-}
+import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
+import { isOrdinary, mayAct, personOf, type Caller } from '../access/authority.ts'
+import { hasAny, noPolicy } from '../access/grants.ts'
+import { createFlood } from './flood.ts'
+import { beginAct, denied, mayOf, type May, type Permit, type PermitParts } from './permit.ts'
+import { createRepetitions } from './repetitions.ts'
 
 /** What `allow` allowed. */
 export interface Allowed {
@@ -25,13 +14,6 @@ export interface Allowed {
   readonly unrecorded: ErrorCode | null
   readonly may: May
 }
-
-/**
- * Shells ask for names at each press of a key. What is asked again for the same thing within this time is not recorded
- * again; contents always are, and denials.
- */
-const repeatMs = 10 * 60_000
-const mostRemembered = 1000
 
 /** The one place where authority is checked and decisions are recorded. */
 export interface Gate {
@@ -54,50 +36,35 @@ export interface Gate {
   allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<Allowed>
 }
 
-export interface GateParts {
-  readonly sealing: Sealing
-  readonly audit: Audit
-  /** The rule. Nothing but tests has another than `mayAct`. */
-  readonly authority?: Authority
-}
+/** Nothing but tests has another rule than `mayAct`, and another clock than the host's. */
+export type GateParts = Pick<PermitParts, 'audit' | 'policies'> &
+  Partial<PermitParts> & { readonly sealing: Sealing }
 
-export function createGate({ sealing, audit, authority = mayAct }: GateParts): Gate {
-  /** When completions asked for what, last. */
-  const asked = new Map<string, number>()
+export function createGate({ sealing, ...others }: GateParts): Gate {
+  const parts: PermitParts = { authority: mayAct, now: Date.now, ...others }
+  const { audit, policies, authority, now } = parts
+  const isRepeated = createRepetitions()
+  const flood = createFlood(() => performance.now())
 
-  const isRepeated = (caller: Caller, action: Action, { box }: Details): boolean => {
-    if (caller.kind !== 'user' || caller.purpose !== 'completion') return false
-    if (action !== 'box.list' && action !== 'box.inspect') return false
-    const key = JSON.stringify([caller.uid, action, box])
-    const now = performance.now()
-    if (now - (asked.get(key) ?? -Infinity) < repeatMs) return true
-    if (asked.size >= mostRemembered) asked.clear()
-    asked.set(key, now)
-    return false
+  const deny = async (caller: Caller, action: Action, keyring: Keyring, details: Details): Promise<void> => {
+    const isStranger = isOrdinary(caller) && !hasAny(personOf(caller), await policies.current(keyring), now())
+    const stands = isStranger ? flood.admit() : 1
+    if (stands === 0) return
+    const more = stands === 1 ? details : { ...details, count: stands }
+    await audit.append(keyring, { caller, action, decision: 'denied', details: more }, [])
   }
 
   return {
     async run(caller, action, resource, work) {
-      const allowed = authority(caller, action, resource)
-      if (!allowed && sealing.isSealed()) throw denied(caller, action)
+      if (sealing.isSealed() && !authority(caller, action, resource, noPolicy, now()))
+        throw isOrdinary(caller) ? sealed() : denied(caller, action)
       const keyring = await sealing.keyring()
-      const entry = { caller, action, decision: 'allowed', details: resource } as const
-      if (!allowed) {
-        await audit.append(keyring, { ...entry, decision: 'denied' }, [])
+      const { permit, entry, done } = await beginAct(parts, keyring, caller, action, resource)
+      if (!permit.may(action, resource)) {
+        await deny(caller, action, keyring, entry.details)
         throw denied(caller, action)
       }
-      const done = { recorded: isRepeated(caller, action, resource), wrote: false }
-      const permit: Permit<typeof action> = {
-        keyring,
-        resource,
-        may: (other, on) => authority(caller, other, on),
-        async commit(more, writes) {
-          if (done.recorded && writes.length === 0) return
-          await audit.append(keyring, { ...entry, details: { ...resource, ...more } }, writes)
-          done.recorded = true
-          done.wrote ||= writes.length > 0
-        }
-      }
+      done.recorded = isRepeated(caller, action, entry.details)
       try {
         const result = await work(permit)
         if (!done.recorded) await permit.commit({}, [])
@@ -111,23 +78,30 @@ export function createGate({ sealing, audit, authority = mayAct }: GateParts): G
     },
 
     async allow(caller, action) {
-      const allowed = authority(caller, action, theVault)
+      let may: May = (other, on) => authority(caller, other, on, noPolicy, now())
       let unrecorded: ErrorCode | null = null
       try {
-        const entry = { caller, action, decision: allowed ? 'allowed' : 'denied', details: {} } as const
-        await audit.append(await sealing.keyring(), entry, [])
+        const keyring = await sealing.keyring()
+        may = await mayOf(parts, caller, keyring)
+        if (may(action, theVault))
+          await audit.append(keyring, { caller, action, decision: 'allowed', details: {} }, [])
+        else await deny(caller, action, keyring, {})
       } catch (error) {
         if (!isSecretboxError(error)) throw error
         unrecorded = error.code
       }
-      if (!allowed) throw denied(caller, action)
-      return { unrecorded, may: (other, on) => authority(caller, other, on) }
+      if (!may(action, theVault))
+        throw unrecorded === 'sealed' && isOrdinary(caller) ? sealed() : denied(caller, action)
+      return { unrecorded, may }
     }
   }
 }
 
-function denied(caller: Caller, action: Action): SecretboxError {
-  return new SecretboxError('denied', `${nameOf(caller)} may not ${action}`, { hint: 'ask as root' })
+/** To whom nothing but a grant could allow anything: grants cannot be read. The vault does not try to open for them. */
+function sealed(): SecretboxError {
+  return new SecretboxError('sealed', 'the vault is sealed', {
+    hint: 'root can see why: docker vault status'
+  })
 }
 
 function codeOf(error: unknown): ErrorCode {

@@ -1,7 +1,7 @@
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import type { Write } from '../../store/store.ts'
 import type { Details } from '../access/actions.ts'
-import type { Permit } from './gate.ts'
+import type { Permit } from './permit.ts'
 
 /** What was read does not fit together, or was not the newest, since another commit came in between. */
 export class Overtaken extends SecretboxError {

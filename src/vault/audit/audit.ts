@@ -10,6 +10,7 @@ import {
   type AuditEntry,
   type Decision
 } from './records.ts'
+import type { Caller } from '../access/authority.ts'
 import type { Details } from '../access/actions.ts'
 
 /** The chained record of decisions. */
@@ -32,6 +33,13 @@ export interface Audit {
   after(sequence: number): Promise<void>
 }
 
+/** A caller as entries have them: which groups they are in is the host's to know. */
+function recorded(caller: Caller): Caller {
+  if (caller.kind !== 'user') return caller
+  const { groups, ...others } = caller
+  return others
+}
+
 /** The most entries that leave in one commit. */
 const maxTrimmed = 64
 
@@ -50,6 +58,7 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       sequence,
       time: new Date().toISOString(),
       ...decision,
+      caller: recorded(decision.caller),
       ...details,
       previous: hash
     }

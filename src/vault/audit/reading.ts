@@ -1,3 +1,4 @@
+import { includesBox, parseBoxPattern } from '../access/box-pattern.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
 import type { AuditCheck, AuditDamage } from '../../api/audit.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
@@ -122,9 +123,14 @@ function missing(first: number, last: number): AuditDamage {
   }
 }
 
+/** A grant of many boxes is about each. */
+function isOfGlob({ boxes }: AuditEntry, box: BoxName): boolean {
+  return boxes !== undefined && includesBox(parseBoxPattern(boxes), box)
+}
+
 function fits(entry: AuditEntry, { box, action, since }: AuditQuery): boolean {
   return (
-    (box === undefined || entry.box === box || entry.newName === box) &&
+    (box === undefined || entry.box === box || entry.newName === box || isOfGlob(entry, box)) &&
     (action === undefined || entry.action === action) &&
     (since === undefined || entry.time >= since)
   )

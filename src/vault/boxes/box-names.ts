@@ -1,24 +1,38 @@
 import { isSecretboxError } from '../../base/errors.ts'
-import type { Store } from '../../store/store.ts'
-import type { Caller } from '../access/authority.ts'
-import type { Permit } from '../action/gate.ts'
+import type { Store, Write } from '../../store/store.ts'
+import { patternOfBox } from '../access/box-pattern.ts'
+import type { BoxName } from '../../base/names.ts'
+import type { Details } from '../access/actions.ts'
+import { isClosedBy, type Grant, type Policy } from '../access/grants.ts'
+import type { Permit } from '../action/permit.ts'
 import type { Prepared } from '../action/overtaken.ts'
 import type { ChangeResult } from './change.ts'
 import { getBox, refuseTaken } from './find.ts'
-import { removeBox, removeBoxRecord, renameBox, summaryOf, type BoxSummary } from './records.ts'
+import { putGrant, removeGrant } from '../grants/records.ts'
+import { removeBox, removeBoxRecord, renameBox, summaryOf, type Box, type BoxSummary } from './records.ts'
 import { newBox } from './version-records.ts'
 import { checkVersion } from './versions.ts'
 
 /** What makes an empty box. Throws `exists`. */
-export async function creation(store: Store, permit: Permit<'box.create'>): Promise<Prepared<BoxSummary>> {
-  const name = permit.resource.box
+export async function creation(
+  store: Store,
+  permit: Permit<'box.create'>,
+  { isNeverRevealed }: Pick<Box, 'isNeverRevealed'>
+): Promise<Prepared<BoxSummary>> {
+  const { caller, keyring, resource } = permit
+  const name = resource.box
   await refuseTaken(store, permit, name)
-  const { box, writes } = newBox(permit.keyring, name)
+  const { box, writes } = newBox(keyring, {
+    name,
+    owner: caller.kind === 'user' ? caller.uid : 0,
+    isNeverRevealed,
+    isClosed: isClosedBy(await permit.grants(), name)
+  })
   box.key.wipe()
   return { answer: summaryOf(box), details: { version: 1 }, writes }
 }
 
-/** What gives a box another name. Throws `not_found`, `exists`, `precondition`, and what `check` throws, which is asked last. */
+/** What gives a box another name, which grants of it alone then have, too. Throws `not_found`, `exists`, `precondition`, and what `check` throws, which is asked last. */
 export async function renaming(
   store: Store,
   permit: Permit<'box.rename'>,
@@ -32,33 +46,45 @@ export async function renaming(
     await check()
     const { version, files: applied } = box.newest
     const answer = { version, applied, errors: [], dangling: [] }
-    return { answer, details: { version }, writes: renameBox(permit.keyring, box, newName) }
+    const policy = await permit.grants()
+    const isClosed = box.isClosed || isClosedBy(policy, newName)
+    const writes = [
+      ...renameBox(permit.keyring, { ...box, isClosed }, newName),
+      ...grantsOf(policy, box.name).map(grant =>
+        putGrant(permit.keyring, { ...grant, boxes: patternOfBox(newName) })
+      )
+    ]
+    return { answer, details: { version }, writes }
   } finally {
     box.key.wipe()
   }
 }
 
-/** What removes a box, or of one that is damaged its record. Throws what `check` throws, which is asked last. */
+/** The grants that are about this box alone: they go where it goes. Those of a glob are about names. */
+function grantsOf({ grants }: Pick<Policy, 'grants'>, name: BoxName): Grant[] {
+  return grants.filter(({ boxes }) => boxes.name === name)
+}
+
+/**
+ * What removes a box, or of one that is damaged its record, and the grants that are about it alone: they are not for
+ * another box that comes to have its name. Throws what `check` throws, which is asked last.
+ */
 export async function removal(
   store: Store,
   permit: Permit<'box.destroy'>,
-  {
-    caller,
-    ifVersion,
-    check
-  }: { caller: Caller; ifVersion: number | null; check: (() => Promise<void>) | undefined }
+  { ifVersion, check }: { ifVersion: number | null; check: (() => Promise<void>) | undefined }
 ): Promise<Prepared<void>> {
-  const removed = await whatRemoves(store, permit, caller, ifVersion)
+  const { details, writes } = await whatRemoves(store, permit, ifVersion)
   await check?.()
-  return { answer: undefined, ...removed }
+  const grants = grantsOf(await permit.grants(), permit.resource.box)
+  return { answer: undefined, details, writes: [...writes, ...grants.map(removeGrant)] }
 }
 
 async function whatRemoves(
   store: Store,
   permit: Permit<'box.destroy'>,
-  caller: Caller,
   ifVersion: number | null
-): Promise<Pick<Prepared<void>, 'details' | 'writes'>> {
+): Promise<{ details: Details; writes: readonly Write[] }> {
   try {
     const box = await getBox(store, permit, 'find')
     box.key.wipe()
@@ -66,7 +92,8 @@ async function whatRemoves(
     return { details: { version: box.newest.version }, writes: removeBox(permit.keyring, box) }
   } catch (error) {
     // Only who names it, and no version of it, can mean one that cannot be read.
-    if (!isSecretboxError(error, 'damaged') || caller.kind !== 'user' || ifVersion !== null) throw error
+    if (!isSecretboxError(error, 'damaged') || permit.caller.kind !== 'user' || ifVersion !== null)
+      throw error
     return { details: {}, writes: [removeBoxRecord(permit.keyring, permit.resource.box)] }
   }
 }

@@ -1,6 +1,6 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { reach } from '../../base/fault-points.ts'
-import type { Permit } from '../action/gate.ts'
+import type { Permit } from '../action/permit.ts'
 import { commitPrepared, untilNotOvertaken, type Prepared } from '../action/overtaken.ts'
 import { createStaging, type Staging } from './staging.ts'
 import {

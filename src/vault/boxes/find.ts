@@ -4,7 +4,7 @@ import type { BoxName } from '../../base/names.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Store } from '../../store/store.ts'
 import { theVault, type Action } from '../access/actions.ts'
-import type { Permit } from '../action/gate.ts'
+import type { Permit } from '../action/permit.ts'
 import { allBoxes, readBox, summaryOf, type Box, type BoxSummary } from './records.ts'
 
 /** What lets an act be done to one box. Here nothing else says which: an act reaches the box that was decided on, and no other. */

@@ -27,6 +27,12 @@ export interface Box {
   readonly newest: VersionInfo
   /** The last version that a rollback made, 0 for none. All after it took what they did not change from the one before. */
   readonly rolledBack: number
+  /** The uid of who made it; 0 is root. */
+  readonly owner: number
+  /** Nobody is given its contents but containers, for good. */
+  readonly isNeverRevealed: boolean
+  /** It is for those containers alone that a grant is for. It stays so, also when the last such grant is gone. */
+  readonly isClosed: boolean
   /** The record's revision, expected by the next change. */
   readonly revision: number
 }
@@ -38,6 +44,12 @@ interface BoxFields {
   readonly versions: readonly VersionInfo[]
   /** Absent in records of boxes that were never rolled back. */
   readonly rolledBack?: number
+  /** Absent in records of root's boxes. */
+  readonly owner?: number
+  /** Absent in records of boxes that may be revealed. */
+  readonly reveal?: 'never'
+  /** Absent in records of boxes that are open to any container. */
+  readonly closed?: true
 }
 
 /** A box without its contents. */
@@ -48,14 +60,17 @@ export interface BoxSummary {
   readonly created: string
   readonly newest: VersionInfo
   readonly versions: readonly VersionInfo[]
+  readonly owner: number
+  readonly isNeverRevealed: boolean
+  readonly isClosed: boolean
 }
 
 export function summaryOf(box: Box): BoxSummary {
-  const { name, id, created, newest, versions } = box
-  return { name, id, created, newest, versions }
+  const { name, id, created, newest, versions, owner, isNeverRevealed, isClosed } = box
+  return { name, id, created, newest, versions, owner, isNeverRevealed, isClosed }
 }
 
-const prefix = 'box/'
+export const boxPrefix = 'box/'
 
 /**
  * The box, or null when there is none of that name. Throws `damaged`. What acts for a caller asks `find.ts`, which goes by
@@ -87,10 +102,11 @@ export interface BoxRow {
 
 /** Every box, whoever may know of it, in no order that says anything. The reader wipes each key. */
 export async function* allBoxes(store: Store, keyring: Keyring): AsyncGenerator<BoxRow> {
-  for await (const record of store.list(prefix)) yield { key: record.key, box: boxIn(keyring, record) }
+  for await (const record of store.list(boxPrefix)) yield { key: record.key, box: boxIn(keyring, record) }
 }
 
-function boxIn(keyring: Keyring, record: StoredRecord): Box | null {
+/** The box that a row holds, or null when it is damaged. Whoever reads it wipes its key. */
+export function boxIn(keyring: Keyring, record: StoredRecord): Box | null {
   try {
     return decryptBox(keyring, record)
   } catch (error) {
@@ -100,9 +116,7 @@ function boxIn(keyring: Keyring, record: StoredRecord): Box | null {
 }
 
 /** A box before a version is added to it; `revision` null for one that is not stored yet. */
-export type BoxDraft = Pick<Box, 'name' | 'id' | 'created' | 'key' | 'versions' | 'rolledBack'> & {
-  readonly revision: number | null
-}
+export type BoxDraft = Omit<Box, 'newest' | 'revision'> & { readonly revision: number | null }
 
 /** The write that stores a box's record. It fails with `conflict` when that is not at the draft's revision any more. */
 export function putBox(keyring: Keyring, box: BoxDraft): Write {
@@ -138,8 +152,14 @@ export function removeBoxRecord(keyring: Keyring, name: BoxName): Write {
 
 // Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
 function encryptBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
-  const { name, id, created, versions, rolledBack } = box
-  const fields: BoxFields = { name, id, created, versions, ...(rolledBack === 0 ? {} : { rolledBack }) }
+  const { name, id, created, versions, rolledBack, owner, isNeverRevealed, isClosed } = box
+  const fields: BoxFields = {
+    ...{ name, id, created, versions },
+    ...(rolledBack === 0 ? {} : { rolledBack }),
+    ...(owner === 0 ? {} : { owner }),
+    ...(isNeverRevealed ? { reveal: 'never' } : {}),
+    ...(isClosed ? { closed: true } : {})
+  }
   const json = Buffer.from(JSON.stringify(fields))
   const plaintext = newBytes(padmeLength(keyBytes + 4 + json.length))
   plaintext.set(box.key.bytes())
@@ -159,10 +179,13 @@ function decryptBox(keyring: Keyring, { key: recordKey, value, revision }: Store
   const fields = JSON.parse(plaintext.toString('utf8', keyBytes + 4, end)) as BoxFields
   const newest = fields.versions.at(-1)
   if (newest === undefined) throw new SecretboxError('damaged', `box ${quote(fields.name)} has no version`)
-  const { name, rolledBack = 0 } = fields
-  return { ...fields, name: name as BoxName, key: new Secret(key), newest, rolledBack, revision }
+  const { name, id, created, versions, rolledBack = 0, owner = 0, reveal, closed = false } = fields
+  return {
+    ...{ name: name as BoxName, id, created, versions, key: new Secret(key), newest, rolledBack, revision },
+    ...{ owner, isNeverRevealed: reveal === 'never', isClosed: closed }
+  }
 }
 
 function boxKey(keyring: Keyring, name: BoxName): string {
-  return prefix + keyring.hideName(name)
+  return boxPrefix + keyring.hideName(name)
 }

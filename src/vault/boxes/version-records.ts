@@ -10,10 +10,13 @@ import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
 import { putBox, readBox, type Box, type BoxDraft, type VersionInfo } from './records.ts'
 import { bytesOf } from './tree.ts'
 
+/** What is said of a box when it is made. */
+export type NewBox = Pick<Box, 'name' | 'owner' | 'isNeverRevealed' | 'isClosed'>
+
 /** A new box with an empty first version, and the writes that store it. The caller wipes its key. */
-export function newBox(keyring: Keyring, name: BoxName): { box: Box; writes: Write[] } {
+export function newBox(keyring: Keyring, made: NewBox): { box: Box; writes: Write[] } {
   const draft = {
-    name,
+    ...made,
     id: randomBytes(16).toString('hex'),
     created: new Date().toISOString(),
     key: new Secret(randomBytes(keyBytes)),

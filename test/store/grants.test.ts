@@ -1,0 +1,156 @@
+import { expect, test } from 'vitest'
+import { parseBoxName } from '../../src/base/names.ts'
+import { parseBoxPattern } from '../../src/vault/access/box-pattern.ts'
+import type { Grant } from '../../src/vault/access/grants.ts'
+import type { Caller } from '../../src/vault/access/authority.ts'
+import { parseSubject } from '../../src/vault/access/subjects.ts'
+import { grantIn, putGrant, readGrants } from '../../src/vault/grants/records.ts'
+import { change, putting, root, type OpenVault } from '../kit/open-vault.ts'
+import { useVault } from '../kit/use-vault.ts'
+
+const open = useVault()
+const [db, web] = [parseBoxName('db'), parseBoxName('web')]
+const alice: Caller = { kind: 'user', uid: 1000, gid: 1000, pid: 1 }
+
+function grantOf(subject: string, boxes: string, over: Partial<Grant> = {}): Grant {
+  return {
+    ...{ id: 'a'.repeat(32), subject: parseSubject(subject), boxes: parseBoxPattern(boxes) },
+    ...{ rights: ['info', 'use'], note: 'für später', by: 0, at: '2026-01-01T00:00:00.000Z' },
+    ...{ expires: '2027-01-01T00:00:00.000Z', ...over }
+  }
+}
+
+/** Puts grants into the store, as an act does. */
+async function give({ gate }: OpenVault, ...grants: Grant[]): Promise<void> {
+  for (const grant of grants)
+    await gate.run(root, 'grant.add', grant, permit => permit.commit({}, [putGrant(permit.keyring, grant)]))
+}
+
+test('a grant is read as it was stored, from its own row alone', async () => {
+  const { store, sealing } = await open()
+  const keyring = await sealing.keyring()
+  for (const subject of ['user:1', 'group:2', 'image:a*', 'compose:a/b', 'label:a=b', 'container:*']) {
+    const grant = grantOf(subject, 'a\\*b*', { expires: null })
+    await store.commit([putGrant(keyring, grant)])
+    const row = await store.get(`grant/${grant.id}`)
+    if (row === null) throw new Error('no row')
+    expect(row.value.includes('für später')).toBe(false)
+    expect(grantIn(keyring, row)).toEqual(grant)
+    expect(grantIn(keyring, { ...row, key: `grant/${'b'.repeat(32)}` })).toBe(null)
+    row.value.writeUInt8(row.value.readUInt8(70) ^ 1, 70)
+    expect(grantIn(keyring, row)).toBe(null)
+  }
+})
+
+const good = {
+  id: 'a'.repeat(32),
+  subject: 'user:1',
+  rights: ['info'],
+  boxes: 'db',
+  note: '',
+  by: 0,
+  at: '2026-01-01T00:00:00.000Z',
+  expires: null
+}
+
+test.each([
+  ['no rights', { rights: [] }],
+  ['a right twice', { rights: ['info', 'info'] }],
+  ['a right that is none', { rights: ['all'] }],
+  ['a subject of another release', { subject: 'tpm:1' }],
+  ['boxes that cannot be', { boxes: 'a/b' }],
+  ['a note with a line feed', { note: 'a\nb' }],
+  ['another ID than its row', { id: 'b'.repeat(32) }],
+  ['an ID that is none', { id: 'x' }],
+  ['no uid', { by: -1 }],
+  ['a time that is none', { at: 'yesterday' }],
+  ['an end that is none', { expires: 'never' }],
+  ['more than this release knows', { deny: true }],
+  ['less', { expires: undefined }],
+  ['a list', []],
+  ['nothing', null]
+])('a row with %s is damaged, gives nothing and hides no other', async (_what, over) => {
+  const { store, sealing } = await open()
+  const keyring = await sealing.keyring()
+  const fields = over === null || Array.isArray(over) ? over : { ...good, ...over }
+  const key = `grant/${good.id}`
+  const other = grantOf('user:2', 'db', { id: 'c'.repeat(32) })
+  await store.commit([
+    { put: key, value: keyring.encrypt(key, Buffer.from(JSON.stringify(fields))) },
+    putGrant(keyring, other)
+  ])
+  const { grants, damaged } = await readGrants(store, keyring)
+  expect([...grants.values()]).toEqual([other])
+  expect(damaged).toEqual([key])
+})
+
+test('what these rows are made of is what is read', async () => {
+  const { store, sealing } = await open()
+  const keyring = await sealing.keyring()
+  const key = `grant/${good.id}`
+  await store.commit([{ put: key, value: keyring.encrypt(key, Buffer.from(JSON.stringify(good))) }])
+  expect((await readGrants(store, keyring)).damaged).toEqual([])
+})
+
+test('who makes a box owns it and may do all with it, and nothing with others; so it is when the vault is opened again', async () => {
+  const opened = await open()
+  await opened.vault.create(root, web)
+  await give(opened, grantOf('user:1000', 'd*', { rights: ['manage'], expires: null }))
+  expect(await opened.vault.create(alice, db)).toMatchObject({ owner: 1000, isClosed: false })
+  const check = async ({ vault }: Pick<typeof opened, 'vault'>): Promise<void> => {
+    expect((await vault.list(alice)).boxes.map(({ name }) => name)).toEqual([db])
+    await change({ vault }, db, putting('f', 'x'))
+    await vault.open(alice, 'reveal', { box: db, path: 'f' }, null, () => Promise.resolve())
+    await expect(vault.inspect(alice, web)).rejects.toMatchObject({ code: 'denied' })
+    await expect(vault.create(alice, parseBoxName('other'))).rejects.toMatchObject({ code: 'denied' })
+  }
+  await check(opened)
+  await opened.close()
+  const again = await open()
+  await check(again)
+  const renamed = parseBoxName('d2')
+  await again.vault.rename(alice, db, renamed, null, () => Promise.resolve())
+  expect(await again.vault.inspect(alice, renamed)).toMatchObject({ owner: 1000 })
+  await again.vault.destroy(alice, renamed, null)
+  await again.vault.create(root, renamed)
+  await expect(again.vault.inspect(alice, renamed)).rejects.toMatchObject({ code: 'denied' })
+})
+
+test('grants of one box go with it, and are renamed with it; those of a glob stay', async () => {
+  const opened = await open()
+  const { vault, store, sealing } = opened
+  const keyring = await sealing.keyring()
+  const [ofBox, ofGlob] = [grantOf('user:1000', 'db'), grantOf('user:1000', 'd*', { id: 'b'.repeat(32) })]
+  await vault.create(root, db)
+  await give(opened, ofBox, ofGlob)
+  await vault.rename(root, db, web, null, () => Promise.resolve())
+  const boxesOf = async (): Promise<string[]> =>
+    [...(await readGrants(store, keyring)).grants.values()].map(({ boxes }) => boxes.text).sort()
+  expect(await boxesOf()).toEqual(['d*', 'web'])
+  await vault.destroy(root, web, null)
+  expect(await boxesOf()).toEqual(['d*'])
+})
+
+test('a box is closed that comes to have a name which a grant to containers is about, and stays so under another', async () => {
+  const opened = await open()
+  const { vault } = opened
+  const expired = '2020-01-01T00:00:00.000Z'
+  await give(opened, grantOf('image:a', 'prod-*', { rights: ['use'], expires: expired }))
+  const [prod, free] = [parseBoxName('prod-db'), parseBoxName('free')]
+  expect(await vault.create(root, prod)).toMatchObject({ isClosed: true })
+  expect(await vault.create(root, db)).toMatchObject({ isClosed: false })
+  await vault.rename(root, prod, free, null, () => Promise.resolve())
+  expect(await vault.inspect(root, free)).toMatchObject({ isClosed: true })
+  await vault.rename(root, db, prod, null, () => Promise.resolve())
+  expect(await vault.inspect(root, prod)).toMatchObject({ isClosed: true })
+})
+
+test('what a box is made with stays in its versions and under another name', async () => {
+  const opened = await open()
+  const { vault } = opened
+  await vault.create(root, db, { isNeverRevealed: true })
+  await change(opened, db, putting('f', 'x'))
+  await vault.rollback(root, db, 1, null)
+  await vault.rename(root, db, web, null, () => Promise.resolve())
+  expect(await vault.inspect(root, web)).toMatchObject({ isNeverRevealed: true, owner: 0 })
+})
