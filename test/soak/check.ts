@@ -36,9 +36,10 @@ export async function wrongWithCopies(site: Site): Promise<string[]> {
 }
 
 async function wrongWith(model: Model, container: Container): Promise<string[]> {
-  const pid = await pidOf(container)
   const { name, running } = container
-  if (running === null) return pid === null ? [] : [`${name} runs, and should not`]
+  if (running === null) return (await pidOf(container)) === null ? [] : [`${name} runs, and should not`]
+  // Docker answers a start when runc goes on to become the container's program, which takes its time on a busy machine.
+  const pid = await eventually(() => pidOf(container))
   if (pid === null) return [`${name} does not run, and should`]
   const found = await Promise.all(running.shown.map((may, copy) => wrongIn(container, pid, copy, may, model)))
   return found.filter(one => one !== null)
