@@ -134,6 +134,7 @@ async function startDaemon(
       identity: caller => identity.show(caller),
       unused: createUnused({ store, gate, vault, engine, clock }),
       reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
+      types: opened.readTypes,
       audit: opened.readAudit,
       auditAfter: sequence => audit.after(sequence)
     })

@@ -1,15 +1,22 @@
 import * as z from 'zod/mini'
-import { Count, Digest, Id, OctalMode, Time, VersionNumber, type Read } from './values.ts'
+import { FieldOfBox, FileOfType, ScopeOfBox } from './types.ts'
+import { Count, Digest, Id, OctalMode, Time, Uuid, VersionNumber, type Read } from './values.ts'
 
 /** A box as the list of boxes shows it; `bytes` is the sum of its files. */
 export const BoxSummary = z.lazy(() =>
   z.object({
     name: z.string(),
+    uuid: Uuid,
     version: VersionNumber,
     files: Count,
     bytes: Count,
     created: Time,
-    changed: Time
+    changed: Time,
+    /** Of a credential. */
+    type: z.exactOptional(z.string()),
+    scope: z.exactOptional(ScopeOfBox),
+    /** What of its fields is no secret, by name, where that was asked for. */
+    shown: z.exactOptional(z.record(z.string(), z.string()))
   })
 )
 export type BoxSummary = Read<typeof BoxSummary>
@@ -44,11 +51,24 @@ export const BoxListing = z.lazy(() =>
   z.object({
     name: z.string(),
     id: Id,
+    uuid: Uuid,
+    /** Where this API has it. */
+    path: z.string(),
     version: VersionNumber,
     created: Time,
     changed: Time,
     bytes: Count,
-    files: z.array(BoxEntry)
+    files: z.array(BoxEntry),
+    /** Of a credential; what follows is absent when its type is not there any more. */
+    type: z.exactOptional(z.string()),
+    scope: z.exactOptional(ScopeOfBox),
+    fields: z.exactOptional(z.array(FieldOfBox)),
+    /** What further fields are called; absent when there are none. */
+    others: z.exactOptional(z.string()),
+    /** What must be set before it can be mounted, in words. */
+    missing: z.exactOptional(z.array(z.string())),
+    /** The files that clients are given. */
+    rendered: z.exactOptional(z.array(FileOfType))
   })
 )
 export type BoxListing = Read<typeof BoxListing>

@@ -13,14 +13,18 @@ import {
   IfNoneMatch,
   Mode,
   NameOfBox,
+  NameOfType,
   NoStore,
+  Pairs,
   PathInBox,
   Since,
+  UuidOfBox,
   VersionTag,
   WholeNumber,
   Words
 } from './parameters.ts'
 import { Status } from './status.ts'
+import { TypeList } from './types.ts'
 import { Prune, Pruned, Reconciled, Unused, VolumeList } from './volumes.ts'
 
 const none = { query: {}, headers: {}, bodies: {}, answerHeaders: {}, refusals: [] } as const
@@ -31,7 +35,14 @@ const ofChanges = [400, 404, 409, 412, 413] as const
 
 /** All that the admin API can be asked; docs/openapi.yaml says the same for people. */
 export const operations = {
-  listBoxes: { ...none, method: 'GET', path: '/vault/', answers: { 200: { [jsonType]: BoxList } } },
+  listBoxes: {
+    ...none,
+    method: 'GET',
+    path: '/vault/',
+    query: { uuid: UuidOfBox, fields: YesNo },
+    answers: { 200: { [jsonType]: BoxList } },
+    refusals: [400]
+  },
   readBox: {
     ...none,
     method: 'GET',
@@ -55,7 +66,7 @@ export const operations = {
   putBox: {
     method: 'PUT',
     path: '/vault/{box}/',
-    query: { in: PathInBox },
+    query: { in: PathInBox, type: NameOfType, scope: Pairs },
     headers: { 'If-Match': IfMatch, 'If-None-Match': IfNoneMatch },
     bodies: { [tarType]: null },
     answers: { 200: { [jsonType]: Change }, 201: { [jsonType]: CreatedBox } },
@@ -128,6 +139,7 @@ export const operations = {
     answers: { 200: { [jsonType]: BoxVersions } },
     refusals: [400, 404]
   },
+  listTypes: { ...none, method: 'GET', path: '/types', answers: { 200: { [jsonType]: TypeList } } },
   listVolumes: { ...none, method: 'GET', path: '/volumes/', answers: { 200: { [jsonType]: VolumeList } } },
   listUnused: {
     ...none,

@@ -71,6 +71,33 @@ export const Since = z.lazy(() =>
   )
 )
 
+const pairsRule = 'it must be KEY=VALUE, several joined by &'
+
+/** A type of credentials, by its name. */
+export const NameOfType = z.lazy(() => z.optional(z.string('it must be one name')))
+
+/** What a box is for, pair by pair as in a query: `host=db.example&use=backup`. */
+export const Pairs = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.string(pairsRule).check(z.regex(/^[^=&]+=[^=&]*(&[^=&]+=[^=&]*)*$/, pairsRule)),
+      z.transform((text: string) => Object.fromEntries(new URLSearchParams(text)))
+    )
+  )
+)
+
+const uuidRule = 'it must be a UUID'
+
+/** A box by its ID, with or without dashes. */
+export const UuidOfBox = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.string(uuidRule).check(z.regex(/^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$/, uuidRule)),
+      z.transform((text: string) => text.replaceAll('-', '').toLowerCase())
+    )
+  )
+)
+
 const ifMatchRule = 'it must be a version in quotes, as "3"'
 
 /** `If-Match`: the version that must be the newest, in quotes; `*` is any, which is read as none. */

@@ -20,6 +20,9 @@ export const VersionNumber = z.lazy(() => z.int().check(z.minimum(1)))
 /** What distinguishes a box, or a store, from another of the same name. */
 export const Id = z.lazy(() => z.string().check(z.regex(/^[0-9a-f]{32}$/)))
 
+/** The same ID as others write it (RFC 9562). */
+export const Uuid = z.lazy(() => z.string().check(z.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)))
+
 /** Permission bits as octal text, `0644`. */
 export const OctalMode = z.lazy(() => z.string().check(z.regex(/^[0-7]{4}$/)))
 

@@ -20,6 +20,7 @@ export const actions = [
   'volume.list',
   'volume.create',
   'volume.remove',
+  'type.list',
   'audit.read',
   'grant.list',
   'grant.add',

@@ -17,6 +17,11 @@ export function directoryHasName(what: string): string {
   return `${what}: a directory has that name`
 }
 
+/** Of a credential whose type nobody knows any more, as when an operator took it away. */
+export function typeIsGone(box: string, type: string): string {
+  return `box ${quote(box)} is of type ${quote(type)}, which is not there any more`
+}
+
 /** Of a record of ours that somebody else has changed. */
 export function notWhatWasWritten(what: string): string {
   return `${what} is not what was written`

@@ -12,6 +12,7 @@ import { UsageError } from './output/failure.ts'
 import { build } from './inject/build.ts'
 import { createContainer, run } from './inject/run.ts'
 import { identity } from './commands/identity.ts'
+import { fields } from './commands/fields.ts'
 import { inspect } from './commands/inspect.ts'
 import { list } from './commands/list.ts'
 import { description } from './metadata.ts'
@@ -23,7 +24,9 @@ import { reconcile } from './commands/reconcile.ts'
 import { remove } from './commands/remove.ts'
 import { rename } from './commands/rename.ts'
 import { rollback } from './commands/rollback.ts'
+import { set } from './commands/set.ts'
 import { status } from './commands/status.ts'
+import { types } from './commands/types.ts'
 import { usedBy } from './commands/used-by.ts'
 import { versionCommand } from './commands/version.ts'
 import { versions } from './commands/versions.ts'
@@ -31,6 +34,7 @@ import { versions } from './commands/versions.ts'
 /** The commands, in the order and under the headings that help shows. */
 const commands = {
   'Boxes:': [create, destroy, rename, list, inspect],
+  'Credentials (boxes with a type):': [types, fields, set],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
   'Containers and images:': [run, createContainer, build, usedBy],

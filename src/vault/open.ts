@@ -16,7 +16,9 @@ import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
+import { createReadTypes, type ReadTypes } from './read-types.ts'
 import { sweepStaging } from './sweep.ts'
+import { createTypes } from './credentials/types.ts'
 import { createVault, type Vault } from './vault.ts'
 
 /** Where a vault lies, and what it allows. */
@@ -46,6 +48,7 @@ export interface OpenedVault {
   readonly sealing: Sealing
   readonly audit: Audit
   readonly readAudit: ReadAudit
+  readonly readTypes: ReadTypes
   readonly gate: Gate
   readonly vault: Vault
   readonly identity: Identity
@@ -87,16 +90,19 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     const audit = createAudit(store, limits.maxAuditEntries)
     const policies = createPolicies(store)
     const gate = createGate({ sealing, audit, policies, ...(authority === undefined ? {} : { authority }) })
+    const types = createTypes()
     const vault = createVault({
       store,
       gate,
+      types,
       limits,
       pinnedVersions: name => settings.pinnedVersions(store, name)
     })
     const identity = createIdentity({ store, storeId, gate, clock: systemClock })
     const readAudit = createReadAudit(gate, audit)
+    const readTypes = createReadTypes(gate, types)
     return {
-      ...{ storeFile, storeId, store, keyslots, sealing, audit, readAudit, gate, vault, identity },
+      ...{ storeFile, storeId, store, keyslots, sealing, audit, readAudit, readTypes, gate, vault, identity },
       swept: () => swept,
       async close() {
         sealing.wipe()

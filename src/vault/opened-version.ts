@@ -10,6 +10,9 @@ import { partOf, type PartLimits } from './boxes/part.ts'
 import { fileAt, type Entry, type Tree } from './boxes/tree.ts'
 import { summaryOf, type Box, type BoxSummary, type VersionInfo } from './boxes/records.ts'
 import { readManifest } from './boxes/version-records.ts'
+import { renderedFor, shownFor } from './credential.ts'
+import type { ShownCredential } from './credentials/shown.ts'
+import type { Types } from './credentials/types.ts'
 
 /** One version as it is opened for its names: what there is, without contents. */
 export interface OpenedNames {
@@ -21,6 +24,8 @@ export interface OpenedNames {
    * versions, and without the box's key nobody can try out guesses against one. Throws what `fileAt` throws.
    */
   digest(path: FilePath): Promise<string>
+  /** What of its fields is no secret, of a version as it is stored; null without a type. */
+  credential(): Promise<ShownCredential | null>
 }
 
 /** One version as it is opened for its contents. */
@@ -32,18 +37,27 @@ export interface OpenedVersion extends OpenedNames {
   part(path: FilePath): Manifest
 }
 
+/** What a version is opened with. */
+export interface OpenParts {
+  readonly store: Store
+  readonly types: Types
+  readonly limits: PartLimits
+  readonly keyring: Keyring
+}
+
 /**
  * Opens one version of a box, the newest for null; takes the box's key over, and `wipe` zeroes it with all that was
- * opened. Throws what `readManifest` throws.
+ * opened. Throws what `readManifest` and `renderedFor` throw.
  */
 export async function openVersion(
-  { store, limits, keyring }: { store: Store; limits: PartLimits; keyring: Keyring },
+  { store, types, limits, keyring }: OpenParts,
   box: Box,
-  version: number | null
+  { version, form }: { version: number | null; form: 'stored' | 'rendered' }
 ): Promise<OpenedVersion & { wipe(): void }> {
   try {
     const info = version === null ? box.newest : box.versions.find(known => known.version === version)
-    const tree = await readManifest(store, keyring, box, version ?? box.newest.version)
+    const stored = await readManifest(store, keyring, box, version ?? box.newest.version)
+    const tree = form === 'stored' ? stored : await renderedFor(types, box, stored)
     const again: Secret[] = []
     const read: OpenedVersion['read'] = entry =>
       'inline' in entry.content
@@ -54,6 +68,7 @@ export async function openVersion(
       info: info ?? box.newest,
       tree,
       read,
+      credential: () => shownFor(types, box, tree),
       async digest(path) {
         const contents = read(fileAt(tree, path))
         const key = keyring.digestKey(box.key)
@@ -93,5 +108,5 @@ export async function openVersion(
 /** The same version with no way to its contents. */
 export function namesOf(opened: OpenedVersion): OpenedNames {
   const { box, info, tree } = opened
-  return { box, info, tree, digest: path => opened.digest(path) }
+  return { box, info, tree, digest: path => opened.digest(path), credential: () => opened.credential() }
 }

@@ -18,20 +18,28 @@ interface Rule {
    * is opened, and that is recorded and used.
    */
   readonly missing: 'find' | 'fill' | 'nothing'
+  /** What of a credential is opened: its fields as they are stored, or the files that clients read. */
+  readonly form: 'stored' | 'rendered'
 }
 
 /** What a version of a box may be opened for. */
 export const purposes = {
   /** To list names, modes, sizes and digests. */
-  inspect: { action: 'box.inspect', shows: 'names', recorded: 'before', missing: 'find' },
+  inspect: { action: 'box.inspect', shows: 'names', recorded: 'before', missing: 'find', form: 'stored' },
   /** To give contents to the caller. */
-  reveal: { action: 'box.reveal', shows: 'contents', recorded: 'before', missing: 'find' },
+  reveal: { action: 'box.reveal', shows: 'contents', recorded: 'before', missing: 'find', form: 'stored' },
   /** To give a file to a service of a swarm. */
-  serve: { action: 'box.serve', shows: 'contents', recorded: 'before', missing: 'fill' },
+  serve: { action: 'box.serve', shows: 'contents', recorded: 'before', missing: 'fill', form: 'rendered' },
   /** To make a copy for a container. */
-  mount: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'fill' },
+  mount: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'fill', form: 'rendered' },
   /** The same, for a volume whose box may be missing: the copy is empty then. */
-  mountIfThere: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'nothing' }
+  mountIfThere: {
+    action: 'box.mount',
+    shows: 'contents',
+    recorded: 'within',
+    missing: 'nothing',
+    form: 'rendered'
+  }
 } as const satisfies Readonly<Record<string, Rule>>
 
 export type Purpose = keyof typeof purposes

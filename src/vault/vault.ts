@@ -7,6 +7,7 @@ import { findBox, getBox, listedBoxes } from './boxes/find.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change.ts'
 import { summaryOf, type BoxSummary } from './boxes/records.ts'
 import { rollingBack, type VaultParts } from './boxes/versions.ts'
+import { shownIn } from './credential.ts'
 import { namesOf, openVersion } from './opened-version.ts'
 import {
   purposes,
@@ -17,16 +18,32 @@ import {
   type ResourceFor
 } from './purposes.ts'
 
+/** A box in a list. `shown`: what of its fields is no secret; null when that was not asked for, or cannot be told. */
+export interface ListedBox extends BoxSummary {
+  readonly shown: Readonly<Record<string, string>> | null
+}
+
 /** The boxes. Every method takes the caller first and checks authority before existence. */
 export interface Vault {
-  /** The boxes that are the caller's to know of, by name; and the keys of records that are none any more, for whom all are. */
-  list(caller: Caller): Promise<{ boxes: BoxSummary[]; damaged: string[] }>
+  /**
+   * The boxes that are the caller's to know of, by name, with what of their fields is no secret if that is to be `shown`; and the keys
+   * of records that are none any more, for whom all are.
+   */
+  list(
+    caller: Caller,
+    options?: { readonly shown: boolean }
+  ): Promise<{ boxes: ListedBox[]; damaged: string[] }>
   /** One box. Throws `not_found`. */
   inspect(caller: Caller, name: BoxName): Promise<BoxSummary>
   /**
-   * Makes an empty box with version 1, which is the caller's. One that is never revealed is so for good. Throws `exists`.
+   * Makes an empty box with version 1, which is the caller's: plain, or of a type. One that is never revealed is so for good. Throws
+   * `exists`, `not_found` for a type, `invalid` for a scope.
    */
-  create(caller: Caller, name: BoxName, settings?: Pick<BoxSummary, 'isNeverRevealed'>): Promise<BoxSummary>
+  create(
+    caller: Caller,
+    name: BoxName,
+    settings?: Partial<Pick<BoxSummary, 'isNeverRevealed' | 'kind'>>
+  ): Promise<BoxSummary>
   /**
    * Removes a box with all its versions. Running copies are not touched. Of one whose record is damaged only that goes.
    * Throws `not_found`, `precondition`, and what `check` throws, which is asked last: whether the box may go.
@@ -66,9 +83,15 @@ export interface Vault {
 export function createVault(parts: VaultParts): Vault {
   const { store, gate } = parts
   return {
-    list: caller =>
+    list: (caller, { shown } = { shown: false }) =>
       gate.run(caller, 'box.list', theVault, async permit => {
-        const listed = await listedBoxes(store, permit)
+        const { keyring } = permit
+        const listed = await untilNotOvertaken(() =>
+          listedBoxes(store, permit, async box => ({
+            ...summaryOf(box),
+            shown: shown ? await shownIn({ ...parts, keyring }, box) : null
+          }))
+        )
         await permit.commit({ count: listed.boxes.length }, [])
         return listed
       }),
@@ -80,9 +103,9 @@ export function createVault(parts: VaultParts): Vault {
         return summaryOf(found)
       }),
 
-    create: (caller, box, settings = { isNeverRevealed: false }) =>
+    create: (caller, box, { isNeverRevealed = false, kind = null } = {}) =>
       gate.run(caller, 'box.create', { box }, permit =>
-        commitPrepared(permit, () => creation(store, permit, settings))
+        commitPrepared(permit, () => creation(parts, permit, { isNeverRevealed, kind }))
       ),
 
     destroy: (caller, box, ifVersion, check) =>
@@ -104,12 +127,12 @@ export function createVault(parts: VaultParts): Vault {
       ),
 
     open: (caller, purpose, resource, version, use) => {
-      const { action, shows, recorded, missing } = purposes[purpose]
+      const { action, shows, recorded, missing, form } = purposes[purpose]
       return gate.run(caller, action, resource, async permit => {
         const opened = await untilNotOvertaken(async () => {
           const box =
             missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
-          return box && openVersion({ ...parts, keyring: permit.keyring }, box, version)
+          return box && openVersion({ ...parts, keyring: permit.keyring }, box, { version, form })
         })
         const record: RecordOpening = writes =>
           permit.commit(opened === null ? {} : { version: opened.info.version }, writes)

@@ -93,7 +93,7 @@ async function* boxWrites({ sealing }: OpenedVault, count: number): AsyncGenerat
   const keyring = await sealing.keyring()
   for (let at = 0; at < count; at++)
     yield* newBox(keyring, {
-      ...{ name: parseBoxName(`box-${at}`), owner: 0, isNeverRevealed: false, isClosed: false }
+      ...{ name: parseBoxName(`box-${at}`), kind: null, owner: 0, isNeverRevealed: false, isClosed: false }
     }).writes
 }
 

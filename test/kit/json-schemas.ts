@@ -26,6 +26,9 @@ export function normal(schema: unknown): unknown {
       case 'description':
       case 'const':
         return []
+      case 'propertyNames':
+        // Of a record: names are text.
+        return []
       case 'enum':
       case 'required':
         return (value as unknown[]).length === 0 ? [] : [[key, [...(value as string[])].sort()]]
@@ -39,6 +42,7 @@ export function normal(schema: unknown): unknown {
       case 'items':
         return [[key, normal(value)]]
       case 'additionalProperties':
+        if (isObject(value) && Object.keys(value).length > 0) return [[key, normal(value)]]
         return value === false ? [[key, value]] : []
       case 'pattern':
         // The pattern of a time is that of its format.

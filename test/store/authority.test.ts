@@ -237,6 +237,7 @@ test("without grants root may do all but what is a container's own, and others w
     'volume.list': theVault,
     'volume.create': { box: hers, volume },
     'volume.remove': { volume },
+    'type.list': theVault,
     'audit.read': theVault,
     'grant.list': theVault,
     'grant.add': { boxes: patternOfBox(hers), subject: parseSubject('user:1'), rights: ['info'] },

@@ -51,6 +51,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
     'cli/inject',
     'crypto/keyslots.ts',
     'vault/grants/records.ts',
+    'vault/credentials/form.ts',
     'volumes/records.ts'
   ]
 }

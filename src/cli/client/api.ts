@@ -2,6 +2,7 @@ import type { AuditLine } from '../../api/audit.ts'
 import type { BoxListing, BoxSummary, BoxVersion } from '../../api/boxes.ts'
 import type { Change } from '../../api/changes.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
+import type { TypeOfBox } from '../../api/types.ts'
 import type { Finding, Pruned, Unused, VolumeUse } from '../../api/volumes.ts'
 import type { BoxName, FilePath, VolumeName } from '../../base/names.ts'
 import type { Place } from './address.ts'
@@ -19,6 +20,20 @@ export interface AuditFilter {
   readonly follow?: boolean | undefined
 }
 
+/** What a new credential is, and what for. */
+export interface BoxKind {
+  readonly type: string
+  readonly scope: Readonly<Record<string, string>>
+}
+
+/** What a list of boxes is to be. */
+export interface BoxListOptions {
+  /** The box with this ID alone. */
+  readonly uuid?: string | undefined
+  /** With what of their fields is no secret. */
+  readonly fields?: boolean
+}
+
 /** A box's file, or its tree as tar when that was wished and the path is a directory. */
 export interface Contents {
   readonly version: number
@@ -32,8 +47,11 @@ export interface Contents {
 export interface Api {
   boxes(): Promise<readonly BoxSummary[]>
   /** As `boxes`, and the keys of records of boxes that are damaged. */
-  boxesAndDamaged(): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
-  createBox(box: BoxName): Promise<{ version: number }>
+  boxesAndDamaged(
+    options?: BoxListOptions
+  ): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
+  /** Plain, or of a type. Throws `exists`, `not_found` for a type, `invalid` for a scope. */
+  createBox(box: BoxName, kind?: BoxKind | null): Promise<{ version: number }>
   /**
    * Throws `in_use` that names the containers, unless it is to be done `evenIfUsed`; with `ifVersion`, `precondition` unless
    * that is the box's newest version.
@@ -73,6 +91,8 @@ export interface Api {
   ): Promise<Contents>
   /** Makes a new version with the contents of an older one. */
   rollback(box: BoxName, version: number): Promise<Change>
+  /** By name. */
+  types(): Promise<readonly TypeOfBox[]>
   volumes(): Promise<readonly VolumeUse[]>
   /** What no container has; of volumes the anonymous ones, or all. */
   unused(all: boolean): Promise<Unused>

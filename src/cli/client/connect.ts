@@ -33,13 +33,18 @@ type Boxes = Pick<
 
 function boxesBy(calls: Calls): Boxes {
   const { askJson } = calls
-  const boxesAndDamaged: Api['boxesAndDamaged'] = async () => {
-    return { damaged: [], ...(await askJson(operations.listBoxes, {})) }
+  const boxesAndDamaged: Api['boxesAndDamaged'] = async ({ uuid, fields = false } = {}) => {
+    const query = { uuid, ...(fields ? { fields: 1 } : {}) }
+    return { damaged: [], ...(await askJson(operations.listBoxes, { query })) }
   }
   return {
     boxes: async () => (await boxesAndDamaged()).boxes,
     boxesAndDamaged,
-    createBox: box => askJson(operations.putBox, { box }, 201),
+    createBox(box, kind = null) {
+      const scope = new URLSearchParams(kind?.scope).toString()
+      const query = kind === null ? {} : { type: kind.type, scope: scope === '' ? undefined : scope }
+      return askJson(operations.putBox, { box, query }, 201)
+    },
     destroyBox: async (box, { evenIfUsed = false, ifVersion }) => {
       const query = evenIfUsed ? { force: 1 } : {}
       await askJson(operations.destroyBox, { box, query, headers: ifMatch(ifVersion) })
@@ -116,10 +121,14 @@ async function kindAt(
   }
 }
 
-type Daemon = Pick<Api, 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'identity' | 'status'>
+type Daemon = Pick<
+  Api,
+  'types' | 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'identity' | 'status'
+>
 
 function daemonBy({ ask, askJson }: Calls): Daemon {
   return {
+    types: async () => (await askJson(operations.listTypes, {})).types,
     volumes: async () => (await askJson(operations.listVolumes, {}, 200, VolumeListNeeds)).volumes,
     unused: all => askJson(operations.listUnused, { query: all ? { all: 1 } : {} }),
     prune: (volumes, boxes) => askJson(operations.prune, json({ volumes, boxes })),

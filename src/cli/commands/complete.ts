@@ -5,6 +5,7 @@ import {
   directives,
   files,
   nothing,
+  typesOfBoxes,
   versionsOfBox,
   words,
   type Asking,
@@ -187,6 +188,7 @@ const optionValues: Readonly<Record<string, Complete>> = {
   ),
   '--file': files,
   '--box': boxes,
+  '--type': typesOfBoxes,
   '--version': versionsOfBox
 }
 

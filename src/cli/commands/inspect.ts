@@ -30,9 +30,20 @@ export function inspect(cli: Cli): Command {
     })
 }
 
+/** The fields of a credential have these, and what clients are given of it. */
+const fieldShape = { Name: {}, Secret: {}, Required: {}, From: {}, Value: {} } as const
+const fileShape = { Path: {}, Mode: {} } as const
+
 const fields: Fields = {
   Name: { heading: 'BOX' },
   ID: { heading: 'BOX ID' },
+  UUID: { heading: 'UUID' },
+  Path: { heading: 'PATH' },
+  Type: { heading: 'TYPE' },
+  Scope: { heading: 'SCOPE', fields: 'any' },
+  Fields: { heading: 'FIELDS', each: fieldShape },
+  Missing: { heading: 'MISSING' },
+  Rendered: { heading: 'RENDERED', each: fileShape },
   Version: { heading: 'VERSION' },
   Created: { heading: 'CREATED' },
   Changed: { heading: 'CHANGED' },
@@ -44,10 +55,27 @@ function detailsOf(box: BoxListing): Record<string, unknown> {
   return {
     Name: box.name,
     ID: box.id,
+    UUID: box.uuid,
+    Path: box.path,
+    ...(box.type === undefined ? {} : credentialOf(box, box.type)),
     Version: box.version,
     Created: box.created,
     Changed: box.changed,
     Size: box.bytes,
     Files: box.files.map(entryFields)
+  }
+}
+
+function credentialOf(box: BoxListing, type: string): Record<string, unknown> {
+  const { scope, fields, missing, rendered } = box
+  return {
+    Type: type,
+    Scope: scope,
+    Fields: fields?.map(({ name, secret, required, from = '', value }) => ({
+      ...{ Name: name, Secret: secret, Required: required, From: from },
+      ...(value === undefined ? {} : { Value: value })
+    })),
+    Missing: missing,
+    Rendered: rendered?.map(({ path, mode }) => ({ Path: path, Mode: mode }))
   }
 }

@@ -23,6 +23,12 @@ export interface ContentsOptions {
   readonly create?: boolean
 }
 
+/** The option that names a file. */
+export const fileOption = [
+  '-f, --file <file>',
+  'store this file of yours instead of standard input; "-" is standard input'
+] as const
+
 /** Throws `UsageError` for options that do not go together. */
 export function checkContents(options: ContentsOptions): void {
   const { generate: made, file, length, charset, stripNewline, allowEmpty } = options

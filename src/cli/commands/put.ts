@@ -5,11 +5,18 @@ import { addressText, placeToStore, type Place } from '../client/address.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { UsageError } from '../output/failure.ts'
-import { charsetChoices, maxLength } from '../input/generate.ts'
+import { charsetChoices } from '../input/generate.ts'
 import { newlineNote, watchingLines } from '../input/line-end.ts'
 import { placeOperands } from '../declare/operand.ts'
 import { startProgress } from '../output/progress.ts'
-import { checkContents, contentsFor, type ContentsOptions, type GivenContents } from './put-contents.ts'
+import { parseLength } from './length.ts'
+import {
+  checkContents,
+  contentsFor,
+  fileOption,
+  type ContentsOptions,
+  type GivenContents
+} from './put-contents.ts'
 
 interface PutOptions extends ContentsOptions {
   readonly mode: string
@@ -33,7 +40,7 @@ export function put(cli: Cli): Command {
     .summary('Store standard input as a file of a box')
     .addArgument(place)
     .addArgument(path)
-    .option('-f, --file <file>', 'store this file of yours instead of standard input; "-" is standard input')
+    .option(...fileOption)
     .option('--create', 'make the box if there is none of that name')
     .addOption(
       new Option('-m, --mode <octal>', 'permissions of the file').default('0600').argParser(parseMode)
@@ -97,12 +104,4 @@ function parseMode(text: string): string {
     throw new UsageError(`bad mode ${quote(text)}: a mode is octal, 0000 to 7777`)
   }
   return text.padStart(4, '0').slice(-4)
-}
-
-function parseLength(text: string): number {
-  const length = Number(text)
-  if (!/^\d+$/.test(text) || length < 1 || length > maxLength) {
-    throw new UsageError(`bad length ${quote(text)}: a length is 1 to ${maxLength}`)
-  }
-  return length
 }

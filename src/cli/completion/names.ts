@@ -76,6 +76,16 @@ export const versionsOfBox: Complete = async ({ api, before: [address = ''] }) =
   }
 }
 
+/** `postgres`. */
+export const typesOfBoxes: Complete = async ({ api }) =>
+  words((await api.types()).map(({ name, title }) => ({ value: name, meaning: title })))
+
+/** `password`, of the box that the first operand names. */
+export const fieldsOfBox: Complete = async ({ api, before: [box = ''] }) => {
+  const { fields = [] } = await api.box(parseBoxName(box))
+  return words(fields.map(({ name, meaning }) => ({ value: name, meaning })))
+}
+
 async function boxesEnding(api: Api, ending: '' | ':'): Promise<Completion> {
   const all = await api.boxes()
   const { candidates, directive } = words(

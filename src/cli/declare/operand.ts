@@ -115,6 +115,16 @@ export function ownFileOperand(meaning: string): Operand<string> {
   return new Operand({ term: 'FILE', meaning, parse: asWritten, complete: completing.files })
 }
 
+/** A type of credentials. */
+export function typeOperand(meaning: string): Operand<string> {
+  return new Operand({ term: 'TYPE', meaning, parse: asWritten, complete: completing.typesOfBoxes })
+}
+
+/** A field of the box that the first operand names. */
+export function fieldOperand(meaning: string): Operand<string> {
+  return new Operand({ term: 'FIELD', meaning, parse: asWritten, complete: completing.fieldsOfBox })
+}
+
 /** A version of the box that the first operand names. */
 export function versionOperand(term: string, meaning: string): Operand<number> {
   return new Operand({ term, meaning, parse: parseVersion, complete: completing.versionsOfBox })

@@ -10,6 +10,7 @@ import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { parseBoxName, parseVolumeName } from '../../base/names.ts'
+import type { ReadTypes } from '../../vault/read-types.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
 import type { UnusedThings } from '../../controller/unused.ts'
@@ -17,6 +18,7 @@ import { parseUrlPath } from '../transport/address.ts'
 import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
 import { boxRoutes } from './boxes.ts'
+import { describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
 import { bodyIn, queryOf } from './request.ts'
 import type { DescribedVolume } from './status.ts'
@@ -28,6 +30,7 @@ export interface AdminParts extends AuditParts {
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
   readonly identity: (caller: Caller) => Promise<PublicIdentity>
   readonly unused: UnusedThings
+  readonly types: ReadTypes
   readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
   readonly syscalls: Pick<Syscalls, 'peerOf'>
   readonly log: Logger
@@ -85,6 +88,7 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
     const { name, versions } = await parts.vault.inspect(caller, address.box)
     return { name, versions }
   })
+  serve(operations.listTypes, async caller => ({ types: (await parts.types(caller)).map(describeType) }))
   serve(operations.listVolumes, async caller => ({ volumes: await parts.volumes(caller) }))
   serve(operations.status, parts.status)
   serve(operations.showIdentity, parts.identity)

@@ -5,10 +5,12 @@ import type { ChangeResult } from '../../vault/boxes/change.ts'
 import type { FilePath } from '../../base/names.ts'
 import { fileAt, subtree, type Entry } from '../../vault/boxes/tree.ts'
 import type { BoxSummary } from '../../vault/boxes/records.ts'
+import type { ListedBox } from '../../vault/vault.ts'
 import type { OpenedNames, OpenedVersion } from '../../vault/opened-version.ts'
 import type { BoxEntry, BoxList, BoxListing, CreatedBox, DestroyedBox } from '../../api/boxes.ts'
 import type { Change } from '../../api/changes.ts'
 import { fileType, tarType } from '../../api/media-types.ts'
+import { describeCredential } from './credential-answers.ts'
 import { errorJson } from '../transport/answers.ts'
 import { tarOf } from '../transport/tar.ts'
 
@@ -23,17 +25,27 @@ export async function sendListing(
 ): Promise<void> {
   const { box, info, tree } = opened
   const digests = withDigests ? await digestsOf(opened) : new Map<FilePath, string>()
+  const credential = await opened.credential()
   const files = [...tree].map(([path, entry]) => listed(path, entry, digests.get(path)))
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   tagged(response, info.version).json({
     name: box.name,
     id: box.id,
+    uuid: uuidOf(box),
+    path: `/vault/${encodeURIComponent(box.name)}/`,
     version: info.version,
     created: box.created,
     changed: info.created,
     bytes: info.bytes,
-    files
+    files,
+    ...box.kind,
+    ...(credential === null ? {} : describeCredential(credential))
   } satisfies BoxListing)
+}
+
+/** The ID of a box as others write one (RFC 9562). */
+function uuidOf({ id }: Pick<BoxSummary, 'id'>): string {
+  return id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 function listed(path: FilePath, entry: Entry<unknown>, digest: string | undefined): BoxEntry {
@@ -127,11 +139,17 @@ export function changed(response: Response, { version, applied, errors, dangling
 /** All boxes, and the keys of damaged records of such. */
 export function sendBoxes(
   response: Response,
-  { boxes, damaged }: { readonly boxes: readonly BoxSummary[]; readonly damaged: readonly string[] }
+  { boxes, damaged }: { readonly boxes: readonly ListedBox[]; readonly damaged: readonly string[] }
 ): void {
   response.json({
-    boxes: boxes.map(({ name, created, newest: { version, files, bytes, created: changed } }) => {
-      return { name, version, files, bytes, created, changed }
+    boxes: boxes.map(({ shown, ...box }) => {
+      const { name, created, kind, newest } = box
+      const { version, files, bytes, created: changed } = newest
+      return {
+        ...{ name, uuid: uuidOf(box), version, files, bytes, created, changed },
+        ...kind,
+        ...(shown === null ? {} : { shown })
+      }
     }),
     ...(damaged.length === 0 ? {} : { damaged })
   } satisfies BoxList)

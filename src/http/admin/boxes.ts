@@ -54,8 +54,9 @@ const onBox: Readonly<Record<string, (ask: Ask, box: BoxName) => Promise<void>>>
 }
 
 async function listBoxes({ vault, caller, request, response }: Ask): Promise<void> {
-  queryOf(operations.listBoxes, request)
-  sendBoxes(response, await vault.list(caller))
+  const { uuid, fields } = queryOf(operations.listBoxes, request)
+  const { boxes, damaged } = await vault.list(caller, { shown: fields })
+  sendBoxes(response, { boxes: boxes.filter(({ id }) => uuid === undefined || id === uuid), damaged })
 }
 
 async function answerBox(ask: Ask, box: BoxName): Promise<void> {
@@ -70,9 +71,11 @@ async function answerBox(ask: Ask, box: BoxName): Promise<void> {
 }
 
 async function putBox({ vault, caller, request, response }: Ask, box: BoxName): Promise<void> {
-  const { in: directory } = queryOf(operations.putBox, request)
+  const { in: directory, type, scope } = queryOf(operations.putBox, request)
   const conditions = conditionsOf(headersOf(operations.putBox, request))
   if (isTar(request)) {
+    if (type !== undefined || scope !== undefined)
+      throw new SecretboxError('invalid', '"type" and "scope" go with a new box, not with a tree')
     const followIn = directory ?? parseFilePath('')
     const edits = editsFromTar(request, followIn)
     changed(response, await vault.change(caller, box, { edits, partial: true, followIn, ...conditions }))
@@ -81,7 +84,10 @@ async function putBox({ vault, caller, request, response }: Ask, box: BoxName): 
   if (directory !== undefined) throw goesWithTar('in')
   if (conditions.ifVersion !== null) throw goesWithTar('If-Match')
   await refuseBody(request)
-  created(response, await vault.create(caller, box))
+  if (type === undefined && scope !== undefined)
+    throw new SecretboxError('invalid', '"scope" goes with "type": a box without one is for anything')
+  const kind = type === undefined ? null : { type, scope: scope ?? {} }
+  created(response, await vault.create(caller, box, { kind }))
 }
 
 function goesWithTar(name: string): SecretboxError {

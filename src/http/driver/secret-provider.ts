@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { base64 } from '../../base/base64.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
@@ -88,20 +89,4 @@ async function replyWith(opened: OpenedVersion, file: Parameters<OpenedVersion['
   } finally {
     bytes.fill(0)
   }
-}
-
-const digits = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
-const padding = '='.charCodeAt(0)
-
-/** Base64 (RFC 4648) without a string in between, which could not be zeroed. */
-function base64(bytes: Buffer): Buffer {
-  const text = newBytes(Math.ceil(bytes.length / 3) * 4).fill(padding)
-  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
-    const left = bytes.length - from
-    const bits = bytes.readUIntBE(from, Math.min(3, left)) << (8 * Math.max(0, 3 - left))
-    for (let digit = 0; digit < Math.min(4, left + 1); digit++) {
-      text[to + digit] = digits[(bits >> (18 - 6 * digit)) & 63] ?? padding
-    }
-  }
-  return text
 }

@@ -66,6 +66,7 @@ export interface Resources {
   'volume.list': OneVolume | Whole
   'volume.create': OneVolume
   'volume.remove': Pick<OneVolume, 'volume'>
+  'type.list': Whole
   'audit.read': OneBox | Whole
   'grant.list': { readonly boxes: BoxPattern } | Whole
   'grant.add': OneGrant & { readonly rights: readonly Right[] }

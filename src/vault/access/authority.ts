@@ -53,6 +53,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'volume.list': 'info',
   'volume.create': 'use',
   'volume.remove': null,
+  'type.list': 'info',
   'audit.read': 'manage',
   'grant.list': 'manage',
   'grant.add': 'manage',
@@ -83,7 +84,7 @@ const daemonActions: ReadonlySet<Action> = new Set<Action>([
 const containerActions: ReadonlySet<Action> = new Set<Action>(['token.issue'])
 
 /** What a person may ask for without naming a box. */
-const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'volume.list', 'grant.list'])
+const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'type.list', 'volume.list', 'grant.list'])
 
 /** A rule that says whether a caller may do something to a resource. It is pure: what it goes by is in its arguments. */
 export type Authority = <A extends Action>(

@@ -8,22 +8,25 @@ import type { Permit } from '../action/permit.ts'
 import type { Prepared } from '../action/overtaken.ts'
 import type { ChangeResult } from './change.ts'
 import { getBox, refuseTaken } from './find.ts'
+import { checkScope } from '../credentials/scope.ts'
 import { putGrant, removeGrant } from '../grants/records.ts'
 import { removeBox, removeBoxRecord, renameBox, summaryOf, type Box, type BoxSummary } from './records.ts'
 import { newBox } from './version-records.ts'
-import { checkVersion } from './versions.ts'
+import { checkVersion, type VaultParts } from './versions.ts'
 
-/** What makes an empty box. Throws `exists`. */
+/** What makes an empty box, of a type if it has a kind. Throws `exists`, `not_found` for a type, `invalid` for a scope. */
 export async function creation(
-  store: Store,
+  { store, types }: Pick<VaultParts, 'store' | 'types'>,
   permit: Permit<'box.create'>,
-  { isNeverRevealed }: Pick<Box, 'isNeverRevealed'>
+  { isNeverRevealed, kind }: Pick<Box, 'isNeverRevealed' | 'kind'>
 ): Promise<Prepared<BoxSummary>> {
   const { caller, keyring, resource } = permit
   const name = resource.box
   await refuseTaken(store, permit, name)
+  if (kind !== null) checkScope(await types.get(kind.type), kind.scope)
   const { box, writes } = newBox(keyring, {
     name,
+    kind,
     owner: caller.kind === 'user' ? caller.uid : 0,
     isNeverRevealed,
     isClosed: isClosedBy(await permit.grants(), name)

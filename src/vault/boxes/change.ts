@@ -13,6 +13,7 @@ import {
   type IncomingEdit,
   type StagedEdit
 } from './edits.ts'
+import { checkFields, inlineFields } from './fields.ts'
 import { getBox } from './find.ts'
 import {
   blobsOf,
@@ -45,7 +46,8 @@ export interface ChangeResult {
 
 /**
  * Takes contents in without holding the box, then applies the edits to the newest version in one commit.
- * Throws `not_found`, `precondition`, `too_large`, and with `partial: false` what an edit throws.
+ * Throws `not_found`, `precondition`, `too_large`, `invalid` for what a box of its type cannot have, and with `partial: false` what an
+ * edit throws.
  */
 export async function changeBox(
   parts: VaultParts,
@@ -55,7 +57,8 @@ export async function changeBox(
   const { box, inlineBytes } = await untilNotOvertaken(() => begin(parts, permit, wishOf(request)))
   const staging = createStaging(parts.store, permit.keyring, box, {
     inlineBytes,
-    maxBytes: parts.limits.maxBoxBytes
+    maxBytes: parts.limits.maxBoxBytes,
+    ...(box.kind === null ? {} : { inline: inlineFields })
   })
   const staged: StagedEdit[] = []
   try {
@@ -127,6 +130,8 @@ async function prepare(
       return { answer, details: {}, writes: null }
     }
     checkLimits(tree, parts.limits, bytesOf(tree))
+    if (box.kind !== null && wishOf(request) === 'fill')
+      checkFields(await parts.types.get(box.kind.type), tree)
     FAULT: await reach('change.staged')
     const { version, writes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {

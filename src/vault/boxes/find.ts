@@ -32,7 +32,7 @@ export async function getBox(store: Store, permit: BoxPermit, wish: 'find' | 'fi
 /** The name of a box that may have been meant, of those that the caller may list. */
 async function misspelt(store: Store, permit: BoxPermit, name: BoxName): Promise<string | null> {
   if (!permit.may('box.list', theVault)) return null
-  const { boxes } = await listedBoxes(store, permit)
+  const { boxes } = await listedBoxes(store, permit, summaryOf)
   return nearest(
     name,
     boxes.map(box => box.name)
@@ -41,18 +41,22 @@ async function misspelt(store: Store, permit: BoxPermit, name: BoxName): Promise
 
 /**
  * The boxes that the caller may know of, each asked about on its own, by name; and the keys of records that are damaged,
- * of which nobody can say whose they are: they are for who may see how the vault is.
+ * of which nobody can say whose they are: they are for who may see how the vault is. `look`: what is wanted of each box.
  */
-export async function listedBoxes(
+export async function listedBoxes<Seen extends BoxSummary>(
   store: Store,
-  { keyring, may }: Pick<Permit, 'keyring' | 'may'>
-): Promise<{ boxes: BoxSummary[]; damaged: string[] }> {
-  const boxes: BoxSummary[] = []
+  { keyring, may }: Pick<Permit, 'keyring' | 'may'>,
+  look: (box: Box) => Seen | Promise<Seen>
+): Promise<{ boxes: Seen[]; damaged: string[] }> {
+  const boxes: Seen[] = []
   const damaged: string[] = []
   for await (const { key, box } of allBoxes(store, keyring)) {
-    box?.key.wipe()
-    if (box === null) damaged.push(key)
-    else if (may('box.list', { box: box.name })) boxes.push(summaryOf(box))
+    try {
+      if (box === null) damaged.push(key)
+      else if (may('box.list', { box: box.name })) boxes.push(await look(box))
+    } finally {
+      box?.key.wipe()
+    }
   }
   boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
   return { boxes, damaged: may('status', theVault) ? damaged : [] }

@@ -4,6 +4,7 @@ import type { BoxName } from '../../base/names.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import type { Store, StoredRecord, Write } from '../../store/store.ts'
+import type { BoxScope } from '../credentials/scope.ts'
 import { padmeLength } from './manifest.ts'
 
 /** What is kept about one version beside its tree. */
@@ -15,6 +16,12 @@ export interface VersionInfo {
   readonly bytes: number
 }
 
+/** What kind of credential a box is; null for a plain box, whose files are what anybody puts there. */
+export interface Kind {
+  readonly type: string
+  readonly scope: BoxScope
+}
+
 /** A box as it stands: identity, key and versions, oldest first. Whoever reads one wipes `key`. */
 export interface Box {
   readonly name: BoxName
@@ -22,6 +29,7 @@ export interface Box {
   /** RFC 3339, UTC. */
   readonly created: string
   readonly key: Secret
+  readonly kind: Kind | null
   readonly versions: readonly VersionInfo[]
   /** The newest version. */
   readonly newest: VersionInfo
@@ -42,6 +50,8 @@ interface BoxFields {
   readonly id: string
   readonly created: string
   readonly versions: readonly VersionInfo[]
+  /** Absent in records of plain boxes. */
+  readonly kind?: Kind
   /** Absent in records of boxes that were never rolled back. */
   readonly rolledBack?: number
   /** Absent in records of root's boxes. */
@@ -58,6 +68,7 @@ export interface BoxSummary {
   readonly id: string
   /** When the box was made, and when its newest version was; RFC 3339. */
   readonly created: string
+  readonly kind: Kind | null
   readonly newest: VersionInfo
   readonly versions: readonly VersionInfo[]
   readonly owner: number
@@ -66,8 +77,8 @@ export interface BoxSummary {
 }
 
 export function summaryOf(box: Box): BoxSummary {
-  const { name, id, created, newest, versions, owner, isNeverRevealed, isClosed } = box
-  return { name, id, created, newest, versions, owner, isNeverRevealed, isClosed }
+  const { name, id, created, kind, newest, versions, owner, isNeverRevealed, isClosed } = box
+  return { name, id, created, kind, newest, versions, owner, isNeverRevealed, isClosed }
 }
 
 export const boxPrefix = 'box/'
@@ -152,9 +163,10 @@ export function removeBoxRecord(keyring: Keyring, name: BoxName): Write {
 
 // Plaintext of a box record: box key 32 | u32 length | JSON | zeros up to a Padmé length.
 function encryptBox(keyring: Keyring, recordKey: string, box: BoxDraft): Buffer {
-  const { name, id, created, versions, rolledBack, owner, isNeverRevealed, isClosed } = box
+  const { name, id, created, kind, versions, rolledBack, owner, isNeverRevealed, isClosed } = box
   const fields: BoxFields = {
     ...{ name, id, created, versions },
+    ...(kind === null ? {} : { kind }),
     ...(rolledBack === 0 ? {} : { rolledBack }),
     ...(owner === 0 ? {} : { owner }),
     ...(isNeverRevealed ? { reveal: 'never' } : {}),
@@ -179,10 +191,20 @@ function decryptBox(keyring: Keyring, { key: recordKey, value, revision }: Store
   const fields = JSON.parse(plaintext.toString('utf8', keyBytes + 4, end)) as BoxFields
   const newest = fields.versions.at(-1)
   if (newest === undefined) throw new SecretboxError('damaged', `box ${quote(fields.name)} has no version`)
-  const { name, id, created, versions, rolledBack = 0, owner = 0, reveal, closed = false } = fields
+  const {
+    name,
+    id,
+    created,
+    versions,
+    kind = null,
+    rolledBack = 0,
+    owner = 0,
+    reveal,
+    closed = false
+  } = fields
   return {
     ...{ name: name as BoxName, id, created, versions, key: new Secret(key), newest, rolledBack, revision },
-    ...{ owner, isNeverRevealed: reveal === 'never', isClosed: closed }
+    ...{ kind, owner, isNeverRevealed: reveal === 'never', isClosed: closed }
   }
 }
 

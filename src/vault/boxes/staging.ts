@@ -7,13 +7,19 @@ import { tooManyBytes } from './manifest.ts'
 import type { Box } from './records.ts'
 import type { Content } from './tree.ts'
 
-/** Files up to this size live in the manifest, as long as there is room for them. */
-const inlineFileBytes = 16 << 10
-/**
- * The inline bytes of a manifest that nothing is added to any more; beyond it even small files become blobs: each
- * version has a manifest of its own, and each change writes one.
- */
-const inlineTotalBytes = 256 << 10
+/** What of a box lives in its manifest; everything else are blobs. */
+export interface InlineLimits {
+  /** Files up to this size, as long as there is room for them. */
+  readonly fileBytes: number
+  /**
+   * The inline bytes of a manifest that nothing is added to any more; beyond it even small files become blobs: each
+   * version has a manifest of its own, and each change writes one.
+   */
+  readonly totalBytes: number
+}
+
+/** Of a plain box. */
+export const inlineFiles: InlineLimits = { fileBytes: 16 << 10, totalBytes: 256 << 10 }
 
 type Put = Extract<Write, { put: string }>
 
@@ -38,17 +44,21 @@ export interface Staging {
 
 /**
  * Staging for one change of `box`, whose newest manifest holds `inlineBytes` already. `maxBytes` bounds what the change
- * may bring in.
+ * may bring in, `inline` what goes into the manifest.
  */
 export function createStaging(
   store: Store,
   keyring: Keyring,
   box: Box,
-  { inlineBytes, maxBytes }: { inlineBytes: number; maxBytes: number }
+  {
+    inlineBytes,
+    maxBytes,
+    inline = inlineFiles
+  }: { inlineBytes: number; maxBytes: number; inline?: InlineLimits }
 ): Staging {
   const blobs: string[] = []
   const buffer = newBytes(chunkBytes)
-  let inlineLeft = inlineTotalBytes - inlineBytes
+  let inlineLeft = inline.totalBytes - inlineBytes
   let bytesLeft = maxBytes
   const unstored = createUnstored(store)
 
@@ -81,7 +91,7 @@ export function createStaging(
         const first = await chunks.next()
         if (first.done === true) return { size: 0, content: { inline: new Secret(newBytes(0)) } }
         const size = first.value.length
-        if (size <= Math.min(inlineFileBytes, inlineLeft)) {
+        if (size <= Math.min(inline.fileBytes, inlineLeft)) {
           inlineLeft -= size
           const bytes = newBytes(size)
           bytes.set(first.value)

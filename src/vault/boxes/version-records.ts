@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
@@ -11,13 +11,14 @@ import { putBox, readBox, type Box, type BoxDraft, type VersionInfo } from './re
 import { bytesOf } from './tree.ts'
 
 /** What is said of a box when it is made. */
-export type NewBox = Pick<Box, 'name' | 'owner' | 'isNeverRevealed' | 'isClosed'>
+export type NewBox = Pick<Box, 'name' | 'kind' | 'owner' | 'isNeverRevealed' | 'isClosed'>
 
 /** A new box with an empty first version, and the writes that store it. The caller wipes its key. */
 export function newBox(keyring: Keyring, made: NewBox): { box: Box; writes: Write[] } {
   const draft = {
     ...made,
-    id: randomBytes(16).toString('hex'),
+    // A UUID (RFC 9562, version 4), without its dashes.
+    id: randomUUID().replaceAll('-', ''),
     created: new Date().toISOString(),
     key: new Secret(randomBytes(keyBytes)),
     versions: [],

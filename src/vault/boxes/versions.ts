@@ -5,6 +5,7 @@ import { removeBlob } from './blobs.ts'
 import type { Gate } from '../action/gate.ts'
 import type { Permit } from '../action/permit.ts'
 import type { Prepared } from '../action/overtaken.ts'
+import type { Types } from '../credentials/types.ts'
 import type { ChangeResult } from './change.ts'
 import { getBox } from './find.ts'
 import { blobsOf, wipeManifest, type Manifest } from './manifest.ts'
@@ -23,6 +24,7 @@ export interface BoxLimits {
 export interface VaultParts {
   readonly store: Store
   readonly gate: Gate
+  readonly types: Types
   readonly limits: BoxLimits
   readonly pinnedVersions: (name: BoxName) => Promise<ReadonlySet<number> | null>
 }

@@ -1,0 +1,36 @@
+import type { Piece } from './type.ts'
+
+const part = /\{\{|\}\}|\{([^{}|]*)(?:\|([^{}]*))?\}|[{}]/g
+
+/**
+ * Reads a template: `{field}`, or `{field|text}` with what stands there without the field; `{{` and `}}` are braces. Null
+ * for one with a brace of which nobody can say what it means.
+ */
+export function piecesIn(template: string): readonly Piece[] | null {
+  const pieces: Piece[] = []
+  let text = ''
+  let end = 0
+  const flush = (): void => {
+    if (text !== '') pieces.push({ text })
+    text = ''
+  }
+  for (const match of template.matchAll(part)) {
+    const [all, field, fallback] = match
+    text += template.slice(end, match.index)
+    end = match.index + all.length
+    if (all === '{{' || all === '}}') text += all.slice(1)
+    else if (field === undefined || field === '') return null
+    else {
+      flush()
+      pieces.push({ field, fallback: fallback ?? null })
+    }
+  }
+  text += template.slice(end)
+  flush()
+  return pieces
+}
+
+/** The fields that a template names. */
+export function fieldsIn(pieces: readonly Piece[]): string[] {
+  return pieces.flatMap(piece => ('field' in piece ? [piece.field] : []))
+}

@@ -1,0 +1,77 @@
+import { quote, SecretboxError } from '../../base/errors.ts'
+import { formats, type FormatName } from './formats.ts'
+import type { JsonNode } from './json-document.ts'
+import { fieldsIn } from './template.ts'
+import type { CredentialType, FieldValues, FileContents } from './type.ts'
+
+/** That a file shows a field, null for each that there is, and in which format. */
+interface Use {
+  readonly field: string | null
+  readonly format: FormatName
+}
+
+/** The fields that a file shows. */
+export function usesIn(contents: FileContents): Use[] {
+  switch (contents.kind) {
+    case 'field':
+      return [{ field: contents.field, format: 'raw' }]
+    case 'json':
+      return usesInJson(contents.document)
+    case 'lines':
+      return contents.lines.flatMap(({ each, pieces }) =>
+        (each ? [null] : fieldsIn(pieces)).map(field => ({ field, format: contents.format }))
+      )
+  }
+}
+
+function usesInJson(node: JsonNode): Use[] {
+  switch (node.kind) {
+    case 'literal':
+      return []
+    case 'fields':
+      return [{ field: null, format: 'json' }]
+    case 'text':
+      return fieldsIn(node.pieces).map(field => ({ field, format: 'json' }))
+    case 'base64':
+      return fieldsIn(node.pieces).map(field => ({ field, format: 'raw' }))
+    case 'list':
+      return node.items.flatMap(usesInJson)
+    case 'object':
+      return node.members.flatMap(({ key, value }) => [
+        ...fieldsIn(key).map(field => ({ field, format: 'json' as const })),
+        ...usesInJson(value)
+      ])
+  }
+}
+
+/** Whether a file has anything to show of these values; one without fields always has. */
+export function showsAny(contents: FileContents, values: FieldValues): boolean {
+  const uses = usesIn(contents)
+  if (uses.length === 0) return true
+  return uses.some(({ field }) => (field === null ? values.size > 0 : values.has(field)))
+}
+
+/** Throws `invalid` for a value that a file of the type cannot hold, and says which and why. */
+export function refuseUnwritable({ files }: CredentialType, values: FieldValues): void {
+  for (const { path, contents } of files) {
+    for (const { field, format } of usesIn(contents)) {
+      for (const name of field === null ? values.keys() : [field]) {
+        const value = values.get(name)
+        const reason = value && formats[format].refuse(value)
+        if (value === undefined || reason === undefined || reason === null) continue
+        throw new SecretboxError(
+          'invalid',
+          `field ${quote(name)} ${reason}: ${quote(path)} cannot hold that`,
+          hintOf(value)
+        )
+      }
+    }
+  }
+}
+
+/** Of a value that is not taken: what to do when a newline at its end is what is wrong. */
+export function hintOf(value: Uint8Array): { hint?: string } {
+  return value.at(-1) === 10
+    ? { hint: 'it ends with a newline, as echo adds one; --strip-newline leaves that out' }
+    : {}
+}
