@@ -48,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/engine/faults/*.test.ts'],
+          globalSetup: 'test/kit/engine/build.ts',
           // Each has an Engine of its own, and deadlines, so nothing else runs beside these.
           sequence: { groupOrder: 2 },
           maxWorkers: 2,

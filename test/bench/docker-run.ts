@@ -1,7 +1,7 @@
 import type { Engine } from '../kit/engine/engine.ts'
 import { importTestImage, testImage } from '../kit/engine/image.ts'
 import { pluginProcess } from '../kit/engine/processes.ts'
-import { installPlugin, linkCli } from '../kit/engine/plugin.ts'
+import { builtPlugin, installPlugin, linkCli } from '../kit/engine/plugin.ts'
 import { startPrivateEngine } from '../kit/engine/private-engine.ts'
 import { memoryOf } from './daemon.ts'
 import type { Figure } from './figures.ts'
@@ -18,7 +18,7 @@ export async function measureDockerRun(): Promise<Figure[]> {
   const engine = await startPrivateEngine()
   try {
     await importTestImage(engine)
-    await installPlugin(engine)
+    await installPlugin(engine, [], builtPlugin)
     await linkCli(engine)
     await engine.docker(['vault', 'create', 'box'])
     for (const [path, size] of fiveFiles)

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { supervisorOfSources } from '../../rootfs-build/supervisor.ts'
-import { accepts, childrenOf } from '../kit/daemon-process.ts'
+import { accepts, childrenOf, startDaemon } from '../kit/daemon-process.ts'
 import { eventually } from '../kit/eventually.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
@@ -34,6 +34,12 @@ describe.skipIf(cannotMount)('the two kinds of processes (takes root)', () => {
     expect(daemon).toBe(started.daemon.pid)
     // CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_SYS_ADMIN (capability.h): bits 18, 19 and 21.
     expect(statusOf(looker ?? 0, 'CapEff')).toBe('00000000002c0000')
+  })
+
+  test('a daemon that is started by itself becomes its supervisor', async () => {
+    const daemon = await startDaemon({}, undefined, [], true)
+    onTestFinished(() => daemon.stop())
+    expect(statusOf(daemon.pid, 'CapBnd')).toBe('0000000000000000')
   })
 
   test('nothing is left of the supervisor when the daemon has ended', async () => {

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { builtDaemon } from './built.ts'
+import { builtDaemon, builtSupervisor } from './built.ts'
 import { unmountBelow } from './mounting.ts'
 
 /** A daemon of its own, with everything it keeps in one temporary directory. */
@@ -41,31 +41,34 @@ export class NotStarted extends Error {
 /**
  * Starts a daemon and resolves when its admin socket takes connections; rejects with `NotStarted` when it ends
  * before. `directory`: one that an earlier daemon left, or that was made for this one; it stays when it ends before.
- * `wrapper`: a command that executes the program that follows it.
+ * `wrapper`: a command that executes the program that follows it. `byItself`: the daemon is started, and becomes the
+ * supervisor, which starts it anew; otherwise the supervisor is, as in the plugin: a Node takes a third of a second.
  */
 export async function startDaemon(
   settings: NodeJS.ProcessEnv = {},
   directory?: string,
-  wrapper: readonly string[] = []
+  wrapper: readonly string[] = [],
+  byItself = false
 ): Promise<Daemon> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'secretbox-')))
   const adminSocket = settings['SECRETBOX_ADMIN_SOCKET'] ?? join(home, 'admin.sock')
   const pluginSocket = settings['SECRETBOX_PLUGIN_SOCKET'] ?? join(home, 'plugin.sock')
-  const [program, ...args] = [...wrapper, process.execPath, builtDaemon]
-  const daemon = spawn(program, args, {
-    env: {
-      PATH: process.env['PATH'],
-      SECRETBOX_DATA_DIR: join(home, 'data'),
-      SECRETBOX_KEY_DIR: join(home, 'key'),
-      SECRETBOX_COPIES_DIR: join(home, 'copies'),
-      SECRETBOX_PLUGIN_SOCKET: pluginSocket,
-      SECRETBOX_ADMIN_SOCKET: adminSocket,
-      RUNTIME_DIRECTORY: home,
-      SECRETBOX_DOCKER_SOCKET: join(home, 'no-docker.sock'),
-      ...settings
-    },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
+  const copies = settings['SECRETBOX_COPIES_DIR'] ?? join(home, 'copies')
+  const env = {
+    PATH: process.env['PATH'],
+    SECRETBOX_DATA_DIR: join(home, 'data'),
+    SECRETBOX_KEY_DIR: join(home, 'key'),
+    SECRETBOX_COPIES_DIR: copies,
+    SECRETBOX_PLUGIN_SOCKET: pluginSocket,
+    SECRETBOX_ADMIN_SOCKET: adminSocket,
+    RUNTIME_DIRECTORY: home,
+    SECRETBOX_DOCKER_SOCKET: join(home, 'no-docker.sock'),
+    ...settings
+  }
+  const options = settings['SECRETBOX_SUPERVISOR_OPTIONS']?.split(' ') ?? []
+  const supervisor = [builtSupervisor, ...options, copies, settings['RUNTIME_DIRECTORY'] ?? home]
+  const [program, ...args] = [...wrapper, ...(byItself ? [] : supervisor), process.execPath, builtDaemon]
+  const daemon = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(daemon, 'close').then(([code]) => code as number | null)
   let log = ''
   try {

@@ -13,10 +13,14 @@ const namesDescriptor = /^\/(dev|proc)\//
 
 let isRunning = false
 
-/** Whether a command line does the same in this process as in one of its own. One runs at a time. */
+/** Whether a command line does the same in this process as in one of its own; to complete one does. One runs at a time. */
 export function canRunHere(args: readonly string[]): boolean {
   const apart = [...passStreamsOn, withoutNode]
-  return !isRunning && !args.some(arg => apart.includes(arg) || namesDescriptor.test(arg))
+  if (isRunning) return false
+  return (
+    args[0]?.startsWith('__complete') === true ||
+    !args.some(arg => apart.includes(arg) || namesDescriptor.test(arg))
+  )
 }
 
 /** Runs the command line in this process, as `runProgram` does in another; no terminal is there. */

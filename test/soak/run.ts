@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { copyFile, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildForEngines } from '../kit/built.ts'
 import { startRig } from '../kit/engine/rig.ts'
 import { soak, type Soaked } from './soak.ts'
 
@@ -19,6 +20,7 @@ const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interruption.abort())
 
 console.log(`soaking for ${minutes} minutes with SEED=${seed}`)
+await buildForEngines()
 const rig = await startRig({ liveRestore: true })
 try {
   const soaked = await soak(rig, seed, minutes * 60_000, interruption.signal)

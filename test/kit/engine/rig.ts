@@ -1,14 +1,15 @@
+import { copy } from 'fs-extra/esm'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildPlugin } from '../../../rootfs-build/plugin.ts'
 import { processWith, hasEnded, type ProcessIdentity } from '../../../src/base/process-identity.ts'
 import type { Engine } from './engine.ts'
 import { importTestImage } from './image.ts'
-import { pluginSettings } from './plugin.ts'
+import { installPlugin, pluginSettings, putNode } from './plugin.ts'
 import { startPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from './private-engine.ts'
 import { pluginProcess } from './processes.ts'
 import { startRegistry } from './registry.ts'
 import { ask, askJson } from './admin.ts'
+import { builtPlugins } from '../built.ts'
 import { eventually } from '../eventually.ts'
 import { ordersIn, type Orders } from '../orders.ts'
 
@@ -47,7 +48,6 @@ export async function startRig(
 ): Promise<Rig> {
   const engine = await startPrivateEngine(options)
   const adminSocket = join(engine.pluginData, 'admin.sock')
-  const plugin = join(engine.root, 'plugin')
   const settings = [...pluginSettings(engine), ...(options.settings ?? [])]
   /** The process that was killed last, which may not be gone yet. */
   let killed: ProcessIdentity | null = null
@@ -78,6 +78,8 @@ export async function startRig(
       try {
         const reference = `${registry.address}/secretbox:${upgrades}`
         // The Engine refuses a second plugin with the same files.
+        const plugin = join(engine.root, 'plugin')
+        await copy(builtPlugins.withFaults, plugin)
         await writeFile(join(plugin, 'rootfs/tmp/upgrade'), String(upgrades))
         await engine.docker(['plugin', 'create', reference, plugin])
         await engine.docker(['plugin', 'push', reference])
@@ -86,6 +88,7 @@ export async function startRig(
           ...['plugin', 'upgrade', '--grant-all-permissions', '--skip-remote-check'],
           ...['secretbox', reference]
         ])
+        await putNode(engine)
         // Which the Engine has forgotten by that.
         await engine.docker(['plugin', 'set', 'secretbox', ...settings])
       } finally {
@@ -126,11 +129,8 @@ export async function startRig(
     end: () => engine.stop()
   }
   try {
-    await buildPlugin(plugin, { faultPoints: true })
     await importTestImage(engine)
-    await engine.docker(['plugin', 'create', 'secretbox', plugin])
-    await engine.docker(['plugin', 'set', 'secretbox', ...settings])
-    await rig.enablePlugin()
+    await installPlugin(engine, options.settings, builtPlugins.withFaults)
     await rig.pluginIsUp()
     return rig
   } catch (error) {

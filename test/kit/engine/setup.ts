@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { buildForEngines } from '../built.ts'
 import { importTestImage } from './image.ts'
-import { installPlugin, linkCli } from './plugin.ts'
+import { builtPlugin, installPlugin, linkCli } from './plugin.ts'
 import { startPrivateEngine } from './private-engine.ts'
 
 declare module 'vitest' {
@@ -17,7 +17,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const engine = await startPrivateEngine()
   try {
     await importTestImage(engine)
-    await installPlugin(engine)
+    // Whole, as users have it.
+    await installPlugin(engine, [], builtPlugin)
     await linkCli(engine)
   } catch (error) {
     await engine.stop()
