@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildForEngines } from './kit/built.ts'
+import { processorSeconds, tableOfCosts } from './kit/costs.ts'
 import { failuresIn, type Failure, type Report } from './kit/report.ts'
 
 /*
@@ -21,6 +22,8 @@ interface Counts {
 }
 
 const tellsLines = 12
+/** Of the test files that took most, to keep an eye on them. */
+const toldCosts = 12
 
 type Step = () => Promise<Counts>
 
@@ -42,7 +45,11 @@ const lanes: readonly (readonly Step[])[] = [
 
 const total = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
+let reports = 0
 const beganMs = Date.now()
+const scratch = await mkdtemp(join(tmpdir(), 'secretbox-report-'))
+const costs = join(scratch, 'costs')
+await writeFile(costs, '')
 // Before any of them begins: both would build the same files.
 await buildForEngines()
 await Promise.all(
@@ -56,8 +63,12 @@ await Promise.all(
     }
   })
 )
+console.log(`\nthe dearest test files:\n${tableOfCosts(costs, toldCosts)}`)
+await rm(scratch, { recursive: true })
 for (const failure of failures) console.log(`\nFAILED  ${failure}`)
-console.log(`${Math.round((Date.now() - beganMs) / 1000)} s`)
+console.log(
+  `${Math.round((Date.now() - beganMs) / 1000)} s, ${Math.round(processorSeconds())} s of processors`
+)
 console.log(
   `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`
 )
@@ -75,24 +86,19 @@ function check(name: string, script: string, ...args: string[]): Step {
 /** Runs the tests of a project, or these files of it. A run that died, found no test, or failed outside of any test counts as one failure at least. */
 function vitest(project: string, ...files: string[]): Step {
   return async () => {
-    const scratch = await mkdtemp(join(tmpdir(), 'secretbox-report-'))
-    const file = join(scratch, 'report.json')
-    try {
-      const args = ['run', '--project', project, '--reporter=default', '--reporter=json', ...files]
-      const code = await exitCode(['node_modules/vitest/vitest.mjs', ...args, `--outputFile.json=${file}`])
-      const report = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Report | null
-      if (report === null) return { passed: 0, failed: 1, skipped: 0, failures: [`${project}: no report`] }
-      const failed = report.numFailedTests
-      const failures = failuresIn(report).map(told)
-      const broken = code !== 0 || !report.success || report.numPassedTests === 0
-      return {
-        passed: report.numPassedTests,
-        failed: failed === 0 && broken ? 1 : failed,
-        skipped: report.numPendingTests + report.numTodoTests,
-        failures: failures.length === 0 && broken ? [`${project}: outside of any test`] : failures
-      }
-    } finally {
-      await rm(scratch, { recursive: true, force: true })
+    const file = join(scratch, `report-${++reports}.json`)
+    const args = ['run', '--project', project, '--reporter=default', '--reporter=json', ...files]
+    const code = await exitCode(['node_modules/vitest/vitest.mjs', ...args, `--outputFile.json=${file}`])
+    const report = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Report | null
+    if (report === null) return { passed: 0, failed: 1, skipped: 0, failures: [`${project}: no report`] }
+    const failed = report.numFailedTests
+    const failures = failuresIn(report).map(told)
+    const broken = code !== 0 || !report.success || report.numPassedTests === 0
+    return {
+      passed: report.numPassedTests,
+      failed: failed === 0 && broken ? 1 : failed,
+      skipped: report.numPendingTests + report.numTodoTests,
+      failures: failures.length === 0 && broken ? [`${project}: outside of any test`] : failures
     }
   }
 }
@@ -105,7 +111,10 @@ function told({ file, test, why }: Failure): string {
 
 /** Runs a script of a package; its lines go to our output whole, for others write there meanwhile. */
 async function exitCode(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TEST_COSTS: costs }
+  })
   for (const stream of [child.stdout, child.stderr])
     createInterface(stream).on('line', line => process.stdout.write(`${line}\n`))
   return new Promise((resolve, reject) => {

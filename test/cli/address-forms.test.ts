@@ -7,7 +7,7 @@ import { useCli } from '../kit/use-cli.ts'
 
 /* What `list` prints, "box:path", is taken wherever a box and a path are. */
 
-const { run } = useCli()
+const { run, runHere } = useCli()
 
 test('put takes BOX PATH and BOX:PATH', async () => {
   await run(['create', 'web', 'db'])
@@ -63,10 +63,10 @@ test('remove takes BOX PATH… and BOX:PATH…, of several boxes, too', async ()
 
 test('edit takes BOX:PATH and BOX PATH', async () => {
   const env = { EDITOR: 'printf edited >' }
-  expect(await run(['edit', 'db:by-one'], { env })).toMatchObject(done())
-  expect(await run(['edit', 'db', 'by:two'], { env })).toMatchObject(done())
+  expect(await runHere(['edit', 'db:by-one'], { env })).toMatchObject(done())
+  expect(await runHere(['edit', 'db', 'by:two'], { env })).toMatchObject(done())
   expect(await run(['read', 'db:by-one', 'db:by:two'])).toMatchObject(done('editededited'))
-  expect(await run(['edit', 'db', '../up'], { env })).toMatchObject({
+  expect(await runHere(['edit', 'db', '../up'], { env })).toMatchObject({
     code: 1,
     stderr: 'error: bad path "../up": ".." leads out of the box\nhint: in the box it would be "up"\n'
   })

@@ -204,22 +204,30 @@ test('in a real zsh, tab completes what docker-vault and docker vault take, and 
 
 test('a real fish completes what docker-vault and docker vault take, and what docker itself takes', async () => {
   const env = await installedFor('fish', '.config/fish/conf.d/docker-vault.fish')
-  const completions = async (line: string): Promise<string[]> => {
-    const script = 'complete --do-complete $argv[1]'
-    const { stdout } = await runProgram('fish', ['--command', script, line], { env })
-    return stdout.split('\n').filter(candidate => candidate !== '')
-  }
-  for (const name of ['docker-vault', 'secretbox']) {
-    expect(await completions(`${name} destroy w`)).toEqual(['web\t6 entries'])
-    expect(await completions(`${name} read web:passw`)).toEqual(['web:password\tfile'])
-    expect(await completions(`${name} run --rm --inject w`)).toEqual(['web\t6 entries'])
-    expect(await completions(`${name} run --rm --inject=w`)).toEqual(['--inject=web\t6 entries'])
-    expect(await completions(`${name} run --read`)).toEqual(['--read-only'])
-  }
+  const ours = ['docker-vault', 'secretbox'].flatMap(name => [
+    `${name} destroy w`,
+    `${name} read web:passw`,
+    `${name} run --rm --inject w`,
+    `${name} run --rm --inject=w`,
+    `${name} run --read`
+  ])
+  const lines = [...ours, 'docker vault destroy w', 'docker vault read web:passw', 'docker versi']
+  // One fish for all of them; an empty line ends the candidates of each.
+  const script = 'for line in $argv; complete --do-complete $line; echo; end'
+  const { stdout } = await runProgram('fish', ['--command', script, ...lines], { env })
+  const candidates = stdout.split(/^\n/m).map(text => text.split('\n').slice(0, -1))
+  const expected = [
+    ['web\t6 entries'],
+    ['web:password\tfile'],
+    ['web\t6 entries'],
+    ['--inject=web\t6 entries'],
+    ['--read-only']
+  ]
+  expect(candidates.slice(0, 10)).toEqual([...expected, ...expected])
   // Docker's own script for fish may add commands of docker, because it knows no plugins.
-  expect(await completions('docker vault destroy w')).toContain('web\t6 entries')
-  expect(await completions('docker vault read web:passw')).toContain('web:password\tfile')
-  expect((await completions('docker versi')).map(line => line.split('\t')[0])).toContain('version')
+  expect(candidates[10]).toContain('web\t6 entries')
+  expect(candidates[11]).toContain('web:password\tfile')
+  expect(candidates[12]?.map(line => line.split('\t')[0])).toContain('version')
 })
 
 test('the bash script is correct as it stands', async () => {

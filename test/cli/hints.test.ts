@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { standIns } from './stand-ins.ts'
 import { useCli } from '../kit/use-cli.ts'
 
-const { run } = useCli()
+const { run, runHere } = useCli()
 beforeAll(async () => {
   await run(['create', 'web'])
   await run(['put', 'web', 'certs/key.pem'], { input: 'x' })
@@ -26,7 +26,7 @@ const reading = [
 
 async function hintOf(args: readonly string[], box: string): Promise<string> {
   const { env } = await standIns('exit 0', { image: {} })
-  const { code, stderr } = await run(
+  const { code, stderr } = await runHere(
     args.map(word => word.replace('BOX', box)),
     { env, input: '' }
   )

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { replay, rowsOf } from '../rows/transcript.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
+import { askJson } from '../kit/engine/admin.ts'
+import { callEngine } from '../kit/engine/call-engine.ts'
 import { clientsWithBuildKit } from '../kit/engine/clients.ts'
 import { testImage } from '../kit/engine/image.ts'
 import { formsOf } from '../kit/engine/search.ts'
@@ -33,20 +35,20 @@ beforeAll(async () => {
   }
 })
 
-async function all(...listing: string[]): Promise<string[]> {
-  return (await engine.docker(listing)).split('\n').filter(Boolean)
-}
+const adminSocket = join(engine.pluginData, 'admin.sock')
 
 beforeEach(async () => {
-  const boxes = await all('vault', 'list', '--boxes')
-  if (boxes.length > 0) await engine.docker(['vault', 'destroy', '--', ...boxes])
+  const { boxes } = await askJson<{ boxes: { name: string }[] }>(adminSocket, 'GET', '/vault/')
+  for (const { name } of boxes)
+    await askJson(adminSocket, 'DELETE', `/vault/${encodeURIComponent(name)}/?force=1`)
 })
 
 afterEach(async () => {
-  const containers = await all('ps', '--all', '--quiet')
-  if (containers.length > 0) await engine.docker(['rm', '--force', '--volumes', ...containers])
-  const volumes = await all('volume', 'ls', '--quiet')
-  if (volumes.length > 0) await engine.docker(['volume', 'rm', ...volumes])
+  for (const { Id } of await callEngine<{ Id: string }[]>(engine, 'GET', '/containers/json?all=1'))
+    await callEngine(engine, 'DELETE', `/containers/${Id}?force=1&v=1`)
+  const { Volumes } = await callEngine<{ Volumes: { Name: string }[] | null }>(engine, 'GET', '/volumes')
+  for (const { Name } of Volumes ?? [])
+    await callEngine(engine, 'DELETE', `/volumes/${encodeURIComponent(Name)}`)
   expect(await liveCopies(engine)).toEqual([])
 })
 

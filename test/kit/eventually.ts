@@ -1,5 +1,5 @@
 /** Only ends the waiting for what never comes: a machine may be as busy as it likes. */
-const longMs = 100_000
+const longMs = 240_000
 /** Between two questions: more and more, for asking takes processor time from what is waited for. */
 const pausesMs = { first: 10, most: 200, growth: 1.3 }
 

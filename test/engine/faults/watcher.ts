@@ -1,20 +1,21 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { callEngine } from '../../kit/engine/call-engine.ts'
 import type { Engine } from '../../kit/engine/engine.ts'
 import { testImage } from '../../kit/engine/image.ts'
 import { freshName } from '../../kit/engine/shared-engine.ts'
 import type { Files } from '../../kit/engine/boxes.ts'
 import { compiled } from '../../kit/engine/compiled.ts'
 import { eventually } from '../../kit/eventually.ts'
-import { onceSeen } from '../../kit/engine/once-seen.ts'
+import { untilSeen } from '../../kit/engine/once-seen.ts'
 import { copiesOf, containerThatBinds, type CopyMount } from '../../kit/engine/kernel.ts'
 
 /** A container that watches its own copy. */
 export interface Watcher {
   readonly name: string
-  /** `docker start`, again when the plugin has to be started anew before; rejects with the Engine's message. */
+  /** As `docker start`, again when the plugin has to be started anew before; rejects with the Engine's message. */
   start(): Promise<unknown>
-  /** `docker stop`, which kills it at once. */
+  /** As `docker stop`, which kills it at once. */
   stop(): Promise<unknown>
   remove(): Promise<unknown>
   /** The pid of its first process; null when it does not run, by the kernel's word. */
@@ -62,9 +63,9 @@ export async function createWatcher(
 
   const watcher: Watcher = {
     name,
-    start: () => onceSeen(engine, ['start', name]),
-    stop: () => engine.docker(['stop', name]),
-    remove: () => engine.docker(['rm', '--force', name]),
+    start: () => untilSeen(() => callEngine(engine, 'POST', `/containers/${name}/start`)),
+    stop: () => callEngine(engine, 'POST', `/containers/${name}/stop`),
+    remove: () => callEngine(engine, 'DELETE', `/containers/${name}?force=1`),
     pid,
 
     async copies() {
