@@ -6,6 +6,7 @@ import {
   freshName,
   liveCopies,
   mountArgument,
+  removeContainers,
   runScript,
   sharedEngine,
   startContainer
@@ -23,8 +24,7 @@ const exec = (container: string, ...command: string[]): Promise<string> =>
   engine.docker(['exec', container, ...command])
 
 afterEach(async () => {
-  const containers = (await engine.docker(['ps', '--all', '--quiet'])).split('\n').filter(Boolean)
-  if (containers.length > 0) await engine.docker(['rm', '--force', '--volumes', ...containers])
+  await removeContainers(engine)
 })
 
 test('docker run --volume-driver with -v creates the volume on the way', async () => {

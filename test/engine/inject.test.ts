@@ -9,7 +9,13 @@ import { tryCommand, type Finished } from '../kit/engine/command.ts'
 import { testImage } from '../kit/engine/image.ts'
 import { builtCli } from '../kit/engine/plugin.ts'
 import { startRegistry } from '../kit/engine/registry.ts'
-import { freshName, liveCopies, makeBox, sharedEngine } from '../kit/engine/shared-engine.ts'
+import {
+  freshName,
+  liveCopies,
+  makeBox,
+  removeContainers,
+  sharedEngine
+} from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 const noNetwork = ['--network', 'none']
@@ -41,8 +47,7 @@ const ephemeralBoxes = async (): Promise<string[]> =>
     .filter(name => name.startsWith('ephemeral-'))
 
 afterEach(async () => {
-  const containers = (await engine.docker(['ps', '--all', '--quiet'])).split('\n').filter(Boolean)
-  if (containers.length > 0) await engine.docker(['rm', '--force', '--volumes', ...containers])
+  await removeContainers(engine)
   expect(await liveCopies(engine)).toEqual([])
 })
 

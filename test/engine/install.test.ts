@@ -14,6 +14,8 @@ import {
 } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { refuseSharedPlaces } from '../../install/files.ts'
+import { readPlaces } from '../../install/places.ts'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { node } from '../../rootfs-build/packages.ts'
 import { builtPlugins } from '../kit/built.ts'
@@ -150,12 +152,12 @@ test('install refuses a place that somebody else than root could change, and the
   const variables = Object.keys(places) as (keyof typeof places)[]
   await chmod(open, 0o775)
   for (const variable of variables) {
-    expect(await run('install', { [variable]: join(open, 'bin') })).toMatchObject({
-      code: 1,
-      stderr:
-        `error: cannot install into "${join(open, 'bin')}": others can write to "${open}" (mode 0775)\n` +
-        `hint: only root may be able to change it: mend that, or choose another directory: make install ${variable}=/path/to/directory\n`
-    })
+    expect(() => refuseSharedPlaces(readPlaces({ ...places, [variable]: join(open, 'bin') }))).toThrow(
+      expect.objectContaining({
+        message: `cannot install into "${join(open, 'bin')}": others can write to "${open}" (mode 0775)`,
+        hint: `only root may be able to change it: mend that, or choose another directory: make install ${variable}=/path/to/directory`
+      }) as Error
+    )
   }
   await chmod(open, 0o755)
   await chown(join(open, 'bin'), 65534, 65534)

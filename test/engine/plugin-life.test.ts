@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { builtPlugins } from '../kit/built.ts'
 import { tryCommand } from '../kit/engine/command.ts'
 import { eventually } from '../kit/eventually.ts'
 import { importTestImage, testImage } from '../kit/engine/image.ts'
 import { killShims, mountsBelow } from '../kit/engine/leftovers.ts'
-import { builtPlugin, linkCli, pluginSettings } from '../kit/engine/plugin.ts'
+import { builtPlugin, linkCli, pluginSettings, putNode } from '../kit/engine/plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
 import { pluginProcess } from '../kit/engine/processes.ts'
 import { startRegistry, type Registry } from '../kit/engine/registry.ts'
@@ -191,7 +192,7 @@ test('after a reboot of the host containers that restart have the newest version
 test('an upgrade keeps boxes and volumes', async () => {
   await putFiles(engine, 'db', { extra: 'kept' })
   const next = join(engine.root, 'next-plugin')
-  await cp(builtPlugin, next, { recursive: true, preserveTimestamps: true })
+  await cp(builtPlugins.plain, next, { recursive: true, preserveTimestamps: true })
   const config = await readFile(join(next, 'config.json'), 'utf8')
   await writeFile(join(next, 'config.json'), config.replace('"description": "', '"description": "next: '))
   await push('2', next)
@@ -205,6 +206,7 @@ test('an upgrade keeps boxes and volumes', async () => {
     'secretbox',
     reference('2')
   ])
+  await putNode(engine)
   // The Engine forgets a plugin's settings when it upgrades it.
   await engine.docker(['plugin', 'set', 'secretbox', ...pluginSettings(engine)])
   await engine.docker(['plugin', 'enable', 'secretbox'])

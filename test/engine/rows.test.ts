@@ -9,7 +9,7 @@ import { callEngine } from '../kit/engine/call-engine.ts'
 import { clientsWithBuildKit } from '../kit/engine/clients.ts'
 import { testImage } from '../kit/engine/image.ts'
 import { formsOf } from '../kit/engine/search.ts'
-import { freshName, liveCopies, sharedEngine } from '../kit/engine/shared-engine.ts'
+import { freshName, liveCopies, removeContainers, sharedEngine } from '../kit/engine/shared-engine.ts'
 
 const engine = sharedEngine()
 /** What no image, log or record of the Engine may hold. */
@@ -44,8 +44,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const { Id } of await callEngine<{ Id: string }[]>(engine, 'GET', '/containers/json?all=1'))
-    await callEngine(engine, 'DELETE', `/containers/${Id}?force=1&v=1`)
+  await removeContainers(engine)
   const { Volumes } = await callEngine<{ Volumes: { Name: string }[] | null }>(engine, 'GET', '/volumes')
   for (const { Name } of Volumes ?? [])
     await callEngine(engine, 'DELETE', `/volumes/${encodeURIComponent(Name)}`)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { inject } from 'vitest'
 import { engineAt, type Engine } from './engine.ts'
 import { askJson } from './admin.ts'
+import { callEngine } from './call-engine.ts'
 import { testImage } from './image.ts'
 import { mountsBelow } from './leftovers.ts'
 
@@ -68,6 +69,12 @@ export async function startContainer(engine: Engine, dockerArgs: readonly string
     '86400'
   ])
   return name
+}
+
+/** Removes all containers that there are, with their anonymous volumes. */
+export async function removeContainers(engine: Engine): Promise<void> {
+  for (const { Id } of await callEngine<{ Id: string }[]>(engine, 'GET', '/containers/json?all=1'))
+    await callEngine(engine, 'DELETE', `/containers/${Id}?force=1&v=1`)
 }
 
 /** The copies that are mounted below the Engine's data root, as mount points on the host. */
