@@ -10,6 +10,7 @@ import { isSecretboxError } from './base/errors.ts'
 import { reach } from './base/fault-points.ts'
 import { nameHostPaths } from './base/host-paths.ts'
 import { adminApi } from './http/admin/admin.ts'
+import { createCopySockets } from './http/container/sockets.ts'
 import { serveUnixSocket } from './http/transport/serve.ts'
 import { describeStatus, describeVolumes } from './http/admin/status.ts'
 import { volumeDriver } from './http/driver/volume-driver.ts'
@@ -18,6 +19,7 @@ import { lockedMemory } from './crypto/locked-memory.ts'
 import { loadSyscalls } from './base/syscalls.ts'
 import { openVault } from './vault/open.ts'
 import { processWith } from './base/process-identity.ts'
+import { createFindContainer } from './lifecycle/container-of-copy.ts'
 import { createAttach } from './lifecycle/holder-names.ts'
 import { createFailedStarts } from './controller/failed-starts.ts'
 import { createKept } from './lifecycle/kept.ts'
@@ -80,14 +82,18 @@ async function startDaemon(
   const volumes = createVolumes({ store, gate, vault, holders, copies, uses })
   const locks = createKeyedMutex()
   const observe = createObserve({ store, copies, holders, uses, log })
-  const release = createRelease({ store, gate, copies, observe, engine, uses, kept, log })
+  const sockets = createCopySockets({
+    ...{ store, gate, identity, copies, holders, syscalls, clock, log },
+    findContainer: createFindContainer({ copies, holders, engine })
+  })
+  const release = createRelease({ store, gate, copies, sockets, observe, engine, uses, kept, log })
   const mounts = createMounts({
-    ...{ store, vault, copies, observe, uses, locks, release, refusals, engine, clock, log },
+    ...{ store, vault, copies, sockets, observe, uses, locks, release, refusals, engine, clock, log },
     isSeenBy: createPropagation(config.copiesDir),
     onUnseen: () => startAnew('copies do not reach the engine')
   })
   const reconcile = createReconcile({
-    ...{ store, gate, copies, observe, uses, kept, locks, release, engine, clock, log },
+    ...{ store, gate, copies, sockets, observe, uses, kept, locks, release, engine, clock, log },
     graceMs: config.graceMs
   })
   const attach = createAttach({ store, gate, holders, locks, engine, log })
@@ -144,7 +150,7 @@ async function startDaemon(
   const ending = new AbortController()
   const watch = watchCopies(
     {
-      ...{ engine, reconcile, attach, uses, copies, sealing, clock, log },
+      ...{ store, engine, reconcile, attach, uses, locks, copies, sockets, sealing, clock, log },
       volumes: () => volumes.list(),
       failedStarts: config.startFailed ? failedStarts : null
     },
@@ -156,7 +162,11 @@ async function startDaemon(
 
   return async () => {
     ending.abort()
-    const done = Promise.all([driver.close(closeTimeoutMs), admin.close(closeTimeoutMs), watch])
+    const done = Promise.all([
+      ...[driver, admin].map(each => each.close(closeTimeoutMs)),
+      sockets.end(closeTimeoutMs),
+      watch
+    ])
     // What goes on though its caller was cut off, such as a Mount, is what the next start makes good for.
     await Promise.race([done, delay(closeTimeoutMs)])
     await opened.close()

@@ -43,6 +43,15 @@ bool make_copy(const struct copies *copies, int connection, const char *key, con
                struct reply *reply);
 
 /*
+ * Binds a new socket in the place that a copy has for it, and gives it listening; whatever was there is taken away before.
+ * The place is read-only but for that moment.
+ */
+bool listen_in_copy(const struct copies *copies, const char *key, int *listening, struct reply *reply);
+
+/* True when what is mounted on `key` was mounted as a copy. */
+bool is_ours(const struct copies *copies, const char *key);
+
+/*
  * Overwrites, unlinks, unmounts and removes a copy, and any that is stacked below it. True as well when nothing was
  * there. Touches nothing that was not mounted as a copy (NOT_OURS). Leaves it mounted when a file cannot be opened
  * for writing just now (BUSY), unless `last`.

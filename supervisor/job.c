@@ -63,6 +63,7 @@ static bool serve_job(const struct copies *copies, int connection)
 {
   char key[KEY_LENGTH + 1] = {0};
   struct request request;
+  int listening = -1;
   struct reply reply = {.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE)};
   /* SIGALRM ends the process, wherever it waits. What it leaves half done, the next wipe of that copy takes away. */
   alarm(MAKE_SECONDS);
@@ -79,10 +80,15 @@ static bool serve_job(const struct copies *copies, int connection)
   } else if (request.job == JOB_WIPE) {
     alarm(WIPE_SECONDS);
     wipe_copy(copies, key, request.last, &reply);
+  } else if (request.job == JOB_LISTEN) {
+    listen_in_copy(copies, key, &listening, &reply);
   } else {
     fail(&reply, "read a job");
   }
-  if (!write_all(connection, &reply, sizeof reply))
+  bool told = listening < 0 ? write_all(connection, &reply, sizeof reply) : write_with(connection, &reply, sizeof reply, listening);
+  if (listening >= 0)
+    close(listening);
+  if (!told)
     return false;
   if (reply.outcome != DONE)
     drain(connection);

@@ -94,8 +94,12 @@ static void serve_look(int connection, int proc, bool is_old_kernel)
   if (read_all(connection, copies, request.count * sizeof *copies)) {
     struct look look = {.copies = copies, .copy_count = request.count};
     qsort(copies, request.count, sizeof *copies, by_device);
-    if (is_old_kernel || !look_through_namespaces(&look, proc))
-      look_through_tables(&look, proc);
+    if (is_old_kernel)
+      look_through_tables(&look, proc, request.pid);
+    else if (request.pid != 0)
+      look_into_one(&look, proc, request.pid);
+    else if (!look_through_namespaces(&look, proc))
+      look_through_tables(&look, proc, 0);
     const struct look_reply reply = {.count = (uint32_t)look.holder_count, .complete = look.complete};
     if (write_all(connection, &reply, sizeof reply))
       write_all(connection, look.holders, look.holder_count * sizeof *look.holders);

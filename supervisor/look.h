@@ -41,7 +41,13 @@ bool container_in(const char *mount_root, char *container);
 bool look_through_namespaces(struct look *look, int proc);
 
 /*
- * By reading one mount table of each mount namespace that a process is in. Never complete: a namespace can be kept
- * without one.
+ * The same for the mount namespace of one process. False, and nothing is added, when the process is gone or the kernel knows
+ * no such thing.
  */
-void look_through_tables(struct look *look, int proc);
+bool look_into_one(struct look *look, int proc, uint32_t pid);
+
+/*
+ * By reading one mount table of each mount namespace that a process is in. Never complete: a namespace can be kept
+ * without one. `pid`: that of this process alone; 0: all.
+ */
+void look_through_tables(struct look *look, int proc, uint32_t pid);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -98,6 +99,17 @@ static bool make_link(int connection, const char *name, const struct entry *entr
   return symlink(target, name) == 0 && lchown(name, entry->uid, entry->gid) == 0;
 }
 
+/*
+ * A file system of its own, so that a socket can be bound there when the copy is read-only. It is mounted read-only: where it
+ * comes by propagation, as to containers, it stays so, whatever is done to it here (mount(2), MS_REMOUNT).
+ */
+static bool make_socket_place(const char *name, const struct entry *entry)
+{
+  char options[128];
+  snprintf(options, sizeof options, "mode=%o,uid=%u,gid=%u,size=4k,nr_inodes=16", entry->mode, entry->uid, entry->gid);
+  return mkdir(name, 0700) == 0 && mount("secretbox-socket", name, "tmpfs", COPY_FLAGS | MS_RDONLY, options) == 0;
+}
+
 /* Writes all entries below the working directory, which is the root, until ENTRY_END. */
 static bool write_entries(int connection, struct reply *reply)
 {
@@ -124,6 +136,10 @@ static bool write_entries(int connection, struct reply *reply)
     } else if (entry.kind == ENTRY_FILE) {
       if (!make_file(connection, name, &entry))
         return fail(reply, "write a file");
+    } else if (entry.kind == ENTRY_SOCKET_PLACE) {
+      if (!make_socket_place(name, &entry))
+        return fail(reply, "make the place of a socket");
+      reach("make.parted");
     } else if (entry.kind != ENTRY_LINK || !make_link(connection, name, &entry)) {
       return fail(reply, "make a symlink");
     }

@@ -256,3 +256,17 @@ bool look_through_namespaces(struct look *look, int proc)
   forget_gone();
   return true;
 }
+
+bool look_into_one(struct look *look, int proc, uint32_t pid)
+{
+  char path[32];
+  struct mnt_ns_info info = {.size = sizeof info};
+  snprintf(path, sizeof path, "%u/ns/mnt", pid);
+  int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+  bool known = fd >= 0 && ioctl(fd, GET_INFO, &info) == 0;
+  if (known)
+    look_into(look, proc, fd, info.mnt_ns_id);
+  if (fd >= 0)
+    close(fd);
+  return known;
+}

@@ -92,11 +92,9 @@ static DIR *open_in(int proc, const char *path)
   return fd < 0 ? NULL : fdopendir(fd);
 }
 
-void look_through_tables(struct look *look, int proc)
+static void look_at_all(struct look *look, int proc)
 {
   char path[300];
-  seen_count = 0;
-  look->complete = false;
   DIR *processes = open_in(proc, ".");
   for (struct dirent *process; processes != NULL && (process = readdir(processes)) != NULL;) {
     if (!isdigit((unsigned char)process->d_name[0]))
@@ -111,4 +109,21 @@ void look_through_tables(struct look *look, int proc)
   }
   if (processes != NULL)
     closedir(processes);
+}
+
+void look_through_tables(struct look *look, int proc, uint32_t pid)
+{
+  char process[16];
+  int home = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  seen_count = 0;
+  look->complete = false;
+  snprintf(process, sizeof process, "%u", pid);
+  if (pid == 0)
+    look_at_all(look, proc);
+  else
+    look_at(look, proc, process, process);
+  /* Whoever stays in a namespace keeps it, and all that is mounted there. */
+  if (home >= 0 && setns(home, CLONE_NEWNS) < 0)
+    warn("setns");
+  close(home);
 }

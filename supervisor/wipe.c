@@ -47,7 +47,7 @@ static int field_of_fd(const struct copies *copies, int fd, const char *name)
  * The operator may have named a directory where other things are mounted; nothing of theirs is overwritten. What is
  * on `key` is a copy if it was mounted as one: proc_pid_mountinfo(5) says from which source, by the ID of the mount.
  */
-static bool is_ours(const struct copies *copies, const char *key)
+bool is_ours(const struct copies *copies, const char *key)
 {
   int fd = openat(copies->directory, key, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   int id = fd < 0 ? -1 : field_of_fd(copies, fd, "mnt_id:");
@@ -73,10 +73,15 @@ static bool is_ours(const struct copies *copies, const char *key)
 static bool wipe_mounted(const struct copies *copies, const char *key, bool last, struct reply *reply)
 {
   struct wiped wiped = {0};
-  if (mount(NULL, key, NULL, COPY_FLAGS | MS_REMOUNT, NULL) < 0 || !enter_copy(key))
+  if (mount(NULL, key, NULL, COPY_FLAGS | MS_REMOUNT, NULL) < 0 || !enter_copy(key)) {
     wiped.error = errno;
-  else
+  } else {
+    /* The place of its socket, if it has one: what a container made there holds no secret of a box. */
+    while (umount2(SOCKET_PLACE, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
+      ;
+    reach("wipe.parted");
     wiped = wipe_root();
+  }
   if (!leave_copy(copies))
     return fail(reply, "leave");
   if (wiped.busy > 0 && !last) {

@@ -1,7 +1,8 @@
 /*
  * What the daemon and the jobs say to each other. A job is a request, for a copy to be made its entries and their
  * contents, and a reply. A copy that is made has one reply more before that, when it is mounted and not yet written; an
- * early one that is not DONE is the last. Jobs follow each other over a connection until one is not DONE, or is given up in
+ * early one that is not DONE is the last. With that of JOB_LISTEN comes a descriptor: the copy's socket, listening
+ * (unix(7), SCM_RIGHTS). Jobs follow each other over a connection until one is not DONE, or is given up in
  * the middle by sending no more. Both ends are of one build on one machine, so numbers are in the
  * machine's own order. src/copies/wire.ts is the other end.
  */
@@ -11,7 +12,11 @@
 enum { KEY_LENGTH = 32 }; /* the directory of a copy: hex digits */
 #define COPY_SOURCE "secretbox:" /* the source of a copy's mount: this, and the key */
 
-enum job { JOB_PROBE = 'p', JOB_MAKE = 'm', JOB_WIPE = 'w' };
+/* Where a copy has its socket: in a directory on which a file system of its own is mounted, ENTRY_SOCKET_PLACE. */
+#define SOCKET_PLACE "/contents/.secretbox"
+#define SOCKET_NAME "api.sock"
+
+enum job { JOB_PROBE = 'p', JOB_MAKE = 'm', JOB_WIPE = 'w', JOB_LISTEN = 'l' };
 
 struct request {
   uint8_t job;
@@ -19,11 +24,18 @@ struct request {
   uint8_t last;           /* wipe: unmount it even if a file cannot be overwritten yet */
   uint8_t unused[5];
   uint64_t bytes, inodes; /* make: what it may hold */
-  char key[KEY_LENGTH];   /* make, wipe */
+  char key[KEY_LENGTH];   /* make, wipe, listen */
 };
 
 /* Entries of a directory come between the directory and its ENTRY_UP, those of the root before ENTRY_END. */
-enum entry_kind { ENTRY_DIRECTORY = 'd', ENTRY_UP = 'u', ENTRY_FILE = 'f', ENTRY_LINK = 'l', ENTRY_END = 'e' };
+enum entry_kind {
+  ENTRY_DIRECTORY = 'd',
+  ENTRY_UP = 'u',
+  ENTRY_FILE = 'f',
+  ENTRY_LINK = 'l',
+  ENTRY_SOCKET_PLACE = 's',
+  ENTRY_END = 'e'
+};
 
 struct entry {
   uint8_t kind;
@@ -59,6 +71,7 @@ struct reply {
  */
 struct look_request {
   uint32_t count;
+  uint32_t pid; /* to look into the mount namespace of this process alone; 0: into all */
 };
 struct look_copy {
   uint64_t device;

@@ -12,6 +12,7 @@ export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
   precondition: 412,
   in_use: 409,
   too_large: 413,
+  too_many: 429,
   sealed: 503,
   unavailable: 503,
   full: 507,

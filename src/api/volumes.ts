@@ -24,7 +24,8 @@ const VolumeOptions = z.lazy(() =>
     size: z.nullable(Count),
     optional: z.boolean(),
     ephemeral: z.boolean(),
-    transient: z.boolean()
+    transient: z.boolean(),
+    api: z.boolean()
   })
 )
 

@@ -1,6 +1,7 @@
 /**
  * What can be asked, and what the audit tells of. `box.reveal` gives contents to the caller, `box.mount` to a container,
- * `box.serve` to a service of a swarm. `token.issue` gives a container a token that says which it is, `identity.show` anybody
+ * `box.serve` to a service of a swarm. `copy.describe` tells a container
+ * of its own copy, `token.issue` gives it a token that says which it is, `identity.show` anybody
  * the public keys for such tokens.
  */
 export const actions = [
@@ -13,6 +14,7 @@ export const actions = [
   'box.reveal',
   'box.mount',
   'box.serve',
+  'copy.describe',
   'token.issue',
   'identity.show',
   'copy.attach',

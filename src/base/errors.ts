@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'precondition' // the version asked for is not the newest
   | 'in_use' // something else holds it
   | 'too_large' // a limit is exceeded
+  | 'too_many' // asked too often
   | 'sealed' // the vault has no root key
   | 'unavailable' // something outside (disk, kernel, engine) does not serve
   | 'full' // no room left on the disk that holds the store

@@ -6,7 +6,15 @@ export const faultsVariable = 'SECRETBOX_FAULTS'
 
 /** A moment inside a job (supervisor/faults.c), which knows the orders `kill` and `wait`. */
 export type JobPoint =
-  'make.mounted' | 'make.written' | 'make.made' | 'wipe.begun' | 'wipe.overwritten' | 'wipe.unmounted'
+  | 'make.mounted'
+  | 'make.parted'
+  | 'make.written'
+  | 'make.made'
+  | 'listen.bound'
+  | 'wipe.begun'
+  | 'wipe.parted'
+  | 'wipe.overwritten'
+  | 'wipe.unmounted'
 
 /** A moment inside the daemon at which tests make things go wrong. */
 export type FaultPoint =

@@ -1,34 +1,30 @@
+import { closeSync, readFileSync } from 'node:fs'
 import koffi from 'koffi'
 import { peerCredentialsBy, type PeerCredentials } from './peer-credentials.ts'
+import { SyscallError } from './syscall-error.ts'
 
 /** mmap(2), madvise(2). */
 const protReadWrite = 3
 const mapPrivateAnonymous = 0x22
 const madviseDontDump = 16
 const pageBytes = 4096
+/** socket(7), unix(7). */
+const solSocket = 1
+const soPeerPidfd = 77
 /** prctl(2). */
 const prSetDumpable = 4
 /** setrlimit(2). */
 const rlimitCore = 4
 
-/** A system call that failed: `code` is the errno's name, as in Node's own errors. */
-export class SyscallError extends Error {
-  readonly code: string
-  readonly syscall: string
-
-  constructor(syscall: string, errno: number) {
-    const code = errnoNames.get(errno) ?? `errno ${errno}`
-    super(`${syscall}: ${code}`)
-    this.name = 'SyscallError'
-    this.code = code
-    this.syscall = syscall
-  }
-}
-
 /** The few system calls that Node has no function for. Each throws `SyscallError` when the kernel refuses. */
 export interface Syscalls {
   /** The process at the other end of a connected Unix socket, as the kernel noted it at connect time (SO_PEERCRED). */
   peerOf(fd: number): PeerCredentials
+  /**
+   * Whether the process that connected to a Unix socket is there still, and so is the only one with its pid (SO_PEERPIDFD,
+   * Linux 6.5). Null on a kernel that does not tell.
+   */
+  isPeerThere(fd: number): boolean | null
   /** A second descriptor of the same open file, for the caller to close (dup(2)). */
   dup(fd: number): number
   /** No core dump of this process, and no ptrace by others than root. */
@@ -40,12 +36,11 @@ export interface Syscalls {
   lockedBytes(length: number): Uint8Array
 }
 
-const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]))
-
 /** Binds the calls to the C library that the process runs on. */
 export function loadSyscalls(): Syscalls {
   const libc = koffi.load(null)
   const credentialsOf = peerCredentialsBy(libc)
+  const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ int32_t *, _Inout_ uint32_t *)')
   const dup = libc.func('int dup(int)')
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
@@ -62,6 +57,19 @@ export function loadSyscalls(): Syscalls {
       const credentials = credentialsOf(fd)
       if (credentials === null) throw new SyscallError('getsockopt', koffi.errno())
       return credentials
+    },
+
+    isPeerThere(fd) {
+      const pidfd = new Int32Array(1)
+      if ((getsockopt(fd, solSocket, soPeerPidfd, pidfd, [pidfd.byteLength]) as number) < 0)
+        return koffi.errno() === koffi.os.errno['ENOPROTOOPT'] ? null : false
+      const [descriptor = -1] = pidfd
+      try {
+        // pidfd_open(2): -1 once it was waited for.
+        return /^Pid:\t[1-9]/m.test(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))
+      } finally {
+        closeSync(descriptor)
+      }
     },
 
     dup(fd) {

@@ -6,10 +6,13 @@ import { createChoreLoop, type Chore } from './chores.ts'
 import { createDanglingVolumes, type DanglingVolumesParts } from './dangling-volumes.ts'
 import { createEventStream } from './event-stream.ts'
 import { createReconciling, type ReconcilingParts } from './reconciling.ts'
+import { createReopening, type ReopeningParts } from './reopening.ts'
 import { createUnsealing } from './unsealing.ts'
 
-export interface WatchParts extends Omit<ReconcilingParts, 'isTold'>, DanglingVolumesParts {
+export interface WatchParts
+  extends Omit<ReconcilingParts, 'isTold' | 'copies'>, DanglingVolumesParts, Omit<ReopeningParts, 'copies'> {
   readonly engine: Engine
+  readonly copies: ReconcilingParts['copies'] & ReopeningParts['copies']
   readonly sealing: Sealing
   /** Null when such containers are to be left alone. */
   readonly failedStarts: Chore | null
@@ -72,7 +75,13 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     expect(reconciling, failedStarts)
     if (!sealing.isSealed()) look()
   })
-  const chores = [reconciling, unsealing, danglingVolumes, ...(failedStarts === null ? [] : [failedStarts])]
+  const chores = [
+    reconciling,
+    createReopening(parts),
+    unsealing,
+    danglingVolumes,
+    ...(failedStarts === null ? [] : [failedStarts])
+  ]
   const loop = createChoreLoop(chores, parts)
 
   await loop.look()

@@ -20,7 +20,7 @@ export interface Filling {
 export type AskJob = (request: JobRequest, filling?: Filling) => Promise<Reply>
 
 /** Whoever is killed twice is so for a reason. */
-const mostTries = 2
+export const mostTries = 2
 
 export function createAskJob(supervisor: Supervisor): AskJob {
   /** The last reply, or null when the job was killed; and what `filling` threw, or null. */
@@ -67,14 +67,17 @@ export function createAskJob(supervisor: Supervisor): AskJob {
       if (failure !== null) throw failure as Error
       if (reply !== null) return reply
     }
-    throw new SecretboxError(
-      'unavailable',
-      `cannot ${job} a copy: the process that does it is not there, or was killed`,
-      {
-        hint: 'is there too little memory?'
-      }
-    )
+    throw jobWasLost(`${job} a copy`)
   }
+}
+
+/** `work`: what was to be done. */
+export function jobWasLost(work: string): SecretboxError {
+  return new SecretboxError(
+    'unavailable',
+    `cannot ${work}: the process that does it is not there, or was killed`,
+    { hint: 'is there too little memory?' }
+  )
 }
 
 function isDone(reply: Reply | null): reply is Reply {

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { CopyMemory } from '../base/copy-memory.ts'
 import { quote } from '../base/errors.ts'
-import { checked, createAskJob } from './ask-job.ts'
+import { checked, createAskJob, jobWasLost, mostTries } from './ask-job.ts'
 import { isCopyKey, type CopyKey } from './copy-key.ts'
 import { rootOfCopy } from './ownership.ts'
 import type { Supervisor } from './supervisor.ts'
 import { sendTree, type CopyContents, type CopyOptions } from './send-tree.ts'
 import { sizeOf } from './size.ts'
-import { memories, outcomes, type JobRequest } from './wire.ts'
+import { memories, outcomes, readReply, replyBytes, requestBytes, type JobRequest } from './wire.ts'
 
 /** The file systems of copies, one per key, under one directory. Knows nothing of volumes or of who uses a copy. */
 export interface Copies {
@@ -35,6 +35,11 @@ export interface Copies {
     options: CopyOptions,
     mounted?: (device: number) => Promise<void>
   ): Promise<number>
+  /**
+   * Binds a new socket at the place that a copy with the option `api` has for it, and gives its descriptor, which listens.
+   * What lay there before is gone. Throws `conflict` when there is no such copy, `unavailable` for what could not be done.
+   */
+  listen(key: CopyKey): Promise<number>
   /**
    * Overwrites, unlinks, unmounts and removes a copy, and any that was stacked below it. Does nothing for one that
    * is not there. False when somebody keeps a file of it open in a way that forbids writing: it stays, and is to be
@@ -88,6 +93,16 @@ export async function openCopies(
         mounted
       })
       return checked(`make copy ${quote(placeOf(key))}`, reply).device
+    },
+
+    async listen(key) {
+      for (let tries = 0; tries < mostTries; tries++) {
+        const passed = await supervisor.pass(requestBytes({ job: 'listen', key }), replyBytes)
+        if (passed === null) continue
+        checked(`listen in copy ${quote(placeOf(key))}`, readReply(passed.answer))
+        if (passed.descriptor !== null) return passed.descriptor
+      }
+      throw jobWasLost('listen in a copy')
     },
 
     async wipe(key) {

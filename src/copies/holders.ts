@@ -35,6 +35,11 @@ export interface Holders {
    * nothing, and is not complete.
    */
   of(copies: readonly CopyDevice[]): Promise<Sight>
+  /**
+   * Whether the mount namespace that a process is in shows the copy where it was not made. False as well when that cannot be
+   * known, as of a process that has ended.
+   */
+  isShownTo(pid: number, copy: CopyDevice): Promise<boolean>
 }
 
 const nothing = sightOf(new Map(), false)
@@ -45,25 +50,34 @@ export function createHolders(supervisor: Supervisor): Holders {
   const look = coalesce(async () => {
     const copies = [...asked.values()]
     asked = new Map()
-    try {
-      return await supervisor.look(async connection => {
-        await connection.send(lookBytes(copies))
-        const head = await connection.receive(lookReplyBytes)
-        if (head === null) return nothing
-        const { count, isComplete } = readLookReply(head)
-        const body = await connection.receive(count * lookHolderBytes)
-        return body === null ? nothing : sightOf(holdersIn(body), isComplete)
-      })
-    } catch {
-      return nothing
-    }
+    return seenBy(supervisor, lookBytes(copies))
   })
   return {
     of(copies) {
       if (copies.length === 0) return Promise.resolve(sightOf(new Map(), true))
       for (const copy of copies) asked.set(nameOf(copy), copy)
       return look()
+    },
+
+    async isShownTo(pid, copy) {
+      if (pid <= 0) return false
+      return (await seenBy(supervisor, lookBytes([copy], pid))).of(copy).length > 0
     }
+  }
+}
+
+async function seenBy(supervisor: Supervisor, question: Buffer): Promise<Sight> {
+  try {
+    return await supervisor.look(async connection => {
+      await connection.send(question)
+      const head = await connection.receive(lookReplyBytes)
+      if (head === null) return nothing
+      const { count, isComplete } = readLookReply(head)
+      const body = await connection.receive(count * lookHolderBytes)
+      return body === null ? nothing : sightOf(holdersIn(body), isComplete)
+    })
+  } catch {
+    return nothing
   }
 }
 

@@ -9,6 +9,9 @@ export interface OwnershipOptions {
   readonly dirmode: number | null
 }
 
+/** The directory of a copy's contents in which its socket lies, and the socket's name there. */
+export const socketPlace = { directory: '.secretbox', name: 'api.sock' } as const
+
 /** A file or directory, with the bits of its own. */
 interface WithMode {
   readonly type: 'file' | 'directory'
@@ -49,4 +52,24 @@ export function ownershipOf(
 ): Ownership {
   if (entry.type === 'symlink') return { uid, gid, mode: null }
   return { uid, gid, mode: (entry.type === 'directory' ? dirmode : mode) ?? entry.mode }
+}
+
+/**
+ * Who may go to a copy's socket, where all of the copy is to be had: its owner, and the group or all others when they may
+ * read every file of it where it lies.
+ */
+export function socketPlaceOwnership(
+  entries: Iterable<WithMode | { readonly type: 'symlink' }>,
+  options: OwnershipOptions
+): Ownership<number> {
+  const { uid, gid, mode: rootMode } = ownershipOf(rootOfCopy, options)
+  let may = rootMode & 0o055
+  for (const entry of entries) {
+    if (entry.type === 'symlink') continue
+    const { mode } = ownershipOf(entry, options)
+    // A directory must be searched, and is listed by whoever reads; a file is read.
+    may &= entry.type === 'directory' ? mode : mode | 0o011
+  }
+  const all = (bits: number): number => ((may & bits) === bits ? bits : 0)
+  return { uid, gid, mode: 0o700 | all(0o050) | all(0o005) }
 }

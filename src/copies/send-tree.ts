@@ -4,7 +4,13 @@ import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
 import type { FilePath } from '../base/names.ts'
 import type { Entry, Tree } from '../vault/boxes/tree.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
-import { ownershipOf, rootOfCopy, type OwnershipOptions } from './ownership.ts'
+import {
+  ownershipOf,
+  rootOfCopy,
+  socketPlace,
+  socketPlaceOwnership,
+  type OwnershipOptions
+} from './ownership.ts'
 import type { Connection } from './supervisor.ts'
 import { entryHead } from './wire.ts'
 
@@ -17,6 +23,8 @@ export interface CopyOptions extends OwnershipOptions {
   readonly rw: boolean
   /** Bytes that a writable copy may hold; null: what the box needs and `defaultSpareBytes` more. */
   readonly size: number | null
+  /** It has a place for a socket at which its container asks. */
+  readonly api: boolean
 }
 
 /** As much is sent at once, so that a box of small files takes one message and no more, for each wakes the other end. */
@@ -30,7 +38,7 @@ export async function sendTree(
   connection: Connection,
   head: Buffer,
   contents: CopyContents,
-  options: OwnershipOptions
+  options: CopyOptions
 ): Promise<void> {
   const packet = newBytes(packetBytes)
   let filled = 0
@@ -52,7 +60,10 @@ export async function sendTree(
       await reach('mount.mounted')
     }
     await send(entryHead('directory', rootOfCopy.name, ownershipOf(rootOfCopy, options)))
-    for (const step of stepsThrough(contents?.tree ?? new Map<FilePath, Entry<Secret>>())) {
+    const tree = contents?.tree ?? new Map<FilePath, Entry<Secret>>()
+    if (options.api)
+      await send(entryHead('socket', socketPlace.directory, socketPlaceOwnership(tree.values(), options)))
+    for (const step of stepsThrough(tree)) {
       if (step === 'up') await send(entryHead('up'))
       else await sendEntry(send, step.name, step.entry, contents, options)
     }

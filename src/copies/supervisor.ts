@@ -1,5 +1,11 @@
 import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
+import {
+  loadAskForDescriptor,
+  type AskForDescriptor,
+  type PassedDescriptor
+} from '../base/passed-descriptor.ts'
+import { SyscallError } from '../base/syscall-error.ts'
 
 /** What one job, or one look, says: it sends, and reads the answer. */
 export interface Connection {
@@ -21,6 +27,11 @@ export interface Supervisor {
    * is not understood to its end, or whose job failed, ends with `endSending`: the next one has another connection.
    */
   job<T>(talk: (connection: Connection) => Promise<T>): Promise<T>
+  /**
+   * Sends a request to a job whose answer brings a descriptor, for the caller to close. Null when the job was killed, or
+   * nobody is there to do it.
+   */
+  pass(request: Buffer, answerBytes: number): Promise<PassedDescriptor | null>
   /** The same with the process that looks. */
   look<T>(talk: (connection: Connection) => Promise<T>): Promise<T>
 }
@@ -37,6 +48,16 @@ export function connectSupervisor(directory: string): Supervisor {
   let underWay = 0
   /** Nothing is under way over it, and the process at its other end waits: to start one takes longer than most jobs. */
   let idle: Line | null = null
+  let askForDescriptor: AskForDescriptor | null = null
+  const turn = async (): Promise<void> => {
+    if (underWay >= mostJobs) await new Promise<void>(resolve => waiting.push(resolve))
+    else underWay++
+  }
+  const over = (): void => {
+    const next = waiting.shift()
+    if (next === undefined) underWay--
+    else next()
+  }
   const takeLine = (): Line => {
     const line = idle
     idle = null
@@ -44,8 +65,7 @@ export function connectSupervisor(directory: string): Supervisor {
   }
   return {
     async job(talk) {
-      if (underWay >= mostJobs) await new Promise<void>(resolve => waiting.push(resolve))
-      else underWay++
+      await turn()
       const line = takeLine().use(jobWithinMs)
       try {
         const said = await talk(line.connection)
@@ -53,9 +73,20 @@ export function connectSupervisor(directory: string): Supervisor {
         return said
       } finally {
         if (idle !== line) line.close()
-        const next = waiting.shift()
-        if (next === undefined) underWay--
-        else next()
+        over()
+      }
+    },
+
+    async pass(request, answerBytes) {
+      await turn()
+      try {
+        askForDescriptor ??= loadAskForDescriptor()
+        return await askForDescriptor(join(directory, 'jobs'), request, answerBytes, jobWithinMs / 1000)
+      } catch (error) {
+        if (error instanceof SyscallError) return null
+        throw error
+      } finally {
+        over()
       }
     },
 

@@ -10,7 +10,7 @@ import type { Ownership } from './ownership.ts'
  */
 if (endianness() !== 'LE') throw new Error('secretbox runs on little-endian machines')
 
-export const jobs = { probe: 'p', make: 'm', wipe: 'w' } as const
+export const jobs = { probe: 'p', make: 'm', wipe: 'w', listen: 'l' } as const
 export const outcomes = { done: 0, failed: 1, notOurs: 2, busy: 3, damaged: 4 } as const
 /** By their numbers, which begin at 1. */
 export const memories = ['', ...copyMemories] as const
@@ -55,7 +55,7 @@ export function requestBytes(request: JobRequest): Buffer {
 
 /** What is sent of an entry before its contents, or a link's target, of `size` bytes. */
 export function entryHead(
-  kind: 'directory' | 'up' | 'file' | 'link' | 'end',
+  kind: 'directory' | 'up' | 'file' | 'link' | 'socket' | 'end',
   name = '',
   { uid, gid, mode }: Ownership = { uid: 0, gid: 0, mode: 0 },
   size = 0
@@ -84,13 +84,20 @@ export function readReply(message: Buffer): Reply {
   }
 }
 
-/** The question who shows these copies; `device` is the `st_dev` of each. */
-export function lookBytes(copies: readonly { readonly device: number; readonly key: CopyKey }[]): Buffer {
-  const message = newBytes(4 + 40 * copies.length)
+/**
+ * The question who shows these copies; `device` is the `st_dev` of each. `pid`: whether the mount namespace of this process
+ * does; 0 asks about all.
+ */
+export function lookBytes(
+  copies: readonly { readonly device: number; readonly key: CopyKey }[],
+  pid = 0
+): Buffer {
+  const message = newBytes(8 + 40 * copies.length)
   message.writeUInt32LE(copies.length, 0)
+  message.writeUInt32LE(pid, 4)
   copies.forEach(({ device, key }, index) => {
-    message.writeBigUInt64LE(BigInt(device), 4 + 40 * index)
-    message.write(key, 12 + 40 * index, 'latin1')
+    message.writeBigUInt64LE(BigInt(device), 8 + 40 * index)
+    message.write(key, 16 + 40 * index, 'latin1')
   })
   return message
 }

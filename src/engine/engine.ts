@@ -1,6 +1,7 @@
 import Dockerode from 'dockerode'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import { describeContainer, type DescribedContainer } from './describe.ts'
 import { readRemovalError } from './words.ts'
 
 /** A container as the Engine lists it. */
@@ -60,6 +61,8 @@ export interface Engine {
    * process runs: the inspect call blocks then, so it gets `timeoutMs` and no Mount may wait for it.
    */
   isLocked(containerId: string, timeoutMs: number): Promise<boolean>
+  /** Never to be called from inside Mount. Throws while the container is locked for longer than an answer may take, and when it is gone. */
+  describe(containerId: string): Promise<DescribedContainer>
   /** Never to be called from inside Mount, where it would wait for the Mount itself. Throws while the container is locked. */
   lastStart(containerId: string): Promise<LastStart>
   /** Those that were given any. Never to be called from inside Mount. Throws when the Engine does not say it within `timeoutMs`. */
@@ -112,6 +115,8 @@ export function connectEngine(socketPath: string): Engine {
         throw error
       }
     },
+
+    describe: containerId => describeContainer(docker, containerId, inTime),
 
     async lastStart(containerId) {
       return lastStartIn(await docker.getContainer(containerId).inspect(inTime()))

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import type { Copies } from '../copies/copies.ts'
+import { socketPlace } from '../copies/ownership.ts'
 import type { CopyContents } from '../copies/send-tree.ts'
 import type { Clock } from '../base/clock.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import type { BoxName, MountId } from '../base/names.ts'
+import type { BoxName, FilePath, MountId } from '../base/names.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
 import type { RecordOpening } from '../vault/purposes.ts'
@@ -13,6 +14,7 @@ import { bootId } from '../volumes/device.ts'
 import { putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
 import type { Uses } from './engine-calls.ts'
 import type { CopyName } from './facts.ts'
+import type { CopySockets } from './copy-sockets.ts'
 import type { Release } from './release.ts'
 
 /** A copy of which it is known whose it is. */
@@ -35,12 +37,21 @@ export interface MakeCopyParts {
   readonly vault: Pick<Vault, 'open'>
   readonly copies: Copies
   readonly release: Release
+  readonly sockets: CopySockets
   readonly uses: Pick<Uses, 'end'>
   readonly clock: Clock
   readonly log: Logger
 }
 
-export function createMakeCopy({ vault, copies, release, uses, clock, log }: MakeCopyParts): MakeCopy {
+export function createMakeCopy({
+  vault,
+  copies,
+  sockets,
+  release,
+  uses,
+  clock,
+  log
+}: MakeCopyParts): MakeCopy {
   return async (caller, volume, { key, owner }, twinOf) => {
     const { options } = volume
     const fill = async (opened: OpenedVersion | null, record: RecordOpening): Promise<void> => {
@@ -48,6 +59,7 @@ export function createMakeCopy({ vault, copies, release, uses, clock, log }: Mak
       if (twinOf !== null && opened !== null && opened.info.created > twinOf.created)
         throw anotherBox(options.box)
       const tree = opened && opened.part(options.path)
+      if (options.api && tree?.has(socketPlace.directory as FilePath)) throw placeIsTaken(options.box)
       const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
       await copies.make(key, contents, options, async device => {
         const created = new Date(clock.dateMs()).toISOString()
@@ -64,6 +76,7 @@ export function createMakeCopy({ vault, copies, release, uses, clock, log }: Mak
         const resource = { box: options.box, volume: owner.volume, mount: owner.mount }
         await vault.open(caller, purpose, resource, twinOf?.version ?? options.version, fill)
       }
+      if (options.api) await sockets.open({ key, owner })
       FAULT: await reach('mount.done')
     } catch (error) {
       // The Engine sends no Unmount for a Mount that failed, and nobody has seen the copy.
@@ -90,6 +103,14 @@ function newCopyRecord(
     device: { number: device, boot: bootId() },
     container: null
   }
+}
+
+function placeIsTaken(box: BoxName): SecretboxError {
+  return new SecretboxError(
+    'invalid',
+    `box ${quote(box)} has an entry ${quote(socketPlace.directory)}, where the socket of the option api belongs`,
+    { hint: 'give that entry another name, show another part of the box (path), or leave the option api out' }
+  )
 }
 
 function anotherBox(box: BoxName): SecretboxError {

@@ -72,6 +72,7 @@ export function createMounts(parts: MountsParts): Mounts {
       wordOfEngine(engine)
     )
     if (decision.do === 'share') {
+      if (volume.options.api) await parts.sockets.open(copy)
       FAULT: await reach('mount.shared')
     } else {
       const isGone = decision.releases === null || (await release(caller, copy, decision.releases.hasEnded))

@@ -25,6 +25,7 @@ const waitsFor: Readonly<Record<ErrorCode, 'time' | 'box'>> = {
   internal: 'time',
   conflict: 'time',
   in_use: 'time',
+  too_many: 'time',
   not_found: 'box',
   invalid: 'box',
   too_large: 'box',

@@ -9,6 +9,7 @@ import type { Caller } from '../vault/access/authority.ts'
 import type { Gate } from '../vault/action/gate.ts'
 import { findCopyRow, removeCopyRecord } from '../volumes/records.ts'
 import { decideRelease, type ReleaseDecision } from './decide.ts'
+import type { CopySockets } from './copy-sockets.ts'
 import type { Uses } from './engine-calls.ts'
 import { wordOfEngine } from './engine-word.ts'
 import type { CopyName, Facts, Observe } from './facts.ts'
@@ -32,6 +33,7 @@ export interface ReleaseParts {
   readonly engine: Engine
   readonly uses: Uses
   readonly kept: Kept
+  readonly sockets: Pick<CopySockets, 'close'>
   readonly log: Logger
 }
 
@@ -48,6 +50,7 @@ export function createRelease(parts: ReleaseParts): Release {
       return false
     }
     FAULT: await reach('unmount.judged')
+    parts.sockets.close(key)
     if (!(await wipe(parts, key))) return false
     FAULT: await reach('unmount.wiped')
     if (decision.record === 'stays') {

@@ -56,7 +56,8 @@ const kinds = {
   size: byteCount,
   optional: flag,
   ephemeral: flag,
-  transient: flag
+  transient: flag,
+  api: flag
 } as const
 
 type OptionName = keyof typeof kinds
@@ -96,7 +97,8 @@ export function parseVolumeOptions(
     size: option('size', kinds.size) ?? usual.size,
     optional: option('optional', kinds.optional) ?? usual.optional,
     ephemeral: option('ephemeral', kinds.ephemeral) ?? usual.ephemeral,
-    transient: option('transient', kinds.transient) ?? usual.transient
+    transient: option('transient', kinds.transient) ?? usual.transient,
+    api: option('api', kinds.api) ?? usual.api
   }
   if (options.size !== null && !options.rw) {
     throw new SecretboxError('invalid', 'bad option size: it is for writable copies only', {
@@ -216,7 +218,8 @@ function defaultsOf(volume: VolumeName): VolumeOptions {
     size: null,
     optional: false,
     ephemeral: false,
-    transient: false
+    transient: false,
+    api: false
   }
 }
 

@@ -2,8 +2,9 @@ import { createPublicKey } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { done } from '../kit/run-program.ts'
 import { useCli } from '../kit/use-cli.ts'
+import { standIns } from './stand-ins.ts'
 
-const { run } = useCli()
+const { run, runHere } = useCli()
 
 test('identity prints the public key in PEM, and the same as a JSON Web Key Set', async () => {
   const { code, stdout: pem, stderr } = await run(['identity'])
@@ -21,4 +22,22 @@ test('identity --issuer prints what the tokens have as iss', async () => {
   const store = (await run(['status', '--format', '{{.Store.ID}}'])).stdout
   expect(await run(['identity', '--issuer'])).toMatchObject(done(`secretbox:${store}`))
   expect(await run(['identity', '--issuer', '--jwks'])).toMatchObject({ code: 2, stdout: '' })
+})
+
+test('--api gives each box the option api, and needs one', async () => {
+  await run(['create', 'db', 'tls'])
+  const { env, calls } = await standIns('exit 0', { web: {} })
+  const args = ['run', '--inject', 'db', '--api', '--inject', 'tls,api=false', 'web']
+  expect(await runHere(args, { env })).toMatchObject(done())
+  const [words = []] = (await calls()).filter(each => each[0] === 'run')
+  expect(words.filter(word => word.includes('volume-driver'))).toEqual([
+    expect.stringContaining('box=db,volume-opt=api=true'),
+    expect.stringContaining('box=tls,volume-opt=api=false')
+  ])
+  expect(words).not.toContain('--api')
+  expect(await run(['run', '--api', 'web'], { env })).toMatchObject({
+    code: 2,
+    stderr:
+      'error: bad flag "--api": there is no box whose copy could have a socket\nhint: add --inject BOX\n'
+  })
 })

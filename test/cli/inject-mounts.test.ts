@@ -41,7 +41,7 @@ test.each([
   expect(parse(value)).toEqual({ box: 'db', target, options, flag: `--inject ${value}` })
 })
 
-const known = 'an --inject takes version, path, uid, gid, mode, dirmode, rw, size, optional'
+const known = 'an --inject takes version, path, uid, gid, mode, dirmode, rw, size, optional, api'
 const notAnAlias = 'stands in the place of an alias: options follow a comma'
 const csv = `a name with a comma or a quote is written as in CSV: --inject '"one, ""two"""'`
 

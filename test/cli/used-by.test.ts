@@ -109,7 +109,7 @@ const options = {
     rw: false,
     size: null
   },
-  ...{ optional: false, ephemeral: false, transient: false }
+  ...{ optional: false, ephemeral: false, transient: false, api: false }
 }
 
 test('running containers come with their copy, stopped ones without', () => {

@@ -95,8 +95,25 @@ function stageOn(ground: Ground): DriverStage {
   const [holders, uses, locks] = [createHolders(place.supervisor), createUses(clock), createKeyedMutex()]
   const [kept, refusals] = [createKept(), createRefusals(clock)]
   const observe = createObserve({ store, copies, holders, uses, log })
+  /** Whoever asks at a socket is another matter: test/http/container.test.ts. */
+  const sockets = { open: () => Promise.resolve(), close: () => undefined }
   const parts = {
-    ...{ store, gate, vault, copies, holders, observe, uses, kept, locks, engine, log, clock, graceMs }
+    ...{
+      sockets,
+      store,
+      gate,
+      vault,
+      copies,
+      holders,
+      observe,
+      uses,
+      kept,
+      locks,
+      engine,
+      log,
+      clock,
+      graceMs
+    }
   }
   const release = createRelease(parts)
   const mounts = createMounts({

@@ -5,7 +5,7 @@ export function silentEngine(): Engine {
   const silent = (): Promise<never> => Promise.reject(new Error('nobody answers'))
   return {
     ...{ containers: silent, isLocked: silent, lastStart: silent, givenOptions: silent, start: silent },
-    ...{ removeVolume: silent, follow: silent }
+    ...{ removeVolume: silent, follow: silent, describe: silent }
   }
 }
 

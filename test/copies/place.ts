@@ -14,7 +14,15 @@ import { createTestClock, type TestClock } from '../kit/clock.ts'
 import { unmountBelow } from '../kit/mounting.ts'
 import { startSupervisor, type RunningSupervisor } from '../kit/supervisor.ts'
 
-export const plain: CopyOptions = { uid: 0, gid: 0, mode: null, dirmode: null, rw: false, size: null }
+export const plain: CopyOptions = {
+  uid: 0,
+  gid: 0,
+  mode: null,
+  dirmode: null,
+  rw: false,
+  size: null,
+  api: false
+}
 
 /** A directory for copies and what serves it, which go with whatever is mounted there when the running test ends. */
 export interface Place {

@@ -9,6 +9,8 @@ import { onTestFinished } from 'vitest'
 export interface Hold {
   /** A file's contents, as the process sees them now. */
   read(file: string): string
+  /** Where it has the copy. */
+  readonly path: string
   readonly pid: number
   end(): Promise<void>
 }
@@ -30,7 +32,7 @@ export async function hold(copy: string, container = '0'.repeat(64), jail?: stri
       ? 'echo held && exec cat'
       : 'exec chroot "$3" /bin/busybox sh -c "echo held; read line"'
   if (jail !== undefined) installBusybox(jail)
-  const script = `mount --bind "$1" secrets && mount --bind "$2" hostname && ${stay}`
+  const script = `mount --rbind "$1" secrets && mount --bind "$2" hostname && ${stay}`
   const holder = spawn(
     'unshare',
     ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', copy, hostname, jail ?? ''],
@@ -52,6 +54,7 @@ export async function hold(copy: string, container = '0'.repeat(64), jail?: stri
   ])
   return {
     read: file => readFileSync(`/proc/${holder.pid}/root${home}/secrets/${file}`, 'utf8'),
+    path: `${home}/secrets`,
     pid: holder.pid ?? 0,
     end
   }

@@ -191,7 +191,10 @@ test('listings of volumes hold those of boxes that the rule allows', async () =>
     )
   )
   const engine = { containers: () => Promise.resolve([]) } as unknown as Engine
-  const holders = { of: () => Promise.resolve({ of: () => [], isComplete: true }) }
+  const holders = {
+    of: () => Promise.resolve({ of: () => [], isComplete: true }),
+    isShownTo: () => Promise.resolve(false)
+  }
   const describe = describeVolumes({ store, gate, holders, engine })
   const told = async (caller: Caller): Promise<unknown> =>
     (await describe(caller)).map(({ name, copies }) => [name, copies.map(({ box }) => box)])
@@ -230,6 +233,7 @@ test("without grants root may do all but what is a container's own, and others w
     'box.reveal': { box: hers, path: '' },
     'box.mount': { box: hers, volume, mount },
     'box.serve': { box: hers, ...served },
+    'copy.describe': { box: hers, volume, mount },
     'token.issue': { box: hers, volume, mount },
     'identity.show': theVault,
     'copy.attach': { box: hers, volume, mount },
@@ -248,7 +252,7 @@ test("without grants root may do all but what is a container's own, and others w
   const actions = Object.keys(resources) as Action[]
   const allowed = (caller: Caller): Action[] =>
     actions.filter(action => mayAct(caller, action, resources[action], noPolicy, 0))
-  const ofContainers = ['token.issue']
+  const ofContainers = ['copy.describe', 'token.issue']
   expect(allowed(root)).toEqual(actions.filter(action => !ofContainers.includes(action)))
   const container: Caller = { kind: 'container', uid: 0, gid: 0, pid: 1, box: hers, volume, mount }
   expect(allowed(container)).toEqual(ofContainers)

@@ -48,7 +48,8 @@ test('without options a volume shows the newest version of the box of its name, 
     size: null,
     optional: false,
     ephemeral: false,
-    transient: false
+    transient: false,
+    api: false
   })
 })
 
@@ -65,7 +66,8 @@ test('every option is read', () => {
     size: '64m',
     optional: '1',
     ephemeral: 'true',
-    transient: 'true'
+    transient: 'true',
+    api: 'true'
   }
   expect(Object.keys(given)).toEqual(optionNames)
   expect(parse(given)).toEqual({
@@ -80,7 +82,8 @@ test('every option is read', () => {
     size: 64 << 20,
     optional: true,
     ephemeral: true,
-    transient: true
+    transient: true,
+    api: true
   })
 })
 
@@ -113,7 +116,7 @@ test.each(['Box', 'bx', '', 'constructor', 'hasOwnProperty', '__proto__', 'o', '
   'the unknown option %j is refused with the list of known ones',
   option => {
     expect(refusal(Object.fromEntries([[option, 'x']])).message).toBe(
-      `unknown option "${option}": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient`
+      `unknown option "${option}": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient, api`
     )
   }
 )
@@ -229,6 +232,7 @@ const badValues: Record<string, [rule: string, values: Record<string, string | u
     { '': empty('ephemeral'), y: expect.stringContaining('ephemeral=true') as string }
   ],
   transient: ['"true" or "false"', { '': empty('transient'), 2: undefined }],
+  api: ['"true" or "false"', { '': empty('api'), 2: undefined }],
   size: [
     'bytes, or a number with k, m or g',
     {

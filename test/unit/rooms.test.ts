@@ -41,7 +41,13 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   'libsodium-wrappers-sumo': ['crypto/sodium.ts'],
   'node:sqlite': ['store'],
   jose: ['vault/identity'],
-  koffi: ['base/peer-credentials.ts', 'base/syscalls.ts', 'cli/client/peer.ts'],
+  koffi: [
+    'base/passed-descriptor.ts',
+    'base/peer-credentials.ts',
+    'base/syscall-error.ts',
+    'base/syscalls.ts',
+    'cli/client/peer.ts'
+  ],
   'tar-stream': ['http', 'cli'],
   commander: ['cli'],
   zod: [

@@ -21,13 +21,15 @@ int main(int count, char **words)
   } in;
   const char *what = count > 1 ? words[1] : "";
   if (is(what, "jobs"))
-    return printf("%c %c %c", JOB_PROBE, JOB_MAKE, JOB_WIPE) < 0;
+    return printf("%c %c %c %c", JOB_PROBE, JOB_MAKE, JOB_WIPE, JOB_LISTEN) < 0;
   if (is(what, "entries"))
-    return printf("%c %c %c %c %c", ENTRY_DIRECTORY, ENTRY_UP, ENTRY_FILE, ENTRY_LINK, ENTRY_END) < 0;
+    return printf("%c %c %c %c %c %c", ENTRY_DIRECTORY, ENTRY_UP, ENTRY_FILE, ENTRY_LINK, ENTRY_SOCKET_PLACE, ENTRY_END) < 0;
   if (is(what, "outcomes"))
     return printf("%d %d %d %d %d", DONE, FAILED, NOT_OURS, BUSY, DAMAGED) < 0;
   if (is(what, "memories"))
     return printf("%d %d %d", MEMORY_NOSWAP, MEMORY_NO_SWAP_ON_HOST, MEMORY_RAMFS) < 0;
+  if (is(what, "socket"))
+    return printf("%s/%s", SOCKET_PLACE, SOCKET_NAME) < 0;
   if (is(what, "lengths"))
     return printf("%zu %zu %zu %zu", sizeof(struct reply), sizeof(struct look_reply), sizeof(struct look_holder), (size_t)KEY_LENGTH) < 0;
   if (is(what, "reply")) {
@@ -57,7 +59,7 @@ int main(int count, char **words)
     return printf("%c %s %u %u %u %llu", at->kind, name, at->mode, at->uid, at->gid, (unsigned long long)at->size) < 0;
   }
   if (is(what, "look") && fread(&in.look, sizeof in.look, 1, stdin) == 1) {
-    printf("%u", in.look.count);
+    printf("%u %u", in.look.count, in.look.pid);
     for (uint32_t left = in.look.count; left > 0; left--) {
       if (fread(&in.copy, sizeof in.copy, 1, stdin) != 1)
         return 1;

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { copyKeyOf, isCopyKey, type CopyKey } from '../../src/copies/copy-key.ts'
+import { rootOfCopy, socketPlace } from '../../src/copies/ownership.ts'
 import * as wire from '../../src/copies/wire.ts'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
 import { compile } from '../../rootfs-build/compile.ts'
@@ -22,7 +23,7 @@ const words = (what: string, input?: Buffer): string[] => told(what, input).toSt
 
 test('both ends of the wire have the same jobs, entries, outcomes, kinds of memory and lengths', () => {
   expect(Object.values(wire.jobs)).toEqual(words('jobs'))
-  const kinds = ['directory', 'up', 'file', 'link', 'end'] as const
+  const kinds = ['directory', 'up', 'file', 'link', 'socket', 'end'] as const
   expect(kinds.map(kind => wire.entryHead(kind).toString('latin1', 0, 1))).toEqual(words('entries'))
   expect(Object.values(wire.outcomes)).toEqual(words('outcomes').map(Number))
   expect(words('memories').map(Number)).toEqual(Object.keys(wire.memories).slice(1).map(Number))
@@ -31,6 +32,8 @@ test('both ends of the wire have the same jobs, entries, outcomes, kinds of memo
     words('lengths').map(Number)
   )
   expect(isCopyKey(key)).toBe(true)
+  const { directory, name } = socketPlace
+  expect(told('socket').toString()).toBe(`/${rootOfCopy.name}/${directory}/${name}`)
 })
 
 test('the supervisor reads a request, an entry and a look as they were meant', () => {
@@ -49,7 +52,8 @@ test('the supervisor reads a request, an entry and a look as they were meant', (
     { device: 2 ** 40, key: one },
     { device: 3, key: two }
   ]
-  expect(words('look', wire.lookBytes(copies))).toEqual([2, 2 ** 40, one, 3, two].map(String))
+  expect(words('look', wire.lookBytes(copies))).toEqual([2, 0, 2 ** 40, one, 3, two].map(String))
+  expect(words('look', wire.lookBytes(copies.slice(0, 1), 77))).toEqual([1, 77, 2 ** 40, one].map(String))
 })
 
 test('the daemon reads a reply, and the answer to a look, as the supervisor meant them', () => {

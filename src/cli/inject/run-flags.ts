@@ -102,6 +102,7 @@ export const runFlags = flagTable({
     'workdir w'
   ],
   switches: [
+    'api',
     'detach d',
     'disable-content-trust',
     'help',

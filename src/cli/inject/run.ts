@@ -33,6 +33,7 @@ Options, anywhere among docker's own and before the image:
   --inject BOX[:ALIAS|:/PATH][,OPTION]...
                                    mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
   --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes
+  --api                            let the container ask for itself, at a socket in each --inject: its option api
 
 Options of an --inject are those of a volume: ${runInjectOptions.join(', ')}. A name with a
 comma is quoted as in CSV. Files belong to whom the container runs as, unless uid and gid say otherwise. Copies are
@@ -78,7 +79,16 @@ function define(cli: Cli, name: string, verb: 'run' | 'create', text: string, ex
 async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine): Promise<void> {
   const [image] = line.operands
   if (image === undefined) throw new UsageError('name the image', `see: docker ${verb} --help`)
-  const injections = valuesOf(line, 'inject').map(value => parseInjection(value, runInjectOptions))
+  const asksForItself = lastValue(line, 'api') === 'true'
+  const injections = valuesOf(line, 'inject').map(value => {
+    const injection = parseInjection(value, runInjectOptions)
+    return asksForItself ? { ...injection, options: { api: 'true', ...injection.options } } : injection
+  })
+  if (asksForItself && injections.length === 0)
+    throw new UsageError(
+      'bad flag "--api": there is no box whose copy could have a socket',
+      'add --inject BOX'
+    )
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
   const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
   const claims = [
@@ -109,7 +119,7 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
         ...empty.map(emptyMount)
       ]
       const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
-      const rest = [...wordsWithout(line, ['inject', 'inject-dir']), ...line.operands]
+      const rest = [...wordsWithout(line, ['inject', 'inject-dir', 'api']), ...line.operands]
       const missed = guard.missed()
       if (missed !== null) return { code: null, signal: missed }
       return docker.run([verb, ...mounts.flat(), ...label, ...rest], guard)

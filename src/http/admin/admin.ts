@@ -20,7 +20,7 @@ import { auditRoute, type AuditParts } from './audit.ts'
 import { boxRoutes } from './boxes.ts'
 import { describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
-import { bodyIn, queryOf } from './request.ts'
+import { bodyIn, queryOf } from '../transport/request.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */

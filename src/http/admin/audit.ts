@@ -7,7 +7,7 @@ import { SecretboxError } from '../../base/errors.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../vault/audit/reading.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { ReadAudit } from '../../vault/read-audit.ts'
-import { queryOf } from './request.ts'
+import { queryOf } from '../transport/request.ts'
 
 /** What the audit's endpoint answers from. */
 export interface AuditParts {

@@ -14,7 +14,7 @@ import { conditionsOf, isTar, refuseBody, reveal, wantsTar, type Ask, type BoxPa
 import { changed, created, destroyed, sendBoxes, sendListing, sendTar } from './box-answers.ts'
 import { refuseKnownByName, refuseUsed } from './box-users.ts'
 import { onPath } from './entries.ts'
-import { bodyIn, headersOf, queryOf } from './request.ts'
+import { bodyIn, headersOf, queryOf } from '../transport/request.ts'
 
 /** `/vault/…`: the boxes over HTTP, as docs/openapi.yaml has them. `callerOf` says who asks. */
 export function boxRoutes(parts: BoxParts, callerOf: (request: Request) => Caller): RequestHandler {

@@ -8,7 +8,7 @@ import { defaultDirectoryMode } from '../../vault/boxes/tree.ts'
 import { piecesOf, readBody } from '../transport/body.ts'
 import { conditionsOf, refuseBody, reveal, wantsTar, type Ask } from './ask.ts'
 import { changed, sendFile, sendTar } from './box-answers.ts'
-import { headersOf, queryOf } from './request.ts'
+import { headersOf, queryOf } from '../transport/request.ts'
 
 /** The mode of a file that was put without one. */
 const defaultFileMode = 0o600

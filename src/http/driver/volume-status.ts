@@ -32,7 +32,7 @@ export function listedVolume({
 
 /** What `docker volume inspect` shows: never contents, and never an error, in whatever state the vault is. */
 async function volumeStatus(parts: StatusParts, { name, options }: Volume): Promise<Record<string, unknown>> {
-  const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral, transient } = options
+  const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral, transient, api } = options
   const copies = await parts.copyRecordsOf(name).catch((error: unknown) => {
     if (!isSecretboxError(error)) throw error
     return []
@@ -49,6 +49,7 @@ async function volumeStatus(parts: StatusParts, { name, options }: Volume): Prom
     ...(optional ? { Optional: true } : {}),
     ...(ephemeral ? { Ephemeral: true } : {}),
     ...(transient ? { Transient: true } : {}),
+    ...(api ? { Api: true } : {}),
     ...(reason === null ? {} : { Sealed: reason }),
     Copies: copies.map(copy => ({
       Mount: copy.mount,

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
-import { connect, createServer, Socket } from 'node:net'
+import { connect, createServer, Socket, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { newBytes } from '../../base/secret.ts'
@@ -21,6 +21,22 @@ export interface ServeParts {
   readonly log: Logger
   /** Called with the descriptor of each new connection. */
   readonly onConnection?: (descriptor: number) => void
+}
+
+/** What the connections to one socket of many may take. */
+export interface ConnectionLimits {
+  readonly mostConnections: number
+  /** One over which nothing is said for so long is cut. */
+  readonly idleMs: number
+}
+
+/** One server at many sockets. */
+export interface ServingMany extends Serving {
+  /**
+   * Serves at a socket that listens (listen(2)), whose descriptor it takes over. `onSocket` is called with each new connection
+   * before anything comes over it. Gives what ends that, and cuts what is under way. Throws `unavailable`.
+   */
+  add(descriptor: number, limits: ConnectionLimits, onSocket: (socket: Socket) => void): Promise<() => void>
 }
 
 /** As much as one read takes; Node's own reads are as long. */
@@ -67,17 +83,63 @@ export async function serveUnixSocket(
   }
 }
 
+/** Serves at sockets that are added to it, with what is the same for all; see `serveUnixSocket`. */
+export function serveListening(parts: ServeParts, listener: RequestListener): ServingMany {
+  const connections = createConnections(parts, listener)
+  const servers = new Set<Server>()
+  return {
+    async add(descriptor, { mostConnections, idleMs }, onSocket) {
+      const sockets = new Set<Socket>()
+      const server = createServer({ pauseOnConnect: true }, accepted => {
+        if (sockets.size >= mostConnections) {
+          accepted.destroy()
+          return
+        }
+        const socket = connections.serve(accepted, onSocket)
+        if (socket === null) return
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        socket.setTimeout(idleMs, () => socket.destroy())
+      })
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', cause => {
+          reject(new SecretboxError('unavailable', `cannot listen: ${errnoOf(cause) ?? 'error'}`, { cause }))
+        })
+        server.listen({ fd: descriptor }, resolve)
+      })
+      server.on('error', err => parts.log.error({ err }, 'cannot take a connection'))
+      servers.add(server)
+      return () => {
+        servers.delete(server)
+        server.close()
+        for (const socket of sockets) socket.destroy()
+      }
+    },
+
+    close(timeoutMs) {
+      for (const server of servers) server.close()
+      return connections.end(timeoutMs)
+    }
+  }
+}
+
 /**
  * How many connections may wait to be taken; the kernel's net.core.somaxconn bounds it. With fewer, dockerd's connect
  * fails with EAGAIN when it starts more containers than that at once.
  */
 const waitingConnections = 4096
 
+/** What is served of a server's connections; `serve` gives null for one that cannot be. */
+interface Connections {
+  serve(accepted: Socket, onSocket?: (socket: Socket) => void): Socket | null
+  end(timeoutMs: number): Promise<void>
+}
+
 /** The connections that are served, and a way to end them when their answers are out. */
 function createConnections(
   { syscalls, log, onConnection }: ServeParts,
   listener: RequestListener
-): { serve(accepted: Socket): void; end(timeoutMs: number): Promise<void> } {
+): Connections {
   // Zero: the Engine keeps idle connections and must not find one closed (Engine fact 2). No request is timed: boxes are large.
   const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
   const buffer = newBytes(readBytes)
@@ -101,17 +163,20 @@ function createConnections(
   })
 
   return {
-    serve(accepted) {
+    serve(accepted, onSocket) {
       try {
         onConnection?.(descriptorOf(accepted))
         const socket = forgetfulConnection(accepted, buffer, syscalls)
         sockets.set(socket, 0)
         socket.once('close', () => sockets.delete(socket))
+        onSocket?.(socket)
         http.emit('connection', socket)
         forgetPieces(socket)
+        return socket
       } catch (err) {
         log.error({ err }, 'cannot serve a connection')
         accepted.destroy()
+        return null
       }
     },
 

@@ -59,6 +59,7 @@ export interface Resources {
     readonly task: string | undefined
     readonly image: string | undefined
   }
+  'copy.describe': OneCopy & OneBox
   'token.issue': OneCopy & OneBox
   'identity.show': Whole
   'copy.attach': OneCopy & OneBox

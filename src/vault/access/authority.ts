@@ -46,6 +46,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'box.reveal': 'reveal',
   'box.mount': 'use',
   'box.serve': 'use',
+  'copy.describe': null,
   'token.issue': null,
   'identity.show': null,
   'copy.attach': null,
@@ -81,7 +82,7 @@ const daemonActions: ReadonlySet<Action> = new Set<Action>([
 ])
 
 /** What a container may ask for, of its own copy alone; nobody else is given what is a container's own. */
-const containerActions: ReadonlySet<Action> = new Set<Action>(['token.issue'])
+const containerActions: ReadonlySet<Action> = new Set<Action>(['copy.describe', 'token.issue'])
 
 /** What a person may ask for without naming a box. */
 const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'type.list', 'volume.list', 'grant.list'])

@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net'
+import type { Logger } from 'pino'
+import type { Clock } from '../../base/clock.ts'
+import { SecretboxError } from '../../base/errors.ts'
+import type { Syscalls } from '../../base/syscalls.ts'
+import type { Copies } from '../../copies/copies.ts'
+import type { CopyKey } from '../../copies/copy-key.ts'
+import type { Holders } from '../../copies/holders.ts'
+import type { Store } from '../../store/store.ts'
+import type { CopySockets } from '../../lifecycle/copy-sockets.ts'
+import type { Caller } from '../../vault/access/authority.ts'
+import { findCopyRow } from '../../volumes/records.ts'
+import { serveListening, type Serving } from '../transport/serve.ts'
+import { createAllowance, type Allowance } from './allowance.ts'
+import { callerOn } from './caller.ts'
+import { containerApi, type Asked, type ContainerApiParts } from './container-api.ts'
+
+/** What one container may have open, and for how long without a word. */
+const mostConnections = 16
+const idleMs = 30_000
+
+export interface CopySocketsParts extends Omit<ContainerApiParts, 'asked'> {
+  readonly store: Store
+  readonly copies: Copies
+  readonly holders: Pick<Holders, 'isShownTo'>
+  readonly syscalls: Pick<Syscalls, 'peerOf' | 'isPeerThere' | 'dup'>
+  readonly clock: Pick<Clock, 'nowMs'>
+  readonly log: Logger
+}
+
+/** A copy whose socket is served. */
+interface Open {
+  readonly owner: Parameters<CopySockets['open']>[0]['owner']
+  readonly allowance: Allowance
+  stop: () => void
+}
+
+/** Serves the sockets of all copies, with one server; `end` ends with the daemon. */
+export function createCopySockets(parts: CopySocketsParts): CopySockets & { readonly end: Serving['close'] } {
+  const { copies, clock } = parts
+  const open = new Map<CopyKey, Promise<Open>>()
+  /** At which copy's socket a connection came, and who is at its other end once that was asked. */
+  const connections = new WeakMap<Socket, { readonly at: Open; caller: Promise<Caller> | null }>()
+
+  const asked = async (socket: Socket): Promise<Asked | null> => {
+    const connection = connections.get(socket)
+    if (connection === undefined) throw gone()
+    const { owner, allowance } = connection.at
+    if (!allowance.take()) return null
+    const record = (await findCopyRow(parts.store, owner.volume, owner.mount))?.record
+    if (!record) throw gone()
+    const copy = { ...owner, box: record.box }
+    connection.caller ??= callerOn(socket, copy, parts)
+    return { copy, version: record.version, caller: await connection.caller }
+  }
+  const server = serveListening(parts, containerApi({ ...parts, asked }))
+
+  const begin = async ({ key, owner }: Parameters<CopySockets['open']>[0]): Promise<Open> => {
+    const at: Open = { owner, allowance: createAllowance(clock), stop: () => undefined }
+    at.stop = await server.add(await copies.listen(key), { mostConnections, idleMs }, socket =>
+      connections.set(socket, { at, caller: null })
+    )
+    return at
+  }
+
+  return {
+    async open(copy) {
+      const opening = open.get(copy.key) ?? begin(copy)
+      open.set(copy.key, opening)
+      try {
+        await opening
+      } catch (error) {
+        open.delete(copy.key)
+        throw error
+      }
+    },
+    close(key) {
+      void open.get(key)?.then(
+        ({ stop }) => stop(),
+        () => undefined
+      )
+      open.delete(key)
+    },
+    end: timeoutMs => server.close(timeoutMs)
+  }
+}
+
+function gone(): SecretboxError {
+  return new SecretboxError('unavailable', 'the copy that this socket belongs to is not there any more')
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
+import { expect, test } from 'vitest'
+import { ask } from '../kit/ask.ts'
+import { askJson } from '../kit/engine/admin.ts'
+import { compiled } from '../kit/engine/compiled.ts'
+import { testImage } from '../kit/engine/image.ts'
+import { freshName, makeBox, sharedEngine, startContainer } from '../kit/engine/shared-engine.ts'
+
+/* What only a real Engine shows of the sockets of copies: that they come into containers, and what tokens say of these. */
+
+const engine = sharedEngine()
+const admin = join(engine.pluginData, 'admin.sock')
+const talk = compiled(engine, 'talk')
+const socket = '/run/vault/db/.secretbox/api.sock'
+
+async function withApi(): Promise<{ box: string; mount: string[] }> {
+  const box = freshName('api')
+  await makeBox(engine, box, { password: 'hunter2' })
+  const mount = [
+    '--mount',
+    `type=volume,volume-driver=secretbox,dst=/run/vault/db,volume-opt=box=${box},volume-opt=api=true`,
+    '-v',
+    `${talk}:/talk:ro`
+  ]
+  return { box, mount }
+}
+
+/** Asks from within a container. */
+async function asked(name: string, request: string, body = ''): Promise<Record<string, unknown>> {
+  const head = `${request} HTTP/1.0\\r\\nContent-Length: ${body.length}\\r\\n\\r\\n`
+  const answer = await engine.docker(['exec', name, 'sh', '-c', `printf '${head}${body}' | /talk ${socket}`])
+  return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, unknown>
+}
+
+test('a container asks for itself, and its token says what docker inspect says', async () => {
+  const { box, mount } = await withApi()
+  const name = await startContainer(engine, mount)
+  const [id, imageId] = (await engine.docker(['inspect', '--format', '{{.Id}} {{.Image}}', name]))
+    .trim()
+    .split(' ')
+  expect(await asked(name, 'GET /v1/self')).toMatchObject({
+    ...{ box, version: 2 },
+    container: { id, name, image: testImage, imageId }
+  })
+  const body = await asked(name, 'POST /v1/token', '{"audience":"bao"}')
+  const { issuer, keys } = await askJson<JSONWebKeySet & { issuer: string }>(admin, 'GET', '/identity')
+  const { payload } = await jwtVerify(String(body['token']), createLocalJWKSet({ keys }), {
+    issuer,
+    audience: 'bao'
+  })
+  expect(payload).toMatchObject({ sub: `container:${name}`, box, container_id: id, image_id: imageId })
+  // The host has a way to the socket, and is not the container.
+  const pid = (await engine.docker(['inspect', '--format', '{{.State.Pid}}', name])).trim()
+  expect((await ask(`/proc/${pid}/root${socket}`, { method: 'GET', url: '/v1/self' })).status).toBe(403)
+  await engine.docker(['rm', '--force', '--volumes', name])
+})
+
+test('root of a container can neither write beside the socket nor take it away', async () => {
+  const { mount } = await withApi()
+  const script = 'cd /run/vault/db/.secretbox && ls && ! touch x && ! rm api.sock && ! mv api.sock y && ls'
+  const said = await engine.docker(['run', '--rm', ...mount, testImage, 'sh', '-c', `${script} 2>/dev/null`])
+  expect(said).toBe('api.sock\napi.sock\n')
+})

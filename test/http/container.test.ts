@@ -1,0 +1,256 @@
+import { createServer } from 'node:http'
+import { mkdtemp } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { ask, type Request } from '../kit/ask.ts'
+import { askWithin, type AskWithin } from '../kit/ask-within.ts'
+import { removeHome, startDaemon, type Daemon } from '../kit/daemon-process.ts'
+import { driverAt, freshId, makeBox, type Driver } from '../kit/driver.ts'
+import { hold, type Hold } from '../kit/hold.ts'
+import { cannotMount } from '../kit/tmpfs.ts'
+
+const place = '.secretbox/api.sock'
+const container = 'c0'.repeat(32)
+const self: Request = { method: 'GET', url: '/v1/self' }
+const tokenFor = (audience: unknown): Request => {
+  return { method: 'POST', url: '/v1/token', body: JSON.stringify({ audience }) }
+}
+
+/** What the Engine says: one container of the volume, if any. */
+const said = {
+  pid: 0,
+  labels: {} as Record<string, string>,
+  imageLabels: {} as Record<string, string> | null,
+  answers: true
+}
+const engine = createServer(({ url = '' }, response) => {
+  const [path] = url.split('?')
+  const mounts = [{ Type: 'volume', Name: 'db', Destination: '/run/vault/db' }]
+  const answers: Record<string, unknown> = {
+    '/containers/json': [
+      { Id: container, Names: ['/web-1'], Image: 'web:2', State: 'running', Mounts: mounts }
+    ],
+    [`/containers/${container}/json`]: {
+      ...{ Id: container, Name: '/web-1', Image: `sha256:${'1'.repeat(64)}`, Mounts: mounts },
+      State: { Running: true, Pid: said.pid },
+      Config: { Image: 'web:2', Labels: said.labels }
+    },
+    [`/images/sha256:${'1'.repeat(64)}/json`]: said.imageLabels && { Config: { Labels: said.imageLabels } }
+  }
+  const answer = said.answers ? answers[path ?? ''] : null
+  response.statusCode = (answer ?? null) === null ? 404 : 200
+  response.end(JSON.stringify(answer ?? { message: 'no such thing' }))
+})
+
+let home: string
+let daemon: Daemon
+let driver: Driver
+
+const startHere = async (): Promise<void> => {
+  daemon = await startDaemon({ SECRETBOX_DOCKER_SOCKET: join(home, 'docker.sock') }, home)
+  driver = driverAt(daemon.pluginSocket)
+}
+
+/** A mounted copy that a process holds as a container does. */
+async function held(volume = 'db'): Promise<{ id: string; copy: string; holder: Hold; asks: AskWithin }> {
+  const id = freshId()
+  const copy = await driver.mount(volume, id)
+  const holder = await hold(copy, container)
+  said.pid = holder.pid
+  onTestFinished(async () => {
+    await holder.end()
+    await driver.unmount(volume, id)
+  })
+  return { id, copy, holder, asks: askWithin(holder.pid, join(holder.path, place)) }
+}
+
+interface Entry {
+  readonly decision: string
+  readonly caller: { readonly kind: string; readonly uid: number }
+}
+
+async function newestEntry(action: string): Promise<Entry | undefined> {
+  const { body } = await ask(daemon.adminSocket, { method: 'GET', url: `/audit?limit=1&action=${action}` })
+  return (JSON.parse(body.toString()) as { entries: Entry[] }).entries[0]
+}
+
+describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'secretbox-'))
+    engine.listen(join(home, 'docker.sock'))
+    await startHere()
+    await makeBox(daemon.adminSocket, 'db', { password: 'hunter2' })
+    await driver.call('Create', { Name: 'db', Opts: { api: 'true' } })
+    await driver.call('Create', { Name: 'other', Opts: { box: 'db', api: 'true' } })
+    await driver.call('Create', { Name: 'plain', Opts: { box: 'db' } })
+  })
+  afterAll(async () => {
+    driver.close()
+    await daemon.kill('SIGTERM')
+    await removeHome(home)
+    engine.close()
+  })
+  beforeEach(() => {
+    Object.assign(said, { pid: 0, labels: {}, imageLabels: {}, answers: true })
+  })
+
+  test('tells the container what it is, and leaves out what nobody says', async () => {
+    const { asks } = await held()
+    expect(await asks(self)).toEqual({
+      status: 200,
+      body: {
+        ...{ box: 'db', version: 2, volume: 'db' },
+        container: { id: container, name: 'web-1', image: 'web:2', imageId: `sha256:${'1'.repeat(64)}` }
+      }
+    })
+    expect(await newestEntry('copy.describe')).toMatchObject({
+      decision: 'allowed',
+      caller: { kind: 'container', volume: 'db' }
+    })
+    said.answers = false
+    expect((await asks(self)).body).toEqual({ box: 'db', version: 2, volume: 'db' })
+  })
+
+  test('gives a token that is good by the keys that the daemon shows', async () => {
+    const { asks } = await held()
+    said.labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'api' }
+    const { status, body } = await asks(tokenFor('https://bao.example'))
+    expect(status).toBe(200)
+    const shown = await ask(daemon.adminSocket, { method: 'GET', url: '/identity' })
+    const { issuer, keys } = JSON.parse(shown.body.toString()) as JSONWebKeySet & { issuer: string }
+    const { payload } = await jwtVerify(String(body['token']), createLocalJWKSet({ keys }), {
+      audience: 'https://bao.example',
+      issuer
+    })
+    expect(payload).toMatchObject({
+      ...{ sub: 'compose:shop/api', box: 'db', container: 'web-1', container_id: container },
+      ...{ image: 'web:2', image_id: `sha256:${'1'.repeat(64)}`, project: 'shop', service: 'api' }
+    })
+    expect(body['expires']).toBe(new Date((payload.exp ?? 0) * 1000).toISOString())
+    expect(await newestEntry('token.issue')).toMatchObject({
+      ...{ token: payload.jti, audience: 'https://bao.example', container }
+    })
+  })
+
+  test("takes Compose's labels from the container alone: an image can have any", async () => {
+    const { asks } = await held()
+    said.labels = { 'com.docker.compose.project': 'bank', 'com.docker.compose.service': 'vault' }
+    said.imageLabels = { 'com.docker.compose.service': 'vault' }
+    expect((await asks(self)).body['container']).not.toHaveProperty('project')
+    // Nobody knows what was in an image that is gone.
+    said.imageLabels = null
+    expect((await asks(self)).body['container']).not.toHaveProperty('project')
+  })
+
+  test('gives no token while it is not certain which container asks', async () => {
+    const { asks } = await held()
+    said.answers = false
+    expect(await asks(tokenFor('bao'))).toMatchObject({
+      status: 503,
+      body: { message: 'cannot tell which container this is: nobody answers for the Engine' }
+    })
+    // The Engine names a container whose process does not show the copy.
+    Object.assign(said, { answers: true, pid: process.pid })
+    expect(await asks(tokenFor('bao'))).toMatchObject({
+      status: 503,
+      body: { message: 'cannot tell which container this is: the Engine knows of none that has its copy' }
+    })
+  })
+
+  test('answers nobody else: not root of the host, not a container that has another copy', async () => {
+    const { copy, holder } = await held()
+    const fromHost = await ask(join(copy, place), tokenFor('bao'))
+    expect(fromHost.status).toBe(403)
+    expect(JSON.parse(fromHost.body.toString())).toEqual({
+      code: 'denied',
+      message: 'uid 0 may not token.issue: here only the container is answered that has this copy',
+      hint: 'the process that connects must be in the container, and must not have ended'
+    })
+    expect(await newestEntry('token.issue')).toMatchObject({
+      ...{ decision: 'denied', caller: { kind: 'user', uid: 0 } }
+    })
+    const other = await held('other')
+    const around = askWithin(other.holder.pid, `/proc/${holder.pid}/root${holder.path}/${place}`)
+    expect((await around(self)).status).toBe(403)
+    expect((await other.asks(self)).body).toMatchObject({ volume: 'other' })
+  })
+
+  test('refuses what it is not asked for', async () => {
+    const refused: [Request, number, string][] = [
+      [{ method: 'POST', url: '/v1/token', body: 'no JSON' }, 400, 'bad request: the body is not JSON'],
+      [tokenFor(''), 400, 'bad request: it must be {"audience": text}'],
+      [tokenFor('two words'), 400, 'bad request: it must be {"audience": text}'],
+      [tokenFor('x'.repeat(257)), 400, 'bad request: it must be {"audience": text}'],
+      [tokenFor(['bao']), 400, 'bad request: it must be {"audience": text}'],
+      [
+        { method: 'POST', url: '/v1/token', body: '{"audience":"a","sub":"b"}' },
+        400,
+        'bad request: it must be'
+      ],
+      [
+        { method: 'POST', url: '/v1/token', body: `"${'x'.repeat(5000)}"` },
+        413,
+        'bad request: the body may have'
+      ],
+      [{ method: 'POST', url: '/v1/token?audience=bao', body: '{}' }, 400, 'unknown parameter "audience"'],
+      [{ method: 'GET', url: '/v1/token' }, 405, 'cannot GET "/v1/token": it takes POST'],
+      [{ method: 'POST', url: '/v1/self' }, 405, 'cannot POST "/v1/self": it takes GET, HEAD'],
+      [{ method: 'GET', url: '/vault/' }, 404, 'no such endpoint: GET /vault/']
+    ]
+    const { asks } = await held()
+    for (const [request, status, message] of refused)
+      expect(await asks(request)).toMatchObject({
+        status,
+        body: { message: expect.stringContaining(message) as unknown }
+      })
+  })
+
+  test('answers a container only so often', async () => {
+    const { asks } = await held()
+    const statuses: number[] = []
+    for (let i = 0; i < 32; i++) statuses.push((await asks(self)).status)
+    expect(statuses.slice(0, 30).every(status => status === 200)).toBe(true)
+    expect(statuses.at(-1)).toBe(429)
+    expect((await asks(tokenFor('bao'))).body).toMatchObject({ code: 'too_many' })
+    // Others are answered as before.
+    expect((await (await held('other')).asks(self)).status).toBe(200)
+  })
+
+  test('is served again after a kill of the daemon', async () => {
+    const { asks } = await held()
+    const before = (await asks(self)).body
+    driver.close()
+    await daemon.kill('SIGKILL')
+    await startHere()
+    expect(await eventuallyAnswered(asks)).toEqual(before)
+    expect((await asks(tokenFor('bao'))).status).toBe(200)
+  })
+
+  test('is gone with the copy, and where nobody asked for it there is none', async () => {
+    const { id, holder, asks } = await held()
+    expect((await asks(self)).status).toBe(200)
+    await holder.end()
+    await driver.unmount('db', id)
+    await expect(asks(self)).rejects.toThrow(/ECONNREFUSED|ENOENT/)
+    const { copy } = await held('plain')
+    expect(() => statSync(join(copy, '.secretbox'))).toThrow('ENOENT')
+  })
+
+  test('lies where a box must have nothing', async () => {
+    await makeBox(daemon.adminSocket, 'taken', { '.secretbox/file': 'x' })
+    await driver.call('Create', { Name: 'taken', Opts: { api: 'true' } })
+    await expect(driver.mount('taken', freshId())).rejects.toThrow(
+      'box "taken" has an entry ".secretbox", where the socket of the option api belongs'
+    )
+  })
+})
+
+async function eventuallyAnswered(asks: AskWithin): Promise<Record<string, unknown>> {
+  for (;;) {
+    const answer = await asks(self).catch(() => null)
+    if (answer !== null) return answer.body
+  }
+}

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { onTestFinished } from 'vitest'
+import type { Request } from './ask.ts'
+
+/** What was answered: the status, and the JSON of the body. */
+export interface JsonAnswer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+}
+
+/** Asks at a socket, as it is named in a mount namespace, by a connection for each request. */
+export type AskWithin = (request: Request) => Promise<JsonAnswer>
+
+/** A process in the mount namespace of another, which asks there until the test ends. */
+export function askWithin(pid: number, socketPath: string): AskWithin {
+  const child = spawn('nsenter', ['--mount', `--target=${pid}`, process.execPath, '-e', script, socketPath], {
+    stdio: ['pipe', 'pipe', 'inherit']
+  })
+  const ended = once(child, 'exit')
+  onTestFinished(async () => {
+    child.stdin.end()
+    await ended
+  })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  return async request => {
+    child.stdin.write(`${JSON.stringify({ ...request, body: request.body?.toString() })}\n`)
+    const { value, done } = await lines.next()
+    if (done === true) throw new Error('the process that asks has ended')
+    const answer = JSON.parse(value) as JsonAnswer | { error: string }
+    if ('error' in answer) throw new Error(answer.error)
+    return answer
+  }
+}
+
+const script = `
+  const { request } = require('node:http')
+  const tell = answer => console.log(JSON.stringify(answer))
+  require('node:readline').createInterface(process.stdin).on('line', line => {
+    const { method, url, headers, body } = JSON.parse(line)
+    const sent = request({ socketPath: process.argv[1], method, path: url, headers, agent: false }, async response => {
+      const text = Buffer.concat(await response.toArray()).toString()
+      tell({ status: response.statusCode, body: text === '' ? {} : JSON.parse(text) })
+    })
+    sent.once('error', error => tell({ error: error.code }))
+    sent.end(body)
+  })
+`
