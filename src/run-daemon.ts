@@ -83,7 +83,7 @@ async function startDaemon(
   const locks = createKeyedMutex()
   const observe = createObserve({ store, copies, holders, uses, log })
   const sockets = createCopySockets({
-    ...{ store, gate, identity, copies, holders, syscalls, clock, log },
+    ...{ store, gate, vault, identity, copies, holders, syscalls, clock, log },
     findContainer: createFindContainer({ copies, holders, engine })
   })
   const release = createRelease({ store, gate, copies, sockets, observe, engine, uses, kept, log })

@@ -1,7 +1,7 @@
 import { jsonType } from './media-types.ts'
 import type { Operation } from './operation.ts'
 import { NoStore } from './parameters.ts'
-import { Self, TokenAnswer, TokenRequest } from './container.ts'
+import { SecretMounts, Self, TokenAnswer, TokenRequest } from './container.ts'
 
 const none = { query: {}, headers: {}, bodies: {}, answerHeaders: { 'Cache-Control': NoStore } } as const
 
@@ -13,6 +13,13 @@ export const containerOperations = {
     path: '/v1/self',
     answers: { 200: { [jsonType]: Self } },
     refusals: [400, 429]
+  },
+  listSecretMounts: {
+    ...none,
+    method: 'GET',
+    path: '/v1/secret_mounts',
+    answers: { 200: { [jsonType]: SecretMounts } },
+    refusals: [400, 404, 413, 429]
   },
   issueToken: {
     ...none,

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { Time, VersionNumber, type Read } from './values.ts'
+import { Time, VersionNumber, wordOf, type Read } from './values.ts'
 
 /** A container as the Engine knows it. */
 export const SelfContainer = z.lazy(() =>
@@ -24,6 +24,13 @@ export const Self = z.lazy(() =>
     version: z.exactOptional(VersionNumber),
     volume: z.string(),
     container: z.exactOptional(SelfContainer)
+  })
+)
+
+/** The files of the copy, by their paths in the container. */
+export const SecretMounts = z.lazy(() =>
+  z.object({
+    secret_mounts: z.record(z.string(), z.object({ kind: wordOf(['text', 'base64']), content: z.string() }))
   })
 )
 

@@ -1,6 +1,6 @@
 /**
  * What can be asked, and what the audit tells of. `box.reveal` gives contents to the caller, `box.mount` to a container,
- * `box.serve` to a service of a swarm. `copy.describe` tells a container
+ * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm. `copy.describe` tells a container
  * of its own copy, `token.issue` gives it a token that says which it is, `identity.show` anybody
  * the public keys for such tokens.
  */
@@ -13,6 +13,7 @@ export const actions = [
   'box.change',
   'box.reveal',
   'box.mount',
+  'box.answer',
   'box.serve',
   'copy.describe',
   'token.issue',

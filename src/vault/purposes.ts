@@ -30,6 +30,8 @@ export const purposes = {
   reveal: { action: 'box.reveal', shows: 'contents', recorded: 'before', missing: 'find', form: 'stored' },
   /** To give a file to a service of a swarm. */
   serve: { action: 'box.serve', shows: 'contents', recorded: 'before', missing: 'fill', form: 'rendered' },
+  /** To tell a container, at the socket of its copy, what is in that. */
+  answer: { action: 'box.answer', shows: 'contents', recorded: 'before', missing: 'fill', form: 'rendered' },
   /** To make a copy for a container. */
   mount: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'fill', form: 'rendered' },
   /** The same, for a volume whose box may be missing: the copy is empty then. */

@@ -14,6 +14,7 @@ import { cannotMount } from '../kit/tmpfs.ts'
 
 const place = '.secretbox/api.sock'
 const container = 'c0'.repeat(32)
+const mounts: Request = { method: 'GET', url: '/v1/secret_mounts' }
 const self: Request = { method: 'GET', url: '/v1/self' }
 const tokenFor = (audience: unknown): Request => {
   return { method: 'POST', url: '/v1/token', body: JSON.stringify({ audience }) }
@@ -22,13 +23,14 @@ const tokenFor = (audience: unknown): Request => {
 /** What the Engine says: one container of the volume, if any. */
 const said = {
   pid: 0,
+  volume: 'db',
   labels: {} as Record<string, string>,
   imageLabels: {} as Record<string, string> | null,
   answers: true
 }
 const engine = createServer(({ url = '' }, response) => {
   const [path] = url.split('?')
-  const mounts = [{ Type: 'volume', Name: 'db', Destination: '/run/vault/db' }]
+  const mounts = [{ Type: 'volume', Name: said.volume, Destination: '/run/vault/db' }]
   const answers: Record<string, unknown> = {
     '/containers/json': [
       { Id: container, Names: ['/web-1'], Image: 'web:2', State: 'running', Mounts: mounts }
@@ -94,7 +96,7 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     engine.close()
   })
   beforeEach(() => {
-    Object.assign(said, { pid: 0, labels: {}, imageLabels: {}, answers: true })
+    Object.assign(said, { pid: 0, volume: 'db', labels: {}, imageLabels: {}, answers: true })
   })
 
   test('tells the container what it is, and leaves out what nobody says', async () => {
@@ -145,6 +147,29 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     expect((await asks(self)).body['container']).not.toHaveProperty('project')
   })
 
+  test('gives the files of its copy by where they are, and says so in the audit', async () => {
+    const awkward = 'a "b" \\ \u0001\n\u00e4'
+    await makeBox(daemon.adminSocket, 'files', { 'd/text': awkward, binary: Buffer.of(0xff, 0, 1) })
+    await driver.call('Create', { Name: 'files', Opts: { api: 'true' } })
+    said.volume = 'files'
+    const { asks } = await held('files')
+    expect(await asks(mounts)).toEqual({
+      status: 200,
+      body: {
+        secret_mounts: {
+          '/run/vault/db/binary': { kind: 'base64', content: '/wAB' },
+          '/run/vault/db/d/text': { kind: 'text', content: awkward }
+        }
+      }
+    })
+    expect(await newestEntry('box.answer')).toMatchObject({ decision: 'allowed', box: 'files', version: 3 })
+    // A box that came later in its place is not what the copy was made of.
+    await ask(daemon.adminSocket, { method: 'DELETE', url: '/vault/files/?force=1' })
+    expect((await asks(mounts)).status).toBe(404)
+    await makeBox(daemon.adminSocket, 'files', { one: 'x', two: 'y' })
+    expect(await asks(mounts)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  })
+
   test('gives no token while it is not certain which container asks', async () => {
     const { asks } = await held()
     said.answers = false
@@ -169,6 +194,7 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
       message: 'uid 0 may not token.issue: here only the container is answered that has this copy',
       hint: 'the process that connects must be in the container, and must not have ended'
     })
+    expect((await ask(join(copy, place), mounts)).status).toBe(403)
     expect(await newestEntry('token.issue')).toMatchObject({
       ...{ decision: 'denied', caller: { kind: 'user', uid: 0 } }
     })

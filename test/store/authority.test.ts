@@ -56,6 +56,8 @@ const openings: Readonly<Record<Purpose, Act>> = {
     vault.open(caller, 'reveal', { box, path: 'f' }, null, () => Promise.resolve()),
   serve: (vault, caller, box) =>
     vault.open(caller, 'serve', { box, ...served }, null, () => Promise.resolve()),
+  answer: (vault, caller, box) =>
+    vault.open(caller, 'answer', { box, volume, mount }, null, () => Promise.resolve()),
   mount: (vault, caller, box) =>
     vault.open(caller, 'mount', { box, volume, mount }, null, () => Promise.resolve()),
   mountIfThere: (vault, caller, box) =>
@@ -80,6 +82,7 @@ test('each act asks about its own resource, and about nothing else', async () =>
     [openings.inspect, ['box.inspect', { box }]],
     [openings.reveal, ['box.reveal', { box, path: 'f' }]],
     [openings.serve, ['box.serve', { box, ...served }]],
+    [openings.answer, ['box.answer', { box, volume, mount }]],
     [openings.mount, ['box.mount', { box, volume, mount }]],
     [openings.mountIfThere, ['box.mount', { box, volume, mount }]],
     [
@@ -232,6 +235,7 @@ test("without grants root may do all but what is a container's own, and others w
     'box.change': { box: hers },
     'box.reveal': { box: hers, path: '' },
     'box.mount': { box: hers, volume, mount },
+    'box.answer': { box: hers, volume, mount },
     'box.serve': { box: hers, ...served },
     'copy.describe': { box: hers, volume, mount },
     'token.issue': { box: hers, volume, mount },
@@ -252,7 +256,7 @@ test("without grants root may do all but what is a container's own, and others w
   const actions = Object.keys(resources) as Action[]
   const allowed = (caller: Caller): Action[] =>
     actions.filter(action => mayAct(caller, action, resources[action], noPolicy, 0))
-  const ofContainers = ['copy.describe', 'token.issue']
+  const ofContainers = ['box.answer', 'copy.describe', 'token.issue']
   expect(allowed(root)).toEqual(actions.filter(action => !ofContainers.includes(action)))
   const container: Caller = { kind: 'container', uid: 0, gid: 0, pid: 1, box: hers, volume, mount }
   expect(allowed(container)).toEqual(ofContainers)

@@ -3,28 +3,37 @@ import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { containerOperations as operations } from '../../api/container-operations.ts'
 import { TokenRequest, tokenRequestRule, type SelfContainer } from '../../api/container.ts'
+import { jsonType } from '../../api/media-types.ts'
 import type { AnswerOf, Operation } from '../../api/operation.ts'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import type { DescribedContainer } from '../../engine/describe.ts'
 import type { FindContainer } from '../../lifecycle/container-of-copy.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { Gate } from '../../vault/action/gate.ts'
+import type { Vault } from '../../vault/vault.ts'
+import type { CopyRecord } from '../../volumes/records.ts'
+import type { FilePath, VolumeName } from '../../base/names.ts'
 import type { Identity } from '../../vault/identity/identity.ts'
 import { answerErrors, MethodError } from '../transport/answers.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
 import { oneEveryMs } from './allowance.ts'
+import { secretMountsIn } from './secret-mounts.ts'
 import type { AskedCopy } from './caller.ts'
 
 /** At whose socket a request came, and who sent it. */
 export interface Asked {
   readonly copy: AskedCopy
-  readonly version: number | null
+  /** What is noted of the copy. */
+  readonly record: Pick<CopyRecord, 'version' | 'created'>
   readonly caller: Caller
 }
 
 export interface ContainerApiParts {
   readonly gate: Gate
+  readonly vault: Pick<Vault, 'open'>
   readonly identity: Pick<Identity, 'issue'>
+  /** The part of the box that a volume shows. */
+  readonly pathOf: (volume: VolumeName) => Promise<FilePath>
   readonly findContainer: FindContainer
   /** Who asks over a connection; null when they have asked too often. Throws when the copy is gone. */
   readonly asked: (socket: Socket) => Promise<Asked | null>
@@ -44,14 +53,21 @@ export function containerApi(parts: ContainerApiParts): Express {
 
   const serve = <O extends Operation>(
     operation: O,
-    answer: (asked: Asked, request: Request) => Promise<AnswerOf<O>>
+    answer: (asked: Asked, request: Request) => Promise<AnswerOf<O> | Buffer>
   ): void => {
     const at = app.route(operation.path)
     const respond: RequestHandler = async (request, response) => {
       queryOf(operation, request)
       const asked = await parts.asked(request.socket)
       if (asked === null) throw tooMany()
-      response.set('Cache-Control', 'no-store').json(await toContainersAlone(answer(asked, request)))
+      const answered = await toContainersAlone(answer(asked, request))
+      response.set('Cache-Control', 'no-store')
+      if (!Buffer.isBuffer(answered)) response.json(answered)
+      else
+        response
+          .once('close', () => answered.fill(0))
+          .type(jsonType)
+          .end(answered)
     }
     at[operation.method === 'GET' ? 'get' : 'post'](respond)
     at.all(request => {
@@ -59,7 +75,7 @@ export function containerApi(parts: ContainerApiParts): Express {
     })
   }
 
-  serve(operations.describeSelf, ({ caller, copy, version }) =>
+  serve(operations.describeSelf, ({ caller, copy, record: { version } }) =>
     gate.run(caller, 'copy.describe', copy, async permit => {
       await permit.commit(version === null ? {} : { version }, [])
       const container = await findContainer(copy).catch(() => null)
@@ -68,6 +84,14 @@ export function containerApi(parts: ContainerApiParts): Express {
         ...(version === null ? {} : { version }),
         ...(container === null ? {} : { container: selfOf(container) })
       }
+    })
+  )
+  serve(operations.listSecretMounts, ({ caller, copy, record }) =>
+    parts.vault.open(caller, 'answer', copy, record.version, async opened => {
+      // A version that is younger than the copy is of another box of that name.
+      if (record.version === null || opened.info.created > record.created) throw notWhatWasMounted()
+      const { targets } = await findContainer(copy)
+      return secretMountsIn(opened, await parts.pathOf(copy.volume), targets.get(copy.volume) ?? [])
     })
   )
   serve(operations.issueToken, async ({ caller, copy }, request) => {
@@ -103,6 +127,12 @@ async function toContainersAlone<T>(answer: Promise<T>): Promise<T> {
       }
     )
   }
+}
+
+function notWhatWasMounted(): SecretboxError {
+  return new SecretboxError('not_found', 'the box that this copy was made of is not there any more', {
+    hint: 'read the files from the copy'
+  })
 }
 
 function tooMany(): SecretboxError {

@@ -9,7 +9,7 @@ import type { Holders } from '../../copies/holders.ts'
 import type { Store } from '../../store/store.ts'
 import type { CopySockets } from '../../lifecycle/copy-sockets.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { findCopyRow } from '../../volumes/records.ts'
+import { findCopyRow, getVolume } from '../../volumes/records.ts'
 import { serveListening, type Serving } from '../transport/serve.ts'
 import { createAllowance, type Allowance } from './allowance.ts'
 import { callerOn } from './caller.ts'
@@ -19,7 +19,7 @@ import { containerApi, type Asked, type ContainerApiParts } from './container-ap
 const mostConnections = 16
 const idleMs = 30_000
 
-export interface CopySocketsParts extends Omit<ContainerApiParts, 'asked'> {
+export interface CopySocketsParts extends Omit<ContainerApiParts, 'asked' | 'pathOf'> {
   readonly store: Store
   readonly copies: Copies
   readonly holders: Pick<Holders, 'isShownTo'>
@@ -51,9 +51,16 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     if (!record) throw gone()
     const copy = { ...owner, box: record.box }
     connection.caller ??= callerOn(socket, copy, parts)
-    return { copy, version: record.version, caller: await connection.caller }
+    return { copy, record, caller: await connection.caller }
   }
-  const server = serveListening(parts, containerApi({ ...parts, asked }))
+  const server = serveListening(
+    parts,
+    containerApi({
+      ...parts,
+      asked,
+      pathOf: async volume => (await getVolume(parts.store, volume)).options.path
+    })
+  )
 
   const begin = async ({ key, owner }: Parameters<CopySockets['open']>[0]): Promise<Open> => {
     const at: Open = { owner, allowance: createAllowance(clock), stop: () => undefined }

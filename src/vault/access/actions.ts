@@ -53,6 +53,7 @@ export interface Resources {
   'box.change': OneBox
   'box.reveal': OneBox & { readonly path: string }
   'box.mount': OneBox & OneCopy
+  'box.answer': OneBox & OneCopy
   'box.serve': OneBox & {
     readonly path: string
     readonly service: string | undefined

@@ -45,6 +45,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'box.change': 'write',
   'box.reveal': 'reveal',
   'box.mount': 'use',
+  'box.answer': null,
   'box.serve': 'use',
   'copy.describe': null,
   'token.issue': null,
@@ -82,7 +83,7 @@ const daemonActions: ReadonlySet<Action> = new Set<Action>([
 ])
 
 /** What a container may ask for, of its own copy alone; nobody else is given what is a container's own. */
-const containerActions: ReadonlySet<Action> = new Set<Action>(['copy.describe', 'token.issue'])
+const containerActions: ReadonlySet<Action> = new Set<Action>(['box.answer', 'copy.describe', 'token.issue'])
 
 /** What a person may ask for without naming a box. */
 const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'type.list', 'volume.list', 'grant.list'])
