@@ -60,7 +60,8 @@ demo-packages:
 	@test/kit/engine/packages openssl
 
 test-packages:
-	@test/kit/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano
+	@test/kit/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano \
+		git my_print_defaults openssl psql ssh-keygen
 
 soak-packages bench-packages:
 	@test/kit/engine/packages

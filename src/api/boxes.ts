@@ -7,6 +7,8 @@ export const BoxSummary = z.lazy(() =>
   z.object({
     name: z.string(),
     uuid: Uuid,
+    /** The uid of who made it. */
+    owner: Count,
     version: VersionNumber,
     files: Count,
     bytes: Count,
@@ -52,6 +54,7 @@ export const BoxListing = z.lazy(() =>
     name: z.string(),
     id: Id,
     uuid: Uuid,
+    owner: Count,
     /** Where this API has it. */
     path: z.string(),
     version: VersionNumber,
@@ -63,6 +66,8 @@ export const BoxListing = z.lazy(() =>
     type: z.exactOptional(z.string()),
     scope: z.exactOptional(ScopeOfBox),
     fields: z.exactOptional(z.array(FieldOfBox)),
+    /** What is known of them, as `certificate.notAfter`. */
+    facts: z.exactOptional(z.record(z.string(), z.string())),
     /** What further fields are called; absent when there are none. */
     others: z.exactOptional(z.string()),
     /** What must be set before it can be mounted, in words. */

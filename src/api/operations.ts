@@ -15,6 +15,7 @@ import {
   NameOfBox,
   NameOfType,
   NoStore,
+  NumberOfUser,
   Pairs,
   PathInBox,
   Since,
@@ -39,7 +40,7 @@ export const operations = {
     ...none,
     method: 'GET',
     path: '/vault/',
-    query: { uuid: UuidOfBox, fields: YesNo },
+    query: { uuid: UuidOfBox, owner: NumberOfUser, name: NameOfBox, fields: YesNo },
     answers: { 200: { [jsonType]: BoxList } },
     refusals: [400]
   },

@@ -88,6 +88,13 @@ export const Pairs = z.lazy(() =>
 
 const uuidRule = 'it must be a UUID'
 
+const uidRule = 'it must be the number of a user'
+
+/** A user by number. */
+export const NumberOfUser = z.lazy(() =>
+  z.optional(z.pipe(z.string(uidRule).check(z.regex(/^[0-9]{1,10}$/, uidRule)), z.transform(Number)))
+)
+
 /** A box by its ID, with or without dashes. */
 export const UuidOfBox = z.lazy(() =>
   z.optional(

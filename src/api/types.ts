@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { errorCodes } from './errors.ts'
 import { OctalMode, wordOf, type Read } from './values.ts'
 
 /** How a field can be made up. */
@@ -41,8 +42,24 @@ export const TypeOfBox = z.lazy(() =>
 )
 export type TypeOfBox = Read<typeof TypeOfBox>
 
+/** A type of the operator's that cannot be read, and why. */
+const BadTypeAnswer = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    code: wordOf(errorCodes),
+    message: z.string(),
+    hint: z.exactOptional(z.string())
+  })
+)
+
 /** All types, by name. */
-export const TypeList = z.lazy(() => z.object({ types: z.array(TypeOfBox) }))
+export const TypeList = z.lazy(() =>
+  z.object({
+    types: z.array(TypeOfBox),
+    /** Those of the operator's that cannot be read; absent when there is none. */
+    bad: z.exactOptional(z.array(BadTypeAnswer))
+  })
+)
 export type TypeList = Read<typeof TypeList>
 
 /** A field of a box, without what is secret. */

@@ -16,3 +16,28 @@ export function base64(bytes: Uint8Array): Buffer {
   }
   return text
 }
+
+/**
+ * What base64 stands for, white space left out; null for what is none. No string comes in between. The caller owns what it
+ * gives.
+ */
+export function fromBase64(text: Uint8Array): Buffer | null {
+  const bytes = newBytes(Math.ceil((text.length * 3) / 4))
+  let [bits, count, length, ended] = [0, 0, 0, false]
+  for (const each of text) {
+    if (each === 10 || each === 13 || each === 32) continue
+    const digit = digits.indexOf(each)
+    if (each === padding) ended = true
+    else if (ended || digit === -1) {
+      bytes.fill(0)
+      return null
+    } else {
+      bits = ((bits << 6) | digit) & 0xffffff
+      count += 6
+      if (count < 8) continue
+      count -= 8
+      bytes[length++] = (bits >> count) & 255
+    }
+  }
+  return bytes.subarray(0, length)
+}

@@ -28,5 +28,7 @@ export const storeFileEndings = ['', '-wal', '-shm', '-journal'] as const
 export const draftMark = '.new.'
 /** In the data directory. */
 export const adminSocketName = 'admin.sock'
+/** In the data directory: the operator's own types of credentials. */
+export const typesName = 'types'
 /** In the key's directory. */
 export const keyFileName = 'key'

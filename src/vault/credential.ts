@@ -64,8 +64,12 @@ export async function shownIn(
     try {
       const shown = await shownFor(types, box, tree)
       return (
-        shown &&
-        Object.fromEntries(shown.fields.flatMap(({ name, value }) => (value === null ? [] : [[name, value]])))
+        shown && {
+          ...shown.facts,
+          ...Object.fromEntries(
+            shown.fields.flatMap(({ name, value }) => (value === null ? [] : [[name, value]]))
+          )
+        }
       )
     } finally {
       wipeManifest(tree)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
-import { storeFileName } from '../base/default-paths.ts'
+import { storeFileName, typesName } from '../base/default-paths.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName } from '../base/names.ts'
 import { createEnvelope } from '../crypto/envelope.ts'
@@ -18,6 +18,7 @@ import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { createReadTypes, type ReadTypes } from './read-types.ts'
 import { sweepStaging } from './sweep.ts'
+import { ownTypesIn } from './credentials/own-types.ts'
 import { createTypes } from './credentials/types.ts'
 import { createVault, type Vault } from './vault.ts'
 
@@ -90,7 +91,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     const audit = createAudit(store, limits.maxAuditEntries)
     const policies = createPolicies(store)
     const gate = createGate({ sealing, audit, policies, ...(authority === undefined ? {} : { authority }) })
-    const types = createTypes()
+    const types = createTypes(ownTypesIn(join(settings.dataDirectory, typesName)))
     const vault = createVault({
       store,
       gate,

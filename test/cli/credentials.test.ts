@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { cannotMount } from '../kit/tmpfs.ts'
@@ -129,14 +129,16 @@ test('a plain box has no fields, and there is no type but those that are listed'
   expect([code, stderr]).toEqual([
     1,
     expect.stringMatching(
-      /^error: no such type "postgre": there are basic-auth, .*\nhint: did you mean "postgres"\?\n$/
+      /^error: no such type "postgre": there are aws, basic-auth, .*\nhint: did you mean "postgres"\?\n$/
     )
   ])
   expect((await run(['create', 'x', '--type', 'postgres', '--scope', 'port=x'])).stderr).toBe(
     'error: field "port" is not what it must be: [0-9]{1,5}\n'
   )
   expect(await run(['create', 'x', '--scope', 'a=b'])).toMatchObject({ code: 2 })
-  expect(await ok(['types'])).toMatch(/^TYPE +FIELDS +FILES +MEANING\nbasic-auth +username password/)
+  expect(await ok(['types'])).toMatch(
+    /^TYPE +FIELDS +FILES +MEANING\naws [^]*\nbasic-auth +username password/
+  )
   expect(await ok(['types', 'postgres'])).toMatch(
     /^postgres: a login at PostgreSQL\n\nFIELD +KIND[^]*\n\.pgpass +0600\n/
   )
@@ -172,3 +174,63 @@ test('a renamed box is a credential as before', async () => {
   ])
   expect(await run(['remove', 'api2:token'])).toMatchObject(done(''))
 })
+
+test('credentials are found by type, scope, and fields that are no secret, and any box by its uuid', async () => {
+  await ok(['create', 'found', '--type', 'basic-auth', '--scope', 'use=reports', '--scope', 'site=a'])
+  await ok(['set', 'found', 'username', '--value', 'app'])
+  await ok(['set', 'found', 'password'], { input: 'hidden' })
+  expect(await ok(['list', '--type', 'basic-auth'])).toBe('found\n')
+  expect(await ok(['list', '--scope', 'use=reports', '--scope', 'site=a', '--filter', 'username=app'])).toBe(
+    'found\n'
+  )
+  for (const none of [
+    ['--scope', 'use=other'],
+    ['--filter', 'username=ap'],
+    ['--filter', 'password=hidden'],
+    ['--type', 'none']
+  ])
+    expect(await ok(['list', ...none])).toBe('')
+  const [box] = JSON.parse(await ok(['inspect', 'found'])) as { UUID: string }[]
+  expect(await ok(['list', '--uuid', box?.UUID ?? ''])).toBe('found\n')
+  expect(await ok(['list', '--owner', '0', 'found'])).toBe('found\n')
+  expect(await ok(['list', '--owner', '1000'])).toBe('')
+  expect(JSON.parse(await ok(['list', '--type', 'basic-auth', '--format', 'json']))).toMatchObject({
+    Type: 'basic-auth',
+    Scope: { use: 'reports', site: 'a' },
+    Shown: { username: 'app' }
+  })
+})
+
+test.skipIf(cannotMount)(
+  "an operator's own type is a file, which counts from the next moment on",
+  async () => {
+    const place = join(daemon().directory, 'data', 'types')
+    mkdirSync(place)
+    const form = {
+      title: 'ours',
+      fields: {
+        user: { meaning: 'who', required: true },
+        pin: { meaning: 'the pin', secret: true, characters: '0-9' }
+      },
+      files: {
+        'our.conf': { mode: '0640', format: 'shell', lines: ['# {{ours}}', 'USER={user}', 'PIN={pin|none}'] }
+      }
+    }
+    writeFileSync(join(place, 'ours.json'), JSON.stringify(form))
+    await ok(['create', 'own', '--type', 'ours'])
+    await ok(['set', 'own', 'user', '--value', "o'x"])
+    expect((await run(['set', 'own', 'pin'], { input: '12a' })).stderr).toBe(
+      'error: field "pin" has a character that is none of [0-9]\n'
+    )
+    expect(await mounted('own')).toEqual({ 'our.conf': ["# {ours}\nUSER='o'\\''x'\nPIN=none\n", '640 0'] })
+
+    writeFileSync(join(place, 'bad.json'), '{"title":"t","files":{}}')
+    const outcome = await run(['types'])
+    expect([outcome.code, outcome.stderr]).toEqual([1, 'error: bad type "bad": files: there is none\n'])
+    expect(outcome.stdout).toMatch(/^ours /m)
+    rmSync(join(place, 'ours.json'))
+    await expect(mounted('own')).rejects.toThrow('box "own" is of type "ours", which is not there any more')
+    expect(JSON.parse(await ok(['inspect', 'own']))).toMatchObject([{ Type: 'ours' }])
+    rmSync(place, { recursive: true })
+  }
+)

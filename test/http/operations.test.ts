@@ -119,6 +119,8 @@ const cases: readonly Case[] = [
   { id: 'listVersions', box: '..', status: 400 },
   { id: 'listBoxes', query: 'fields=1', status: 200 },
   { id: 'listBoxes', query: 'uuid=1', status: 400 },
+  { id: 'listBoxes', query: 'owner=0&name=db', status: 200 },
+  { id: 'listBoxes', query: 'owner=me', status: 400 },
   { id: 'putBox', box: 'typed', query: 'type=postgres&scope=host%3Dh%26use%3Dx', status: 201 },
   { id: 'readBox', box: 'typed', status: 200 },
   { id: 'listBoxes', query: 'fields=1', status: 200 },

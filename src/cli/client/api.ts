@@ -2,7 +2,7 @@ import type { AuditLine } from '../../api/audit.ts'
 import type { BoxListing, BoxSummary, BoxVersion } from '../../api/boxes.ts'
 import type { Change } from '../../api/changes.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
-import type { TypeOfBox } from '../../api/types.ts'
+import type { TypeList } from '../../api/types.ts'
 import type { Finding, Pruned, Unused, VolumeUse } from '../../api/volumes.ts'
 import type { BoxName, FilePath, VolumeName } from '../../base/names.ts'
 import type { Place } from './address.ts'
@@ -30,6 +30,8 @@ export interface BoxKind {
 export interface BoxListOptions {
   /** The box with this ID alone. */
   readonly uuid?: string | undefined
+  /** Those of this user alone. */
+  readonly owner?: number | undefined
   /** With what of their fields is no secret. */
   readonly fields?: boolean
 }
@@ -92,7 +94,7 @@ export interface Api {
   /** Makes a new version with the contents of an older one. */
   rollback(box: BoxName, version: number): Promise<Change>
   /** By name. */
-  types(): Promise<readonly TypeOfBox[]>
+  types(): Promise<TypeList>
   volumes(): Promise<readonly VolumeUse[]>
   /** What no container has; of volumes the anonymous ones, or all. */
   unused(all: boolean): Promise<Unused>

@@ -33,8 +33,8 @@ type Boxes = Pick<
 
 function boxesBy(calls: Calls): Boxes {
   const { askJson } = calls
-  const boxesAndDamaged: Api['boxesAndDamaged'] = async ({ uuid, fields = false } = {}) => {
-    const query = { uuid, ...(fields ? { fields: 1 } : {}) }
+  const boxesAndDamaged: Api['boxesAndDamaged'] = async ({ uuid, owner, fields = false } = {}) => {
+    const query = { uuid, owner, ...(fields ? { fields: 1 } : {}) }
     return { damaged: [], ...(await askJson(operations.listBoxes, { query })) }
   }
   return {
@@ -128,7 +128,7 @@ type Daemon = Pick<
 
 function daemonBy({ ask, askJson }: Calls): Daemon {
   return {
-    types: async () => (await askJson(operations.listTypes, {})).types,
+    types: () => askJson(operations.listTypes, {}),
     volumes: async () => (await askJson(operations.listVolumes, {}, 200, VolumeListNeeds)).volumes,
     unused: all => askJson(operations.listUnused, { query: all ? { all: 1 } : {} }),
     prune: (volumes, boxes) => askJson(operations.prune, json({ volumes, boxes })),

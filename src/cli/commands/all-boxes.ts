@@ -1,11 +1,12 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
 import type { BoxSummary } from '../../api/boxes.ts'
+import type { BoxListOptions } from '../client/api.ts'
 import type { Cli } from '../declare/cli.ts'
 
 /** All boxes; says on stderr, and by the exit status, of records that are none any more. */
-export async function readableBoxes(cli: Cli): Promise<readonly BoxSummary[]> {
-  const { boxes, damaged } = await cli.api.boxesAndDamaged()
+export async function readableBoxes(cli: Cli, options: BoxListOptions = {}): Promise<readonly BoxSummary[]> {
+  const { boxes, damaged } = await cli.api.boxesAndDamaged(options)
   for (const key of damaged.slice(0, mostNamed)) {
     cli.fail(
       new SecretboxError('damaged', notWhatWasWritten(`the record ${quote(key)} of a box`), {

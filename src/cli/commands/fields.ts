@@ -24,7 +24,8 @@ export function fields(cli: Cli): Command {
       const print = printerFor(cli, format ?? 'table', columnsOf, columns)
       const listing = await cli.api.box(box)
       print(fieldsOfListing(listing).map(rowOf))
-      const { missing = [] } = listing
+      const { facts = {}, missing = [] } = listing
+      if (format === undefined) for (const [fact, told] of Object.entries(facts)) cli.note(`${fact}: ${told}`)
       if (missing.length > 0) cli.note(`note: it cannot be mounted before it has ${missing.join(', ')}`)
     })
 }

@@ -38,10 +38,12 @@ const fields: Fields = {
   Name: { heading: 'BOX' },
   ID: { heading: 'BOX ID' },
   UUID: { heading: 'UUID' },
+  Owner: { heading: 'OWNER' },
   Path: { heading: 'PATH' },
   Type: { heading: 'TYPE' },
   Scope: { heading: 'SCOPE', fields: 'any' },
   Fields: { heading: 'FIELDS', each: fieldShape },
+  Facts: { heading: 'FACTS', fields: 'any' },
   Missing: { heading: 'MISSING' },
   Rendered: { heading: 'RENDERED', each: fileShape },
   Version: { heading: 'VERSION' },
@@ -56,6 +58,7 @@ function detailsOf(box: BoxListing): Record<string, unknown> {
     Name: box.name,
     ID: box.id,
     UUID: box.uuid,
+    Owner: box.owner,
     Path: box.path,
     ...(box.type === undefined ? {} : credentialOf(box, box.type)),
     Version: box.version,
@@ -67,7 +70,7 @@ function detailsOf(box: BoxListing): Record<string, unknown> {
 }
 
 function credentialOf(box: BoxListing, type: string): Record<string, unknown> {
-  const { scope, fields, missing, rendered } = box
+  const { scope, fields, facts, missing, rendered } = box
   return {
     Type: type,
     Scope: scope,
@@ -75,6 +78,7 @@ function credentialOf(box: BoxListing, type: string): Record<string, unknown> {
       ...{ Name: name, Secret: secret, Required: required, From: from },
       ...(value === undefined ? {} : { Value: value })
     })),
+    Facts: facts,
     Missing: missing,
     Rendered: rendered?.map(({ path, mode }) => ({ Path: path, Mode: mode }))
   }

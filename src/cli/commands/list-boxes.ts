@@ -12,9 +12,15 @@ const fields: Fields = {
   Version: { heading: 'VERSION' },
   Files: { heading: 'ENTRIES' },
   Size: sizeField,
+  UUID: { heading: 'UUID' },
+  Owner: { heading: 'OWNER' },
+  Type: { heading: 'TYPE' },
+  Scope: { heading: 'SCOPE', fields: 'any', show: pairsText },
+  Shown: { heading: 'FIELDS', fields: 'any', show: pairsText },
   Created: ageField('CREATED'),
   Changed: ageField('CHANGED')
 }
+const ofCredentials = ['Name', 'Type', 'Scope', 'Shown', 'Version', 'Changed']
 const columns = ['Name', 'Version', 'Files', 'Size', 'Changed']
 
 /**
@@ -23,11 +29,20 @@ const columns = ['Name', 'Version', 'Files', 'Size', 'Changed']
  */
 export async function listBoxes(cli: Cli, names: readonly string[], options: ListOptions): Promise<void> {
   const plain = options.quiet === true || cli.stdout.isTTY !== true
-  const print = printerFor(cli, options.format ?? (plain ? '{{.Name}}' : 'table'), fields, columns)
+  const { type, scope, filter, uuid, owner, format = plain ? '{{.Name}}' : 'table' } = options
+  const isSearch = (type ?? scope ?? filter) !== undefined
+  const print = printerFor(cli, format, fields, isSearch ? ofCredentials : columns)
   const matches = matcherOf(options.pattern)
-  const boxes = await readableBoxes(cli)
-  if (boxes.length === 0 && names.length === 0) sayHowToBegin(cli)
-  const chosen = names.length === 0 ? boxes : await named(cli, boxes, names)
+  // At a terminal and in a format what is no secret is shown.
+  const withFields = filter !== undefined || (!plain && isSearch) || options.format !== undefined
+  const all = await readableBoxes(cli, { uuid, owner, fields: withFields })
+  const boxes = all.filter(
+    box =>
+      (type === undefined || box.type === type) && hasPairs(box.scope, scope) && hasPairs(box.shown, filter)
+  )
+  if (all.length === 0 && names.length === 0 && (uuid ?? owner) === undefined) sayHowToBegin(cli)
+  const chosen =
+    names.length === 0 ? boxes : (await named(cli, all, names)).filter(box => boxes.includes(box))
   print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))
 }
 
@@ -66,6 +81,24 @@ async function named(
   return found
 }
 
-function rowOf({ name, version, files, bytes, created, changed }: BoxSummary): Record<string, unknown> {
-  return { Name: name, Version: version, Files: files, Size: bytes, Created: created, Changed: changed }
+/** Whether all pairs that are wanted are there. */
+function hasPairs(
+  pairs: Readonly<Record<string, string>> = {},
+  wanted: Readonly<Record<string, string>> = {}
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => Object.hasOwn(pairs, key) && pairs[key] === value)
+}
+
+function pairsText(pairs: Readonly<Record<string, string>> = {}): string {
+  return Object.entries(pairs)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ')
+}
+
+function rowOf(box: BoxSummary): Record<string, unknown> {
+  const { name, uuid, owner, type = '', scope, shown, version, files, bytes, created, changed } = box
+  return {
+    ...{ Name: name, UUID: uuid, Owner: owner, Type: type, Scope: scope, Shown: shown, Version: version },
+    ...{ Files: files, Size: bytes, Created: created, Changed: changed }
+  }
 }

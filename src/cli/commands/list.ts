@@ -11,7 +11,8 @@ import { sizeField } from '../output/fields.ts'
 import { listFormat, printerFor, type Fields } from '../output/format.ts'
 import { counted, humanSize } from '../output/human.ts'
 import { listBoxes, sayHowToBegin } from './list-boxes.ts'
-import { matcherOf, type ListOptions } from '../declare/list-options.ts'
+import { matcherOf, parseUid, type ListOptions } from '../declare/list-options.ts'
+import { readPair } from '../declare/pairs.ts'
 import { addressOperand } from '../declare/operand.ts'
 import { printable } from '../output/printable.ts'
 import { cut } from '../output/table.ts'
@@ -29,6 +30,7 @@ export function list(cli: Cli): Command {
     [
       '$ list',
       '$ list --boxes',
+      '$ list --type postgres --scope use=reports --filter user=app',
       "$ list --pattern '\\.pem$' web",
       "$ list --format 'table {{.Path}}\\t{{.Size}}' db"
     ]
@@ -39,10 +41,21 @@ export function list(cli: Cli): Command {
     .option('-b, --boxes', 'list the boxes alone, not what they hold')
     .option(...listFormat)
     .option('-r, --pattern <regexp>', 'list only entries whose path matches the regular expression')
+    .option('-t, --type <type>', 'list the credentials of this type; as the three below, boxes alone')
+    .option('--scope <key=value>', 'list the credentials whose scope has this pair, once for each', readPair)
+    .option(
+      '--filter <field=value>',
+      'list those with this value of a field that is no secret, once for each',
+      readPair
+    )
+    .option('--uuid <uuid>', 'list the box with this ID')
+    .option('--owner <uid>', 'list the boxes that this user made', parseUid)
     .option('-q, --quiet', 'print plain lines at a terminal, too')
     .option('--no-trunc', 'do not cut long lines at a terminal')
     .action(async (names: string[], options: ListOptions) => {
-      if (options.boxes === true) await listBoxes(cli, names, options)
+      const { boxes, type, scope, filter, uuid, owner } = options
+      if (boxes === true || (type ?? scope ?? filter ?? uuid ?? owner) !== undefined)
+        await listBoxes(cli, names, options)
       else await listEntries(cli, names, options)
     })
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { errorOf } from '../../api/errors.ts'
 import type { TypeOfBox } from '../../api/types.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { Cli } from '../declare/cli.ts'
@@ -20,13 +21,17 @@ export function types(cli: Cli): Command {
     .addArgument(typeOperand('a type, to be shown with its fields and files').argOptional())
     .option(...listFormat)
     .action(async (name: string | undefined, { format }: { format?: string }) => {
-      const all = await cli.api.types()
+      const { types: all, bad = [] } = await cli.api.types()
       if (name === undefined) {
         printerFor(cli, format ?? 'table', columnsOf, ['Type', 'Fields', 'Files', 'Title'])(all.map(rowOf))
+        cli.failEach(bad)
         return
       }
       const type = all.find(each => each.name === name)
-      if (type === undefined) throw noSuchType(name, all)
+      if (type === undefined) {
+        const wrong = bad.find(each => each.name === name)
+        throw wrong === undefined ? noSuchType(name, all) : errorOf(wrong)
+      }
       if (format === undefined) show(cli, type)
       else if (format === 'json') cli.stdout.write(`${printableJson(type)}\n`)
       else throw new UsageError('one type is shown as it is, or with --format json')

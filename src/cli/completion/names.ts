@@ -78,7 +78,7 @@ export const versionsOfBox: Complete = async ({ api, before: [address = ''] }) =
 
 /** `postgres`. */
 export const typesOfBoxes: Complete = async ({ api }) =>
-  words((await api.types()).map(({ name, title }) => ({ value: name, meaning: title })))
+  words((await api.types()).types.map(({ name, title }) => ({ value: name, meaning: title })))
 
 /** `password`, of the box that the first operand names. */
 export const fieldsOfBox: Complete = async ({ api, before: [box = ''] }) => {

@@ -18,7 +18,7 @@ import { parseUrlPath } from '../transport/address.ts'
 import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
 import { boxRoutes } from './boxes.ts'
-import { describeType } from './credential-answers.ts'
+import { describeBad, describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
 import type { DescribedVolume } from './status.ts'
@@ -88,7 +88,10 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
     const { name, versions } = await parts.vault.inspect(caller, address.box)
     return { name, versions }
   })
-  serve(operations.listTypes, async caller => ({ types: (await parts.types(caller)).map(describeType) }))
+  serve(operations.listTypes, async caller => {
+    const { types, bad } = await parts.types(caller)
+    return { types: types.map(describeType), ...(bad.length === 0 ? {} : { bad: bad.map(describeBad) }) }
+  })
   serve(operations.listVolumes, async caller => ({ volumes: await parts.volumes(caller) }))
   serve(operations.status, parts.status)
   serve(operations.showIdentity, parts.identity)

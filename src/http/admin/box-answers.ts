@@ -32,6 +32,7 @@ export async function sendListing(
     name: box.name,
     id: box.id,
     uuid: uuidOf(box),
+    owner: box.owner,
     path: `/vault/${encodeURIComponent(box.name)}/`,
     version: info.version,
     created: box.created,
@@ -146,7 +147,7 @@ export function sendBoxes(
       const { name, created, kind, newest } = box
       const { version, files, bytes, created: changed } = newest
       return {
-        ...{ name, uuid: uuidOf(box), version, files, bytes, created, changed },
+        ...{ name, uuid: uuidOf(box), owner: box.owner, version, files, bytes, created, changed },
         ...kind,
         ...(shown === null ? {} : { shown })
       }

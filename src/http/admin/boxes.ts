@@ -54,9 +54,13 @@ const onBox: Readonly<Record<string, (ask: Ask, box: BoxName) => Promise<void>>>
 }
 
 async function listBoxes({ vault, caller, request, response }: Ask): Promise<void> {
-  const { uuid, fields } = queryOf(operations.listBoxes, request)
+  const { uuid, owner, name, fields } = queryOf(operations.listBoxes, request)
   const { boxes, damaged } = await vault.list(caller, { shown: fields })
-  sendBoxes(response, { boxes: boxes.filter(({ id }) => uuid === undefined || id === uuid), damaged })
+  const asked = boxes.filter(
+    box =>
+      (uuid ?? box.id) === box.id && (owner ?? box.owner) === box.owner && (name ?? box.name) === box.name
+  )
+  sendBoxes(response, { boxes: asked, damaged })
 }
 
 async function answerBox(ask: Ask, box: BoxName): Promise<void> {

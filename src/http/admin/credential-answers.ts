@@ -1,4 +1,7 @@
 import type { FieldOfBox, FieldOfType, TypeOfBox } from '../../api/types.ts'
+import type { ErrorAnswer } from '../../api/errors.ts'
+import type { BadType } from '../../vault/credentials/types.ts'
+import { errorJson } from '../transport/answers.ts'
 import type { ShownCredential, ShownField } from '../../vault/credentials/shown.ts'
 import type { CredentialType, TypeField, TypeFile } from '../../vault/credentials/type.ts'
 
@@ -12,6 +15,11 @@ export function describeType(type: CredentialType): TypeOfBox {
     ...(alternatives.length === 0 ? {} : { alternatives }),
     files: files.map(describeFile)
   }
+}
+
+/** A type that cannot be read, as it is told. */
+export function describeBad({ name, error }: BadType): ErrorAnswer & { name: string } {
+  return { name, ...errorJson(error) }
 }
 
 function describeField({ pattern, usual, generated, ...field }: TypeField): FieldOfType {
@@ -29,14 +37,16 @@ function describeFile({ path, mode }: Pick<TypeFile, 'path' | 'mode'>): { path: 
 }
 
 /** What of a box's fields is no secret. */
-export function describeCredential({ fields, others, missing, files }: ShownCredential): {
+export function describeCredential({ fields, facts, others, missing, files }: ShownCredential): {
   fields: FieldOfBox[]
+  facts: Readonly<Record<string, string>>
   others?: string
   missing: readonly string[]
   rendered: { path: string; mode: string }[]
 } {
   return {
     fields: fields.map(describeShown),
+    facts,
     ...(others === null ? {} : { others }),
     missing,
     rendered: files.map(describeFile)

@@ -24,3 +24,8 @@ export function bytesOfText(text: string): Buffer {
   bytes.write(text)
   return bytes
 }
+
+/** The same bytes as a Buffer. */
+export function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}

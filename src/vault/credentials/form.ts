@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseFilePath } from '../../base/names.ts'
+import { checks, type CheckName } from './checks.ts'
 import { formats, type FormatName } from './formats.ts'
 import type { JsonNode } from './json-document.ts'
 import { piecesIn } from './template.ts'
 import type { CredentialType, FileContents, Piece, TypeField, TypeFile, TypeLine } from './type.ts'
-import { usesIn } from './uses.ts'
+import { asIsIn, usesIn } from './uses.ts'
 
 /*
  * A type as it is written: by us in `shipped-*.ts`, by operators as JSON. What is not known is refused.
@@ -17,7 +18,9 @@ const mostShownBytes = 1024
 const mostFields = 64
 const mostFiles = 64
 
-export const fieldName = /^[a-z][a-z0-9-]{0,62}$/
+const fieldName = /^[a-z][a-z0-9-]{0,62}$/
+/** What a type is called. */
+export const typeNameRule = 'a name is small letters, digits and "-", a letter first'
 const typeName = /^[a-z][a-z0-9-]{0,62}$/
 
 const text = z.string().min(1).max(200)
@@ -25,6 +28,7 @@ const Generated = z.strictObject({
   length: z.int().min(1).max(1024),
   charset: z.enum(['alphanumeric', 'letters', 'digits', 'hex', 'base64url', 'printable'])
 })
+const checkNames = Object.keys(checks) as [CheckName, ...CheckName[]]
 const FieldForm = z.strictObject({
   meaning: text,
   secret: z.boolean().default(false),
@@ -35,7 +39,8 @@ const FieldForm = z.strictObject({
   minBytes: z.int().min(0).max(mostFieldBytes).default(1),
   maxBytes: z.int().min(1).max(mostFieldBytes).optional(),
   usual: z.string().max(mostShownBytes).optional(),
-  generated: Generated.optional()
+  generated: Generated.optional(),
+  check: z.enum(checkNames).optional()
 })
 const mode = z.string().regex(/^0[0-7]{3}$/, 'it must be octal, 0000 to 0777')
 const template = z.string().max(4096)
@@ -80,6 +85,7 @@ const Form = z.strictObject({
     .default({}),
   others: z.strictObject({ pattern: text, rule: text }).optional(),
   alternatives: z.array(z.array(z.string()).min(1)).default([]),
+  pair: z.strictObject({ key: z.string(), certificate: z.string() }).optional(),
   files: z.record(z.string(), FileForm)
 })
 
@@ -91,13 +97,13 @@ export function readType(name: string, origin: CredentialType['origin'], written
   const refuse = (where: string, what: string): never => {
     throw new SecretboxError('invalid', `bad type ${quote(name)}: ${where === '' ? '' : `${where}: `}${what}`)
   }
-  if (!typeName.test(name)) refuse('', 'a name is small letters, digits and "-", a letter first')
+  if (!typeName.test(name)) refuse('', typeNameRule)
   const read = Form.safeParse(written)
   if (!read.success) {
     const issue = read.error.issues[0]
     return refuse(issue?.path.join('.') ?? '', issue?.message ?? '')
   }
-  const { title, fields, others, alternatives, files } = read.data
+  const { title, fields, others, alternatives, pair = null, files } = read.data
   if (Object.keys(fields).length > mostFields) refuse('fields', `there are at most ${mostFields}`)
   if (Object.keys(files).length > mostFiles) refuse('files', `there are at most ${mostFiles}`)
   if (Object.keys(files).length === 0) refuse('files', 'there is none')
@@ -111,6 +117,7 @@ export function readType(name: string, origin: CredentialType['origin'], written
         ? null
         : { pattern: expression(others.pattern, what => refuse('others', what)), rule: others.rule },
     alternatives,
+    pair,
     files: Object.entries(files).map(([path, form]) =>
       readFile(path, form, what => refuse(`files.${path}`, what))
     )
@@ -122,14 +129,14 @@ export function readType(name: string, origin: CredentialType['origin'], written
 type Refuse = (what: string) => never
 
 function readField(name: string, form: z.output<typeof FieldForm>, refuse: Refuse): TypeField {
-  const { pattern, characters, usual = null, generated = null, maxBytes, ...rest } = form
+  const { pattern, characters, usual = null, generated = null, check = null, maxBytes, ...rest } = form
   if (form.secret && pattern !== undefined)
     refuse('a secret has no "pattern", which would make a text of it: take "characters"')
   if (form.secret && usual !== null) refuse('a secret has no "usual" value: it would be in this file')
   const shortest = form.secret || form.lines === 'many' ? mostFieldBytes : mostShownBytes
   const field: TypeField = {
     ...rest,
-    ...{ name, usual, generated },
+    ...{ name, usual, generated, check },
     pattern: pattern === undefined ? null : expression(pattern, refuse),
     characters: characters === undefined ? null : expression(`[${characters}]`, refuse),
     maxBytes: Math.min(maxBytes ?? shortest, shortest)
@@ -194,16 +201,30 @@ function readNode(form: JsonForm, refuse: Refuse): JsonNode {
 
 /** What a type names in one place must be there in another, and a secret is no part of a file's name. */
 function refuseUnknown(
-  { fields, others, alternatives, files }: CredentialType,
+  { fields, others, alternatives, pair, files }: CredentialType,
   refuse: (where: string, what: string) => never
 ): void {
-  const names = new Set(fields.map(({ name }) => name))
+  const named = new Map(fields.map(field => [field.name, field]))
+  const names = new Set(named.keys())
   if (names.size === 0 && others === null) refuse('fields', 'there is none')
   for (const name of alternatives.flat())
     if (!names.has(name)) refuse('alternatives', `there is no field ${quote(name)}`)
+  for (const [field, check] of pair === null
+    ? []
+    : ([
+        [pair.key, 'private-key'],
+        [pair.certificate, 'certificate-chain']
+      ] as const))
+    if (named.get(field)?.check !== check)
+      refuse('pair', `${quote(field)} is no field with the check ${quote(check)}`)
   for (const { path, contents } of files) {
     for (const { field } of usesIn(contents))
       if (field !== null && !names.has(field)) refuse(`files.${path}`, `there is no field ${quote(field)}`)
+    for (const { field } of asIsIn(contents)) {
+      const declared = named.get(field)
+      if (declared?.secret !== false || declared.pattern === null || declared.lines === 'many')
+        refuse(`files.${path}`, `{=${field}} is for a field of one line that is no secret and has a pattern`)
+    }
     if (files.some(other => other.path.startsWith(`${path}/`)))
       refuse(`files.${path}`, 'it is a directory of another file')
   }

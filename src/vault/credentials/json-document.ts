@@ -44,7 +44,7 @@ export function jsonOf(node: JsonNode, values: FieldValues): Buffer | null {
     case 'fields': {
       const members = [...values.keys()].map(field => {
         const name = bytesOfText(`${JSON.stringify(field)}:`)
-        const shown = inQuotes([{ field, fallback: null }], values)
+        const shown = inQuotes([{ field, fallback: null, asIs: false }], values)
         return joinedAndWiped([name, shown ?? bytesOfText('null')])
       })
       return between('{', members, '}')

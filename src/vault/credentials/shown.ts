@@ -1,3 +1,5 @@
+import { checks, type CheckName, type ValueFacts } from './checks.ts'
+import { Unfit } from './refusal.ts'
 import type { BoxScope } from './scope.ts'
 import type { CredentialType, FieldValues, TypeField } from './type.ts'
 import { fieldOf, missingIn, shownText, withUsual } from './values.ts'
@@ -16,6 +18,8 @@ export interface ShownField extends Pick<
 /** What of a credential is no secret. */
 export interface ShownCredential {
   readonly fields: readonly ShownField[]
+  /** What is known of the values that the box has, as `certificate.notAfter`. */
+  readonly facts: ValueFacts
   /** What further fields are called; null when there are none. */
   readonly others: string | null
   /** What is missing for a Mount, in words. */
@@ -45,8 +49,29 @@ export function shownOf(type: CredentialType, values: FieldValues, scope: BoxSco
         value: isShown ? shownText(value) : null
       }
     }),
+    facts: factsOf(type, values),
     others: type.others?.rule ?? null,
     missing: missingIn(type, all),
     files: type.files.map(({ path, mode }) => ({ path, mode }))
+  }
+}
+
+function factsOf({ fields }: CredentialType, values: FieldValues): ValueFacts {
+  return Object.fromEntries(
+    fields.flatMap(({ name, check }) => {
+      const value = values.get(name)
+      if (value === undefined || check === null) return []
+      return Object.entries(factsAbout(check, value)).map(([fact, told]) => [`${name}.${fact}`, told])
+    })
+  )
+}
+
+/** Nothing of what an earlier release took and this one does not. */
+function factsAbout(check: CheckName, value: Uint8Array): ValueFacts {
+  try {
+    return checks[check](value)
+  } catch (error) {
+    if (error instanceof Unfit) return {}
+    throw error
   }
 }

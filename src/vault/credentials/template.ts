@@ -3,7 +3,7 @@ import type { Piece } from './type.ts'
 const part = /\{\{|\}\}|\{([^{}|]*)(?:\|([^{}]*))?\}|[{}]/g
 
 /**
- * Reads a template: `{field}`, or `{field|text}` with what stands there without the field; `{{` and `}}` are braces. Null
+ * Reads a template: `{field}`, `{=field}` for one without escapes, `{field|text}` with what stands there without the field; `{{` and `}}` are braces. Null
  * for one with a brace of which nobody can say what it means.
  */
 export function piecesIn(template: string): readonly Piece[] | null {
@@ -22,7 +22,8 @@ export function piecesIn(template: string): readonly Piece[] | null {
     else if (field === undefined || field === '') return null
     else {
       flush()
-      pieces.push({ field, fallback: fallback ?? null })
+      const asIs = field.startsWith('=')
+      pieces.push({ field: asIs ? field.slice(1) : field, fallback: fallback ?? null, asIs })
     }
   }
   text += template.slice(end)
@@ -31,6 +32,6 @@ export function piecesIn(template: string): readonly Piece[] | null {
 }
 
 /** The fields that a template names. */
-export function fieldsIn(pieces: readonly Piece[]): string[] {
-  return pieces.flatMap(piece => ('field' in piece ? [piece.field] : []))
+export function fieldsIn(pieces: readonly Piece[]): Extract<Piece, { field: string }>[] {
+  return pieces.flatMap(piece => ('field' in piece ? [piece] : []))
 }

@@ -1,3 +1,4 @@
+import type { CheckName } from './checks.ts'
 import type { FormatName } from './formats.ts'
 import type { JsonNode } from './json-document.ts'
 
@@ -12,6 +13,8 @@ export interface CredentialType {
   readonly others: OtherFields | null
   /** Of at least one of these groups all fields must be there. Empty: nothing but what is required. */
   readonly alternatives: readonly (readonly string[])[]
+  /** A private key, and the certificate that it must fit. */
+  readonly pair: { readonly key: string; readonly certificate: string } | null
   readonly files: readonly TypeFile[]
 }
 
@@ -35,6 +38,7 @@ export interface TypeField {
   readonly usual: string | null
   /** How it is made up; null for what nobody can make up. */
   readonly generated: { readonly length: number; readonly charset: string } | null
+  readonly check: CheckName | null
 }
 
 /** What a further field must be called. */
@@ -66,7 +70,10 @@ export interface TypeLine {
 }
 
 /** A part of a template: text as it stands, or a field, with the text that stands for it when it is not there. */
-export type Piece = { readonly text: string } | { readonly field: string; readonly fallback: string | null }
+export type Piece =
+  | { readonly text: string }
+  /** `asIs`: without escapes, which is for what is shown and has a pattern. */
+  | { readonly field: string; readonly fallback: string | null; readonly asIs: boolean }
 
 /** What a box has: the bytes of its fields, by name. They are the caller's. */
 export type FieldValues = ReadonlyMap<string, Uint8Array>

@@ -2,7 +2,7 @@ import { quote, SecretboxError } from '../../base/errors.ts'
 import { formats, type FormatName } from './formats.ts'
 import type { JsonNode } from './json-document.ts'
 import { fieldsIn } from './template.ts'
-import type { CredentialType, FieldValues, FileContents } from './type.ts'
+import type { CredentialType, FieldValues, FileContents, Piece } from './type.ts'
 
 /** That a file shows a field, null for each that there is, and in which format. */
 interface Use {
@@ -19,9 +19,13 @@ export function usesIn(contents: FileContents): Use[] {
       return usesInJson(contents.document)
     case 'lines':
       return contents.lines.flatMap(({ each, pieces }) =>
-        (each ? [null] : fieldsIn(pieces)).map(field => ({ field, format: contents.format }))
+        each ? [{ field: null, format: contents.format }] : usesOf(pieces, contents.format)
       )
   }
+}
+
+function usesOf(pieces: readonly Piece[], format: FormatName): Use[] {
+  return fieldsIn(pieces).map(({ field, asIs }) => ({ field, format: asIs ? 'raw' : format }))
 }
 
 function usesInJson(node: JsonNode): Use[] {
@@ -31,16 +35,13 @@ function usesInJson(node: JsonNode): Use[] {
     case 'fields':
       return [{ field: null, format: 'json' }]
     case 'text':
-      return fieldsIn(node.pieces).map(field => ({ field, format: 'json' }))
+      return usesOf(node.pieces, 'json')
     case 'base64':
-      return fieldsIn(node.pieces).map(field => ({ field, format: 'raw' }))
+      return usesOf(node.pieces, 'raw')
     case 'list':
       return node.items.flatMap(usesInJson)
     case 'object':
-      return node.members.flatMap(({ key, value }) => [
-        ...fieldsIn(key).map(field => ({ field, format: 'json' as const })),
-        ...usesInJson(value)
-      ])
+      return node.members.flatMap(({ key, value }) => [...usesOf(key, 'json'), ...usesInJson(value)])
   }
 }
 
@@ -74,4 +75,23 @@ export function hintOf(value: Uint8Array): { hint?: string } {
   return value.at(-1) === 10
     ? { hint: 'it ends with a newline, as echo adds one; --strip-newline leaves that out' }
     : {}
+}
+
+/** The fields that a file shows without escapes. */
+export function asIsIn(contents: FileContents): Extract<Piece, { field: string }>[] {
+  const pieces =
+    contents.kind === 'lines'
+      ? contents.lines.flatMap(line => line.pieces)
+      : contents.kind === 'json'
+        ? piecesInJson(contents.document)
+        : []
+  return fieldsIn(pieces).filter(({ asIs }) => asIs)
+}
+
+function piecesInJson(node: JsonNode): readonly Piece[] {
+  if (node.kind === 'text' || node.kind === 'base64') return node.pieces
+  if (node.kind === 'list') return node.items.flatMap(piecesInJson)
+  if (node.kind === 'object')
+    return node.members.flatMap(({ key, value }) => [...key, ...piecesInJson(value)])
+  return []
 }

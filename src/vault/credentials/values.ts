@@ -3,6 +3,9 @@ import { quote, SecretboxError } from '../../base/errors.ts'
 import { didYouMean } from '../../base/messages.ts'
 import { nearest } from '../../base/nearest.ts'
 import { bytesOfText } from './bytes.ts'
+import { chainIn, privateKeyIn } from './certificates.ts'
+import { checks } from './checks.ts'
+import { about } from './refusal.ts'
 import type { BoxScope } from './scope.ts'
 import type { CredentialType, FieldValues, TypeField } from './type.ts'
 import { hintOf, refuseUnwritable } from './uses.ts'
@@ -14,7 +17,8 @@ export function fieldOf({ fields, others }: CredentialType, name: string): TypeF
   if (others?.pattern.test(name) !== true) return null
   return {
     ...{ name, meaning: '', secret: true, required: false, lines: 'many', pattern: null, characters: null },
-    ...{ minBytes: 0, maxBytes: 64 << 10, usual: null, generated: { length: 32, charset: 'alphanumeric' } }
+    ...{ minBytes: 0, maxBytes: 64 << 10, usual: null, generated: { length: 32, charset: 'alphanumeric' } },
+    check: null
   }
 }
 
@@ -39,7 +43,18 @@ export function refuseUnknownField(type: CredentialType, name: string): TypeFiel
  */
 export function checkValues(type: CredentialType, values: FieldValues): void {
   for (const [name, value] of values) checkValue(refuseUnknownField(type, name), value)
+  checkPair(type, values)
   refuseUnwritable(type, values)
+}
+
+/** Throws `invalid` for a private key and a certificate that are not of each other. */
+function checkPair({ pair }: CredentialType, values: FieldValues): void {
+  const [key, certificate] = pair === null ? [] : [values.get(pair.key), values.get(pair.certificate)]
+  if (pair === null || key === undefined || certificate === undefined) return
+  if (chainIn(certificate)[0].checkPrivateKey(privateKeyIn(key))) return
+  throw new SecretboxError('invalid', `field ${quote(pair.key)} does not fit ${quote(pair.certificate)}`, {
+    hint: `to change both, store them as one version: docker vault add BOX ${pair.certificate} ${pair.key}`
+  })
 }
 
 function checkValue(field: TypeField, value: Uint8Array): void {
@@ -53,6 +68,8 @@ function checkValue(field: TypeField, value: Uint8Array): void {
   const { pattern, characters } = field
   if (characters !== null && !value.every(byte => byte < 128 && characters.test(String.fromCharCode(byte))))
     refuse(`has a character that is none of ${insideOf(characters)}`)
+  const { check } = field
+  if (check !== null) about(`field ${quote(field.name)}`, () => checks[check](value))
   if (field.secret) return
   // What is shown is text.
   if (!isUtf8(value)) refuse('is not UTF-8')

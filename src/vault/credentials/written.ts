@@ -1,4 +1,4 @@
-import { bytesOfText, joinedAndWiped } from './bytes.ts'
+import { bytesOfText, joined, joinedAndWiped } from './bytes.ts'
 import { escapedIn, type Format } from './formats.ts'
 import type { FieldValues, Piece } from './type.ts'
 
@@ -16,6 +16,7 @@ export function writtenIn(format: Format, pieces: readonly Piece[], values: Fiel
       if ('text' in piece) return bytesOfText(piece.text)
       const value = values.get(piece.field)
       if (value === undefined) return bytesOfText(piece.fallback ?? '')
+      if (piece.asIs) return joined([value])
       const quotes = format.quotes(value)
       return joinedAndWiped([bytesOfText(quotes), escapedIn(format, value), bytesOfText(quotes)])
     })
