@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { expect, test } from 'vitest'
@@ -5,6 +6,8 @@ import { ask } from '../kit/ask.ts'
 import { askJson } from '../kit/engine/admin.ts'
 import { compiled } from '../kit/engine/compiled.ts'
 import { testImage } from '../kit/engine/image.ts'
+import { pluginProcess } from '../kit/engine/processes.ts'
+import { eventually } from '../kit/eventually.ts'
 import { freshName, makeBox, sharedEngine, startContainer } from '../kit/engine/shared-engine.ts'
 
 /* What only a real Engine shows of the sockets of copies: that they come into containers, and what tokens say of these. */
@@ -53,6 +56,24 @@ test('a container asks for itself, and its token says what docker inspect says',
   // The host has a way to the socket, and is not the container.
   const pid = (await engine.docker(['inspect', '--format', '{{.State.Pid}}', name])).trim()
   expect((await ask(`/proc/${pid}/root${socket}`, { method: 'GET', url: '/v1/self' })).status).toBe(403)
+  await engine.docker(['rm', '--force', '--volumes', name])
+})
+
+test('the socket answers again after the daemon, and after the whole plugin was killed', async () => {
+  const { box, mount } = await withApi()
+  const name = await startContainer(engine, mount)
+  const isAnswered = (): Promise<boolean | null> =>
+    asked(name, 'GET /v1/self').then(
+      self => self['box'] === box || null,
+      () => null
+    )
+  expect(await isAnswered()).toBe(true)
+  for (const victim of ['daemon', 'supervisor']) {
+    const daemon = await pluginProcess(engine)
+    const status = await readFile(`/proc/${daemon}/status`, 'utf8')
+    process.kill(victim === 'daemon' ? daemon : Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]), 'SIGKILL')
+    expect(await eventually(isAnswered), victim).toBe(true)
+  }
   await engine.docker(['rm', '--force', '--volumes', name])
 })
 
