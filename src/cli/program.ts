@@ -2,6 +2,7 @@ import { Command, type CommanderError } from 'commander'
 import { add } from './commands/add.ts'
 import { audit } from './commands/audit.ts'
 import type { Cli } from './declare/cli.ts'
+import { compose } from './compose/compose.ts'
 import { completion } from './commands/completion.ts'
 import { cp } from './commands/cp.ts'
 import { create } from './commands/create.ts'
@@ -37,7 +38,7 @@ const commands = {
   'Credentials (boxes with a type):': [types, fields, set],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
-  'Containers and images:': [run, createContainer, build, usedBy],
+  'Containers and images:': [run, createContainer, build, compose, usedBy],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const
 

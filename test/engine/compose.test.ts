@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -127,6 +128,34 @@ test('a service whose box is missing is not started, and the message names the b
   expect(code).toBe(1)
   expect(stderr).toContain('no such box "no-such-box"')
   await compose('down', '--volumes')
+})
+
+test('docker vault compose gives a service the file of a box as its secret, and leaves its files as they are', async () => {
+  const canary = `canary-${freshName('x')}`
+  await makeBox(engine, 'dbpw', { dbpw: canary })
+  const file = await composeFile({
+    services: {
+      one: {
+        image: testImage,
+        user: '12:13',
+        secrets: ['dbpw'],
+        ...running('stat -c "%u:%g %a %n" /run/secrets/*; sha256sum </run/secrets/dbpw')
+      }
+    },
+    secrets: { dbpw: { external: true } }
+  })
+  const before = await readFile(file, 'utf8')
+  const { name, said } = projectOf(file)
+  const words = ['vault', 'compose', '--no-ansi', '--project-name', name, '--file', file]
+  await engine.docker([...words, 'up', '--no-color'])
+  const digest = createHash('sha256').update(canary).digest('hex')
+  expect(await said('one')).toEqual(['12:13 444 /run/secrets/dbpw', `${digest}  -`])
+  const [container = ''] = (await engine.docker([...words, 'ps', '--all', '--quiet'])).split('\n')
+  expect(await engine.docker(['inspect', container])).not.toContain(canary)
+  await engine.docker([...words, 'down', '--volumes'])
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).not.toContain(name)
+  expect(await readFile(file, 'utf8')).toBe(before)
+  await engine.docker(['vault', 'destroy', 'dbpw'])
 })
 
 test('docs/inject.md shows the example as it is', async () => {

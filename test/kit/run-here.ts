@@ -5,7 +5,7 @@ import { builtCliModule } from './built.ts'
 import type { Conditions, Outcome } from './run-program.ts'
 
 /** Commands that give their own streams to programs which they start. */
-const passStreamsOn = ['run', 'create-container', 'build', 'edit']
+const passStreamsOn = ['run', 'create-container', 'build', 'compose', 'edit']
 /** What start.c answers itself. */
 const withoutNode = 'docker-cli-plugin-metadata'
 /** Standard input and descriptors by name are those of a process. */

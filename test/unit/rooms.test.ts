@@ -50,6 +50,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
   ],
   'tar-stream': ['http', 'cli'],
   commander: ['cli'],
+  yaml: ['cli/compose'],
   zod: [
     'api',
     'http',

@@ -91,7 +91,8 @@ interface DockerFlags {
 
 const ownFlags: Readonly<Record<string, string>> = {
   inject: 'a box, as BOX, BOX:ALIAS or BOX:/PATH, and options after commas',
-  'inject-dir': 'a directory, as DIR, DIR:ALIAS or DIR:/PATH'
+  'inject-dir': 'a directory, as DIR, DIR:ALIAS or DIR:/PATH',
+  secrets: 'a file of JSON with secret_mounts; - is standard input'
 }
 
 async function completeForDocker(

@@ -1,12 +1,10 @@
-import { fstatSync, ReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { isSecretboxError, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { directoryHasName } from '../../base/messages.ts'
 import { addressText, type Place } from '../client/address.ts'
 import { toFill } from './box-to-fill.ts'
 import type { Cli } from '../declare/cli.ts'
 import { UsageError } from '../output/failure.ts'
-import { piecesOfDescriptor, piecesOfFile } from '../input/file-pieces.ts'
+import { givenFile, standardInput } from '../input/given-file.ts'
 import { generate } from '../input/generate.ts'
 import type { Body } from '../output/body.ts'
 import { strippingNewline, unlessEmpty } from '../input/line-end.ts'
@@ -58,7 +56,8 @@ export async function contentsFor(cli: Cli, place: Place, options: ContentsOptio
     await tellWhatIsThere(cli, place, options.create === true)
     return typed(await askNewSecret(cli.stdin, cli.stderr, addressText(place.box, place.path)))
   }
-  const { body: input, bytes } = file === undefined ? standardInput(cli) : await opened(file)
+  const { body: input, bytes } =
+    file === undefined ? standardInput(cli.stdin) : await givenFile(file, 'add -r and cp store directories')
   const wanted = options.stripNewline === true ? strippingNewline(input) : input
   if (options.allowEmpty === true) return { body: wanted, bytes }
   const contents = await unlessEmpty(wanted)
@@ -71,30 +70,6 @@ export async function contentsFor(cli: Cli, place: Place, options: ContentsOptio
 
 function typed(secret: Buffer): GivenContents {
   return { body: [secret], bytes: secret.length }
-}
-
-function standardInput(cli: Cli): GivenContents {
-  // Node takes a directory for an empty stream.
-  if (fstatSync(0).isDirectory())
-    throw new SecretboxError('invalid', 'cannot read standard input: it is a directory')
-  return { body: cli.stdin instanceof ReadStream ? piecesOfDescriptor(0) : cli.stdin, bytes: null }
-}
-
-/** The bytes of a file of the operator's. Throws `invalid` that says why there are none. */
-async function opened(path: string): Promise<GivenContents> {
-  try {
-    const file = await open(path)
-    const stats = await file.stat()
-    if (!stats.isDirectory()) {
-      return { body: piecesOfFile(file), bytes: stats.isFile() ? stats.size : null }
-    }
-    await file.close()
-  } catch (error) {
-    throw new SecretboxError('invalid', `cannot read ${quote(path)}: ${reasonOf(error)}`)
-  }
-  throw new SecretboxError('invalid', `cannot read ${quote(path)}: it is a directory`, {
-    hint: 'add -r and cp store directories'
-  })
 }
 
 /** Nobody types a secret for a box that is not there, or over another one unknowingly. */

@@ -35,8 +35,13 @@ export async function ownersOfBoxes(
   })
 }
 
+/** A number of the container's as the host sees it. `root`: that of the container's root, where it is another. */
+export function ownerOnHost(id: string | number, root: string | undefined): string {
+  return String(Number(id) + Number(root ?? 0))
+}
+
 /** Root is to whom a volume's files belong without a word; on an Engine that remaps users it is somebody else. */
 function idFor(name: 'uid' | 'gid', id: string | number, root: string | undefined): InjectOptions {
-  const onHost = Number(id) + Number(root ?? 0)
-  return onHost === 0 ? {} : { [name]: String(onHost) }
+  const onHost = ownerOnHost(id, root)
+  return onHost === '0' ? {} : { [name]: onHost }
 }

@@ -27,22 +27,28 @@ export interface Conditions {
 export interface Docker {
   /** Runs it with our streams, and all descriptors that the user opened for it, to its end. Signals that we get are its own. */
   run(args: readonly string[], guard: SignalGuard, conditions?: Conditions): Promise<Ending>
-  /** Runs it unseen. Gives what it wrote to standard output, or null when it failed. */
-  ask(args: readonly string[]): Promise<string | null>
+  /** Runs it unseen, without input unless it is to have ours. Gives what it wrote to standard output, or null when it failed. */
+  ask(args: readonly string[], input?: 'ignore' | 'inherit'): Promise<string | null>
 }
 
 /** Finds the docker client as docker's own plugins do (docker/cli, cli-plugins/metadata: ReexecEnvvar). */
-export function dockerOf({
-  env,
-  docker: { host, context, configDir },
-  descriptors
-}: Pick<Cli, 'env' | 'docker' | 'descriptors'>): Docker {
-  const program = env['DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND'] ?? 'docker'
+export function dockerOf(cli: Pick<Cli, 'env' | 'docker' | 'descriptors'>): Docker {
+  const { host, context, configDir } = cli.docker
+  const program = cli.env['DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND'] ?? 'docker'
   const globals = [
     ...(configDir === null ? [] : ['--config', configDir]),
     ...(host === null ? [] : ['--host', host]),
     ...(context === null ? [] : ['--context', context])
   ]
+  return clientOf(program, globals, cli)
+}
+
+/** A client of the Engine: its program, and what stands before all of its arguments. */
+export function clientOf(
+  program: string,
+  globals: readonly string[],
+  { env, descriptors }: Pick<Cli, 'env' | 'descriptors'>
+): Docker {
   const start = (args: readonly string[], stdio: StdioOptions, more: NodeJS.ProcessEnv = {}) =>
     spawn(program, [...globals, ...args], { stdio, env: { ...env, ...more } })
   const cannotStart = (error: Error) =>
@@ -71,8 +77,8 @@ export function dockerOf({
       }
     },
 
-    ask(args) {
-      const child = start(args, ['ignore', 'pipe', 'ignore'])
+    ask(args, input = 'ignore') {
+      const child = start(args, [input, 'pipe', 'ignore'])
       const chunks: Buffer[] = []
       child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
       return new Promise((resolve, reject) => {

@@ -1,48 +1,93 @@
 import { randomBytes } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
-import { ephemeralPrefix, parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
+import {
+  ephemeralPrefix,
+  parseBoxName,
+  parseFilePath,
+  type BoxName,
+  type VolumeName
+} from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { withFiles } from '../files/operator-files.ts'
 import { upload } from '../client/upload.ts'
+import type { InjectOptions } from './inject-options.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
+import { boxMount } from './mount-flags.ts'
 
 /** A box, where it is to appear, and how. */
 export type BoxTarget = Pick<Injection, 'box' | 'target' | 'options'>
 
 /** The volume option of such a box: the daemon destroys it with the volume (src/volumes/options.ts). */
-const ephemeralOption = { ephemeral: 'true' } as const
+export const ephemeralOption = { ephemeral: 'true' } as const
+
+/** What a container is to be given that is in no box yet. */
+export interface EphemeralContents {
+  /** Puts it into a box, which is new: all of it, or it throws. */
+  readonly fill: (box: BoxName) => Promise<void>
+  /** Where it appears. */
+  readonly targets: readonly string[]
+  /** The flags that mount it; `options` are those that every volume of it has, but for `ephemeral`. */
+  readonly mounts: (box: BoxName, options: InjectOptions) => readonly string[]
+  /** The name of the volume that these flags make, where it has one: such a volume would stay. */
+  readonly volume: VolumeName | null
+}
+
+/** The same, in its box. */
+export interface EphemeralBox extends EphemeralContents {
+  readonly box: BoxName
+}
 
 /**
- * Runs `use` with a box of a name that cannot be guessed for each directory. The daemon destroys such a box with
- * the volume that shows it; one that no volume shows when `use` ends is destroyed here. Throws `invalid` when not
- * everything in a directory can be put into its box: half of one's secrets is none.
+ * Runs `use` with a box of a name that cannot be guessed for each. The daemon destroys such a box with
+ * the volume that shows it; one that no volume shows when `use` ends is destroyed here.
  */
 export async function withEphemeralBoxes<T>(
   cli: Cli,
-  directories: readonly DirectoryInjection[],
-  use: (boxes: readonly BoxTarget[]) => Promise<T>
+  wanted: readonly EphemeralContents[],
+  use: (boxes: readonly EphemeralBox[]) => Promise<T>
 ): Promise<T> {
-  const boxes: BoxTarget[] = []
+  const made: EphemeralBox[] = []
   try {
-    for (const { directory, target } of directories) {
+    for (const contents of wanted) {
       const box = parseBoxName(`${ephemeralPrefix}${randomBytes(16).toString('hex')}`)
       await cli.api.createBox(box)
-      boxes.push({ box, target, options: ephemeralOption })
-      await fill(cli, box, directory)
+      made.push({ ...contents, box })
+      await contents.fill(box)
     }
-    return await use(boxes)
+    return await use(made)
   } finally {
-    const names = boxes.map(({ box }) => box)
-    if (names.length > 0) await destroyUnused(cli, names)
+    if (made.length > 0) await destroyUnused(cli, made)
   }
 }
 
 const injectHint =
   'inject the directory that holds what symlinks lead to as well, or put it into a box with: cp -L'
 
-async function fill(cli: Cli, box: BoxName, directory: string): Promise<void> {
+/** All of a directory. Its `fill` throws `invalid` when not everything in it can be put into a box: half of one's secrets is none. */
+export function contentsOfDirectory(
+  cli: Cli,
+  driver: string,
+  { directory, target }: DirectoryInjection
+): EphemeralContents {
+  const fill = (box: BoxName): Promise<void> =>
+    wholly(cli, quote(directory), async counting => {
+      const root = parseFilePath('')
+      // What lies in the directory is known, and what its symlinks lead to is not: they stay symlinks.
+      const taking = { recursive: true, follow: 'operands' } as const
+      const refuse = (error: SecretboxError) => counting.fail(error)
+      await withFiles([{ source: directory, path: root }], taking, refuse, files =>
+        upload(counting, { box, path: root }, files, injectHint)
+      )
+    })
+  const mounts = (box: BoxName, options: InjectOptions): string[] =>
+    boxMount(driver, box, target, { ...options, ...ephemeralOption })
+  return { fill, targets: [target], mounts, volume: null }
+}
+
+/** Does what tells of each thing that it leaves out. Throws `invalid` when that was any; `what`: what was to be injected. */
+export async function wholly(cli: Cli, what: string, act: (counting: Cli) => Promise<void>): Promise<void> {
   let refused = 0
-  const counting: Cli = {
+  await act({
     ...cli,
     fail(error) {
       refused++
@@ -52,25 +97,15 @@ async function fill(cli: Cli, box: BoxName, directory: string): Promise<void> {
       refused += errors.length
       cli.failEach(errors)
     }
-  }
-  const refuse = (error: SecretboxError) => counting.fail(error)
-  const root = parseFilePath('')
-  // What lies in the directory is known, and what its symlinks lead to is not: they stay symlinks.
-  const taking = { recursive: true, follow: 'operands' } as const
-  await withFiles([{ source: directory, path: root }], taking, refuse, files =>
-    upload(counting, { box, path: root }, files, injectHint)
-  )
-  if (refused > 0) {
-    throw new SecretboxError(
-      'invalid',
-      `cannot inject ${quote(directory)}: not all of it can be put into a box`
-    )
-  }
+  })
+  if (refused > 0)
+    throw new SecretboxError('invalid', `cannot inject ${what}: not all of it can be put into a box`)
 }
 
-async function destroyUnused(cli: Cli, boxes: readonly BoxName[]): Promise<void> {
+async function destroyUnused(cli: Cli, made: readonly EphemeralBox[]): Promise<void> {
+  const boxes = made.map(({ box }) => box)
   try {
-    const shown = new Set((await cli.api.volumes()).map(({ options }) => options.box))
+    const shown = await shownBoxes(cli, made)
     for (const box of boxes.filter(name => !shown.has(name)))
       await cli.api.destroyBox(box, {}).catch(unlessGone)
   } catch (error) {
@@ -79,6 +114,19 @@ async function destroyUnused(cli: Cli, boxes: readonly BoxName[]): Promise<void>
     cli.note(`warning: cannot tell whether ${boxes.join(', ')} is still needed: ${reason}`)
     cli.note(`hint: once the container is gone: ${cli.name} destroy --force ${boxes.join(' ')}`)
   }
+}
+
+/** The boxes that volumes show, once those that no container has are removed. */
+async function shownBoxes(cli: Cli, made: readonly EphemeralBox[]): Promise<ReadonlySet<string>> {
+  const volumes = await cli.api.volumes()
+  const left = made.flatMap(({ volume }) =>
+    volumes.some(({ name }) => name === volume) ? (volume ?? []) : []
+  )
+  const shown = (all: typeof volumes) => new Set(all.map(({ options }) => options.box))
+  if (left.length === 0) return shown(volumes)
+  // Those that a container has stay. Where the daemon cannot ask the Engine, they go as anonymous ones do.
+  await cli.api.prune(left, []).catch(() => undefined)
+  return shown(await cli.api.volumes())
 }
 
 // The container was so quick that the daemon has destroyed its box already.

@@ -1,13 +1,15 @@
 import { quote } from '../../base/errors.ts'
-import { parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
+import { parseFilePath, type BoxName, type FilePath, type VolumeName } from '../../base/names.ts'
 import { UsageError } from '../output/failure.ts'
 import type { CommandLine, Flag } from './command-line.ts'
 import { isOn } from './inject-options.ts'
 import { normalTarget, type Injection } from './injection.ts'
 import { isSameDriver, mountValue, readMount, type GivenMount } from './mount-value.ts'
 
-/** What can be seen at a place that cannot be written: a box, a directory of the host, or a volume that may show a box. */
+/** What can be seen at a place that cannot be written: a box, a directory of the host, a volume that may show a box, or a secret. */
 export type Shown =
+  /** Something can be mounted over it, and nothing in it. */
+  | { readonly kind: 'secret' }
   | {
       readonly kind: 'box'
       readonly box: BoxName
@@ -40,12 +42,39 @@ export function boxMount(
   target: string,
   options: Readonly<Record<string, string>> = {}
 ): string[] {
-  const driverOptions = Object.entries({ box, ...options, transient: 'true' }).map(
-    ([name, value]) => `volume-opt=${name}=${value}`
-  )
-  const fields = ['type=volume', `volume-driver=${driver}`, ...driverOptions, `target=${target}`]
+  const fields = [
+    'type=volume',
+    `volume-driver=${driver}`,
+    ...driverOptions(box, options),
+    `target=${target}`
+  ]
   // `readonly` the Engine refuses for anonymous volumes; the copy is read-only by itself.
   return ['--mount', mountValue([...fields, 'volume-nocopy'])]
+}
+
+function driverOptions(box: BoxName, options: Readonly<Record<string, string>>): string[] {
+  return Object.entries({ box, ...options, transient: 'true' }).map(
+    ([name, value]) => `volume-opt=${name}=${value}`
+  )
+}
+
+/**
+ * The flag that mounts one file of a box, of a volume by this name, which all mounts of it share (Engine 26, API 1.45). Anonymous
+ * volumes have no parts; a name like those that the Engine gives them goes with the last container likewise.
+ */
+export function subpathMount(
+  { driver, volume, box }: { driver: string; volume: VolumeName; box: BoxName },
+  target: string,
+  path: FilePath,
+  options: Readonly<Record<string, string>>
+): string[] {
+  const fields = [
+    'type=volume',
+    `source=${volume}`,
+    `volume-driver=${driver}`,
+    ...driverOptions(box, options)
+  ]
+  return ['--mount', mountValue([...fields, `target=${target}`, `volume-subpath=${path}`, 'volume-nocopy'])]
 }
 
 /** The flag that mounts a directory with nothing in it, where nothing can be written either. */

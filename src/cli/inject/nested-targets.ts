@@ -33,6 +33,8 @@ export async function refuseNestedTargets(cli: Cli, claims: readonly Claim[]): P
 
 async function find(cli: Cli, shown: Shown, path: FilePath): Promise<Found> {
   switch (shown.kind) {
+    case 'secret':
+      return null
     case 'box':
       return findInBox(cli, shown, path)
     case 'directory':

@@ -85,6 +85,7 @@ export const runFlags = flagTable({
     'pull',
     'restart',
     'runtime',
+    'secrets',
     'security-opt',
     'shm-size',
     'stop-signal',

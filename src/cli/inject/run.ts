@@ -8,9 +8,24 @@ import { exitCodes, UsageError } from '../output/failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { ownersOfBoxes } from './box-owner.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
-import { withEphemeralBoxes, type BoxTarget } from './ephemeral.ts'
+import {
+  claimsOfLayout,
+  claimsOfSecrets,
+  contentsOfSecrets,
+  layOut,
+  secretsOf,
+  wipeSecrets
+} from './container-secrets.ts'
+import { contentsOfDirectory, withEphemeralBoxes, type BoxTarget, type EphemeralBox } from './ephemeral.ts'
+
 import { findImage, type ImageConfig } from './find-image.ts'
-import { parseDirectoryInjection, parseInjection, targetOf, type DirectoryInjection } from './injection.ts'
+import {
+  parseDirectoryInjection,
+  parseInjection,
+  targetOf,
+  type DirectoryInjection,
+  type Injection
+} from './injection.ts'
 import { runInjectOptions } from './inject-options.ts'
 import { hintLabel, injectedLabel, namesInLabel } from './labels.ts'
 import {
@@ -25,8 +40,12 @@ import {
 import { refuseNestedTargets } from './nested-targets.ts'
 import { warnOfOtherOptions } from './other-options.ts'
 import { runFlags } from './run-flags.ts'
+import type { ContainerSecrets } from './secrets-form.ts'
 import { versionShown } from './shown-version.ts'
 import type { SignalGuard } from './signals.ts'
+
+/** What docker does not know. */
+const ownFlags = ['inject', 'inject-dir', 'secrets', 'api']
 
 const flagsHelp = `
 Options, anywhere among docker's own and before the image:
@@ -34,6 +53,8 @@ Options, anywhere among docker's own and before the image:
                                    mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
   --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes
   --api                            let the container ask for itself, at a socket in each --inject: its option api
+  --secrets FILE|-                 give the container the secrets of this JSON; they are gone with it:
+                                   {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}}}
 
 Options of an --inject are those of a volume: ${runInjectOptions.join(', ')}. A name with a
 comma is quoted as in CSV. Files belong to whom the container runs as, unless uid and gid say otherwise. Copies are
@@ -90,12 +111,33 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
       'add --inject BOX'
     )
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
+  const secrets = await secretsOf(cli, line)
+  try {
+    await runWithSecrets(cli, { verb, line, image, injections, directories, secrets })
+  } finally {
+    wipeSecrets(secrets)
+  }
+}
+
+/** A container that is to be made, and what it is to be given. */
+interface Wanted {
+  readonly verb: 'run' | 'create'
+  readonly line: CommandLine
+  readonly image: string
+  readonly injections: readonly Injection[]
+  readonly directories: readonly DirectoryInjection[]
+  readonly secrets: ContainerSecrets
+}
+
+async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
+  const { verb, line, image, injections, directories, secrets } = wanted
   const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
-  const claims = [
+  const others = [
     ...injections.map(claimOfBox),
     ...directories.map(claimOfDirectory),
     ...claimsOf(line, driver)
   ]
+  const claims = [...others, ...claimsOfSecrets(secrets)]
   refuseSharedTargets(claims)
   if ((await withVersions(cli, injections)) === null) return
   await refuseNestedTargets(cli, claims)
@@ -106,25 +148,35 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
     const failed = await pullIfNeeded(cli, docker, guard, verb, line, image)
     if (failed !== null) return failed
     const found = await findImage(cli, image)
-    await refuseNestedTargets(cli, [...claims, ...silentClaims(found?.volumes ?? [], claims)])
-    const empty = unfulfilled(cli, image, found, claims)
-    const all = [...injections.map(({ options }) => options), ...directories.map(() => ({}))]
-    const owned = await ownersOfBoxes(cli, { line, image, found }, all)
-    return withEphemeralBoxes(cli, directories, async ephemeral => {
-      const boxes = [...injections, ...ephemeral]
-      const injected = await withVersions(cli, boxes)
+    const layout = await layOut(cli, docker, secrets, { image, found, line, claims: others })
+    const mounted = [...others, ...claimsOfLayout(layout)]
+    await refuseNestedTargets(cli, [...mounted, ...silentClaims(found?.volumes ?? [], mounted)])
+    const empty = unfulfilled(cli, image, found, mounted)
+    const contents = [
+      ...directories.map(each => contentsOfDirectory(cli, driver, each)),
+      ...[contentsOfSecrets(cli, driver, secrets, layout)].filter(each => each !== null)
+    ]
+    const options = [...injections.map(each => each.options), ...contents.map(() => ({}))]
+    const owned = await ownersOfBoxes(cli, { line, image, found }, options)
+    return withEphemeralBoxes(cli, contents, async made => {
+      const injected = await withVersions(cli, [...injections, ...made.flatMap(placesOf)])
       if (injected === null) return { code: exitCodes.failed, signal: null }
       const mounts = [
-        ...boxes.map(({ box, target, options }) => boxMount(driver, box, target, owned(options))),
+        ...injections.map(each => boxMount(driver, each.box, each.target, owned(each.options))),
+        ...made.map(each => each.mounts(each.box, owned({}))),
         ...empty.map(emptyMount)
       ]
       const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
-      const rest = [...wordsWithout(line, ['inject', 'inject-dir', 'api']), ...line.operands]
+      const rest = [...wordsWithout(line, ownFlags), ...line.operands]
       const missed = guard.missed()
       if (missed !== null) return { code: null, signal: missed }
       return docker.run([verb, ...mounts.flat(), ...label, ...rest], guard)
     })
   })
+}
+
+function placesOf({ box, targets }: EphemeralBox): BoxTarget[] {
+  return targets.map(target => ({ box, target, options: {} }))
 }
 
 function claimOfDirectory({ directory, target, flag }: DirectoryInjection): Claim {

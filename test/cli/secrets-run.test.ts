@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { standIns } from './stand-ins.ts'
+import { useCli } from '../kit/use-cli.ts'
+
+const { run, runHere, program, daemon } = useCli()
+const image = { web: {} }
+const canary = 'hunter2-in-no-argument'
+const secrets = JSON.stringify({
+  secret_mounts: {
+    '/run/secrets/foo': { kind: 'text', content: `${canary}\n` },
+    '/run/secrets/bar': { kind: 'json', content: { key: canary } }
+  }
+})
+/** A docker that speaks this version of the API, and then does this. */
+const speaking = (version: string, then = 'exit 0'): string =>
+  `if [ "$1" = version ]; then echo ${version}; exit 0; fi\n${then}`
+
+const ephemeralBoxes = async (): Promise<string[]> =>
+  (await run(['list', '--boxes'])).stdout.split('\n').filter(name => name.startsWith('ephemeral-'))
+
+beforeAll(async () => {
+  await run(['put', '--create', 'db', 'password'], { input: 'x' })
+})
+
+test('rows 85 to 92: secrets are files of a box that lives as long as the container, and in nothing that docker is told', async () => {
+  const show = `b=$(${program} list --boxes | grep ^ephemeral); ${program} list --format '{{.Path}}' $b; ${program} read $b:files/1/foo $b:files/1/bar`
+  const { env, calls } = await standIns(speaking('1.41', show), image, { users: { web: '1000:1000' } })
+  const { code, stdout, stderr } = await run(['run', '--secrets', '-', 'web'], { env, input: secrets })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toBe(`files\nfiles/1\nfiles/1/bar\nfiles/1/foo\n${canary}\n{"key":"${canary}"}`)
+  const [, call = []] = await calls()
+  expect(call[2]).toMatch(
+    /^type=volume,volume-driver=secretbox,volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=path=files\/1,volume-opt=uid=1000,volume-opt=gid=1000,volume-opt=mode=0400,volume-opt=ephemeral=true,volume-opt=transient=true,target=\/run\/secrets,volume-nocopy$/
+  )
+  expect(call[4]).toMatch(
+    /^io\.secretbox\.injected=\[\{"box":"ephemeral-[0-9a-f]{32}","version":2,"target":"\/run\/secrets"\}\]$/
+  )
+  expect(call.slice(5)).toEqual(['web'])
+  expect(call.join(' ')).not.toContain(canary)
+  expect(await ephemeralBoxes()).toEqual([])
+  expect((await run(['audit', '--last', 'all', '--format', 'json'])).stdout).not.toContain(canary)
+})
+
+test('with Engine and client 26 each is mounted by itself; secrets may be none', async () => {
+  const file = join(temporaryDirectory(), 'secrets.json')
+  await writeFile(file, secrets)
+  const { env, calls } = await standIns(speaking('1.45'), image, { files: { '/run/secrets': null } })
+  expect(await runHere(['create-container', '--secrets', file, 'web'], { env })).toMatchObject({
+    code: 0,
+    stderr: ''
+  })
+  const [, call = []] = await calls()
+  const sources = call
+    .filter(word => word.startsWith('type='))
+    .map(word => /source=([0-9a-f]{64}),/.exec(word)?.[1])
+  expect(sources).toEqual([expect.any(String), sources[0]])
+  expect(call[2]).toContain(',target=/run/secrets/foo,volume-subpath=files/1,volume-nocopy')
+  expect(call[4]).toContain(',target=/run/secrets/bar,volume-subpath=files/2,volume-nocopy')
+  expect(await ephemeralBoxes()).toEqual([])
+  await writeFile(file, '{}')
+  expect(await runHere(['run', `--secrets=${file}`, 'web'], { env })).toMatchObject({ code: 0, stderr: '' })
+  expect((await calls()).at(-1)).toEqual(['run', 'web'])
+})
+
+const twice = (other: string): string =>
+  `error: cannot mount two things at "/run/secrets/foo": "${other}" and "secret_mounts of --secrets"\n` +
+  'hint: give one of them another place, as in --inject box:alias\n'
+
+test.each<[string[], string]>([
+  [['-v', 'x:/run/secrets/foo'], twice('-v x:/run/secrets/foo')],
+  [['--inject', 'db:/run/secrets/foo'], twice('--inject db:/run/secrets/foo')],
+  [
+    ['--mount=type=tmpfs,dst=/run/secrets/../secrets/foo'],
+    twice('--mount=type=tmpfs,dst=/run/secrets/../secrets/foo')
+  ],
+  [['--secrets', '-'], 'error: give --secrets once\nhint: one file holds all secrets of a container\n'],
+  [
+    ['-v', 'x:/run/secrets/foo/in'],
+    'error: cannot mount "-v x:/run/secrets/foo/in" in "secret_mounts of --secrets": that is read-only, and it has no "in"\n' +
+      'hint: give one of them another place, as in --inject box:alias\n'
+  ],
+  [
+    ['--inject', 'db:/run/secrets'],
+    'error: cannot mount "secret_mounts of --secrets" in "--inject db:/run/secrets": that is read-only, and it has no "foo"\n' +
+      'hint: give one of them another place, as in --inject box:alias\n'
+  ]
+])('row 94: with %j nothing is started', async (words, stderr) => {
+  const { env, calls } = await standIns(speaking('1.45'), image)
+  expect(await runHere(['run', ...words, '--secrets', '-', 'web'], { env, input: secrets })).toMatchObject({
+    code: 2,
+    stderr
+  })
+  expect(await calls()).toEqual([])
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('what an older Engine would have to hide is refused, and Engine 26 named', async () => {
+  const { env, calls, looks } = await standIns(speaking('1.41'), image, { files: { '/run/secrets': null } })
+  expect(await runHere(['run', '--secrets', '-', 'web'], { env, input: secrets })).toMatchObject({
+    code: 2,
+    stderr:
+      'error: cannot mount a secret at "/run/secrets/foo": the image has the directory "/run/secrets", and before Docker Engine 26 only whole directories can be mounted\n' +
+      'hint: give it a directory that is not there, as in /run/secrets/NAME, or use Docker Engine and client 26 or newer\n'
+  })
+  expect((await calls()).map(([verb]) => verb)).toEqual(['version'])
+  expect(looks).toMatchObject([{ isThere: false }])
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('a file that is no file of secrets is told, and nothing of it', async () => {
+  const { env, calls } = await standIns(speaking('1.45'), image)
+  expect(await runHere(['run', '--secrets', '-', 'web'], { env, input: `{"x": "${canary}"}` })).toMatchObject(
+    {
+      code: 2,
+      stderr:
+        'error: cannot use the secrets of standard input: it has "x", and may have "secret_mounts" and "secret_environment"\n'
+    }
+  )
+  expect(await runHere(['run', '--secrets', '/nowhere', 'web'], { env })).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot read "/nowhere": no such file or directory\n'
+  })
+  expect(await calls()).toEqual([])
+})
+
+test('a signal while docker runs leaves no box behind', async () => {
+  const { env } = await standIns(
+    speaking('1.45', "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done"),
+    image
+  )
+  const child = spawn(program, ['run', '--secrets', '-', 'web'], {
+    env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket },
+    stdio: ['pipe', 'pipe', 'inherit']
+  })
+  child.stdin.end(secrets)
+  await once(child.stdout, 'data')
+  const during = await ephemeralBoxes()
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([3, null])
+  expect(during).toHaveLength(1)
+  expect(await ephemeralBoxes()).toEqual([])
+})
