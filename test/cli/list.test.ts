@@ -100,6 +100,11 @@ test('inspect tells all but contents, as an array, and goes on after a missing b
     {
       Name: 'db',
       ID: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+      UUID: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+      ) as string,
+      Owner: 0,
+      Path: '/vault/db/',
       Version: 4,
       Created: expect.stringMatching(/Z$/) as string,
       Changed: expect.stringMatching(/Z$/) as string,

@@ -11,7 +11,7 @@ test.each([
   [['frobnicate'], 'unknown command "frobnicate"', 'see: docker-vault --help'],
   [['create'], 'missing required argument "BOX"', 'see: docker-vault create --help'],
   [['add', 'box'], 'missing required argument "FILE"', 'see: docker-vault add --help'],
-  [['list', '--nope'], 'unknown option "--nope"', 'see: docker-vault list --help'],
+  [['list', '--frobnicate'], 'unknown option "--frobnicate"', 'see: docker-vault list --help'],
   [['list', '--boxen'], 'unknown option "--boxen"', 'did you mean --boxes?'],
   [['list', '--format'], 'option "-f, --format <format>" argument missing', 'see: docker-vault list --help'],
   [
