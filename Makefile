@@ -13,7 +13,7 @@ test: test-packages node_modules/.installed ## run all tests (root); ends with t
 check: node_modules/.installed ## types, lint and the tests without a daemon, in a minute
 	@$(NODE) node_modules/typescript/bin/tsc --project . --incremental --tsBuildInfoFile build/types
 	@$(NODE) node_modules/eslint/bin/eslint.js --cache --cache-location build/lint .
-	@$(NODE) node_modules/vitest/vitest.mjs run --project main test/unit
+	@$(NODE) node_modules/vitest/vitest.mjs run --project main --no-isolate test/unit
 
 test-one: node_modules/.installed ## one file: make test-one FILE=test/unit/options.test.ts
 	@$(NODE) node_modules/vitest/vitest.mjs run $(FILE)
