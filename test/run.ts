@@ -36,10 +36,9 @@ const lanes: readonly (readonly Step[])[] = [
     check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
     check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
     check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
-    vitest('main'),
-    vitest('engine')
+    vitest('main')
   ],
-  [vitest('own-engine')],
+  [vitest('own-engine'), vitest('engine')],
   [faults('live-restore', 'plain', 'attacks', 'boot', 'whose')]
 ]
 
