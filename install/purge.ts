@@ -4,13 +4,19 @@ import {
   adminSocketName,
   draftMark,
   keyFileName,
+  launcherName,
   storeFileEndings,
   storeFileName
 } from '../src/base/default-paths.ts'
 import { Refusal } from './engine.ts'
 
 /** The files that the daemon keeps in its data directory, and in its key directory. */
-const dataFiles = [adminSocketName, ...storeFileEndings.map(ending => storeFileName + ending)]
+const dataFiles = [
+  adminSocketName,
+  launcherName,
+  `${launcherName}.new`,
+  ...storeFileEndings.map(ending => storeFileName + ending)
+]
 const isDataFile = (name: string): boolean =>
   dataFiles.includes(name) || name.startsWith(storeFileName + draftMark)
 const isKeyFile = (name: string): boolean => name === keyFileName || name === `${keyFileName}.new`

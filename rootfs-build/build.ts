@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { projectRoot } from './bundle.ts'
 import { buildCli } from './cli.ts'
 import { NoCompiler } from './compile.ts'
+import { buildLauncher, buildOtherLaunchers, launcherOfSources } from './launcher.ts'
 import { buildPlugin } from './plugin.ts'
 import { buildSupervisor, supervisorOfSources } from './supervisor.ts'
 
@@ -11,6 +12,8 @@ const products: Record<string, () => Promise<string>> = {
     const outDir = join(projectRoot, 'build/plugin')
     await buildPlugin(outDir)
     await buildSupervisor(supervisorOfSources, { faultPoints: true })
+    await buildLauncher(launcherOfSources)
+    await buildOtherLaunchers()
     return outDir
   },
   async cli() {

@@ -5,11 +5,12 @@ import { defaultPaths } from '../src/base/default-paths.ts'
 import { faultsVariable } from '../src/base/fault-points.ts'
 import { bundleDaemon, projectRoot } from './bundle.ts'
 import { sharedLibraries } from './libraries.ts'
+import { buildLauncher } from './launcher.ts'
 import { copyKoffi, koffiNative, node } from './packages.ts'
 import { buildSupervisor } from './supervisor.ts'
 import { normaliseTree } from './tree.ts'
 
-/** Where the daemon, the supervisor and koffi lie in the rootfs, as the entry point of plugin-config.json names them. */
+/** Where the daemon, the supervisor, the launcher and koffi lie in the rootfs, as the entry point of plugin-config.json names them. */
 export const programDirectory = '/usr/lib/secretbox'
 
 /** Directories the Engine mounts something on, or that programs expect. The Engine's runtime would make them anyway. */
@@ -27,7 +28,7 @@ const mountPoints = [
 
 /**
  * Builds the plugin directory that `docker plugin create` takes: `config.json` and `rootfs/` with Node, the
- * libraries it needs, the supervisor, the bundled daemon and koffi's native file for this machine's architecture; no shell,
+ * libraries it needs, the supervisor, the launcher, the bundled daemon and koffi's native file for this machine's architecture; no shell,
  * nothing else. The same sources on the same machine give the same bytes, modes and times. Replaces `outDir`.
  * With `faultPoints`, for tests, the daemon takes orders to fail from `faults/` in its data directory.
  */
@@ -60,6 +61,7 @@ async function fillRootfs(rootfs: string, options: { faultPoints: boolean }): Pr
   for (const directory of mountPoints) await ensureDir(join(rootfs, directory))
   await bundleDaemon('src/daemon.ts', join(program, 'daemon.mjs'), options)
   await buildSupervisor(join(program, 'supervisor'), options)
+  await buildLauncher(join(program, 'launcher'))
   await copy(node, join(rootfs, 'usr/bin/node'))
   await copyKoffi(program)
   // The loader names libraries by links: what they lead to is wanted, under the link's name.

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
-import { adminSocketName, defaultPaths, pathSetBy } from './base/default-paths.ts'
+import { dirname, join } from 'node:path'
+import { adminSocketName, defaultPaths, launcherName, pathSetBy } from './base/default-paths.ts'
 import { readSettings, type Settings } from './settings.ts'
 import type { BoxLimits } from './vault/boxes/versions.ts'
 
@@ -10,6 +10,8 @@ export interface Config extends Pick<Settings, 'logLevel'> {
   readonly copiesDir: string
   readonly pluginSocket: string
   readonly adminSocket: string
+  /** Where containers get the launcher from. */
+  readonly launcher: string
   /** The Engine's socket; it may be missing, and everything but names of containers works. */
   readonly dockerSocket: string
   readonly limits: BoxLimits & { readonly maxAuditEntries: number }
@@ -24,12 +26,14 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const { logLevel, startFailed, graceSeconds, ...limits } = readSettings(environment)
   const place = (name: string, usual: string): string => pathSetBy(environment, name, usual)
   const dataDir = place('DATA_DIR', defaultPaths.data)
+  const adminSocket = place('ADMIN_SOCKET', join(dataDir, adminSocketName))
   return {
     dataDir,
     keyDir: place('KEY_DIR', defaultPaths.key),
     copiesDir: place('COPIES_DIR', defaultPaths.copies),
     pluginSocket: place('PLUGIN_SOCKET', defaultPaths.pluginSocket),
-    adminSocket: place('ADMIN_SOCKET', join(dataDir, adminSocketName)),
+    adminSocket,
+    launcher: join(dirname(adminSocket), launcherName),
     dockerSocket: place('DOCKER_SOCKET', defaultPaths.dockerSocket),
     logLevel,
     limits,

@@ -14,6 +14,7 @@ import { createCopySockets } from './http/container/sockets.ts'
 import { serveUnixSocket } from './http/transport/serve.ts'
 import { describeStatus, describeVolumes } from './http/admin/status.ts'
 import { volumeDriver } from './http/driver/volume-driver.ts'
+import { placeLauncher } from './place-launcher.ts'
 import { makePrivateDirectory } from './base/private-files.ts'
 import { lockedMemory } from './crypto/locked-memory.ts'
 import { loadSyscalls } from './base/syscalls.ts'
@@ -61,6 +62,9 @@ async function startDaemon(
   process.umask(0o077)
   for (const directory of [config.dataDir, config.keyDir]) makePrivateDirectory(directory)
 
+  await placeLauncher(config.launcher).catch((err: unknown) => {
+    log.error({ err }, 'cannot put the launcher in its place: containers get no variables')
+  })
   // Sealed is a state to serve in, not a reason to end: volumes must be answered for.
   const opened = await openVault({
     dataDirectory: config.dataDir,

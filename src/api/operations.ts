@@ -2,6 +2,7 @@ import { AuditDocument, AuditLine } from './audit.ts'
 import { BoxList, BoxListing, BoxVersions, CreatedBox, DestroyedBox } from './boxes.ts'
 import { Change, Patch } from './changes.ts'
 import { PublicIdentity } from './identity.ts'
+import { Injected, ToInject } from './injected.ts'
 import { fileType, jsonType, linesType, tarType } from './media-types.ts'
 import type { Operation } from './operation.ts'
 import {
@@ -157,6 +158,14 @@ export const operations = {
     bodies: { [jsonType]: Prune },
     answers: { 200: { [jsonType]: Pruned } },
     refusals: [400, 413]
+  },
+  describeInjected: {
+    ...none,
+    method: 'POST',
+    path: '/injected',
+    bodies: { [jsonType]: ToInject },
+    answers: { 200: { [jsonType]: Injected } },
+    refusals: [400, 404, 409, 413]
   },
   reconcile: {
     ...none,

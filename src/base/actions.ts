@@ -1,8 +1,8 @@
 /**
  * What can be asked, and what the audit tells of. `box.reveal` gives contents to the caller, `box.mount` to a container,
- * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm. `copy.describe` tells a container
- * of its own copy, `token.issue` gives it a token that says which it is, `identity.show` anybody
- * the public keys for such tokens.
+ * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm; `box.use` tells who is about to
+ * give a box to a container what that needs to be told. `copy.describe` tells a container of its own copy, `token.issue` gives
+ * it a token that says which it is, `identity.show` anybody the public keys for such tokens.
  */
 export const actions = [
   'box.list',
@@ -12,6 +12,7 @@ export const actions = [
   'box.rename',
   'box.change',
   'box.reveal',
+  'box.use',
   'box.mount',
   'box.answer',
   'box.serve',

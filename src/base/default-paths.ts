@@ -30,5 +30,7 @@ export const draftMark = '.new.'
 export const adminSocketName = 'admin.sock'
 /** In the data directory: the operator's own types of credentials. */
 export const typesName = 'types'
+/** Beside the admin socket: the program that containers get their variables from. */
+export const launcherName = 'launcher'
 /** In the key's directory. */
 export const keyFileName = 'key'

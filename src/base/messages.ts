@@ -39,3 +39,9 @@ export const recursiveHint = '-r (recursive) takes it with everything in it'
 export function createHint(name: string): string {
   return `create it with: docker vault create ${name}`
 }
+
+/** Of what is given twice. */
+export const leaveOneOut = 'leave one of them out'
+
+/** Of a record that cannot be read any more. */
+export const restoreStore = 'restore the store from a backup'

@@ -11,6 +11,7 @@ import { diff } from './commands/diff.ts'
 import { edit } from './commands/edit.ts'
 import { UsageError } from './output/failure.ts'
 import { build } from './inject/build.ts'
+import { exec } from './inject/exec.ts'
 import { createContainer, run } from './inject/run.ts'
 import { identity } from './commands/identity.ts'
 import { fields } from './commands/fields.ts'
@@ -38,7 +39,7 @@ const commands = {
   'Credentials (boxes with a type):': [types, fields, set],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
-  'Containers and images:': [run, createContainer, build, compose, usedBy],
+  'Containers and images:': [run, createContainer, exec, build, compose, usedBy],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const
 

@@ -1,6 +1,8 @@
 import type { BoxName } from '../base/names.ts'
+import type { Secret } from '../base/secret.ts'
 import { theVault } from './access/actions.ts'
 import type { Caller } from './access/authority.ts'
+import type { Permit } from './action/permit.ts'
 import { commitPrepared, untilNotOvertaken } from './action/overtaken.ts'
 import { creation, removal, renaming } from './boxes/box-names.ts'
 import { findBox, getBox, listedBoxes } from './boxes/find.ts'
@@ -8,7 +10,8 @@ import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change
 import { summaryOf, type BoxSummary } from './boxes/records.ts'
 import { rollingBack, type VaultParts } from './boxes/versions.ts'
 import { shownIn } from './credential.ts'
-import { namesOf, openVersion } from './opened-version.ts'
+import { findDigestKey } from './injected/digest-key.ts'
+import { namesOf, openVersion, type OpenedVersion } from './opened-version.ts'
 import {
   purposes,
   type OpenedFor,
@@ -77,6 +80,17 @@ export interface Vault {
     version: number | null,
     use: (opened: OpenedFor<P>, ...record: RecordFor<P>) => Promise<T>
   ): Promise<T>
+  /**
+   * Opens a version for who is going to give it to a container, and has it used: nobody gets contents by that, only what
+   * the daemon says of them. `key` is that of the vault's digests. Both are zeroed once they were used. Throws `not_found`, `damaged`,
+   * and what `use` throws.
+   */
+  use<T>(
+    caller: Caller,
+    name: BoxName,
+    version: number | null,
+    use: (opened: OpenedVersion, key: Secret) => Promise<T>
+  ): Promise<T>
 }
 
 /** The vault over a store. It keeps no state of its own. */
@@ -144,6 +158,35 @@ export function createVault(parts: VaultParts): Vault {
           opened?.wipe()
         }
       })
-    }
+    },
+
+    use: (caller, box, version, use) =>
+      gate.run(caller, 'box.use', { box }, permit => usingVersion(parts, permit, version, use))
+  }
+}
+
+async function usingVersion<T>(
+  parts: VaultParts,
+  permit: Permit<'box.use'>,
+  version: number | null,
+  use: (opened: OpenedVersion, key: Secret) => Promise<T>
+): Promise<T> {
+  const { store } = parts
+  const held: { wipe(): void }[] = []
+  try {
+    const [opened, key] = await commitPrepared(permit, async () => {
+      const box = await getBox(store, permit, 'fill')
+      const opened = await openVersion({ ...parts, keyring: permit.keyring }, box, {
+        version,
+        form: 'rendered'
+      })
+      held.push(opened)
+      const { key, writes } = await findDigestKey(store, permit.keyring)
+      held.push(key)
+      return { answer: [opened, key] as const, details: { version: opened.info.version }, writes }
+    })
+    return await use(opened, key)
+  } finally {
+    for (const each of held) each.wipe()
   }
 }

@@ -52,6 +52,8 @@ test('row 42: boxes become mounts and a label, and everything else goes to docke
       ...volume('tls', '/run/vault/certs'),
       '--label',
       `io.secretbox.injected=${JSON.stringify(injected)}`,
+      '--label',
+      expect.stringMatching(/^io\.secretbox\.digest=[0-9a-f]{64}$/),
       ...['-i', '-t', '--name=web', '-p', '80:80', 'web', 'sh', '--inject', 'x']
     ]
   ])

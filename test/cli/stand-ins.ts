@@ -23,6 +23,10 @@ export interface Said {
   readonly users?: Readonly<Record<string, string>>
   /** A text is a file; with `to` it is a symlink, as the Engine has followed it to its end; null is a directory. */
   readonly files?: Readonly<Record<string, string | null | { readonly to: string }>>
+  /** What else each image is made for, as the Engine has it. */
+  readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** Containers by their names, as the Engine has them. */
+  readonly containers?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -32,7 +36,7 @@ export interface Said {
 export async function standIns(
   script = 'exit 0',
   images: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
-  { info = {}, volumes = {}, users = {}, files = {} }: Said = {}
+  { info = {}, volumes = {}, users = {}, files = {}, config = {}, containers = {} }: Said = {}
 ): Promise<StandIns> {
   const directory = await mkdtemp(join(tmpdir(), 'stand-ins-'))
   const [record, socket, docker] = ['calls', 'engine.sock', 'docker'].map(name => join(directory, name)) as [
@@ -47,6 +51,12 @@ export async function standIns(
 
   const looks: StandIns['looks'] = []
   const engine = createServer((request, response) => {
+    const container = /^\/containers\/(.*)\/json$/.exec(request.url ?? '')?.[1]
+    if (container !== undefined) {
+      response.statusCode = container in containers ? 200 : 404
+      response.end(JSON.stringify(containers[container] ?? {}))
+      return
+    }
     if (request.url?.startsWith('/containers/') === true) {
       void answerLook(request, response, looks, files)
       return
@@ -59,7 +69,8 @@ export async function standIns(
     const labels = images[name]
     response.statusCode = labels === undefined ? 404 : 200
     const ofImage = Object.fromEntries((volumes[name] ?? []).map(path => [path, {}]))
-    response.end(JSON.stringify({ Config: { Labels: labels, Volumes: ofImage, User: users[name] } }))
+    const own = { Labels: labels, Volumes: ofImage, User: users[name] }
+    response.end(JSON.stringify({ Config: { ...own, ...config[name] } }))
   })
   await new Promise<void>(resolve => engine.listen(socket, resolve))
   onTestFinished(async () => {

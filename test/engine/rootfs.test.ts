@@ -42,11 +42,14 @@ test('a build of a checkout elsewhere, with a space in its path, is the same too
   expect(await digestTree(outDir)).toBe(await digestTree(join(work, 'first')))
 })
 
-test('the rootfs holds two programs, no shell, and nothing that is not needed', async () => {
+test('the rootfs holds three programs, no shell, and nothing that is not needed', async () => {
   const files = await readdir(join(work, 'first/rootfs'), { recursive: true, withFileTypes: true })
   const names = files.filter(file => !file.isDirectory()).map(file => file.name)
   const unneeded = names.filter(
-    name => !/^(node|supervisor|daemon\.mjs|koffi\.node|index\.js|package\.json|.*\.so(\.\d+)*)$/.test(name)
+    name =>
+      !/^(node|supervisor|launcher|daemon\.mjs|koffi\.node|index\.js|package\.json|.*\.so(\.\d+)*)$/.test(
+        name
+      )
   )
   expect(unneeded).toEqual([])
 })

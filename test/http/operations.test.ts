@@ -135,6 +135,26 @@ const cases: readonly Case[] = [
   { id: 'prune', headers: json, body: '{"volumes":"db"}', status: 400 },
   { id: 'prune', headers: json, body: '{"volumes":["a/b"],"boxes":[]}', status: 400 },
   { id: 'prune', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
+  {
+    id: 'describeInjected',
+    headers: json,
+    body: '{"files":[{"box":"db","target":"/x"}],"environment":[]}',
+    status: 200
+  },
+  {
+    id: 'describeInjected',
+    headers: json,
+    body: '{"files":[],"environment":[{"box":"db","path":"tls"}]}',
+    status: 400
+  },
+  { id: 'describeInjected', headers: json, body: '{"files":[]}', status: 400 },
+  {
+    id: 'describeInjected',
+    headers: json,
+    body: '{"files":[],"environment":[{"box":"missing"}]}',
+    status: 404
+  },
+  { id: 'describeInjected', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
   { id: 'reconcile', status: 200 },
   { id: 'reconcile', query: 'apply=1', status: 200 },
   { id: 'reconcile', query: 'apply=perhaps', status: 400 },

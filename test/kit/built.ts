@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleCli, bundleDaemon, projectRoot } from '../../rootfs-build/bundle.ts'
 import { buildCli } from '../../rootfs-build/cli.ts'
+import { buildLauncher } from '../../rootfs-build/launcher.ts'
 import { buildPlugin } from '../../rootfs-build/plugin.ts'
 import { buildSupervisor, supervisorOfSources } from '../../rootfs-build/supervisor.ts'
 
@@ -38,6 +39,7 @@ export async function buildForTests(): Promise<void> {
   await mkdir(built, { recursive: true })
   await buildSupervisor(supervisorOfSources, { faultPoints: true })
   await copyFile(supervisorOfSources, builtSupervisor)
+  await buildLauncher(join(built, 'launcher'))
   await bundleDaemon('src/daemon.ts', builtDaemon, { faultPoints: true })
   await buildCli(builtCli)
   await bundleCli(builtCliModule, 'src/cli/begin.ts')
@@ -62,7 +64,7 @@ export async function buildForEngines(): Promise<void> {
 
 /** When the newest of the sources was changed, in milliseconds since 1970. */
 async function newestMs(): Promise<number> {
-  const listed = ['src', 'supervisor', 'rootfs-build'].map(async directory => {
+  const listed = ['src', 'supervisor', 'launcher', 'rootfs-build'].map(async directory => {
     const names = await readdir(join(projectRoot, directory), { recursive: true })
     return [directory, ...names.map(name => join(directory, name))]
   })

@@ -46,7 +46,8 @@ const acts: Readonly<Record<Exclude<keyof Vault, 'list' | 'open'>, Act>> = {
   rollback: (vault, caller, box) => vault.rollback(caller, box, 1, null),
   rename: (vault, caller, box) =>
     vault.rename(caller, box, parseBoxName(`${box}-new`), null, () => Promise.resolve()),
-  destroy: (vault, caller, box) => vault.destroy(caller, box, null)
+  destroy: (vault, caller, box) => vault.destroy(caller, box, null),
+  use: (vault, caller, box) => vault.use(caller, box, null, () => Promise.resolve())
 }
 const [volume, mount] = [parseVolumeName('v'), parseMountId('m')]
 const served = { path: 'f', service: 'web', task: undefined, image: undefined }
@@ -79,6 +80,7 @@ test('each act asks about its own resource, and about nothing else', async () =>
     [acts.inspect, ['box.inspect', { box }]],
     [acts.change, ['box.change', { box }]],
     [acts.rollback, ['box.change', { box }]],
+    [acts.use, ['box.use', { box }]],
     [openings.inspect, ['box.inspect', { box }]],
     [openings.reveal, ['box.reveal', { box, path: 'f' }]],
     [openings.serve, ['box.serve', { box, ...served }]],
@@ -233,6 +235,7 @@ test("without grants root may do all but what is a container's own, and others w
     'box.destroy': { box: hers },
     'box.rename': { box: hers, newName: theirs },
     'box.change': { box: hers },
+    'box.use': { box: hers },
     'box.reveal': { box: hers, path: '' },
     'box.mount': { box: hers, volume, mount },
     'box.answer': { box: hers, volume, mount },

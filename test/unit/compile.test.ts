@@ -2,11 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { buildCli } from '../../rootfs-build/cli.ts'
+import { buildLauncher } from '../../rootfs-build/launcher.ts'
 import { buildSupervisor } from '../../rootfs-build/supervisor.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 
 const products = {
   supervisor: (directory: string) => buildSupervisor(join(directory, 'supervisor')),
+  launcher: (directory: string) => buildLauncher(join(directory, 'launcher')),
   cli: (directory: string) => buildCli(join(directory, 'docker-vault'))
 }
 
@@ -22,7 +24,7 @@ test.each(Object.entries(products))(
     writeFileSync(compiler, `#!/bin/sh\necho "$*" > '${directory}/arguments'\n`, { mode: 0o755 })
     vi.stubEnv('CC', `${compiler} -m64`)
     await build(directory)
-    expect(readFileSync(join(directory, 'arguments'), 'utf8')).toMatch(/^-m64 .* -o .*\.c\n$/)
+    expect(readFileSync(join(directory, 'arguments'), 'utf8')).toMatch(/^-m64 .* -o .*\.[cS]\n$/)
   }
 )
 

@@ -1,5 +1,6 @@
 import type { AuditLine } from '../../api/audit.ts'
 import type { BoxListing, BoxSummary, BoxVersion } from '../../api/boxes.ts'
+import type { Injected, ToInject } from '../../api/injected.ts'
 import type { Change } from '../../api/changes.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
 import type { TypeList } from '../../api/types.ts'
@@ -106,5 +107,10 @@ export interface Api {
   audit(query: AuditFilter): AsyncIterable<AuditLine>
   /** Who signs the tokens of containers, and its public keys. */
   identity(): Promise<PublicIdentity>
+  /**
+   * The names of the variables that a container would be given, and the digest of all that it would be. Throws `invalid` for a
+   * file that is none of variables, or has one that another has.
+   */
+  injected(asked: ToInject): Promise<Injected>
   status(): Promise<Readonly<Record<string, unknown>>>
 }

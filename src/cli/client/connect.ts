@@ -123,7 +123,7 @@ async function kindAt(
 
 type Daemon = Pick<
   Api,
-  'types' | 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'identity' | 'status'
+  'types' | 'volumes' | 'unused' | 'prune' | 'reconcile' | 'audit' | 'identity' | 'injected' | 'status'
 >
 
 function daemonBy({ ask, askJson }: Calls): Daemon {
@@ -147,6 +147,7 @@ function daemonBy({ ask, askJson }: Calls): Daemon {
       if (unreadable !== null) throw unreadable
     },
     identity: () => askJson(operations.showIdentity, {}),
+    injected: asked => askJson(operations.describeInjected, json(asked)),
     status: () => askJson(operations.status, {}, 200, StatusNeeds)
   }
 }

@@ -1,5 +1,6 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
+import { launcherName } from '../../base/default-paths.ts'
 import { badSettings, type BadSetting } from '../../settings.ts'
 import { askEngine, findEngine, type FoundEngine } from './engine.ts'
 import { Distrusted, OutOfReach } from '../output/failure.ts'
@@ -56,6 +57,11 @@ export async function findAdminSocket(env: NodeJS.ProcessEnv, given: EngineChoic
         ? `its daemon cannot start with a ${messagesOf(bad)}; docker plugin disable -f ${pluginName}, then ${remedyOf(bad)}`
         : "the plugin is enabled; what its daemon says is in the Engine's log: journalctl -u docker | grep plugin="
   }
+}
+
+/** Where the daemon has put the launcher, as the Engine finds it on the host. Throws what `findAdminSocket` throws. */
+export async function findLauncher(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
+  return join(dirname((await findAdminSocket(env, given)).path), launcherName)
 }
 
 function settingsOf({ Settings }: Plugin): Record<string, string> {

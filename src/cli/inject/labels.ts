@@ -7,6 +7,9 @@ export const builtWithLabel = 'io.secretbox.built-with'
 /** Of a container: the boxes that it was given, a JSON array of `box`, `version` at that time, and `target`. */
 export const injectedLabel = 'io.secretbox.injected'
 
+/** Of a container: the digest of all that it was given when it was made (src/api/injected.ts). */
+export const digestLabel = 'io.secretbox.digest'
+
 /** Labels of an image or container. */
 export type Labels = Readonly<Record<string, string>>
 

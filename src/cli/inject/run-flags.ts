@@ -40,6 +40,7 @@ export const runFlags = flagTable({
     'domainname',
     'entrypoint',
     'env e',
+    'env-box',
     'env-file',
     'expose',
     'gpus',

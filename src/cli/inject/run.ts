@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { pluginName } from '../../base/default-paths.ts'
 import { quote } from '../../base/errors.ts'
-import type { BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { exitCodes, UsageError } from '../output/failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { ownersOfBoxes } from './box-owner.ts'
+import { labelsOf, type GivenBox } from './container-labels.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
+import { parseEnvBox, refuseBoxesInEnv, type EnvBox } from './env-box.ts'
 import {
   claimsOfLayout,
   claimsOfSecrets,
@@ -17,7 +18,6 @@ import {
   wipeSecrets
 } from './container-secrets.ts'
 import { contentsOfDirectory, withEphemeralBoxes, type BoxTarget, type EphemeralBox } from './ephemeral.ts'
-
 import { findImage, type ImageConfig } from './find-image.ts'
 import {
   parseDirectoryInjection,
@@ -27,7 +27,7 @@ import {
   type Injection
 } from './injection.ts'
 import { runInjectOptions } from './inject-options.ts'
-import { hintLabel, injectedLabel, namesInLabel } from './labels.ts'
+import { hintLabel, namesInLabel } from './labels.ts'
 import {
   boxMount,
   claimOfBox,
@@ -43,9 +43,10 @@ import { runFlags } from './run-flags.ts'
 import type { ContainerSecrets } from './secrets-form.ts'
 import { versionShown } from './shown-version.ts'
 import type { SignalGuard } from './signals.ts'
+import { claimsOfVariables, filesOfVariables, variablesArguments } from './variables.ts'
 
 /** What docker does not know. */
-const ownFlags = ['inject', 'inject-dir', 'secrets', 'api']
+const ownFlags = ['inject', 'inject-dir', 'env-box', 'secrets', 'api']
 
 const flagsHelp = `
 Options, anywhere among docker's own and before the image:
@@ -55,6 +56,7 @@ Options, anywhere among docker's own and before the image:
   --api                            let the container ask for itself, at a socket in each --inject: its option api
   --secrets FILE|-                 give the container the secrets of this JSON; they are gone with it:
                                    {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}}}
+  --env-box BOX[:FILE]             give the container's process the variables of a file of NAME=value lines
 
 Options of an --inject are those of a volume: ${runInjectOptions.join(', ')}. A name with a
 comma is quoted as in CSV. Files belong to whom the container runs as, unless uid and gid say otherwise. Copies are
@@ -111,9 +113,11 @@ async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine)
       'add --inject BOX'
     )
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
+  const envBoxes = valuesOf(line, 'env-box').map(parseEnvBox)
+  refuseBoxesInEnv(line)
   const secrets = await secretsOf(cli, line)
   try {
-    await runWithSecrets(cli, { verb, line, image, injections, directories, secrets })
+    await runWithSecrets(cli, { verb, line, image, injections, directories, envBoxes, secrets })
   } finally {
     wipeSecrets(secrets)
   }
@@ -126,15 +130,17 @@ interface Wanted {
   readonly image: string
   readonly injections: readonly Injection[]
   readonly directories: readonly DirectoryInjection[]
+  readonly envBoxes: readonly EnvBox[]
   readonly secrets: ContainerSecrets
 }
 
 async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
-  const { verb, line, image, injections, directories, secrets } = wanted
+  const { verb, line, image, injections, directories, envBoxes, secrets } = wanted
   const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
   const others = [
     ...injections.map(claimOfBox),
     ...directories.map(claimOfDirectory),
+    ...claimsOfVariables(envBoxes),
     ...claimsOf(line, driver)
   ]
   const claims = [...others, ...claimsOfSecrets(secrets)]
@@ -142,6 +148,7 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
   if ((await withVersions(cli, injections)) === null) return
   await refuseNestedTargets(cli, claims)
   await warnOfOtherOptions(cli, line, driver)
+  const environment = await filesOfVariables(cli, line, envBoxes)
 
   const docker = dockerOf(cli)
   await endingAsDocker(cli, async guard => {
@@ -156,8 +163,12 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
       ...directories.map(each => contentsOfDirectory(cli, driver, each)),
       ...[contentsOfSecrets(cli, driver, secrets, layout)].filter(each => each !== null)
     ]
-    const options = [...injections.map(each => each.options), ...contents.map(() => ({}))]
+    const options = [
+      ...injections.map(each => each.options),
+      ...[...contents, ...environment].map(() => ({}))
+    ]
     const owned = await ownersOfBoxes(cli, { line, image, found }, options)
+    const variables = await variablesArguments(cli, { driver, line, found, owned }, environment)
     return withEphemeralBoxes(cli, contents, async made => {
       const injected = await withVersions(cli, [...injections, ...made.flatMap(placesOf)])
       if (injected === null) return { code: exitCodes.failed, signal: null }
@@ -166,11 +177,12 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
         ...made.map(each => each.mounts(each.box, owned({}))),
         ...empty.map(emptyMount)
       ]
-      const label = injected.length === 0 ? [] : ['--label', `${injectedLabel}=${JSON.stringify(injected)}`]
-      const rest = [...wordsWithout(line, ownFlags), ...line.operands]
+      const labels = await labelsOf(cli, injected, environment)
+      const ours = [...ownFlags, ...variables.replaced]
+      const rest = [...variables.flags, ...wordsWithout(line, ours), image, ...variables.words]
       const missed = guard.missed()
       if (missed !== null) return { code: null, signal: missed }
-      return docker.run([verb, ...mounts.flat(), ...label, ...rest], guard)
+      return docker.run([verb, ...mounts.flat(), ...labels, ...rest], guard)
     })
   })
 }
@@ -183,18 +195,11 @@ function claimOfDirectory({ directory, target, flag }: DirectoryInjection): Clai
   return { target, flag, shows: { kind: 'directory', path: directory }, isDirectory: true }
 }
 
-/** What the label on the container says of a box. */
-interface Injected {
-  readonly box: BoxName
-  readonly version: number | undefined
-  readonly target: string
-}
-
 /** The boxes with their newest versions. Those that are missing are told; null when any is. */
-async function withVersions(cli: Cli, places: readonly BoxTarget[]): Promise<Injected[] | null> {
-  const found: Injected[] = []
+async function withVersions(cli: Cli, places: readonly BoxTarget[]): Promise<GivenBox[] | null> {
+  const found: GivenBox[] = []
   await cli.each(places, async place => {
-    found.push({ box: place.box, version: await versionShown(cli, place), target: place.target })
+    found.push({ ...place, version: await versionShown(cli, place) })
   })
   return found.length === places.length ? found : null
 }
@@ -209,14 +214,23 @@ async function pullIfNeeded(
   image: string
 ): Promise<Ending | null> {
   const pull = lastValue(line, 'pull') ?? 'missing'
-  if (pull === 'never' || (pull !== 'always' && (await findImage(cli, image)) !== null)) return null
   const platform = lastValue(line, 'platform')
+  const present = pull === 'always' ? null : await findImage(cli, image)
+  if (pull === 'never' || isFor(platform, present)) return null
   const quiet = lastValue(line, 'quiet') === 'true'
   const words = [...(platform === null ? [] : ['--platform', platform]), ...(quiet ? ['--quiet'] : []), image]
   const { code, signal } = await docker.run(['pull', ...words], guard, { asProgress: true })
-  if (code === 0) return null
+  // The Engine may have it for other machines beside the one that it tells of.
+  if (code === 0 || present !== null) return null
   // What docker itself exits with when it cannot get the image.
   return { code: code === 1 && verb === 'run' ? 125 : code, signal }
+}
+
+/** Whether it is there, for the machines that docker is asked for: `linux/arm64/v8`, or a part of that. */
+function isFor(platform: string | null, found: ImageConfig | null): boolean {
+  if (found === null || platform === null) return found !== null
+  const { platform: own } = found
+  return platform.includes('/') ? `${platform}/`.startsWith(`${own}/`) : own.split('/').includes(platform)
 }
 
 /** The places of the boxes that the image asks for and nobody gave it. They are left empty, and the user is told. */

@@ -4,14 +4,16 @@ import type { Logger } from 'pino'
 import { purposeHeader, type AnswerOf, type Operation, type QueryOf } from '../../api/operation.ts'
 import { methodsAt, operations } from '../../api/operations.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
+import { ToInject, toInjectRule } from '../../api/injected.ts'
 import type { Status } from '../../api/status.ts'
 import { Prune, pruneRule } from '../../api/volumes.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { parseBoxName, parseVolumeName } from '../../base/names.ts'
+import { parseBoxName, parseFilePath, parseVolumeName } from '../../base/names.ts'
 import type { ReadTypes } from '../../vault/read-types.ts'
 import type { Vault } from '../../vault/vault.ts'
+import { whatIsInjected } from '../../vault/what-is-injected.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
 import type { UnusedThings } from '../../controller/unused.ts'
 import { parseUrlPath } from '../transport/address.ts'
@@ -56,7 +58,10 @@ export function adminApi(parts: AdminParts): Express {
     if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
     next()
   })
-  app.post(operations.prune.path, express.json({ limit: maxJsonBytes, type: () => true }))
+  app.post(
+    [operations.prune.path, operations.describeInjected.path],
+    express.json({ limit: maxJsonBytes, type: () => true })
+  )
   app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
   app.use('/vault', boxRoutes(parts, callerOf))
   serveJson(app, parts, callerOf)
@@ -100,6 +105,17 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
     const { volumes, boxes } = bodyIn(Prune, request, 'request', pruneRule)
     const pruned = await parts.unused.prune(caller, volumes.map(parseVolumeName), boxes.map(parseBoxName))
     return { ...pruned, errors: pruned.errors.map(errorJson) }
+  })
+  serve(operations.describeInjected, async (caller, _query, request) => {
+    const { files, environment } = bodyIn(ToInject, request, 'request', toInjectRule)
+    return whatIsInjected(parts.vault, caller, {
+      files: files.map(({ box, version = null, path = '', target }) => {
+        return { box: parseBoxName(box), version, path: parseFilePath(path), target }
+      }),
+      environment: environment.map(({ box, version = null, path = null }) => {
+        return { box: parseBoxName(box), version, path: path === null ? null : parseFilePath(path) }
+      })
+    })
   })
   serve(operations.reconcile, async (caller, { apply }) => ({
     actions: await parts.reconcile(caller, apply)

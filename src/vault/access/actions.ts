@@ -51,6 +51,7 @@ export interface Resources {
   /** Both names: the box loses one, and another comes to have the other. */
   'box.rename': OneBox & { readonly newName: BoxName }
   'box.change': OneBox
+  'box.use': OneBox
   'box.reveal': OneBox & { readonly path: string }
   'box.mount': OneBox & OneCopy
   'box.answer': OneBox & OneCopy

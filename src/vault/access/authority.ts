@@ -48,6 +48,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'box.answer': null,
   'box.serve': 'use',
   'copy.describe': null,
+  'box.use': 'use',
   'token.issue': null,
   'identity.show': null,
   'copy.attach': null,

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
-import { notWhatWasWritten } from '../../base/messages.ts'
+import { notWhatWasWritten, restoreStore } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
 import { Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
@@ -92,7 +92,7 @@ export async function readManifest(
   } catch (error) {
     if (!isSecretboxError(error, 'damaged')) throw error
     throw new SecretboxError('damaged', notWhatWasWritten(`version ${version} of box ${quote(box.name)}`), {
-      hint: 'restore the store from a backup',
+      hint: restoreStore,
       cause: error
     })
   }

@@ -1,0 +1,129 @@
+import { basename } from 'node:path/posix'
+import { quote, SecretboxError } from '../../base/errors.ts'
+import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
+import type { Cli } from '../declare/cli.ts'
+import { findLauncher } from '../client/socket.ts'
+import { lastValue, type CommandLine } from './command-line.ts'
+import type { EnvBox } from './env-box.ts'
+import type { ImageConfig } from './find-image.ts'
+import { refuseGivenTwice } from './given-variables.ts'
+import { withImageFiles } from './image-files.ts'
+import type { InjectOptions } from './inject-options.ts'
+import { launchedWith, launcherTarget, noShell, shellText } from './launched.ts'
+import { boxMount, type Claim } from './mount-flags.ts'
+import { mountValue } from './mount-value.ts'
+
+/** A file of variables (docs/environment.md) in a box, and more options of the volume that shows it. */
+export interface VariablesFile {
+  readonly box: BoxName
+  readonly path: FilePath
+  readonly options?: InjectOptions
+}
+
+/** What a container's variables depend on. */
+export interface VariablesParts {
+  readonly driver: string
+  /** Docker's command line, whose operands begin with the image. */
+  readonly line: CommandLine
+  /** Null when the Engine does not have it. */
+  readonly found: ImageConfig | null
+  /** Writes into a volume's options whose its files are; see `ownersOfBoxes`. */
+  readonly owned: (options: InjectOptions) => InjectOptions
+}
+
+/** Of docker run and docker create: what stands before the image, instead of the flags `replaced`, and what follows it. */
+export interface DockerArguments {
+  readonly flags: readonly string[]
+  readonly replaced: readonly string[]
+  readonly words: readonly string[]
+}
+
+/** Only the container's user reads a file of variables. */
+const forUserAlone: InjectOptions = { mode: '0400', dirmode: '0500' }
+
+/**
+ * The arguments by which a container of the image has the variables of the files: mounts, entrypoint, health check and
+ * command. Without files they change nothing. Throws `not_found` without an image, `UsageError` when the image has no program, or a check that docker's
+ * options cannot express.
+ */
+export async function variablesArguments(
+  cli: Cli,
+  { driver, line, found, owned }: VariablesParts,
+  files: readonly VariablesFile[]
+): Promise<DockerArguments> {
+  const [image = '', ...operands] = line.operands
+  if (files.length === 0) return { flags: [], replaced: [], words: operands }
+  if (found === null) {
+    const message = `cannot find out what the container is to run: there is no image ${quote(image)}`
+    throw new SecretboxError('not_found', message)
+  }
+  const paths = files.map(({ path }, index) => `${variablesTarget(index)}/${basename(path)}`)
+  const healthCommand = lastValue(line, 'health-cmd') || null
+  const { program, health } = launchedWith(paths, found, {
+    entrypoint: lastValue(line, 'entrypoint'),
+    words: operands,
+    healthCommand,
+    noHealthcheck: lastValue(line, 'no-healthcheck') === 'true'
+  })
+  if (health !== null && healthCommand === null && found.health[0] === 'CMD')
+    await requireShell(cli, image, found, lastValue(line, 'platform'))
+  const [entrypoint = '', ...words] = program
+  const mounts = files.map(({ box, path, options }, index) =>
+    boxMount(driver, box, variablesTarget(index), owned({ path, ...forUserAlone, ...options }))
+  )
+  const flags = [
+    ...mounts.flat(),
+    ...launcherMount(await findLauncher(cli.env, cli.docker)),
+    ...['--entrypoint', entrypoint],
+    ...(health === null ? [] : ['--health-cmd', shellText(health.slice(1), found)])
+  ]
+  return { flags, replaced: ['entrypoint', 'health-cmd'], words }
+}
+
+/** A check that is a shell's needs one; what the image has there, docker would find out in the container. */
+async function requireShell(
+  cli: Cli,
+  image: string,
+  found: ImageConfig,
+  platform: string | null
+): Promise<void> {
+  const [shell = ''] = found.shell
+  const kind = await withImageFiles(cli, image, found, platform, files => files.kindAt(shell))
+  if (kind !== 'file') throw noShell(`the image has no ${quote(shell)}`)
+}
+
+/** Where the container has a file of variables: a directory of its own for each, counted from 1. */
+export function variablesTarget(index: number): string {
+  return `/run/secretbox/env/${index + 1}`
+}
+
+/** The flag that mounts the launcher: a file of the host's, the same for all, which nobody can write there. */
+function launcherMount(source: string): string[] {
+  return ['--mount', mountValue(['type=bind', `source=${source}`, `target=${launcherTarget}`, 'readonly'])]
+}
+
+/** The places that files of variables take. */
+export function claimsOfVariables(envBoxes: readonly EnvBox[]): Claim[] {
+  const [first] = envBoxes
+  if (first === undefined) return []
+  const files = envBoxes.map(({ flag }, index) => {
+    return { target: variablesTarget(index), flag, shows: null, isDirectory: true }
+  })
+  return [{ target: launcherTarget, flag: first.flag, shows: null, isDirectory: false }, ...files]
+}
+
+/**
+ * The files that `--env-box` names. Throws what the daemon says of one that is none of variables, with which a container would not start, and
+ * `UsageError` for a variable that the command line gives, too.
+ */
+export async function filesOfVariables(
+  cli: Cli,
+  line: CommandLine,
+  envBoxes: readonly EnvBox[]
+): Promise<readonly VariablesFile[]> {
+  if (envBoxes.length === 0) return []
+  const asked = envBoxes.map(({ box, path }) => ({ box, path }))
+  const { environment } = await cli.api.injected({ files: [], environment: asked })
+  refuseGivenTwice(line, environment)
+  return environment.map(({ box, path }) => ({ box: parseBoxName(box), path: parseFilePath(path) }))
+}

@@ -1,0 +1,144 @@
+import { quote, SecretboxError } from '../base/errors.ts'
+import { leaveOneOut } from '../base/messages.ts'
+import type { BoxName, FilePath } from '../base/names.ts'
+import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
+import type { Caller } from './access/authority.ts'
+import type { Manifest } from './boxes/manifest.ts'
+import { fileAt } from './boxes/tree.ts'
+import { digestOfPieces, pieceOfFiles, pieceOfVariable, type Piece } from './injected/digest.ts'
+import { BadLine, mostEnvBytes, readVariables, type Variable } from './injected/env-file.ts'
+import type { OpenedVersion } from './opened-version.ts'
+import type { Vault } from './vault.ts'
+
+/** What of a box a container is given: null is the newest version. */
+interface Given {
+  readonly box: BoxName
+  readonly version: number | null
+}
+
+/** Files at a place of the container; `path` as the volume option. */
+export interface GivenFiles extends Given {
+  readonly path: FilePath
+  readonly target: string
+}
+
+/** The variables of a file; null: of the only file in the box. */
+export interface GivenVariables extends Given {
+  readonly path: FilePath | null
+}
+
+/** Everything that a container is to be given. */
+export interface ToInject {
+  readonly files: readonly GivenFiles[]
+  readonly environment: readonly GivenVariables[]
+}
+
+/** What that is, without a secret. */
+export interface Injected {
+  /** Equal for equal secrets at equal places, in this vault; 64 hex digits. */
+  readonly digest: string
+  /** As they were asked for. */
+  readonly files: { readonly box: BoxName; readonly version: number }[]
+  readonly environment: {
+    readonly box: BoxName
+    readonly version: number
+    readonly path: FilePath
+    /** Their names. */
+    readonly variables: readonly string[]
+  }[]
+}
+
+/**
+ * Reads all of it, for a caller who may use these boxes. Throws `not_found`, and `invalid` for a file that is none of
+ * variables, or has one that another has.
+ */
+export async function whatIsInjected(
+  vault: Pick<Vault, 'use'>,
+  caller: Caller,
+  asked: ToInject
+): Promise<Injected> {
+  const pieces: Piece[] = []
+  const files: Injected['files'][number][] = []
+  const environment: Injected['environment'][number][] = []
+  for (const { box, version, path, target } of asked.files) {
+    await vault.use(caller, box, version, async (opened, key) => {
+      pieces.push(await pieceOfFiles(key, target, opened.part(path), entry => opened.read(entry)))
+      files.push({ box, version: opened.info.version })
+    })
+  }
+  const places = new Map<string, string>()
+  let spareBytes = mostEnvBytes
+  for (const { box, version, path: given } of asked.environment) {
+    await vault.use(caller, box, version, async (opened, key) => {
+      const path = given ?? onlyFileIn(box, opened.tree)
+      const place = `${box}:${path}`
+      const bytes = await bytesOf(opened, path, place, spareBytes)
+      spareBytes -= bytes.length
+      const names = usingVariables(bytes, place, variables => {
+        for (const { name } of variables) refuseTwice(places, name, place)
+        pieces.push(...variables.map(variable => pieceOfVariable(key, variable)))
+        return variables.map(({ name }) => name)
+      })
+      environment.push({ box, version: opened.info.version, path, variables: names })
+    })
+  }
+  return { digest: digestOfPieces(pieces), files, environment }
+}
+
+/** Reads the variables in `bytes`, and wipes both when they were used. */
+function usingVariables<T>(bytes: Secret, place: string, use: (variables: readonly Variable[]) => T): T {
+  let variables: readonly Variable[] = []
+  try {
+    variables = readVariables(bytes.bytes())
+    return use(variables)
+  } catch (error) {
+    if (!(error instanceof BadLine)) throw error
+    throw cannotTake(place, error.message, error.hint)
+  } finally {
+    for (const { value } of variables) value.wipe()
+    bytes.wipe()
+  }
+}
+
+async function bytesOf(
+  opened: OpenedVersion,
+  path: FilePath,
+  place: string,
+  spareBytes: number
+): Promise<Secret> {
+  if (opened.tree.get(path)?.type === 'directory') throw cannotTake(place, 'it is a directory')
+  const entry = fileAt(opened.tree, path)
+  if (entry.size >= spareBytes)
+    throw cannotTake(place, 'there is more than 1 MiB of them', 'give it as a file: --inject')
+  const bytes = newBytes(entry.size)
+  const contents = opened.read(entry)
+  if (contents instanceof Secret) bytes.set(contents.bytes())
+  else {
+    let at = 0
+    for await (const chunk of contents) {
+      bytes.set(chunk, at)
+      at += chunk.length
+      releaseBytes(chunk)
+    }
+  }
+  return new Secret(bytes)
+}
+
+function onlyFileIn(box: BoxName, tree: Manifest): FilePath {
+  const files = [...tree].filter(([, { type }]) => type === 'file').map(([path]) => path)
+  const [file] = files.sort()
+  if (file === undefined) throw cannotTake(box, 'it holds no file')
+  if (files.length === 1) return file
+  throw cannotTake(box, `it holds ${files.length} files`, `name one, as in "${box}:${file}"`)
+}
+
+function refuseTwice(places: Map<string, string>, name: string, place: string): void {
+  const other = places.get(name)
+  if (other === undefined) places.set(name, place)
+  else throw cannotTake(place, `${quote(name)} is in ${quote(other)}, too`, leaveOneOut)
+}
+
+function cannotTake(place: string, reason: string, hint?: string): SecretboxError {
+  const message = `cannot take the variables of ${quote(place)}: ${reason}`
+  return new SecretboxError('invalid', message, hint === undefined ? {} : { hint })
+}

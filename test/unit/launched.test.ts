@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { launchedWith, shellText, type Asked, type Launched } from '../../src/cli/inject/launched.ts'
+import { UsageError } from '../../src/cli/output/failure.ts'
+
+const shell = ['/bin/sh', '-c']
+type Image = Parameters<typeof launchedWith>[1]
+const bare: Image = { entrypoint: [], command: [], health: [], shell }
+const asked: Asked = { entrypoint: null, words: [], healthCommand: null, noHealthcheck: false }
+const by = ['/run/secretbox/launcher', '/run/secretbox/env/1/f', '--']
+
+function launched(image: Partial<Image>, given: Partial<Asked> = {}): Launched {
+  const files = ['/run/secretbox/env/1/f']
+  return launchedWith(files, { ...bare, ...image }, { ...asked, ...given })
+}
+
+// moby, daemon/commit.go (merge) and daemon/create.go; docker/cli, cli/command/container/opts.go (parse).
+const [E, C, W] = [
+  ['e', '1'],
+  ['c', '2'],
+  ['w', '3']
+]
+test.each<[string, Partial<Image>, Partial<Asked>, string[] | null]>([
+  ['nothing at all', {}, {}, null],
+  ['a command of the image', { command: C }, {}, C],
+  ['an entrypoint of the image', { entrypoint: E }, {}, E],
+  ['both of the image', { entrypoint: E, command: C }, {}, [...E, ...C]],
+  ['words instead of its command', { command: C }, { words: W }, W],
+  ['words after its entrypoint', { entrypoint: E, command: C }, { words: W }, [...E, ...W]],
+  ['another entrypoint, which drops its command', { entrypoint: E, command: C }, { entrypoint: 'x' }, ['x']],
+  ['another entrypoint and words', { entrypoint: E, command: C }, { entrypoint: 'x', words: W }, ['x', ...W]],
+  [
+    'an empty entrypoint, which drops its command, too',
+    { entrypoint: E, command: C },
+    { entrypoint: '' },
+    null
+  ],
+  ['an empty entrypoint and words', { entrypoint: E, command: C }, { entrypoint: '', words: W }, W],
+  ['words that look like ours', { entrypoint: ['--'] }, { words: ['--', ''] }, ['--', '--', '']]
+])('%s', (_what, image, given, program) => {
+  if (program === null) expect(() => launched(image, given)).toThrow(UsageError)
+  else expect(launched(image, given).program).toEqual([...by, ...program])
+})
+
+test.each<[string, Partial<Image>, Partial<Asked>, string[] | null]>([
+  ['none', {}, {}, null],
+  ['none of the image, said', { health: ['NONE'] }, {}, null],
+  ["the image's words", { health: ['CMD', 'a', 'b'] }, {}, ['a', 'b']],
+  ["the image's text", { health: ['CMD-SHELL', 'a && b'] }, {}, ['/bin/sh', '-c', 'a && b']],
+  [
+    'its own shell',
+    { health: ['CMD-SHELL', 'a'], shell: ['/bin/bash', '-ec'] },
+    {},
+    ['/bin/bash', '-ec', 'a']
+  ],
+  ['another text', { health: ['CMD', 'a'] }, { healthCommand: 'b' }, ['/bin/sh', '-c', 'b']],
+  ["an empty text, which is the image's", { health: ['CMD', 'a'] }, { healthCommand: '' }, ['a']],
+  ['none, asked for', { health: ['CMD', 'a'] }, { noHealthcheck: true }, null]
+])('a health check: %s', (_what, image, given, words) => {
+  const { health } = launched({ command: C, ...image }, given)
+  expect(health).toEqual(words === null ? null : ['CMD', ...by, ...words])
+})
+
+test('a check becomes the text of a shell', () => {
+  expect(shellText(['a b', "it's", '$x', ''], bare)).toBe(String.raw`exec 'a b' 'it'\''s' '$x' ''`)
+  expect(() => shellText(['a'], { shell: ['/usr/bin/python3', '-c'] })).toThrow(
+    'cannot give the image\'s health check its variables: --health-cmd is run by a shell, and its SHELL is "/usr/bin/python3"'
+  )
+})
