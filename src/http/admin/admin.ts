@@ -58,10 +58,8 @@ export function adminApi(parts: AdminParts): Express {
     if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
     next()
   })
-  app.post(
-    [operations.prune.path, operations.describeInjected.path],
-    express.json({ limit: maxJsonBytes, type: () => true })
-  )
+  for (const { path } of [operations.prune, operations.describeInjected])
+    app.post(path, express.json({ limit: maxJsonBytes, type: () => true }))
   app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
   app.use('/vault', boxRoutes(parts, callerOf))
   serveJson(app, parts, callerOf)
