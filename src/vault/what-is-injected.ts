@@ -5,7 +5,7 @@ import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
 import type { Caller } from './access/authority.ts'
 import type { Manifest } from './boxes/manifest.ts'
 import { fileAt } from './boxes/tree.ts'
-import { digestOfPieces, pieceOfFiles, pieceOfVariable, type Piece } from './injected/digest.ts'
+import { digestOfPieces, pieceOfFiles, pieceOfVariable, type DigestPiece } from './injected/digest.ts'
 import { BadLine, mostEnvBytes, readVariables, type Variable } from './injected/env-file.ts'
 import type { OpenedVersion } from './opened-version.ts'
 import type { Vault } from './vault.ts'
@@ -57,7 +57,7 @@ export async function whatIsInjected(
   caller: Caller,
   asked: ToInject
 ): Promise<Injected> {
-  const pieces: Piece[] = []
+  const pieces: DigestPiece[] = []
   const files: Injected['files'][number][] = []
   const environment: Injected['environment'][number][] = []
   for (const { box, version, path, target } of asked.files) {

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
-import { launchedWith, shellText, type Asked, type Launched } from '../../src/cli/inject/launched.ts'
+import { launchedWith, shellText, type AskedProgram, type Launched } from '../../src/cli/inject/launched.ts'
 import { UsageError } from '../../src/cli/output/failure.ts'
 
 const shell = ['/bin/sh', '-c']
 type Image = Parameters<typeof launchedWith>[1]
 const bare: Image = { entrypoint: [], command: [], health: [], shell }
-const asked: Asked = { entrypoint: null, words: [], healthCommand: null, noHealthcheck: false }
+const asked: AskedProgram = { entrypoint: null, words: [], healthCommand: null, noHealthcheck: false }
 const by = ['/run/secretbox/launcher', '/run/secretbox/env/1/f', '--']
 
-function launched(image: Partial<Image>, given: Partial<Asked> = {}): Launched {
+function launched(image: Partial<Image>, given: Partial<AskedProgram> = {}): Launched {
   const files = ['/run/secretbox/env/1/f']
   return launchedWith(files, { ...bare, ...image }, { ...asked, ...given })
 }
@@ -19,7 +19,7 @@ const [E, C, W] = [
   ['c', '2'],
   ['w', '3']
 ]
-test.each<[string, Partial<Image>, Partial<Asked>, string[] | null]>([
+test.each<[string, Partial<Image>, Partial<AskedProgram>, string[] | null]>([
   ['nothing at all', {}, {}, null],
   ['a command of the image', { command: C }, {}, C],
   ['an entrypoint of the image', { entrypoint: E }, {}, E],
@@ -41,7 +41,7 @@ test.each<[string, Partial<Image>, Partial<Asked>, string[] | null]>([
   else expect(launched(image, given).program).toEqual([...by, ...program])
 })
 
-test.each<[string, Partial<Image>, Partial<Asked>, string[] | null]>([
+test.each<[string, Partial<Image>, Partial<AskedProgram>, string[] | null]>([
   ['none', {}, {}, null],
   ['none of the image, said', { health: ['NONE'] }, {}, null],
   ["the image's words", { health: ['CMD', 'a', 'b'] }, {}, ['a', 'b']],

@@ -6,7 +6,7 @@ import type { ImageConfig } from './find-image.ts'
 export const launcherTarget = '/run/secretbox/launcher'
 
 /** What the command line says of what a container executes. */
-export interface Asked {
+export interface AskedProgram {
   /** Of `--entrypoint`, the last one; null without it. */
   readonly entrypoint: string | null
   /** What follows the image. */
@@ -30,7 +30,7 @@ type Executed = Pick<ImageConfig, 'entrypoint' | 'command' | 'health' | 'shell'>
  * What a container of the image has to execute so that its own program, and its health check, have the variables of these
  * files. Throws `UsageError` when it would have no program.
  */
-export function launchedWith(files: readonly string[], image: Executed, asked: Asked): Launched {
+export function launchedWith(files: readonly string[], image: Executed, asked: AskedProgram): Launched {
   const program = programOf(image, asked)
   if (program.length === 0)
     throw new UsageError('no command is given, and the image has none', 'name one after the image')
@@ -47,14 +47,14 @@ export function launchedWith(files: readonly string[], image: Executed, asked: A
  * (docker/cli, cli/command/container/opts.go, parse): an entrypoint that is given drops the image's command, too, and an
  * empty one is none.
  */
-function programOf({ entrypoint, command }: Executed, asked: Asked): readonly string[] {
+function programOf({ entrypoint, command }: Executed, asked: AskedProgram): readonly string[] {
   if (asked.entrypoint === '') return asked.words
   if (asked.entrypoint !== null) return [asked.entrypoint, ...asked.words]
   return [...entrypoint, ...(asked.words.length > 0 ? asked.words : command)]
 }
 
 /** The words of its check; null when there is none (moby, daemon/health.go, getProbe). */
-function checkOf({ health, shell }: Executed, asked: Asked): readonly string[] | null {
+function checkOf({ health, shell }: Executed, asked: AskedProgram): readonly string[] | null {
   if (asked.noHealthcheck) return null
   if (asked.healthCommand !== null && asked.healthCommand !== '') return [...shell, asked.healthCommand]
   const [kind, ...words] = health

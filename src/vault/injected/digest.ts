@@ -5,7 +5,7 @@ import type { Entry, Tree } from '../boxes/tree.ts'
 import type { Variable } from './env-file.ts'
 
 /** Of one thing that was given, keyed: nothing is kept of the thing itself. */
-export type Piece = string
+export type DigestPiece = string
 
 type Read = (entry: Extract<Entry<Secret>, { type: 'file' }>) => AsyncIterable<Buffer> | Secret
 
@@ -18,7 +18,7 @@ export async function pieceOfFiles(
   target: string,
   tree: Tree<Secret>,
   read: Read
-): Promise<Piece> {
+): Promise<DigestPiece> {
   const hmac = createHmac('sha256', key.bytes())
   const add = (kind: string, text: string): void => {
     const bytes = Buffer.from(text)
@@ -45,7 +45,7 @@ export async function pieceOfFiles(
 }
 
 /** A piece for a variable, whichever file it came from. */
-export function pieceOfVariable(key: Secret, { name, value }: Variable): Piece {
+export function pieceOfVariable(key: Secret, { name, value }: Variable): DigestPiece {
   const hmac = createHmac('sha256', key.bytes())
   return hmac
     .update('variable')
@@ -56,7 +56,7 @@ export function pieceOfVariable(key: Secret, { name, value }: Variable): Piece {
 }
 
 /** The digest of all that a container is given, in whatever order it was named. */
-export function digestOfPieces(pieces: readonly Piece[]): string {
+export function digestOfPieces(pieces: readonly DigestPiece[]): string {
   return createHash('sha256')
     .update([...pieces].sort().join(' '))
     .digest('hex')
