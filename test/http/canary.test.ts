@@ -113,6 +113,24 @@ describe('a secret that went through the daemon is not in its memory afterwards,
     expectNotKept(all)
   })
 
+  test.skipIf(cannotMount)('by fields of credentials, in the files that are made of them', async () => {
+    const all = secrets('pgpass', 'json')
+    // Characters that formats escape none of, so that the whole of each would be found.
+    for (const [way, secret] of Object.entries(all)) all[way] = Buffer.from(secret.toString('hex'))
+    await call('PUT', '/vault/pg/?type=postgres&scope=host%3Dh')
+    await call('PUT', '/vault/pg/user', Buffer.from('u'))
+    await call('PUT', '/vault/pg/password', contents(all['pgpass']))
+    await call('PUT', '/vault/js/?type=json')
+    await call('PUT', '/vault/js/key', contents(all['json']))
+    for (const box of ['pg', 'js']) {
+      await driver('Create', { Name: box, Opts: {} })
+      expect(await driver('Mount', { Name: box, ID: box })).toHaveProperty('Mountpoint')
+      await driver('Unmount', { Name: box, ID: box })
+    }
+    expect(await foundInMemory(daemon.pid, all)).toEqual([])
+    expectNotKept(all)
+  })
+
   test('from the key file', async () => {
     // "secretbox key 1\n", the vault's id, the key (src/crypto/key-file.ts).
     const key = readFileSync(join(daemon.directory, 'key', 'key')).subarray(32, 64)
