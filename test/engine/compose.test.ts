@@ -137,7 +137,7 @@ test('docker vault compose gives a service the file of a box as its secret, and 
     services: {
       one: {
         image: testImage,
-        user: '12:13',
+        user: '1200:1300',
         secrets: ['dbpw'],
         ...running('stat -c "%u:%g %a %n" /run/secrets/*; sha256sum </run/secrets/dbpw')
       }
@@ -149,7 +149,7 @@ test('docker vault compose gives a service the file of a box as its secret, and 
   const words = ['vault', 'compose', '--no-ansi', '--project-name', name, '--file', file]
   await engine.docker([...words, 'up', '--no-color'])
   const digest = createHash('sha256').update(canary).digest('hex')
-  expect(await said('one')).toEqual(['12:13 444 /run/secrets/dbpw', `${digest}  -`])
+  expect(await said('one')).toEqual(['1200:1300 444 /run/secrets/dbpw', `${digest}  -`])
   const [container = ''] = (await engine.docker([...words, 'ps', '--all', '--quiet'])).split('\n')
   expect(await engine.docker(['inspect', container])).not.toContain(canary)
   await engine.docker([...words, 'down', '--volumes'])
