@@ -40,7 +40,7 @@ test('rows 85 to 92: secrets are files of a box that lives as long as the contai
   expect(call[4]).toMatch(
     /^io\.secretbox\.injected=\[\{"box":"ephemeral-[0-9a-f]{32}","version":2,"target":"\/run\/secrets"\}\]$/
   )
-  expect(call.slice(5)).toEqual(['web'])
+  expect(call.slice(5)).toEqual(['--label', expect.stringMatching(/^io\.secretbox\.digest=/), 'web'])
   expect(call.join(' ')).not.toContain(canary)
   expect(await ephemeralBoxes()).toEqual([])
   expect((await run(['audit', '--last', 'all', '--format', 'json'])).stdout).not.toContain(canary)
