@@ -1,5 +1,11 @@
 import { dirname, join } from 'node:path'
-import { adminSocketName, defaultPaths, launcherName, pathSetBy } from './base/default-paths.ts'
+import {
+  adminSocketName,
+  defaultPaths,
+  launcherName,
+  pathSetBy,
+  publicSocketName
+} from './base/default-paths.ts'
 import { readSettings, type Settings } from './settings.ts'
 import type { BoxLimits } from './vault/boxes/versions.ts'
 
@@ -10,6 +16,8 @@ export interface Config extends Pick<Settings, 'logLevel'> {
   readonly copiesDir: string
   readonly pluginSocket: string
   readonly adminSocket: string
+  /** The same API, for all who may do something. */
+  readonly publicSocket: string
   /** Where containers get the launcher from. */
   readonly launcher: string
   /** The Engine's socket; it may be missing, and everything but names of containers works. */
@@ -34,6 +42,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     pluginSocket: place('PLUGIN_SOCKET', defaultPaths.pluginSocket),
     adminSocket,
     launcher: join(dirname(adminSocket), launcherName),
+    publicSocket: place('PUBLIC_SOCKET', join(dataDir, publicSocketName)),
     dockerSocket: place('DOCKER_SOCKET', defaultPaths.dockerSocket),
     logLevel,
     limits,

@@ -15,7 +15,7 @@ import { serveUnixSocket } from './http/transport/serve.ts'
 import { describeStatus, describeVolumes } from './http/admin/status.ts'
 import { volumeDriver } from './http/driver/volume-driver.ts'
 import { placeLauncher } from './place-launcher.ts'
-import { makePrivateDirectory } from './base/private-files.ts'
+import { letOthersReach, makePrivateDirectory } from './base/private-files.ts'
 import { lockedMemory } from './crypto/locked-memory.ts'
 import { loadSyscalls } from './base/syscalls.ts'
 import { openVault } from './vault/open.ts'
@@ -40,6 +40,8 @@ import { watchCopies } from './controller/watch.ts'
 
 /** How long what is in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
 const closeTimeoutMs = 4000
+/** How many connections people may have open who are not root: each of them, and all. */
+const peoplesConnections = { perUid: 32, all: 1024 }
 /** How long an Engine is left alone before the plugin ends for it. */
 const settleMs = 1000
 
@@ -129,26 +131,30 @@ async function startDaemon(
       copyRecordsOf: volume => Array.fromAsync(copyRecordsOf(store, volume))
     })
   )
-  const admin = await serveUnixSocket(
-    config.adminSocket,
-    0o600,
-    { syscalls, log },
-    adminApi({
-      vault,
-      syscalls,
-      log,
-      status: describeStatus({
-        ...{ config, store, storeId, gate, sealing, copies, kept, engine, failedStarts }
-      }),
-      volumes: describeVolumes({ store, gate, holders, engine }),
-      identity: caller => identity.show(caller),
-      unused: createUnused({ store, gate, vault, engine, clock }),
-      reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
-      types: opened.readTypes,
-      audit: opened.readAudit,
-      auditAfter: sequence => audit.after(sequence)
-    })
+  const api = adminApi({
+    vault,
+    granting: opened.granting,
+    syscalls,
+    log,
+    status: describeStatus({
+      ...{ config, store, storeId, gate, sealing, copies, kept, engine, failedStarts }
+    }),
+    volumes: describeVolumes({ store, gate, holders, engine }),
+    identity: caller => identity.show(caller),
+    unused: createUnused({ store, gate, vault, engine, clock }),
+    reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
+    types: opened.readTypes,
+    audit: opened.readAudit,
+    auditAfter: sequence => audit.after(sequence)
+  })
+  letOthersReach(config.publicSocket)
+  const people = await serveUnixSocket(
+    config.publicSocket,
+    0o666,
+    { syscalls, log, limit: peoplesConnections },
+    api
   )
+  const admin = await serveUnixSocket(config.adminSocket, 0o600, { syscalls, log }, api)
 
   FAULT: await reach('start.listening')
   const ending = new AbortController()
@@ -167,7 +173,7 @@ async function startDaemon(
   return async () => {
     ending.abort()
     const done = Promise.all([
-      ...[driver, admin].map(each => each.close(closeTimeoutMs)),
+      ...[driver, admin, people].map(each => each.close(closeTimeoutMs)),
       sockets.end(closeTimeoutMs),
       watch
     ])

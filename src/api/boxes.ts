@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { FieldOfBox, FileOfType, ScopeOfBox } from './types.ts'
-import { Count, Digest, Id, OctalMode, Time, Uuid, VersionNumber, type Read } from './values.ts'
+import { Count, Digest, Id, OctalMode, Time, Uuid, VersionNumber, wordOf, type Read } from './values.ts'
 
 /** A box as the list of boxes shows it; `bytes` is the sum of its files. */
 export const BoxSummary = z.lazy(() =>
@@ -61,6 +61,9 @@ export const BoxListing = z.lazy(() =>
     created: Time,
     changed: Time,
     bytes: Count,
+    reveal: wordOf(['granted', 'never']),
+    /** It is for those containers alone that a grant is for. */
+    closed: z.boolean(),
     files: z.array(BoxEntry),
     /** Of a credential; what follows is absent when its type is not there any more. */
     type: z.exactOptional(z.string()),

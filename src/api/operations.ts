@@ -2,13 +2,16 @@ import { AuditDocument, AuditLine } from './audit.ts'
 import { BoxList, BoxListing, BoxVersions, CreatedBox, DestroyedBox } from './boxes.ts'
 import { Change, Patch } from './changes.ts'
 import { PublicIdentity } from './identity.ts'
+import { CanAnswer, Grant, GrantList, GrantWish, RevokeWish, Revoked } from './grants.ts'
 import { Injected, ToInject } from './injected.ts'
 import { fileType, jsonType, linesType, tarType } from './media-types.ts'
 import type { Operation } from './operation.ts'
 import {
   Action,
+  BoxToAsk,
   ContentLength,
   EntryType,
+  Groups,
   YesNo,
   IfMatch,
   IfNoneMatch,
@@ -19,7 +22,10 @@ import {
   NumberOfUser,
   Pairs,
   PathInBox,
+  Reveal,
+  RightToAsk,
   Since,
+  SubjectToAsk,
   UuidOfBox,
   VersionTag,
   WholeNumber,
@@ -68,7 +74,7 @@ export const operations = {
   putBox: {
     method: 'PUT',
     path: '/vault/{box}/',
-    query: { in: PathInBox, type: NameOfType, scope: Pairs },
+    query: { in: PathInBox, type: NameOfType, scope: Pairs, reveal: Reveal },
     headers: { 'If-Match': IfMatch, 'If-None-Match': IfNoneMatch },
     bodies: { [tarType]: null },
     answers: { 200: { [jsonType]: Change }, 201: { [jsonType]: CreatedBox } },
@@ -143,6 +149,38 @@ export const operations = {
   },
   listTypes: { ...none, method: 'GET', path: '/types', answers: { 200: { [jsonType]: TypeList } } },
   listVolumes: { ...none, method: 'GET', path: '/volumes/', answers: { 200: { [jsonType]: VolumeList } } },
+  listGrants: {
+    ...none,
+    method: 'GET',
+    path: '/grants',
+    query: { box: NameOfBox },
+    answers: { 200: { [jsonType]: GrantList } },
+    refusals: [400]
+  },
+  grant: {
+    ...none,
+    method: 'POST',
+    path: '/grants',
+    bodies: { [jsonType]: GrantWish },
+    answers: { 200: { [jsonType]: Grant } },
+    refusals: [400, 404, 413]
+  },
+  revoke: {
+    ...none,
+    method: 'POST',
+    path: '/revoke',
+    bodies: { [jsonType]: RevokeWish },
+    answers: { 200: { [jsonType]: Revoked } },
+    refusals: [400, 404, 413]
+  },
+  can: {
+    ...none,
+    method: 'GET',
+    path: '/can',
+    query: { subject: SubjectToAsk, right: RightToAsk, box: BoxToAsk, groups: Groups },
+    answers: { 200: { [jsonType]: CanAnswer } },
+    refusals: [400]
+  },
   listUnused: {
     ...none,
     method: 'GET',

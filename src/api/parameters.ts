@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { actions } from '../base/actions.ts'
+import { rights } from '../base/rights.ts'
 import { parseBoxName, parseFilePath } from '../base/names.ts'
 
 /*
@@ -52,6 +53,28 @@ export const PathInBox = z.lazy(() =>
 export const NameOfBox = z.lazy(() =>
   z.optional(z.pipe(z.string('it must be one name'), z.transform(parseBoxName)))
 )
+
+/** A box's name that must be there. Reading it throws what `parseBoxName` throws. */
+export const BoxToAsk = z.lazy(() => z.pipe(z.string('it must be one name'), z.transform(parseBoxName)))
+
+/** Whom a grant is for. */
+export const SubjectToAsk = z.lazy(() => z.string('it must be one subject'))
+
+/** What a grant gives. */
+export const RightToAsk = z.lazy(() => z.enum(rights, `rights are ${rights.join(', ')}`))
+
+const groupsRule = 'it must be numbers with commas between them'
+
+/** The groups of a user, by number. */
+export const Groups = z.lazy(() =>
+  z.pipe(
+    z._default(z.string(groupsRule).check(z.regex(/^([0-9]{1,10}(,[0-9]{1,10})*)?$/, groupsRule)), ''),
+    z.transform((text: string) => (text === '' ? [] : text.split(',').map(Number)))
+  )
+)
+
+/** Whether a box is ever revealed. */
+export const Reveal = z.lazy(() => z.optional(z.literal('never', 'it must be never')))
 
 /** An action of the audit. */
 export const Action = z.lazy(() => z.optional(z.enum(actions, `actions are ${actions.join(', ')}`)))

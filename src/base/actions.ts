@@ -1,5 +1,6 @@
 /**
- * What can be asked, and what the audit tells of. `box.reveal` gives contents to the caller, `box.mount` to a container,
+ * What can be asked, and what the audit tells of. `box.compare` tells which contents
+ * are equal, `box.reveal` gives contents to the caller, `box.mount` to a container,
  * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm; `box.use` tells who is about to
  * give a box to a container what that needs to be told. `copy.describe` tells a container of its own copy, `token.issue` gives
  * it a token that says which it is, `identity.show` anybody the public keys for such tokens.
@@ -11,6 +12,7 @@ export const actions = [
   'box.destroy',
   'box.rename',
   'box.change',
+  'box.compare',
   'box.reveal',
   'box.use',
   'box.mount',
@@ -27,6 +29,7 @@ export const actions = [
   'type.list',
   'audit.read',
   'grant.list',
+  'grant.ask',
   'grant.add',
   'grant.revoke',
   'reconcile',

@@ -30,6 +30,8 @@ export const draftMark = '.new.'
 export const adminSocketName = 'admin.sock'
 /** In the data directory: the operator's own types of credentials. */
 export const typesName = 'types'
+/** In the data directory: for people who are not root. */
+export const publicSocketName = 'public.sock'
 /** Beside the admin socket: the program that containers get their variables from. */
 export const launcherName = 'launcher'
 /** In the key's directory. */

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoOf, reasonOf, SecretboxError } from './errors.ts'
@@ -35,6 +35,15 @@ export function makePrivateDirectory(path: string): void {
       cause: error
     })
   }
+}
+
+/**
+ * Has others pass through the directory of a socket that is for all, as far as that is ours to say: one that was made for
+ * root alone, as `makePrivateDirectory` does, they may enter and not list. One with any other mode was given that on purpose.
+ */
+export function letOthersReach(socket: string): void {
+  const directory = dirname(socket)
+  if ((statSync(directory).mode & 0o7777) === 0o700) chmodSync(directory, 0o711)
 }
 
 /**

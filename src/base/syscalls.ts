@@ -1,6 +1,6 @@
 import { closeSync, readFileSync } from 'node:fs'
 import koffi from 'koffi'
-import { peerCredentialsBy, type PeerCredentials } from './peer-credentials.ts'
+import { peerCredentialsBy, peerGroupsBy, type PeerCredentials } from './peer-credentials.ts'
 import { SyscallError } from './syscall-error.ts'
 
 /** mmap(2), madvise(2). */
@@ -25,6 +25,8 @@ export interface Syscalls {
    * Linux 6.5). Null on a kernel that does not tell.
    */
   isPeerThere(fd: number): boolean | null
+  /** The groups that this process is in beside its `gid`, noted likewise (SO_PEERGROUPS). */
+  groupsOf(fd: number): readonly number[]
   /** A second descriptor of the same open file, for the caller to close (dup(2)). */
   dup(fd: number): number
   /** No core dump of this process, and no ptrace by others than root. */
@@ -41,6 +43,7 @@ export function loadSyscalls(): Syscalls {
   const libc = koffi.load(null)
   const credentialsOf = peerCredentialsBy(libc)
   const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ int32_t *, _Inout_ uint32_t *)')
+  const groupsOf = peerGroupsBy(libc)
   const dup = libc.func('int dup(int)')
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const uint64_t *)')
@@ -70,6 +73,12 @@ export function loadSyscalls(): Syscalls {
       } finally {
         closeSync(descriptor)
       }
+    },
+
+    groupsOf(fd) {
+      const groups = groupsOf(fd)
+      if (groups === null) throw new SyscallError('getsockopt', koffi.errno())
+      return groups
     },
 
     dup(fd) {

@@ -5,6 +5,10 @@ import type { Cli } from './declare/cli.ts'
 import { compose } from './compose/compose.ts'
 import { completion } from './commands/completion.ts'
 import { cp } from './commands/cp.ts'
+import { can } from './commands/can.ts'
+import { grant } from './commands/grant.ts'
+import { grants } from './commands/grants.ts'
+import { revoke } from './commands/revoke.ts'
 import { create } from './commands/create.ts'
 import { destroy } from './commands/destroy.ts'
 import { diff } from './commands/diff.ts'
@@ -39,6 +43,7 @@ const commands = {
   'Credentials (boxes with a type):': [types, fields, set],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
+  'Who may do what:': [grant, revoke, grants, can],
   'Containers and images:': [run, createContainer, exec, build, compose, usedBy],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const

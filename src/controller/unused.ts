@@ -3,7 +3,7 @@ import type { Engine } from '../engine/engine.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
-import type { Gate } from '../vault/action/gate.ts'
+import type { Allowed, Gate } from '../vault/action/gate.ts'
 import { isAnonymousVolume, type BoxName, type VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import { copyRecordsOf, volumeRows } from '../volumes/records.ts'
@@ -53,7 +53,7 @@ export function createUnused({ store, gate, vault, engine, clock }: UnusedParts)
     return used
   }
 
-  const find = async (caller: Caller, all: boolean): Promise<Unused> => {
+  const findFor = async (caller: Caller, all: boolean): Promise<Unused & Pick<Allowed, 'may'>> => {
     const { may } = await gate.allow(caller, 'volume.list')
     const used = await usedVolumes()
     const rows = await Array.fromAsync(volumeRows(store))
@@ -71,27 +71,19 @@ export function createUnused({ store, gate, vault, engine, clock }: UnusedParts)
     )
     return {
       volumes: unused.map(({ name, options, created }) => ({ name, box: options.box, created })),
-      boxes: boxes.map(({ name, created }) => ({ name, created }))
+      boxes: boxes.map(({ name, created }) => ({ name, created })),
+      may
     }
   }
 
-  const removeVolume = async (name: VolumeName): Promise<void> => {
-    const result = await engine.removeVolume(name).catch((cause: unknown) => {
-      throw new SecretboxError('unavailable', `the Engine cannot remove volume ${quote(name)}`, { cause })
-    })
-    if (result === 'in use') throw volumeInUse(name)
-    if (result === 'unknown')
-      throw new SecretboxError(
-        'not_found',
-        `the Engine sees no volume ${quote(name)}: it may be gone already`
-      )
-  }
-
   return {
-    find,
+    async find(caller, all) {
+      const { volumes, boxes } = await findFor(caller, all)
+      return { volumes, boxes }
+    },
 
     async prune(caller, volumes, boxes) {
-      const unused = await find(caller, true)
+      const { may, ...unused } = await findFor(caller, true)
       const pruned = { volumes: [] as VolumeName[], boxes: [] as BoxName[], errors: [] as SecretboxError[] }
       const each = async <N extends string>(
         kind: 'volume' | 'box',
@@ -112,11 +104,25 @@ export function createUnused({ store, gate, vault, engine, clock }: UnusedParts)
           }
         }
       }
-      await each('volume', volumes, unused.volumes, pruned.volumes, removeVolume)
+      await each('volume', volumes, unused.volumes, pruned.volumes, volume => {
+        // The Engine would do it for us, whoever asks.
+        if (!may('volume.remove', { volume }))
+          throw new SecretboxError('denied', `cannot remove volume ${quote(volume)}: only root may`)
+        return removeVolume(engine, volume)
+      })
       await each('box', boxes, unused.boxes, pruned.boxes, name => vault.destroy(caller, name, null))
       return pruned
     }
   }
+}
+
+async function removeVolume(engine: Engine, name: VolumeName): Promise<void> {
+  const result = await engine.removeVolume(name).catch((cause: unknown) => {
+    throw new SecretboxError('unavailable', `the Engine cannot remove volume ${quote(name)}`, { cause })
+  })
+  if (result === 'in use') throw volumeInUse(name)
+  if (result === 'unknown')
+    throw new SecretboxError('not_found', `the Engine sees no volume ${quote(name)}: it may be gone already`)
 }
 
 async function namesInContainers(engine: Engine): Promise<string[]> {

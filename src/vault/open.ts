@@ -14,6 +14,7 @@ import { createGate, type Gate } from './action/gate.ts'
 import { createAudit, type Audit } from './audit/audit.ts'
 import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
+import { createGranting, type Granting } from './granting.ts'
 import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { createReadTypes, type ReadTypes } from './read-types.ts'
@@ -51,6 +52,7 @@ export interface OpenedVault {
   readonly readAudit: ReadAudit
   readonly readTypes: ReadTypes
   readonly gate: Gate
+  readonly granting: Granting
   readonly vault: Vault
   readonly identity: Identity
   /** How many blobs of unfinished changes were swept since it was opened. */
@@ -99,11 +101,25 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
       limits,
       pinnedVersions: name => settings.pinnedVersions(store, name)
     })
+    const granting = createGranting({ store, gate })
     const identity = createIdentity({ store, storeId, gate, clock: systemClock })
     const readAudit = createReadAudit(gate, audit)
     const readTypes = createReadTypes(gate, types)
     return {
-      ...{ storeFile, storeId, store, keyslots, sealing, audit, readAudit, readTypes, gate, vault, identity },
+      ...{
+        storeFile,
+        storeId,
+        store,
+        keyslots,
+        sealing,
+        audit,
+        readAudit,
+        readTypes,
+        gate,
+        granting,
+        vault,
+        identity
+      },
       swept: () => swept,
       async close() {
         sealing.wipe()

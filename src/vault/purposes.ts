@@ -26,6 +26,8 @@ interface Rule {
 export const purposes = {
   /** To list names, modes, sizes and digests. */
   inspect: { action: 'box.inspect', shows: 'names', recorded: 'before', missing: 'find', form: 'stored' },
+  /** To tell which files of a box are equal, by their digests. */
+  compare: { action: 'box.compare', shows: 'names', recorded: 'before', missing: 'find', form: 'stored' },
   /** To give contents to the caller. */
   reveal: { action: 'box.reveal', shows: 'contents', recorded: 'before', missing: 'find', form: 'stored' },
   /** To give a file to a service of a swarm. */

@@ -1,9 +1,10 @@
 import type { BoxName } from '../base/names.ts'
 import type { Secret } from '../base/secret.ts'
-import { theVault } from './access/actions.ts'
+import { theVault, type Action } from './access/actions.ts'
 import type { Caller } from './access/authority.ts'
 import type { Permit } from './action/permit.ts'
 import { commitPrepared, untilNotOvertaken } from './action/overtaken.ts'
+import { neverRevealed } from './boxes/granted.ts'
 import { creation, removal, renaming } from './boxes/box-names.ts'
 import { findBox, getBox, listedBoxes } from './boxes/find.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change.ts'
@@ -71,7 +72,7 @@ export interface Vault {
    * Opens a version, the newest for null, and has it used; the only way to what a box holds. The purpose says what is
    * asked of the gate, what is shown, and when that is recorded: a use that records itself does so before it gives
    * anything to anybody. `resource` names the box. What was opened is zeroed
-   * once it was used. Throws `not_found`, `damaged`, and what `use` throws.
+   * once it was used. Throws `not_found`, `denied` when it would reveal what is never revealed, `damaged`, and what `use` throws.
    */
   open<P extends Purpose, T>(
     caller: Caller,
@@ -91,6 +92,11 @@ export interface Vault {
     version: number | null,
     use: (opened: OpenedVersion, key: Secret) => Promise<T>
   ): Promise<T>
+}
+
+/** What tells somebody who is no container of contents, or whether a guess at them is right. */
+function isRevealing(action: Action): boolean {
+  return action === 'box.reveal' || action === 'box.compare'
 }
 
 /** The vault over a store. It keeps no state of its own. */
@@ -146,6 +152,10 @@ export function createVault(parts: VaultParts): Vault {
         const opened = await untilNotOvertaken(async () => {
           const box =
             missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
+          if (box?.isNeverRevealed === true && isRevealing(action)) {
+            box.key.wipe()
+            throw neverRevealed(box.name)
+          }
           return box && openVersion({ ...parts, keyring: permit.keyring }, box, { version, form })
         })
         const record: RecordOpening = writes =>

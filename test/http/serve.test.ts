@@ -30,7 +30,7 @@ afterEach(async () => {
 
 async function serve(listener: RequestListener, dup = (fd: number) => syscalls.dup(fd)): Promise<Serving> {
   const log = pino({ level: 'error' }, { write: line => void logged.push(line) })
-  const server = await serveUnixSocket(path, 0o600, { syscalls: { dup }, log }, listener)
+  const server = await serveUnixSocket(path, 0o600, { syscalls: { ...syscalls, dup }, log }, listener)
   servers.push(server)
   return server
 }

@@ -14,6 +14,8 @@ export interface Daemon {
   readonly directory: string
   readonly adminSocket: string
   readonly pluginSocket: string
+  /** To which all may connect who reach it. */
+  readonly publicSocket: string
   /** Of the daemon, which the supervisor runs. */
   readonly pid: number
   /** What it has written so far. */
@@ -52,6 +54,7 @@ export async function startDaemon(
 ): Promise<Daemon> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'secretbox-')))
   const adminSocket = settings['SECRETBOX_ADMIN_SOCKET'] ?? join(home, 'admin.sock')
+  const publicSocket = settings['SECRETBOX_PUBLIC_SOCKET'] ?? join(home, 'public.sock')
   const pluginSocket = settings['SECRETBOX_PLUGIN_SOCKET'] ?? join(home, 'plugin.sock')
   const copies = settings['SECRETBOX_COPIES_DIR'] ?? join(home, 'copies')
   const env = {
@@ -61,6 +64,7 @@ export async function startDaemon(
     SECRETBOX_COPIES_DIR: copies,
     SECRETBOX_PLUGIN_SOCKET: pluginSocket,
     SECRETBOX_ADMIN_SOCKET: adminSocket,
+    SECRETBOX_PUBLIC_SOCKET: publicSocket,
     RUNTIME_DIRECTORY: home,
     SECRETBOX_DOCKER_SOCKET: join(home, 'no-docker.sock'),
     ...settings
@@ -94,6 +98,7 @@ export async function startDaemon(
     directory: home,
     adminSocket,
     pluginSocket,
+    publicSocket,
     get pid() {
       return childRunning(daemon.pid ?? 0, builtDaemon)
     },

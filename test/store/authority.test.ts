@@ -53,6 +53,7 @@ const [volume, mount] = [parseVolumeName('v'), parseMountId('m')]
 const served = { path: 'f', service: 'web', task: undefined, image: undefined }
 const openings: Readonly<Record<Purpose, Act>> = {
   inspect: (vault, caller, box) => vault.open(caller, 'inspect', { box }, null, () => Promise.resolve()),
+  compare: (vault, caller, box) => vault.open(caller, 'compare', { box }, null, () => Promise.resolve()),
   reveal: (vault, caller, box) =>
     vault.open(caller, 'reveal', { box, path: 'f' }, null, () => Promise.resolve()),
   serve: (vault, caller, box) =>
@@ -82,6 +83,7 @@ test('each act asks about its own resource, and about nothing else', async () =>
     [acts.rollback, ['box.change', { box }]],
     [acts.use, ['box.use', { box }]],
     [openings.inspect, ['box.inspect', { box }]],
+    [openings.compare, ['box.compare', { box }]],
     [openings.reveal, ['box.reveal', { box, path: 'f' }]],
     [openings.serve, ['box.serve', { box, ...served }]],
     [openings.answer, ['box.answer', { box, volume, mount }]],
@@ -212,6 +214,18 @@ test('listings of volumes hold those of boxes that the rule allows', async () =>
   const unused = async (caller: Caller): Promise<unknown> =>
     (await things.find(caller, true)).volumes.map(({ name }) => name)
   expect(await unused(root)).toEqual(['of-bob'])
+  // Who may know of a volume may not have it removed by the daemon, which the Engine obeys.
+  await store.commit([
+    putVolume({
+      name: parseVolumeName('idle'),
+      options: parseVolumeOptions(parseVolumeName('idle'), { box: hers }),
+      created
+    })
+  ])
+  expect((await things.prune(alice, [parseVolumeName('idle')], [])).errors).toMatchObject([
+    { code: 'denied' }
+  ])
+  await store.commit([{ remove: 'volume/idle' }])
   expect(await unused(alice)).toEqual([])
 })
 
@@ -235,6 +249,7 @@ test("without grants root may do all but what is a container's own, and others w
     'box.destroy': { box: hers },
     'box.rename': { box: hers, newName: theirs },
     'box.change': { box: hers },
+    'box.compare': { box: hers },
     'box.use': { box: hers },
     'box.reveal': { box: hers, path: '' },
     'box.mount': { box: hers, volume, mount },
@@ -250,6 +265,7 @@ test("without grants root may do all but what is a container's own, and others w
     'volume.remove': { volume },
     'type.list': theVault,
     'audit.read': theVault,
+    'grant.ask': { boxes: patternOfBox(hers), subject: parseSubject('user:1') },
     'grant.list': theVault,
     'grant.add': { boxes: patternOfBox(hers), subject: parseSubject('user:1'), rights: ['info'] },
     'grant.revoke': { boxes: patternOfBox(hers), subject: parseSubject('user:1') },

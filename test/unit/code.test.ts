@@ -55,7 +55,17 @@ function* exportsOf(source: ts.SourceFile): Generator<string> {
 
 /** What the daemon holds and `api` says: the same thing, there as it is kept and here as JSON. */
 const onTheWire = [
-  ...['Action', 'AuditEntry', 'AuditLine', 'BoxSummary', 'EntryType', 'Finding', 'Pruned', 'Reconciled'],
+  ...[
+    'Action',
+    'AuditEntry',
+    'AuditLine',
+    'BoxSummary',
+    'EntryType',
+    'Finding',
+    'Grant',
+    'Pruned',
+    'Reconciled'
+  ],
   ...['Injected', 'PublicIdentity', 'ToInject', 'Unused']
 ]
 

@@ -65,7 +65,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * What the command line shares with the daemon: no more than words, what the API is asked and answers, which word was meant, how an archive, a volume's
- * options and the settings are read, and where symlinks lead.
+ * options, a grant's subject and boxes, and the settings are read, and where symlinks lead.
  */
 const sharedWithCli = [
   'api/',
@@ -75,9 +75,12 @@ const sharedWithCli = [
   'base/names.ts',
   'base/nearest.ts',
   'base/peer-credentials.ts',
+  'base/rights.ts',
   'base/secret.ts',
   'settings.ts',
   'tar/',
+  'vault/access/box-pattern.ts',
+  'vault/access/subjects.ts',
   'vault/boxes/links.ts',
   'volumes/options.ts'
 ]

@@ -1,5 +1,7 @@
 import type { AuditLine } from '../../api/audit.ts'
 import type { BoxListing, BoxSummary, BoxVersion } from '../../api/boxes.ts'
+import type { CanAnswer, Grant, GrantWish, RevokeWish } from '../../api/grants.ts'
+import type { Right } from '../../base/rights.ts'
 import type { Injected, ToInject } from '../../api/injected.ts'
 import type { Change } from '../../api/changes.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
@@ -53,8 +55,12 @@ export interface Api {
   boxesAndDamaged(
     options?: BoxListOptions
   ): Promise<{ boxes: readonly BoxSummary[]; damaged: readonly string[] }>
-  /** Plain, or of a type. Throws `exists`, `not_found` for a type, `invalid` for a scope. */
-  createBox(box: BoxName, kind?: BoxKind | null): Promise<{ version: number }>
+  /** Plain, or of a type; one that is never revealed is so for good. Throws `exists`, `not_found` for a type, `invalid` for a scope. */
+  createBox(
+    box: BoxName,
+    kind?: BoxKind | null,
+    options?: { neverRevealed?: boolean }
+  ): Promise<{ version: number }>
   /**
    * Throws `in_use` that names the containers, unless it is to be done `evenIfUsed`; with `ifVersion`, `precondition` unless
    * that is the box's newest version.
@@ -94,6 +100,12 @@ export interface Api {
   ): Promise<Contents>
   /** Makes a new version with the contents of an older one. */
   rollback(box: BoxName, version: number): Promise<Change>
+  /** What was granted on a box, or all that this user may know of. */
+  grants(box?: BoxName): Promise<{ grants: readonly Grant[]; damaged?: readonly string[] }>
+  grant(wish: GrantWish): Promise<Grant>
+  /** Those that something was taken from, as they are now. */
+  revoke(wish: RevokeWish): Promise<readonly Grant[]>
+  can(subject: string, right: Right, box: BoxName, groups: readonly number[]): Promise<CanAnswer>
   /** By name. */
   types(): Promise<TypeList>
   volumes(): Promise<readonly VolumeUse[]>

@@ -15,7 +15,7 @@ import type { AdminSocket } from './socket.ts'
 /** The API of the daemon at the socket that `findSocket` finds, as `callsTo` calls it. */
 export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'completion'): Api {
   const calls = callsTo(findSocket, purpose)
-  return { ...boxesBy(calls), ...contentsBy(calls), ...daemonBy(calls) }
+  return { ...boxesBy(calls), ...contentsBy(calls), ...grantsBy(calls), ...daemonBy(calls) }
 }
 
 type Boxes = Pick<
@@ -40,10 +40,11 @@ function boxesBy(calls: Calls): Boxes {
   return {
     boxes: async () => (await boxesAndDamaged()).boxes,
     boxesAndDamaged,
-    createBox(box, kind = null) {
+    createBox(box, kind = null, { neverRevealed = false } = {}) {
       const scope = new URLSearchParams(kind?.scope).toString()
       const query = kind === null ? {} : { type: kind.type, scope: scope === '' ? undefined : scope }
-      return askJson(operations.putBox, { box, query }, 201)
+      const reveal = neverRevealed ? { reveal: 'never' } : {}
+      return askJson(operations.putBox, { box, query: { ...query, ...reveal } }, 201)
     },
     destroyBox: async (box, { evenIfUsed = false, ifVersion }) => {
       const query = evenIfUsed ? { force: 1 } : {}
@@ -118,6 +119,18 @@ async function kindAt(
     if (!isSecretboxError(error, 'not_found')) throw error
     await versionsOf(calls, box)
     return null
+  }
+}
+
+type Grants = Pick<Api, 'grants' | 'grant' | 'revoke' | 'can'>
+
+function grantsBy({ askJson }: Calls): Grants {
+  return {
+    grants: box => askJson(operations.listGrants, { query: { box } }),
+    grant: wish => askJson(operations.grant, json(wish)),
+    revoke: async wish => (await askJson(operations.revoke, json(wish))).grants,
+    can: (subject, right, box, groups) =>
+      askJson(operations.can, { query: { subject, right, box, groups: groups.join(',') } })
   }
 }
 

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
-import { launcherName } from '../../base/default-paths.ts'
+import { adminSocketName, launcherName, publicSocketName } from '../../base/default-paths.ts'
 import { badSettings, type BadSetting } from '../../settings.ts'
 import { askEngine, findEngine, type FoundEngine } from './engine.ts'
 import { Distrusted, OutOfReach } from '../output/failure.ts'
@@ -22,6 +22,11 @@ const Plugin = z.object({
 })
 type Plugin = z.output<typeof Plugin>
 
+/** Which of its sockets is for this user: root's own, or that for all. */
+function socketName(): string {
+  return process.geteuid?.() === 0 ? adminSocketName : publicSocketName
+}
+
 /** Where the daemon should listen, and what to do when it does not. */
 export interface AdminSocket {
   readonly path: string
@@ -29,7 +34,7 @@ export interface AdminSocket {
 }
 
 /**
- * Finds the daemon's admin socket: `SECRETBOX_SOCKET`; else `admin.sock` in the data directory that the
+ * Finds the daemon's socket for this user: `SECRETBOX_SOCKET`; else `admin.sock`, or `public.sock` for who is not root, in the data directory that the
  * Engine's plugin was set to; else in the default one, for a daemon under systemd. Throws `OutOfReach` for a plugin
  * that is disabled, and for an Engine that the user chose, or may not ask, and that therefore cannot say.
  */
@@ -51,7 +56,7 @@ export async function findAdminSocket(env: NodeJS.ProcessEnv, given: EngineChoic
   if (!plugin.Enabled) throw disabled(bad)
   const source = plugin.Settings.Mounts?.find(mount => mount.Name === dataMount)?.Source
   return {
-    path: join(source ?? defaultDataDir, 'admin.sock'),
+    path: join(source ?? defaultDataDir, socketName()),
     hint:
       bad.length > 0
         ? `its daemon cannot start with a ${messagesOf(bad)}; docker plugin disable -f ${pluginName}, then ${remedyOf(bad)}`
@@ -92,7 +97,7 @@ function remedyOf(bad: readonly BadSetting[]): string {
 }
 
 function usual(hint: string): AdminSocket {
-  return { path: join(defaultDataDir, 'admin.sock'), hint }
+  return { path: join(defaultDataDir, socketName()), hint }
 }
 
 /** The plugin; null when the Engine has none; why nobody answers at the usual Engine, where perhaps there is none. */
@@ -101,7 +106,9 @@ async function findPlugin({ socket, chosenBy }: FoundEngine): Promise<Plugin | O
     return await askEngine(socket, `/plugins/${pluginName}/json`, Plugin)
   } catch (error) {
     if (!(error instanceof OutOfReach) || error instanceof Distrusted) throw error
-    if (chosenBy === null && !error.forbidden && !error.wasAnswered) return error
+    // Who may not ask the Engine may ask the vault all the same.
+    const isNoMatter = process.geteuid?.() !== 0 || !error.forbidden
+    if (chosenBy === null && isNoMatter && !error.wasAnswered) return error
     const whose = chosenBy === null ? '' : `${chosenBy} names it; `
     const hint = error.forbidden ? error.hint : `${whose}SECRETBOX_SOCKET does without an Engine`
     throw new OutOfReach(`cannot ask where the vault is: ${error.message}`, hint)

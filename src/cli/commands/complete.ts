@@ -190,6 +190,8 @@ const optionValues: Readonly<Record<string, Complete>> = {
   '--file': files,
   '--box': boxes,
   '--type': typesOfBoxes,
+  '--reveal': values('never'),
+  '--test': files,
   '--version': versionsOfBox
 }
 

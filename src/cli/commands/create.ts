@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { newBoxOperand } from '../declare/operand.ts'
@@ -8,6 +8,7 @@ import { UsageError } from '../output/failure.ts'
 interface CreateOptions {
   readonly type?: string
   readonly scope?: Readonly<Record<string, string>>
+  readonly reveal?: 'never'
 }
 
 /** `create BOX…`: makes empty boxes and prints their names; one that exists is an error and stays as it is. */
@@ -15,7 +16,8 @@ export function create(cli: Cli): Command {
   const boxes = newBoxOperand('names of the new boxes').several()
   return command(cli, 'create', 'Make empty boxes', [
     '$ create db web',
-    '$ create db --type postgres --scope host=db.example'
+    '$ create db --type postgres --scope host=db.example',
+    '$ create --reveal never signing-key'
   ])
     .addArgument(boxes)
     .option(
@@ -27,11 +29,18 @@ export function create(cli: Cli): Command {
       'what the credential is for, once for each pair; for a field of that name it is the value',
       readPair
     )
-    .action((names: string[], { type, scope }: CreateOptions) => {
+    .addOption(
+      new Option(
+        '--reveal <when>',
+        '"never": contents are given to containers alone; for good, and for root, too'
+      ).choices(['never'])
+    )
+    .action((names: string[], { type, scope, reveal }: CreateOptions) => {
       if (type === undefined && scope !== undefined)
         throw new UsageError('--scope is of use only with --type')
       return cli.each(names, async name => {
-        await cli.api.createBox(boxes.parse(name), type === undefined ? null : { type, scope: scope ?? {} })
+        const kind = type === undefined ? null : { type, scope: scope ?? {} }
+        await cli.api.createBox(boxes.parse(name), kind, { neverRevealed: reveal === 'never' })
         cli.print(name)
       })
     })

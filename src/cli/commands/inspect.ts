@@ -49,6 +49,8 @@ const fields: Fields = {
   Version: { heading: 'VERSION' },
   Created: { heading: 'CREATED' },
   Changed: { heading: 'CHANGED' },
+  Reveal: { heading: 'REVEAL' },
+  Closed: { heading: 'CLOSED' },
   Size: { heading: 'SIZE' },
   Files: { heading: 'FILES', each: entryShape }
 }
@@ -64,6 +66,8 @@ function detailsOf(box: BoxListing): Record<string, unknown> {
     Version: box.version,
     Created: box.created,
     Changed: box.changed,
+    Reveal: box.reveal,
+    Closed: box.closed,
     Size: box.bytes,
     Files: box.files.map(entryFields)
   }

@@ -86,6 +86,15 @@ export const fieldsOfBox: Complete = async ({ api, before: [box = ''] }) => {
   return words(fields.map(({ name, meaning }) => ({ value: name, meaning })))
 }
 
+/** `user:` and its like, with what follows left to the user. */
+export const subjects: Complete = () => ({
+  candidates: ['user:', 'group:', 'image:', 'compose:', 'label:', 'container:'].map(value => ({
+    value,
+    meaning: ''
+  })),
+  directive: directives.noFiles | directives.noSpace
+})
+
 async function boxesEnding(api: Api, ending: '' | ':'): Promise<Completion> {
   const all = await api.boxes()
   const { candidates, directive } = words(

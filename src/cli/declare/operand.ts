@@ -1,5 +1,9 @@
 import { Argument } from 'commander'
+import { quote } from '../../base/errors.ts'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
+import { rights, type Right } from '../../base/rights.ts'
+import { parseBoxPattern, type BoxPattern } from '../../vault/access/box-pattern.ts'
+import { UsageError } from '../output/failure.ts'
 import { parseAddress, parseBoxAlone, refuseAbove, type Address } from '../client/address.ts'
 import * as completing from '../completion/names.ts'
 import type { Complete } from '../completion/names.ts'
@@ -128,6 +132,34 @@ export function fieldOperand(meaning: string): Operand<string> {
 /** A version of the box that the first operand names. */
 export function versionOperand(term: string, meaning: string): Operand<number> {
   return new Operand({ term, meaning, parse: parseVersion, complete: completing.versionsOfBox })
+}
+
+/** `BOX`: a box, or a glob of boxes, as grants have it. */
+export function boxesOperand(): Operand<BoxPattern> {
+  const meaning = 'name of the box, or a glob in quotes'
+  return new Operand({ term: 'BOX', meaning, parse: parseBoxPattern, complete: completing.boxes })
+}
+
+/** `SUBJECT`: whom a grant is for, as it is written; names are looked up later. */
+export function subjectOperand(): Operand<string> {
+  const meaning =
+    'user:NAME, group:NAME, image:REFERENCE, compose:PROJECT[/SERVICE], label:NAME=VALUE or container:NAME'
+  return new Operand({ term: 'SUBJECT', meaning, parse: asWritten, complete: completing.subjects })
+}
+
+/** `RIGHT`: what a grant gives. */
+export function rightOperand(): Operand<Right> {
+  const known = rights.join(', ')
+  return new Operand({
+    term: 'RIGHT',
+    meaning: known,
+    parse: text => {
+      const right = rights.find(each => each === text)
+      if (right === undefined) throw new UsageError(`unknown right ${quote(text)}`, `rights are ${known}`)
+      return right
+    },
+    complete: () => completing.words(rights.map(value => ({ value, meaning: '' })))
+  })
 }
 
 /** One of a few words, each with what it stands for. Throws what `refuse` makes of any other. */

@@ -11,6 +11,7 @@ import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { parseBoxName, parseFilePath, parseVolumeName } from '../../base/names.ts'
+import type { Granting } from '../../vault/granting.ts'
 import type { ReadTypes } from '../../vault/read-types.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { whatIsInjected } from '../../vault/what-is-injected.ts'
@@ -19,6 +20,7 @@ import type { UnusedThings } from '../../controller/unused.ts'
 import { parseUrlPath } from '../transport/address.ts'
 import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
+import { grantAnswers } from './grants.ts'
 import { boxRoutes } from './boxes.ts'
 import { describeBad, describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
@@ -28,22 +30,24 @@ import type { DescribedVolume } from './status.ts'
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
 export interface AdminParts extends AuditParts {
   readonly vault: Vault
+  readonly granting: Granting
   readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
   readonly identity: (caller: Caller) => Promise<PublicIdentity>
   readonly unused: UnusedThings
   readonly types: ReadTypes
   readonly reconcile: (caller: Caller, apply: boolean) => Promise<readonly Finding[]>
-  readonly syscalls: Pick<Syscalls, 'peerOf'>
+  readonly syscalls: Pick<Syscalls, 'peerOf' | 'groupsOf'>
   readonly log: Logger
 }
 
 const maxJsonBytes = 4 << 20
 
-/** The admin API (docs/openapi.yaml). Callers are known by the kernel's SO_PEERCRED of their connection. */
+/** The admin API (docs/openapi.yaml). Callers are known by what the kernel notes of their connection (SO_PEERCRED, SO_PEERGROUPS). */
 export function adminApi(parts: AdminParts): Express {
+  const callerOn = callersBy(parts.syscalls)
   const callerOf = (request: Request): Caller => {
-    const caller = callerOn(request.socket, parts.syscalls)
+    const caller = callerOn(request.socket)
     return request.get(purposeHeader) === 'completion' ? { ...caller, purpose: 'completion' } : caller
   }
   const app = express()
@@ -58,11 +62,12 @@ export function adminApi(parts: AdminParts): Express {
     if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
     next()
   })
-  for (const { path } of [operations.prune, operations.describeInjected])
+  for (const { path } of [operations.prune, operations.describeInjected, operations.grant, operations.revoke])
     app.post(path, express.json({ limit: maxJsonBytes, type: () => true }))
   app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
   app.use('/vault', boxRoutes(parts, callerOf))
   serveJson(app, parts, callerOf)
+  serveGrants(app, grantAnswers(parts.granting), callerOf)
   route(app, operations.readAudit, auditRoute(parts, callerOf))
   app.use((request: Request) => {
     throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
@@ -120,6 +125,38 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
   }))
 }
 
+/** What is answered about grants. */
+function serveGrants(
+  app: Express,
+  answers: ReturnType<typeof grantAnswers>,
+  callerOf: (request: Request) => Caller
+): void {
+  const answering =
+    (answer: (caller: Caller, request: Request) => Promise<unknown>): RequestHandler =>
+    async (request, response) =>
+      void response.json(await answer(callerOf(request), request))
+  const { grant, listGrants, revoke, can } = operations
+  app.post(
+    grant.path,
+    answering((caller, request) => answers.grant(caller, request))
+  )
+  route(
+    app,
+    listGrants,
+    answering((caller, request) => answers.list(caller, request))
+  )
+  route(
+    app,
+    revoke,
+    answering((caller, request) => answers.revoke(caller, request))
+  )
+  route(
+    app,
+    can,
+    answering((caller, request) => answers.can(caller, request))
+  )
+}
+
 /** Answers an operation; other methods at its path are refused. */
 function route(app: Express, { method, path }: Operation, answer: RequestHandler): void {
   const at = app.route(path.replace('{box}/', '*path'))
@@ -129,6 +166,21 @@ function route(app: Express, { method, path }: Operation, answer: RequestHandler
   })
 }
 
-function callerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf'>): Caller & { kind: 'user' } {
-  return { kind: 'user', ...syscalls.peerOf(descriptorOf(socket)) }
+/** Who is at the other end of each connection: the kernel noted that when it was made, and is asked once. */
+function callersBy(syscalls: AdminParts['syscalls']): (socket: Socket) => Caller & { kind: 'user' } {
+  const known = new WeakMap<Socket, Caller & { kind: 'user' }>()
+  return socket => {
+    const caller = known.get(socket)
+    if (caller !== undefined) return caller
+    const descriptor = descriptorOf(socket)
+    const peer = syscalls.peerOf(descriptor)
+    // Root may do all, whatever groups it is in.
+    const found = {
+      kind: 'user',
+      ...peer,
+      ...(peer.uid === 0 ? {} : { groups: syscalls.groupsOf(descriptor) })
+    } as const
+    known.set(socket, found)
+    return found
+  }
 }

@@ -5,7 +5,7 @@ import type { BoxName, FilePath } from '../../base/names.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { readBody } from '../transport/body.ts'
-import type { Sending } from './box-answers.ts'
+import type { Manner } from './box-answers.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the boxes are answered from, and the volumes that show them. */
@@ -57,14 +57,23 @@ interface Wished {
   readonly path: FilePath
 }
 
-/** Sends contents, which is recorded as a reading of them. Throws what `Vault.open` and `send` throw. */
+/**
+ * Sends contents, which is recorded as a reading of them; or the head alone, which tells no more than a listing. Throws what
+ * `Vault.open` and the manner throw.
+ */
 export async function reveal(
   { vault, caller, request, response }: Ask,
   { box, version, path }: Wished,
-  send: (sending: Sending) => Promise<void>
+  manner: Manner
 ): Promise<void> {
-  const withBody = request.method !== 'HEAD'
-  await vault.open(caller, 'reveal', { box, path }, version, opened =>
-    send({ opened, path, response, withBody })
-  )
+  if (request.method === 'HEAD')
+    await vault.open(caller, 'inspect', { box }, version, opened => {
+      manner.head({ opened, path, response })
+      response.end()
+      return Promise.resolve()
+    })
+  else
+    await vault.open(caller, 'reveal', { box, path }, version, opened =>
+      manner.whole({ opened, path, response })
+    )
 }

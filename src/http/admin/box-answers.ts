@@ -38,6 +38,8 @@ export async function sendListing(
     created: box.created,
     changed: info.created,
     bytes: info.bytes,
+    reveal: box.isNeverRevealed ? 'never' : 'granted',
+    closed: box.isClosed,
     files,
     ...box.kind,
     ...(credential === null ? {} : describeCredential(credential))
@@ -71,23 +73,42 @@ export interface Sending {
   readonly opened: OpenedVersion
   readonly path: FilePath
   readonly response: Response
-  /** False for HEAD. */
-  readonly withBody: boolean
+}
+
+/** The head of such an answer, which takes names alone. */
+type SendingHead = Omit<Sending, 'opened'> & { readonly opened: OpenedNames }
+
+/** How a part of a version is sent; the head alone is for HEAD. */
+export interface Manner {
+  readonly head: (sending: SendingHead) => void
+  readonly whole: (sending: Sending) => Promise<void>
 }
 
 /** The bytes of one file. Throws what `fileAt` throws. */
-export async function sendFile({ opened, path, response, withBody }: Sending): Promise<void> {
-  const file = fileAt(opened.tree, path)
-  tagged(response, opened.info.version).type(fileType).set('Content-Length', String(file.size))
-  const bytes = withBody ? opened.read(file) : []
-  await send(response, bytes instanceof Secret ? [bytes.bytes()] : bytes)
+export const asFile: Manner = {
+  head({ opened, path, response }) {
+    const file = fileAt(opened.tree, path)
+    tagged(response, opened.info.version).type(fileType).set('Content-Length', String(file.size))
+  },
+  async whole(sending) {
+    asFile.head(sending)
+    const { opened, path, response } = sending
+    const bytes = opened.read(fileAt(opened.tree, path))
+    await send(response, bytes instanceof Secret ? [bytes.bytes()] : bytes)
+  }
 }
 
 /** A subtree as a tar archive. Throws what `subtree` throws. */
-export async function sendTar({ opened, path, response, withBody }: Sending): Promise<void> {
-  const tree = subtree(opened.tree, path)
-  tagged(response, opened.info.version).type(tarType)
-  await send(response, withBody ? tarOf({ ...opened, tree }) : [])
+export const asTar: Manner = {
+  head({ opened, path, response }) {
+    subtree(opened.tree, path)
+    tagged(response, opened.info.version).type(tarType)
+  },
+  async whole(sending) {
+    asTar.head(sending)
+    const { opened, path, response } = sending
+    await send(response, tarOf({ ...opened, tree: subtree(opened.tree, path) }))
+  }
 }
 
 /** Sends pieces one after another, waiting until the kernel has each, and releases them. Stops when the reader goes away. */

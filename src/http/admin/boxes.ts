@@ -11,7 +11,7 @@ import { MethodError } from '../transport/answers.ts'
 import { discardBody } from '../transport/body.ts'
 import { editsFromTar } from '../transport/tar.ts'
 import { conditionsOf, isTar, refuseBody, reveal, wantsTar, type Ask, type BoxParts } from './ask.ts'
-import { changed, created, destroyed, sendBoxes, sendListing, sendTar } from './box-answers.ts'
+import { asTar, changed, created, destroyed, sendBoxes, sendListing } from './box-answers.ts'
 import { refuseKnownByName, refuseUsed } from './box-users.ts'
 import { onPath } from './entries.ts'
 import { bodyIn, headersOf, queryOf } from '../transport/request.ts'
@@ -68,18 +68,19 @@ async function answerBox(ask: Ask, box: BoxName): Promise<void> {
   const { version = null, digests } = queryOf(operations.readBox, request)
   if (wantsTar(headersOf(operations.readBox, request))) {
     if (digests) throw new SecretboxError('invalid', '"digests" goes with a listing, not with a tree')
-    await reveal(ask, { box, version, path: parseFilePath('') }, sendTar)
+    await reveal(ask, { box, version, path: parseFilePath('') }, asTar)
     return
   }
-  await vault.open(caller, 'inspect', { box }, version, opened => sendListing(response, opened, digests))
+  const purpose = digests ? 'compare' : 'inspect'
+  await vault.open(caller, purpose, { box }, version, opened => sendListing(response, opened, digests))
 }
 
 async function putBox({ vault, caller, request, response }: Ask, box: BoxName): Promise<void> {
-  const { in: directory, type, scope } = queryOf(operations.putBox, request)
+  const { in: directory, type, scope, reveal } = queryOf(operations.putBox, request)
   const conditions = conditionsOf(headersOf(operations.putBox, request))
   if (isTar(request)) {
-    if (type !== undefined || scope !== undefined)
-      throw new SecretboxError('invalid', '"type" and "scope" go with a new box, not with a tree')
+    if (type !== undefined || scope !== undefined || reveal !== undefined)
+      throw new SecretboxError('invalid', '"type", "scope" and "reveal" go with a new box, not with a tree')
     const followIn = directory ?? parseFilePath('')
     const edits = editsFromTar(request, followIn)
     changed(response, await vault.change(caller, box, { edits, partial: true, followIn, ...conditions }))
@@ -91,7 +92,7 @@ async function putBox({ vault, caller, request, response }: Ask, box: BoxName): 
   if (type === undefined && scope !== undefined)
     throw new SecretboxError('invalid', '"scope" goes with "type": a box without one is for anything')
   const kind = type === undefined ? null : { type, scope: scope ?? {} }
-  created(response, await vault.create(caller, box, { kind }))
+  created(response, await vault.create(caller, box, { kind, isNeverRevealed: reveal === 'never' }))
 }
 
 function goesWithTar(name: string): SecretboxError {

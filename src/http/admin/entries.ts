@@ -7,7 +7,7 @@ import type { IncomingEdit } from '../../vault/boxes/edits.ts'
 import { defaultDirectoryMode } from '../../vault/boxes/tree.ts'
 import { piecesOf, readBody } from '../transport/body.ts'
 import { conditionsOf, refuseBody, reveal, wantsTar, type Ask } from './ask.ts'
-import { changed, sendFile, sendTar } from './box-answers.ts'
+import { asFile, asTar, changed } from './box-answers.ts'
 import { headersOf, queryOf } from '../transport/request.ts'
 
 /** The mode of a file that was put without one. */
@@ -23,8 +23,8 @@ type Place = Parameters<(typeof onPath)[string]>[1]
 
 async function readEntry(ask: Ask, place: Place): Promise<void> {
   const { version = null } = queryOf(operations.readFile, ask.request)
-  const send = wantsTar(headersOf(operations.readFile, ask.request)) ? sendTar : sendFile
-  await reveal(ask, { ...place, version }, send)
+  const manner = wantsTar(headersOf(operations.readFile, ask.request)) ? asTar : asFile
+  await reveal(ask, { ...place, version }, manner)
 }
 
 async function putEntry({ vault, caller, request, response }: Ask, { box, path }: Place): Promise<void> {

@@ -45,7 +45,7 @@ function valuesIn(
       const value = given(name)
       const read = z.safeParse(schema, value)
       if (read.success) return [name, read.data]
-      const text = typeof value === 'string' ? value : JSON.stringify(value)
+      const text = typeof value === 'string' ? value : JSON.stringify(value ?? '')
       throw new SecretboxError(
         'invalid',
         `bad ${name} ${quote(text)}: ${read.error.issues[0]?.message ?? ''}`

@@ -4,9 +4,10 @@ import { connect, createServer, Socket, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { newBytes } from '../../base/secret.ts'
-import { errnoOf, SecretboxError } from '../../base/errors.ts'
+import { errnoOf, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
+import { createCrowd } from './crowd.ts'
 import { descriptorOf, forgetfulConnection, forgetPieces } from './connection.ts'
 
 /** A server on a Unix socket. */
@@ -17,8 +18,10 @@ export interface Serving {
 
 /** What serving needs beside the address. */
 export interface ServeParts {
-  readonly syscalls: Pick<Syscalls, 'dup'>
+  readonly syscalls: Pick<Syscalls, 'dup' | 'peerOf'>
   readonly log: Logger
+  /** How many connections a user who is not root may have open, and all of them together. */
+  readonly limit?: { readonly perUid: number; readonly all: number }
   /** Called with the descriptor of each new connection. */
   readonly onConnection?: (descriptor: number) => void
 }
@@ -137,12 +140,13 @@ interface Connections {
 
 /** The connections that are served, and a way to end them when their answers are out. */
 function createConnections(
-  { syscalls, log, onConnection }: ServeParts,
+  { syscalls, log, limit, onConnection }: ServeParts,
   listener: RequestListener
 ): Connections {
   // Zero: the Engine keeps idle connections and must not find one closed (Engine fact 2). No request is timed: boxes are large.
   const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
   const buffer = newBytes(readBytes)
+  const crowd = limit === undefined ? null : createCrowd(limit)
   /** Each with the number of its answers that are under way; Node itself counts only for servers that listen. */
   const sockets = new Map<Socket, number>()
   let ending = false
@@ -165,10 +169,19 @@ function createConnections(
   return {
     serve(accepted, onSocket) {
       try {
-        onConnection?.(descriptorOf(accepted))
+        const descriptor = descriptorOf(accepted)
+        onConnection?.(descriptor)
+        const leave = crowd === null ? nothing : crowd.enter(syscalls.peerOf(descriptor).uid)
+        if (leave === null) {
+          accepted.end(tooMany, () => accepted.destroy())
+          return null
+        }
         const socket = forgetfulConnection(accepted, buffer, syscalls)
         sockets.set(socket, 0)
-        socket.once('close', () => sockets.delete(socket))
+        socket.once('close', () => {
+          sockets.delete(socket)
+          leave()
+        })
         onSocket?.(socket)
         http.emit('connection', socket)
         forgetPieces(socket)
@@ -193,6 +206,11 @@ function createConnections(
   }
 }
 
+const nothing = (): void => undefined
+
+/** The answer to one connection too many. */
+const tooMany = answerText('503 Service Unavailable', 'unavailable', 'too many connections are open', [])
+
 /** The answer to what is no request that Node's parser (llhttp) takes, whose error this is; in the form of either API. */
 function badRequest(parserError: string | null, start?: Buffer): string {
   // To llhttp anything that begins wrong is a bad method, a TLS handshake too; a method is a token (RFC 9110).
@@ -200,8 +218,12 @@ function badRequest(parserError: string | null, start?: Buffer): string {
   const known =
     parserError === 'HPE_INVALID_METHOD' && !hasMethod ? undefined : notRequests[parserError ?? '']
   const [status, reason, ...headers] = known ?? ['400 Bad Request', 'it is not HTTP']
-  const message = `bad request: ${reason}`
-  const body = JSON.stringify({ code: 'invalid', message, Err: message })
+  return answerText(status, 'invalid', `bad request: ${reason}`, headers)
+}
+
+/** An answer of whose request nothing is known; in the form of either API. */
+function answerText(status: string, code: ErrorCode, message: string, headers: readonly string[]): string {
+  const body = JSON.stringify({ code, message, Err: message })
   return [
     `HTTP/1.1 ${status}`,
     ...headers,

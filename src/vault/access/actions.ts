@@ -51,6 +51,8 @@ export interface Resources {
   /** Both names: the box loses one, and another comes to have the other. */
   'box.rename': OneBox & { readonly newName: BoxName }
   'box.change': OneBox
+  /** Digests tell who may write whether a guess is right. */
+  'box.compare': OneBox
   'box.use': OneBox
   'box.reveal': OneBox & { readonly path: string }
   'box.mount': OneBox & OneCopy
@@ -71,6 +73,8 @@ export interface Resources {
   'volume.remove': Pick<OneVolume, 'volume'>
   'type.list': Whole
   'audit.read': OneBox | Whole
+  /** Whether somebody has a right. */
+  'grant.ask': OneGrant
   'grant.list': { readonly boxes: BoxPattern } | Whole
   'grant.add': OneGrant & { readonly rights: readonly Right[] }
   'grant.revoke': OneGrant

@@ -2,7 +2,8 @@ import type { BoxName, MountId, VolumeName } from '../../base/names.ts'
 import type { Right } from '../../base/rights.ts'
 import type { Action, Resources } from './actions.ts'
 import { patternOfBox, type BoxPattern } from './box-pattern.ts'
-import { hasAny, whyHas, type Person, type Policy } from './grants.ts'
+import type { Subject } from './subjects.ts'
+import { hasAny, isFor, whyHas, type Person, type Policy } from './grants.ts'
 
 /**
  * Who asks. A user is known by the kernel (SO_PEERCRED and SO_PEERGROUPS of the admin sockets); the engine is whoever reaches
@@ -43,6 +44,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'box.destroy': 'manage',
   'box.rename': 'manage',
   'box.change': 'write',
+  'box.compare': 'reveal',
   'box.reveal': 'reveal',
   'box.mount': 'use',
   'box.answer': null,
@@ -58,6 +60,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'volume.remove': null,
   'type.list': 'info',
   'audit.read': 'manage',
+  'grant.ask': 'manage',
   'grant.list': 'manage',
   'grant.add': 'manage',
   'grant.revoke': 'manage',
@@ -120,6 +123,7 @@ export function mayAct<A extends Action>(
       const right = rightFor[action]
       if (right === null) return false
       const person = personOf(caller)
+      if (action === 'grant.ask' && isAboutSelf(person, resource)) return hasAny(person, policy, now)
       const boxes = boxesIn(resource)
       if (boxes.length === 0) return listings.has(action) && hasAny(person, policy, now)
       return [right, ...granted(resource)].every(each =>
@@ -146,7 +150,14 @@ export function personOf({ uid, gid, groups = [] }: Caller & { kind: 'user' }): 
   return { uid, gids: [gid, ...groups] }
 }
 
+/** Everybody may ask what they themselves may do, who may do anything. */
+function isAboutSelf(person: Person, resource: Resources[Action]): boolean {
+  const { subject }: Named = resource as Named
+  return subject !== undefined && isFor(person, subject)
+}
+
 interface Named {
+  readonly subject?: Subject
   readonly box?: BoxName
   readonly newName?: BoxName
   readonly boxes?: BoxPattern

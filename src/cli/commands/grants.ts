@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { quote, SecretboxError } from '../../base/errors.ts'
+import type { BoxName } from '../../base/names.ts'
+import type { Cli } from '../declare/cli.ts'
+import { command } from '../declare/command.ts'
+import { boxOperand } from '../declare/operand.ts'
+import { listFormat, printerFor, type Fields } from '../output/format.ts'
+
+const fields: Fields = {
+  ID: { heading: 'GRANT ID' },
+  Boxes: { heading: 'BOXES' },
+  Subject: { heading: 'SUBJECT' },
+  Rights: { heading: 'RIGHTS', show: (rights: readonly string[]) => rights.join(' '), fields: 'any' },
+  Expires: { heading: 'EXPIRES', show: (time: string | null) => expiry(time, Date.now()) },
+  By: { heading: 'BY' },
+  At: { heading: 'AT' },
+  Note: { heading: 'NOTE' }
+}
+const columns = ['Boxes', 'Subject', 'Rights', 'Expires', 'Note']
+
+/** `grants [BOX]`: what was granted, those of globs that are about the box among them. */
+export function grants(cli: Cli): Command {
+  return command(cli, 'grants', 'List grants: those that are about a box, or all that you may know of', [
+    '$ grants db',
+    '$ grants --format json'
+  ])
+    .addArgument(boxOperand('name of the box').argOptional())
+    .option(...listFormat)
+    .action(async (box: BoxName | undefined, { format = 'table' }: { format?: string }) => {
+      const print = printerFor(cli, format, fields, columns)
+      const { grants, damaged = [] } = await cli.api.grants(box)
+      print(
+        grants.map(({ id, boxes, subject, rights, expires, by, at, note }) => {
+          return {
+            ID: id,
+            Boxes: boxes,
+            Subject: subject,
+            Rights: rights,
+            Expires: expires,
+            By: by,
+            At: at,
+            Note: note
+          }
+        })
+      )
+      for (const key of damaged)
+        cli.fail(
+          new SecretboxError(
+            'damaged',
+            `the grant in record ${quote(key)} is not what was written, and gives nothing`
+          )
+        )
+    })
+}
+
+function expiry(time: string | null, nowMs: number): string {
+  if (time === null) return 'never'
+  return Date.parse(time) <= nowMs ? `expired ${time}` : time
+}

@@ -1,0 +1,138 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseUntil } from '../../src/cli/output/time.ts'
+import { groupsOfUser, readSubject } from '../../src/cli/input/people.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
+import { useCli } from '../kit/use-cli.ts'
+
+const { run } = useCli()
+const done = { code: 0, stdout: '', stderr: '' }
+
+test('grants are made, listed, asked about and revoked', async () => {
+  await run(['create', 'db'])
+  expect(await run(['grant', 'db', 'user:daemon', 'write', 'info'])).toMatchObject(done)
+  expect(
+    await run(['grant', '--note', 'web shop', '--expires', '30d', 'd*', 'compose:shop/web', 'use'])
+  ).toMatchObject(done)
+  const { stdout } = await run(['grants', 'db'])
+  expect(stdout).toMatch(
+    /^BOXES +SUBJECT +RIGHTS +EXPIRES +NOTE\nd\* +compose:shop\/web +use +20\S+Z +web shop\ndb +user:1 +info write +never *\n$/
+  )
+  expect((await run(['grants', '--format', '{{.Subject}} {{json .Rights}}'])).stdout).toBe(
+    'compose:shop/web ["use"]\nuser:1 ["info","write"]\n'
+  )
+  expect(await run(['can', 'user:daemon', 'write', 'db'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^yes: user:1 was granted info write on db \([0-9a-f]{32}\)\n$/) as string
+  })
+  expect(await run(['can', 'user:daemon', 'reveal', 'db'])).toMatchObject({
+    code: 1,
+    stdout: 'no\n',
+    stderr: ''
+  })
+  expect(await run(['can', 'user:root', 'reveal', 'db'])).toMatchObject({
+    ...done,
+    stdout: 'yes: root may\n'
+  })
+  expect(await run(['revoke', 'db', 'user:daemon', 'write'])).toMatchObject(done)
+  expect((await run(['can', 'user:daemon', 'write', 'db'])).code).toBe(1)
+  expect(await run(['revoke', 'db', 'user:daemon'])).toMatchObject(done)
+  expect(await run(['revoke', 'db', 'user:daemon'])).toMatchObject({
+    code: 1,
+    stderr:
+      'error: there is no grant of "db" to "user:1"\nhint: docker vault grants lists those that there are\n'
+  })
+  const [shown] = JSON.parse((await run(['inspect', 'db'])).stdout) as object[]
+  expect(shown).toMatchObject({ Owner: 0, Reveal: 'granted', Closed: true })
+})
+
+test('a file of expectations is checked, line by line', async () => {
+  await run(['create', 'checked'])
+  await run(['grant', 'checked', 'group:daemon', 'info'])
+  const file = join(temporaryDirectory(), 'policy.txt')
+  writeFileSync(
+    file,
+    '# who\nyes user:daemon info checked\n\nno user:daemon reveal checked\nyes image:x use checked\n'
+  )
+  expect(await run(['can', '--test', file])).toMatchObject({ ...done, stderr: '3 of 3 expectations hold\n' })
+  writeFileSync(file, 'no user:daemon info checked\nyes user:daemon reveal checked\n')
+  expect(await run(['can', '--test', file])).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: [
+      `error: ${file}:1: user:daemon may info "checked", and it should be no`,
+      `error: ${file}:2: user:daemon may not reveal "checked", and it should be yes`,
+      '0 of 2 expectations hold',
+      ''
+    ].join('\n')
+  })
+  writeFileSync(file, 'yes user:daemon\n')
+  expect(await run(['can', '--test', file])).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: `error: ${file}:1: bad expectation "yes user:daemon"\nhint: a line is: yes|no SUBJECT RIGHT BOX\n`
+  })
+})
+
+test.each([
+  [['grant', 'db', 'user:1'], 2, 'missing required argument "RIGHT"'],
+  [['grant', 'db', 'user:1', 'all'], 2, 'unknown right "all"'],
+  [['grant', 'db', 'user:nobody-here', 'info'], 1, 'there is no user "nobody-here" on this host'],
+  [['grant', 'db', 'group:nobody-here', 'info'], 1, 'there is no group "nobody-here" on this host'],
+  [['grant', 'db', 'alice', 'info'], 1, 'bad subject "alice": it has no colon'],
+  [['grant', 'none', 'user:1', 'info'], 1, 'no such box "none"'],
+  [['grant', 'a/*', 'user:1', 'info'], 1, 'bad box name "a/*": it contains "/"'],
+  [['grant', '--expires', 'soon', 'db', 'user:1', 'info'], 2, 'bad time "soon"'],
+  [
+    ['grant', '--expires', '2020-01-01T00:00:00Z', 'db', 'user:1', 'info'],
+    2,
+    'bad time "2020-01-01T00:00:00Z": it is over'
+  ],
+  [
+    ['grant', '*', 'container:a', 'reveal'],
+    1,
+    'a container cannot have the right "reveal": all it can have is "use"'
+  ],
+  [['can', 'user:1'], 2, '"can" takes SUBJECT, RIGHT and BOX, or --test FILE'],
+  [['create', '--reveal', 'sometimes', 'x'], 2, 'option "--reveal <when>" argument "sometimes" is invalid']
+])('%j is refused', async (args, code, message) => {
+  const result = await run(args)
+  expect(result).toMatchObject({ code, stdout: '' })
+  expect(result.stderr).toContain(`error: ${message}`)
+})
+
+test('a box that is never revealed is read by nobody', async () => {
+  expect(await run(['create', '--reveal', 'never', 'hidden'])).toMatchObject({ ...done, stdout: 'hidden\n' })
+  await run(['put', '--generate', 'hidden:key'])
+  expect(await run(['read', 'hidden:key'])).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr:
+      'error: box "hidden" is never revealed\nhint: it was made so, for good, and for root, too; containers are given it as ever\n'
+  })
+})
+
+test('names of people are looked up on this host, and nowhere else', async () => {
+  expect(await readSubject('user:root')).toEqual({ kind: 'user', uid: 0 })
+  expect(await readSubject('group:root')).toEqual({ kind: 'group', gid: 0 })
+  expect(await readSubject('user:12345')).toEqual({ kind: 'user', uid: 12345 })
+  for (const name of ['user:-x', 'user:root:x', 'user: '])
+    await expect(readSubject(name)).rejects.toMatchObject({ code: 'not_found' })
+  expect(await groupsOfUser(0)).toContain(0)
+})
+
+test.each([
+  ['30d', '2026-01-31T00:00:00.000Z'],
+  ['1h30m', '2026-01-01T01:30:00.000Z'],
+  ['2026-02-01T00:00:00+01:00', '2026-01-31T23:00:00.000Z']
+])('%s from the first of January on is until %s', (text, time) => {
+  expect(parseUntil(text, Date.parse('2026-01-01T00:00:00Z'))).toBe(time)
+})
+
+test.each(['', '0s', 'tomorrow', '2026-02-01', '999999999d', '2025-01-01T00:00:00Z'])(
+  '%j is no end',
+  text => {
+    expect(() => parseUntil(text, Date.parse('2026-01-01T00:00:00Z'))).toThrow('bad time')
+  }
+)
