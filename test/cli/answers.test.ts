@@ -13,13 +13,19 @@ import { done, runProgram, type Outcome } from '../kit/run-program.ts'
 
 const created = '2026-01-01T00:00:00.000Z'
 const id = '0'.repeat(32)
+const uuid = '00000000-0000-4000-8000-000000000000'
 const listing = {
   name: 'db',
   id,
+  uuid,
+  owner: 0,
+  path: '/vault/db/',
   version: 1,
   created,
   changed: created,
   bytes: 1,
+  reveal: 'granted',
+  closed: false,
   files: [{ path: 'pw', type: 'file', mode: '0600', size: 1 }]
 }
 const entry = {
@@ -160,7 +166,7 @@ test('what an older daemon does not say yet keeps nothing that is there from bei
   const options = { box: 'db', version: null, path: '', rw: false }
   const container = { id: 'c'.repeat(64), name: 'app', image: 'debian', state: 'running' }
   const volumes = [{ name: 'db', options, copies: [], containers: [container] }]
-  const boxes = [{ name: 'db', version: 1, files: 0, bytes: 0, created, changed: created }]
+  const boxes = [{ name: 'db', uuid, owner: 0, version: 1, files: 0, bytes: 0, created, changed: created }]
   const answer = ({ url = '' }: IncomingMessage): string =>
     JSON.stringify(url.includes('/volumes/') ? { volumes } : { boxes })
   const used = await runAt(answer, ['used-by', 'db', '-f', '{{.Container}}'])

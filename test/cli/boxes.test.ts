@@ -100,6 +100,9 @@ test('row 34: list --boxes prints names alone when it is piped', async () => {
   const json = await run(['ls', '-b', '-f', 'json', 'l2'])
   expect(JSON.parse(json.stdout)).toEqual({
     Name: 'l2',
+    UUID: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    Owner: 0,
+    Type: '',
     Version: 2,
     Files: 2,
     Size: 5,

@@ -251,6 +251,6 @@ test('paths with what CSV, shells and Dockerfiles care about are given to a buil
       'RUN cd "/run/vault/odd, box" && for f in *; do [ "$(cat "./$f")" = "$f" ] && echo "$f"; done >/names'
     ]
   })
-  const { image } = await build('--inject', 'odd, box', context)
+  const { image } = await build('--inject', '"odd, box"', context)
   expect((await runIn(image, 'cat /names')).trimEnd().split('\n').sort()).toEqual([...names].sort())
 })
