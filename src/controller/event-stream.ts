@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
-import type { ContainerEvent, Engine } from '../engine/engine.ts'
+import type { EngineEvent, Engine } from '../engine/engine.ts'
 
 /** The Engine's events, as long as it tells them. */
 export interface EventStream {
@@ -15,7 +15,7 @@ const reopenAfterMs = 1000
 export function createEventStream(
   parts: { readonly engine: Pick<Engine, 'follow'>; readonly clock: Clock; readonly log: Logger },
   tell: {
-    readonly onEvent: (event: ContainerEvent) => void
+    readonly onEvent: (event: EngineEvent) => void
     readonly onOpen: () => void
     /** One that was open is no more. */
     readonly onBroken: () => void

@@ -49,7 +49,9 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
       expect(reconciling)
       look()
     },
-    onEvent({ action }) {
+    onEvent(event) {
+      if (event.kind === 'mount') return
+      const { action } = event
       // `start` comes when the container's own mounts exist.
       if (action === 'start') void nameHolders()
       // Whoever it was that had such a volume, and whatever labels it had: anybody may write these.

@@ -2,13 +2,20 @@ import Dockerode from 'dockerode'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { describeContainer, type DescribedContainer } from './describe.ts'
+import { containerIn, eventIn, givenOptionsIn, lastStartIn } from './reading.ts'
 import { readRemovalError } from './words.ts'
 
 /** A container as the Engine lists it. */
 export interface Container {
   readonly id: string
   readonly name: string | null
+  /** What was asked for when it was made; the image's ID once that is another image's name. */
   readonly image: string | null
+  /** `sha256:…`; null when the Engine does not say. */
+  readonly imageId: string | null
+  /** By what its image is known exactly: its ID, and its manifest where the Engine tells of one (28, containerd's store). */
+  readonly digests: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
   /** `created`, `running`, `paused`, `restarting`, `exited`, … */
   readonly state: string
   /** The names of the volumes it mounts, of any driver. */
@@ -32,22 +39,10 @@ export interface GivenOptions {
   readonly options: Readonly<Record<string, string>>
 }
 
-/** As the Engine has it (`HostConfig.Mounts`), which leaves out what was not given. */
-interface GivenMount {
-  readonly Source?: string
-  readonly Target: string
-  readonly VolumeOptions?: {
-    readonly DriverConfig?: { readonly Options?: Record<string, string> | null }
-  } | null
-}
-
-/** Something that happened to a container. */
-export interface ContainerEvent {
-  readonly action: string
-  readonly containerId: string
-  /** The container's labels among others: its name, its image. */
-  readonly attributes: Readonly<Record<string, unknown>>
-}
+/** Something that happened to a container, or a copy of a volume that was mounted for one: its process does not run yet. */
+export type EngineEvent =
+  | { readonly kind: 'container'; readonly action: string; readonly containerId: string }
+  | { readonly kind: 'mount'; readonly volume: string; readonly containerId: string }
 
 /**
  * What we ask the Engine. Everything works without it, less names: each call throws when it does not answer, which
@@ -72,18 +67,27 @@ export interface Engine {
    * plugin is disabled is 500 or 409, by the Engine. What it notes about the start does (`lastStart`).
    */
   start(containerId: string): Promise<void>
+  /** Ends a container by force, for good: its restart policy does not start it again. One that is just starting ends when it has started. */
+  kill(containerId: string): Promise<void>
+  /** What registries call an image (`nginx@sha256:…`); none for one that is not there any more. Safe to call from inside Mount. */
+  repoDigests(imageId: string): Promise<readonly string[]>
   /**
    * `in use`: by a container, or by one that is being made. `unknown`: the Engine sees no such volume, as before it has heard
    * that the volume's plugin is there. Throws when it is something else, such as a plugin that is not enabled yet.
    */
   removeVolume(name: string): Promise<'removed' | 'in use' | 'unknown'>
-  /** Follows starts, ends and removals of containers until `signal` aborts or the stream breaks, which resolves. `onOpen` when it is up. */
-  follow(onEvent: (event: ContainerEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
+  /**
+   * Follows starts, ends and removals of containers, and what is mounted for them, until `signal` aborts or the stream breaks,
+   * which resolves. `onOpen` when it is up.
+   */
+  follow(onEvent: (event: EngineEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
 }
 
 const answerWithinMs = 5000
 /** What the Engine answers to the start of a container that runs. */
 const alreadyStarted = 304
+/** What it answers to the end of one that does not run, and of one that is not there. */
+const notRunning: readonly (number | null)[] = [409, 404]
 
 /** The Engine behind a Unix socket. */
 export function connectEngine(socketPath: string): Engine {
@@ -93,15 +97,7 @@ export function connectEngine(socketPath: string): Engine {
     async containers(volume) {
       const filters = volume === undefined ? {} : { filters: { volume: [volume] } }
       const listed = await docker.listContainers({ all: true, ...filters, ...inTime() })
-      return listed.map(container => ({
-        id: container.Id,
-        name: container.Names[0]?.replace(/^\//, '') ?? null,
-        image: container.Image,
-        state: container.State,
-        volumes: container.Mounts.flatMap(mount =>
-          mount.Type === 'volume' && mount.Name ? [mount.Name] : []
-        )
-      }))
+      return listed.map(containerIn)
     },
 
     async isLocked(containerId, timeoutMs) {
@@ -135,6 +131,9 @@ export function connectEngine(socketPath: string): Engine {
       }
     },
 
+    kill: containerId => kill(docker, containerId),
+    repoDigests: imageId => repoDigests(docker, imageId),
+
     async removeVolume(name) {
       try {
         await docker.getVolume(name).remove(inTime())
@@ -148,14 +147,14 @@ export function connectEngine(socketPath: string): Engine {
 
     async follow(onEvent, onOpen, signal) {
       const stream = await docker.getEvents({
-        filters: { type: ['container'], event: ['start', 'die', 'destroy'] },
+        filters: { type: ['container', 'volume'], event: ['start', 'die', 'destroy', 'mount'] },
         abortSignal: signal
       })
       onOpen()
       try {
         // readline takes lines that are split over packets together again.
         for await (const line of createInterface({ input: Readable.from(stream) })) {
-          const event = parseEvent(line)
+          const event = eventIn(line)
           if (event !== null) onEvent(event)
         }
       } catch (error) {
@@ -169,36 +168,32 @@ function inTime(): { abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(answerWithinMs) }
 }
 
-function lastStartIn({ State, HostConfig, Mounts }: Dockerode.ContainerInspectInfo): LastStart {
-  return {
-    isRunning: State.Running,
-    hasRestartPolicy: !['', 'no'].includes(HostConfig.RestartPolicy?.Name ?? ''),
-    error: State.Error,
-    drivers: new Map(Mounts.flatMap(({ Name, Driver }) => (Name && Driver ? [[Name, Driver]] : [])))
-  }
-}
-
-function givenOptionsIn({ HostConfig, Mounts }: Dockerode.ContainerInspectInfo): GivenOptions[] {
-  return ((HostConfig.Mounts ?? []) as readonly GivenMount[]).flatMap(({ Source, Target, VolumeOptions }) => {
-    // One that was given no name has it from the Engine.
-    const volume = Source || Mounts.find(({ Destination }) => Destination === Target)?.Name
-    const options = VolumeOptions?.DriverConfig?.Options
-    return volume && options ? [{ volume, options }] : []
-  })
-}
-
-function parseEvent(line: string): ContainerEvent | null {
+async function kill(docker: Dockerode, containerId: string): Promise<void> {
   try {
-    const event = JSON.parse(line) as {
-      Action?: unknown
-      Actor?: { ID?: unknown; Attributes?: Record<string, unknown> }
-    }
-    const { Action: action, Actor: actor } = event
-    if (typeof action !== 'string' || typeof actor?.ID !== 'string') return null
-    return { action, containerId: actor.ID, attributes: actor.Attributes ?? {} }
-  } catch {
-    return null
+    await docker.getContainer(containerId).kill()
+  } catch (error) {
+    if (!notRunning.includes(httpStatusOf(error))) throw error
   }
+}
+
+async function repoDigests(docker: Dockerode, imageId: string): Promise<readonly string[]> {
+  try {
+    const image = await givenUpInTime(docker.getImage(imageId).inspect())
+    // Older Engines have null for none.
+    return (image as { RepoDigests?: string[] | null }).RepoDigests ?? []
+  } catch (error) {
+    if (httpStatusOf(error) === 404) return []
+    throw error
+  }
+}
+
+/** For what dockerode cannot abort. */
+function givenUpInTime<T>(asked: Promise<T>): Promise<T> {
+  const { abortSignal } = inTime()
+  const late = new Promise<never>((_resolve, reject) => {
+    abortSignal.addEventListener('abort', () => reject(new Error('the Engine took too long')))
+  })
+  return Promise.race([asked, late])
 }
 
 /** The HTTP status of the Engine's answer; null when it gave none. */

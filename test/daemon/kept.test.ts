@@ -5,6 +5,7 @@ import { parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { copyKeyOf } from '../../src/copies/copy-key.ts'
 import { createKept, describeKept } from '../../src/lifecycle/kept.ts'
 import type { CopyName } from '../../src/lifecycle/facts.ts'
+import { idleContainer } from '../copies/engines.ts'
 import { builtCli } from '../kit/built.ts'
 import { runProgram, type Outcome } from '../kit/run-program.ts'
 import { eventually } from '../kit/eventually.ts'
@@ -85,9 +86,8 @@ const copy = (volume: string | null): CopyName => {
   return { key: copyKeyOf(parseVolumeName(volume ?? 'lost'), mount), owner }
 }
 
-const container = (name: string | null, state: string, ...volumes: string[]): Container => ({
-  ...{ id: 'c'.repeat(64), name, image: null, state, volumes }
-})
+const container = (name: string | null, state: string, ...volumes: string[]): Container =>
+  idleContainer({ name, state, volumes })
 
 test('kept copies are told of by volume, with the containers that they wait for', () => {
   const kept = [copy('db'), copy('web'), copy('db'), copy(null)]

@@ -9,7 +9,12 @@ import { temporaryDirectory } from './temporary.ts'
 export interface StandInContainer {
   name: string
   image: string
+  /** `sha256:…` */
+  imageId: string
+  labels: Record<string, string>
   state: string
+  /** Whether it is just starting: then nothing is answered about it until the question is taken back. */
+  isLocked: boolean
   /** Names of volumes, all of the driver secretbox. */
   volumes: string[]
   restartPolicy: string
@@ -30,6 +35,12 @@ export interface StandInEngine {
   readonly containers: Map<string, StandInContainer>
   /** The names of containers that were to be started, in order. */
   readonly starts: string[]
+  /** The names of those that were killed, in order. */
+  readonly kills: string[]
+  /** What registries call an image, by its ID. */
+  readonly repoDigests: Map<string, string[]>
+  /** What was asked, in order: `GET /containers/json`. */
+  readonly asked: string[]
   /** Answers the request to remove a volume. Nobody has any volume at first. */
   onRemove: (volume: string) => Answer | Promise<Answer>
   /** Ends the event streams, as an Engine does that ends; how many there were. */
@@ -37,9 +48,14 @@ export interface StandInEngine {
   /** Resolves when the daemon follows events. */
   followed(): Promise<void>
   tell(action: 'start' | 'die' | 'destroy', id: string, attributes?: Readonly<Record<string, string>>): void
+  /** Tells that a copy of the volume was mounted for a container. */
+  tellMounted(volume: string, id: string): void
   /** Ends it, as the end of the test does. */
   end(): Promise<void>
 }
+
+/** The ID of the image that containers have unless they are given another. */
+export const busyboxId = `sha256:${'b'.repeat(64)}`
 
 /** Adds a container that does not run, of the volume with the same name; `changes` make it another. */
 export function addContainer(
@@ -50,7 +66,7 @@ export function addContainer(
   const id = Buffer.from(name).toString('hex').padEnd(64, '0')
   const usual = {
     name,
-    image: 'busybox',
+    ...{ image: 'busybox', imageId: busyboxId, labels: {}, isLocked: false },
     state: 'exited',
     volumes: [name],
     restartPolicy: 'always',
@@ -66,7 +82,8 @@ export async function standInEngine(
   place = join(temporaryDirectory(), 'docker.sock')
 ): Promise<StandInEngine> {
   const containers: StandInEngine['containers'] = new Map()
-  const starts: string[] = []
+  const [starts, kills, asked]: [string[], string[], string[]] = [[], [], []]
+  const repoDigests: StandInEngine['repoDigests'] = new Map()
   const streams = new Set<ServerResponse>()
   let onFollowed: () => void = () => undefined
 
@@ -79,6 +96,7 @@ export async function standInEngine(
       const { status, message } = typeof given === 'number' ? { status: given, message: 'not now' } : given
       send(status, status === 204 ? undefined : { message })
     }
+    asked.push(`${method} ${path}`)
     if (path === '/events') {
       streams.add(response.writeHead(200))
       response.flushHeaders()
@@ -94,20 +112,34 @@ export async function standInEngine(
       return
     }
     const [, kind, id = '', action] = path.split('/')
+    if (kind === 'images') {
+      send(200, { Id: id, RepoDigests: repoDigests.get(decodeURIComponent(id)) ?? null })
+      return
+    }
     if (kind === 'volumes' && method === 'DELETE') {
       void Promise.resolve(standIn.onRemove(id)).then(answer)
       return
     }
     const container = containers.get(id)
     if (container === undefined) send(404, { message: `No such container: ${id}` })
-    else if (method === 'GET') send(200, inspected(id, container))
-    else if (action === 'start') {
+    else if (method === 'GET') {
+      if (!container.isLocked) send(200, inspected(id, container))
+    } else if (action === 'kill') {
+      kills.push(container.name)
+      const isRunning = container.state === 'running'
+      container.state = 'exited'
+      answer(isRunning ? 204 : 409)
+    } else if (action === 'start') {
       starts.push(container.name)
       void Promise.resolve(container.onStart()).then(given => {
         if (given === 204) Object.assign(container, { state: 'running', error: '' })
         answer(given)
       })
     }
+  }
+
+  const tell = (event: object): void => {
+    for (const stream of streams) stream.write(`${JSON.stringify(event)}\n`)
   }
 
   const server: Server = createServer(({ method = '', url = '' }, response) =>
@@ -130,7 +162,7 @@ export async function standInEngine(
     socket: place,
     onRemove: volume => noSuchVolume(volume),
     containers,
-    starts,
+    ...{ starts, kills, repoDigests, asked },
     breakStreams() {
       const open = [...streams]
       streams.clear()
@@ -142,10 +174,10 @@ export async function standInEngine(
         onFollowed = resolve
         if (streams.size > 0) resolve()
       }),
-    tell(action, id, attributes = {}) {
-      const event = { Type: 'container', Action: action, Actor: { ID: id, Attributes: attributes } }
-      for (const stream of streams) stream.write(`${JSON.stringify(event)}\n`)
-    }
+    tell: (action, id, attributes = {}) =>
+      tell({ Type: 'container', Action: action, Actor: { ID: id, Attributes: attributes } }),
+    tellMounted: (volume, container) =>
+      tell({ Type: 'volume', Action: 'mount', Actor: { ID: volume, Attributes: { container } } })
   }
   return standIn
 }
@@ -169,8 +201,11 @@ export function pluginDisabled(volume: string): Answer {
   }
 }
 
-function listed(id: string, { name, image, state, volumes }: StandInContainer): object {
-  return { Id: id, Names: [`/${name}`], Image: image, State: state, Labels: {}, Mounts: volumes.map(mountOf) }
+function listed(id: string, { name, image, imageId, labels, state, volumes }: StandInContainer): object {
+  return {
+    ...{ Id: id, Names: [`/web/${name}`, `/${name}`], Image: image, ImageID: imageId },
+    ...{ State: state, Labels: labels, Mounts: volumes.map(mountOf) }
+  }
 }
 
 function inspected(

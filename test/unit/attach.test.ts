@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Container } from '../../src/engine/engine.ts'
+import { idleContainer } from '../copies/engines.ts'
 import { containerOf, decideAttach } from '../../src/lifecycle/holder-names.ts'
 
 const ours = 'a'.repeat(64)
 const known = new Map<string, Container>([
-  [ours, { id: ours, name: 'web', image: 'nginx', state: 'running', volumes: [] }]
+  [ours, idleContainer({ id: ours, name: 'web', image: 'nginx', state: 'running' })]
 ])
 const holders = [
   { pid: 2, containerId: null },

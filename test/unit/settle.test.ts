@@ -8,7 +8,7 @@ import type { Facts, Look, Observe } from '../../src/lifecycle/facts.ts'
 import { createKept } from '../../src/lifecycle/kept.ts'
 import { createReconcile, type ReconcileParts } from '../../src/lifecycle/reconcile.ts'
 import { settle } from '../../src/lifecycle/settle.ts'
-import { silentEngine } from '../copies/engines.ts'
+import { idleContainer, silentEngine } from '../copies/engines.ts'
 import { createTestClock } from '../kit/clock.ts'
 
 const owner = { volume: parseVolumeName('db'), mount: parseMountId('a') }
@@ -55,9 +55,7 @@ test('an Unmount that is certain by its own count asks no Engine', async () => {
   expect(await asked(look, decideRelease, { ...known, hasEnded: true })).toEqual(['kernel'])
 })
 
-const stateOf = (state: string): Container => ({
-  ...{ id: state, name: null, image: null, state, volumes: ['db'] }
-})
+const stateOf = (state: string): Container => idleContainer({ id: state, state })
 
 test('the Engine is asked for the same thing once, and its silence is no word that anything has ended', async () => {
   let lists = 0

@@ -1,0 +1,78 @@
+import type Dockerode from 'dockerode'
+import type { Container, EngineEvent, GivenOptions, LastStart } from './engine.ts'
+
+/* What Engines answer, read into what we go by. */
+
+/** As the Engine has it (`HostConfig.Mounts`), which leaves out what was not given. */
+interface GivenMount {
+  readonly Source?: string
+  readonly Target: string
+  readonly VolumeOptions?: {
+    readonly DriverConfig?: { readonly Options?: Record<string, string> | null }
+  } | null
+}
+
+/** A container as it is listed. */
+export function containerIn(listed: Dockerode.ContainerInfo): Container {
+  return {
+    id: listed.Id,
+    name: nameIn(listed.Names),
+    image: listed.Image,
+    imageId: listed.ImageID || null,
+    digests: digestsIn(listed),
+    labels: listed.Labels,
+    state: listed.State,
+    volumes: listed.Mounts.flatMap(mount => (mount.Type === 'volume' && mount.Name ? [mount.Name] : []))
+  }
+}
+
+/** A container that others link to is listed by their names for it, too: `/web/db`. */
+function nameIn(names: readonly string[]): string | null {
+  return names.map(name => name.replace(/^\//, '')).find(name => !name.includes('/')) ?? null
+}
+
+function digestsIn(container: Dockerode.ContainerInfo): string[] {
+  // Since API 1.48, which dockerode's types do not know.
+  const manifest = (container as { ImageManifestDescriptor?: { digest?: string } | null })
+    .ImageManifestDescriptor
+  return [container.ImageID, manifest?.digest ?? ''].filter(digest => digest !== '')
+}
+
+export function lastStartIn({ State, HostConfig, Mounts }: Dockerode.ContainerInspectInfo): LastStart {
+  return {
+    isRunning: State.Running,
+    hasRestartPolicy: !['', 'no'].includes(HostConfig.RestartPolicy?.Name ?? ''),
+    error: State.Error,
+    drivers: new Map(Mounts.flatMap(({ Name, Driver }) => (Name && Driver ? [[Name, Driver]] : [])))
+  }
+}
+
+export function givenOptionsIn({ HostConfig, Mounts }: Dockerode.ContainerInspectInfo): GivenOptions[] {
+  return ((HostConfig.Mounts ?? []) as readonly GivenMount[]).flatMap(({ Source, Target, VolumeOptions }) => {
+    // One that was given no name has it from the Engine.
+    const volume = Source || Mounts.find(({ Destination }) => Destination === Target)?.Name
+    const options = VolumeOptions?.DriverConfig?.Options
+    return volume && options ? [{ volume, options }] : []
+  })
+}
+
+/** What a line of the event stream tells, or null when that is nothing for us. */
+export function eventIn(line: string): EngineEvent | null {
+  try {
+    const event = JSON.parse(line) as {
+      Type?: unknown
+      Action?: unknown
+      Actor?: { ID?: unknown; Attributes?: Record<string, unknown> }
+    }
+    const { Type: type, Action: action, Actor: actor } = event
+    if (typeof action !== 'string' || typeof actor?.ID !== 'string') return null
+    if (type === 'container') return { kind: 'container', action, containerId: actor.ID }
+    const containerId = actor.Attributes?.['container']
+    // A volume can be destroyed, too.
+    return action === 'mount' && typeof containerId === 'string'
+      ? { kind: 'mount', volume: actor.ID, containerId }
+      : null
+  } catch {
+    return null
+  }
+}
