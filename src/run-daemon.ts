@@ -20,6 +20,7 @@ import { lockedMemory } from './crypto/locked-memory.ts'
 import { loadSyscalls } from './base/syscalls.ts'
 import { openVault } from './vault/open.ts'
 import { processWith } from './base/process-identity.ts'
+import { createAdmit } from './lifecycle/admit.ts'
 import { createFindContainer } from './lifecycle/container-of-copy.ts'
 import { createAttach } from './lifecycle/holder-names.ts'
 import { createFailedStarts } from './controller/failed-starts.ts'
@@ -30,9 +31,10 @@ import { createObserve } from './lifecycle/facts.ts'
 import { createMounts } from './lifecycle/mounts.ts'
 import { createPropagation } from './lifecycle/propagation.ts'
 import { createReconcile } from './lifecycle/reconcile.ts'
-import { createRefusals, tellingOfBoxes } from './lifecycle/refusals.ts'
+import { createRefusals, tellingOfChanges } from './lifecycle/refusals.ts'
 import { createRelease } from './lifecycle/release.ts'
 import { createUnused } from './controller/unused.ts'
+import { createWithdraw } from './lifecycle/withdraw.ts'
 import { createUses } from './lifecycle/engine-calls.ts'
 import { copyRecordsOf, pinnedVersions } from './volumes/records.ts'
 import { createVolumes } from './volumes/volumes.ts'
@@ -78,7 +80,7 @@ async function startDaemon(
   })
   const { store, storeId, sealing, audit, gate, identity } = opened
   const refusals = createRefusals(clock)
-  const vault = tellingOfBoxes(opened.vault, () => refusals.boxChanged())
+  const vault = tellingOfChanges(opened.vault, (...what) => refusals.changed(...what))
 
   const supervisor = connectSupervisor(supervisorDir)
   const copies = await openCopies(config.copiesDir, supervisor, clock)
@@ -95,6 +97,7 @@ async function startDaemon(
   const release = createRelease({ store, gate, copies, sockets, observe, engine, uses, kept, log })
   const mounts = createMounts({
     ...{ store, vault, copies, sockets, observe, uses, locks, release, refusals, engine, clock, log },
+    admit: createAdmit(engine),
     isSeenBy: createPropagation(config.copiesDir),
     onUnseen: () => startAnew('copies do not reach the engine')
   })
@@ -102,7 +105,8 @@ async function startDaemon(
     ...{ store, gate, copies, sockets, observe, uses, kept, locks, release, engine, clock, log },
     graceMs: config.graceMs
   })
-  const attach = createAttach({ store, gate, holders, locks, engine, log })
+  const withdraw = createWithdraw({ store, gate, copies, sockets, engine, uses, locks, log })
+  const attach = createAttach({ store, gate, holders, locks, engine, withdraw, log })
   const failedStarts = createFailedStarts({
     engine,
     volumes: async () => (await volumes.list()).map(({ name }) => name),
@@ -160,7 +164,7 @@ async function startDaemon(
   const ending = new AbortController()
   const watch = watchCopies(
     {
-      ...{ store, engine, reconcile, attach, uses, locks, copies, sockets, sealing, clock, log },
+      ...{ store, engine, reconcile, attach, uses, locks, copies, sockets, sealing, withdraw, clock, log },
       volumes: () => volumes.list(),
       failedStarts: config.startFailed ? failedStarts : null
     },

@@ -23,6 +23,7 @@ export const actions = [
   'identity.show',
   'copy.attach',
   'copy.wipe',
+  'copy.withdraw',
   'volume.list',
   'volume.create',
   'volume.remove',

@@ -9,7 +9,7 @@ import { createTrials, type FailedStart } from './trials.ts'
 /**
  * The containers that the Engine could not start for want of this driver, or of a copy that can be made. It is expected that
  * there are some when the Engine or this daemon has just begun, and while the vault is sealed: all are tried anew then.
- * A run resolves when those whose turn it is are asked for: one that takes long keeps nobody waiting.
+ * A run resolves when those whose turn it is are asked for: one that takes long keeps nobody waiting but others of its volume.
  */
 export interface FailedStarts extends Chore {
   /** Resolves when what was asked for is done or has failed. */
@@ -61,13 +61,14 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
     const ours = new Set(await parts.volumes())
     const idle = (await engine.containers()).filter(isIdleWith(ours))
     trials.keepOnly(new Set(idle.map(({ id }) => id)))
-    for (const container of idle) {
+    const tried = idle.filter(one => !underWay.has(one.id) && trials.isTurnOf(one))
+    for (const [index, container] of tried.entries()) {
       const { id } = container
-      if (underWay.has(id) || !trials.isTurnOf(container)) continue
-      underWay.set(
-        id,
-        tryOne(container, ours).finally(() => underWay.delete(id))
-      )
+      // Of two that start at once nobody can say whose Mount one is.
+      const before = tried.slice(0, index).filter(one => shareVolume(one, container))
+      const turn = Promise.all(before.map(one => underWay.get(one.id)))
+      const trial = turn.then(() => tryOne(container, ours)).finally(() => underWay.delete(id))
+      underWay.set(id, trial)
     }
   }
 
@@ -95,6 +96,10 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
     },
     all: () => trials.all()
   }
+}
+
+function shareVolume(one: Container, other: Container): boolean {
+  return one.volumes.some(volume => other.volumes.includes(volume))
 }
 
 function isIdleWith(volumes: ReadonlySet<string>): (container: Container) => boolean {

@@ -52,19 +52,24 @@ interface Trial {
 export function createTrials(refusals: Refusals, { nowMs }: Pick<Clock, 'nowMs'>): Trials {
   const trials = new Map<string, Trial>()
 
-  const isDue = (trial: Trial): boolean => {
+  /** What the container waits for, beside time. */
+  const awaitedBy = (id: string, volumes: readonly string[]): ('missing' | 'come' | null)[] => [
+    refusals.grantFor(id),
+    ...volumes.map(volume => refusals.boxFor(volume))
+  ]
+
+  const isDue = (id: string, trial: Trial): boolean => {
     if (isGivenUp(trial)) return false
-    const boxes = trial.volumes.map(volume => refusals.boxFor(volume))
-    return !boxes.includes('missing') && (boxes.includes('come') || nowMs() >= trial.notBeforeMs)
+    const awaited = awaitedBy(id, trial.volumes)
+    return !awaited.includes('missing') && (awaited.includes('come') || nowMs() >= trial.notBeforeMs)
   }
 
   return {
     isTurnOf({ id, volumes }) {
       const trial = trials.get(id)
-      if (trial !== undefined) return isDue(trial)
-      return !volumes.some(name => refusals.boxFor(name) === 'missing')
+      return trial === undefined ? !awaitedBy(id, volumes).includes('missing') : isDue(id, trial)
     },
-    areDue: () => [...trials.values()].some(isDue),
+    areDue: () => [...trials].some(([id, trial]) => isDue(id, trial)),
 
     failed({ id, name, volumes }, begunMs, error) {
       const { tries, unexplained } = trials.get(id) ?? { tries: 0, unexplained: 0 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
+import { engineAwayHint } from '../lifecycle/refused-use.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { Allowed, Gate } from '../vault/action/gate.ts'
@@ -133,7 +134,7 @@ async function namesInContainers(engine: Engine): Promise<string[]> {
       'unavailable',
       'cannot tell which volumes are used: the Engine does not answer',
       {
-        hint: 'is docker.source of the plugin the Engine’s socket? see "docker vault status"',
+        hint: engineAwayHint,
         cause
       }
     )

@@ -2,6 +2,8 @@ import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import type { Sealing } from '../crypto/sealing.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { VolumeName } from '../base/names.ts'
+import type { Withdraw } from '../lifecycle/withdraw.ts'
 import { createChoreLoop, type Chore } from './chores.ts'
 import { createDanglingVolumes, type DanglingVolumesParts } from './dangling-volumes.ts'
 import { createEventStream } from './event-stream.ts'
@@ -16,6 +18,7 @@ export interface WatchParts
   readonly sealing: Sealing
   /** Null when such containers are to be left alone. */
   readonly failedStarts: Chore | null
+  readonly withdraw: Pick<Withdraw, 'mountedFor'>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -40,6 +43,14 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     }
   }
 
+  const mountedFor = async (volume: string, containerId: string): Promise<void> => {
+    try {
+      await parts.withdraw.mountedFor(volume as VolumeName, containerId)
+    } catch (err) {
+      log.warn({ err }, 'cannot tell whether a copy came to a container that may use its box')
+    }
+  }
+
   const stream = createEventStream(parts, {
     onOpen() {
       expect(reconciling, failedStarts, danglingVolumes)
@@ -50,7 +61,10 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
       look()
     },
     onEvent(event) {
-      if (event.kind === 'mount') return
+      if (event.kind === 'mount') {
+        void mountedFor(event.volume, event.containerId)
+        return
+      }
       const { action } = event
       // `start` comes when the container's own mounts exist.
       if (action === 'start') void nameHolders()

@@ -15,6 +15,8 @@ export interface Use {
   readonly engineProcess: ProcessIdentity | null
   /** It may be over, though the copy is there: an Unmount left it, or a call of the Engine was lost. */
   readonly isDoubtful: boolean
+  /** The containers for one of which the copy of a closed box was made; null when that one is found, and for any. */
+  readonly madeFor: ReadonlySet<string> | null
 }
 
 /**
@@ -32,6 +34,12 @@ export interface Uses {
     engineProcess: ProcessIdentity | null,
     isShared: boolean
   ): void
+  /** The new copy is for one of these containers, by their IDs. */
+  expect(key: CopyKey, containers: ReadonlySet<string>): void
+  /** The container that a copy was made for is found. */
+  found(key: CopyKey): void
+  /** The copies of a volume whose containers are not found yet. */
+  expecting(volume: VolumeName): readonly (readonly [CopyKey, ReadonlySet<string>])[]
   /** An Unmount came. What it is about stays in doubt until `trust` or `forget`. Gives the use as it was before. */
   end(key: CopyKey, of: { readonly volume: VolumeName; readonly mount: MountId }): Use | undefined
   /** A call was lost, nobody knows which: every use may have ended. */
@@ -53,12 +61,30 @@ export function createUses(clock: Pick<Clock, 'nowMs'>): Uses {
 
     begin(key, { volume, mount }, engineProcess, isShared) {
       const count = isShared ? (uses.get(key)?.count ?? 0) + 1 : 1
-      uses.set(key, { volume, mount, count, sinceMs: clock.nowMs(), engineProcess, isDoubtful: false })
+      const madeFor = isShared ? (uses.get(key)?.madeFor ?? null) : null
+      const sinceMs = clock.nowMs()
+      uses.set(key, { volume, mount, count, sinceMs, engineProcess, isDoubtful: false, madeFor })
     },
+
+    expect(key, madeFor) {
+      const use = uses.get(key)
+      if (use !== undefined) uses.set(key, { ...use, madeFor })
+    },
+
+    found(key) {
+      const use = uses.get(key)
+      if (use !== undefined && use.madeFor !== null) uses.set(key, { ...use, madeFor: null })
+    },
+
+    expecting: volume =>
+      [...uses].flatMap(([key, use]) =>
+        use.volume === volume && use.madeFor !== null ? [[key, use.madeFor] as const] : []
+      ),
 
     end(key, { volume, mount }) {
       const known = uses.get(key)
-      const use = known ?? { volume, mount, count: 0, sinceMs: clock.nowMs(), engineProcess: null }
+      const unknown = { volume, mount, count: 0, sinceMs: clock.nowMs(), engineProcess: null, madeFor: null }
+      const use = known ?? unknown
       uses.set(key, { ...use, count: Math.max(0, use.count - 1), isDoubtful: true })
       return known
     },

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { copyKeyOf } from '../copies/copy-key.ts'
 import type { Holder, Holders } from '../copies/holders.ts'
+import type { Withdraw } from './withdraw.ts'
 import { coalesce } from '../base/coalesce.ts'
 import type { Container, Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../base/errors.ts'
@@ -22,6 +23,7 @@ export interface AttachParts {
   readonly holders: Holders
   readonly locks: KeyedMutex
   readonly engine: Engine
+  readonly withdraw: Pick<Withdraw, 'foundAt'>
   readonly log: Logger
 }
 
@@ -42,6 +44,7 @@ export function createAttach(parts: AttachParts): () => Promise<boolean> {
       const container = decideAttach(record, held.get(record) ?? [], known)
       if (container === null) continue
       const key = copyKeyOf(record.volume, record.mount)
+      await parts.withdraw.foundAt(key, container)
       const isRecorded = await parts.locks.run(key, () => attachOne(parts, record, container))
       isSettled &&= isRecorded
     }

@@ -12,6 +12,7 @@ import type { RecordOpening } from '../vault/purposes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { bootId } from '../volumes/device.ts'
 import { putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
+import type { Admit } from './admit.ts'
 import type { Uses } from './engine-calls.ts'
 import type { CopyName } from './facts.ts'
 import type { CopySockets } from './copy-sockets.ts'
@@ -24,18 +25,20 @@ export interface OwnedCopy extends CopyName {
 
 /**
  * Makes a copy of a volume's box and records it. `twinOf`: the record of the copy that a container holds where it cannot be
- * reached; what is made then shows the same version, and the record stays. When it throws, nothing of the copy is left.
+ * reached; what is made then shows the same version, and the record stays. Gives the containers for one of which the copy
+ * of a closed box is, or null: it is for any. Throws what `Admit` throws; when it throws, nothing of the copy is left.
  */
 export type MakeCopy = (
   caller: Caller,
   volume: Volume,
   copy: OwnedCopy,
   twinOf: CopyRecord | null
-) => Promise<void>
+) => Promise<ReadonlySet<string> | null>
 
 export interface MakeCopyParts {
   readonly vault: Pick<Vault, 'open'>
   readonly copies: Copies
+  readonly admit: Admit
   readonly release: Release
   readonly sockets: CopySockets
   readonly uses: Pick<Uses, 'end'>
@@ -46,6 +49,7 @@ export interface MakeCopyParts {
 export function createMakeCopy({
   vault,
   copies,
+  admit,
   sockets,
   release,
   uses,
@@ -54,10 +58,15 @@ export function createMakeCopy({
 }: MakeCopyParts): MakeCopy {
   return async (caller, volume, { key, owner }, twinOf) => {
     const { options } = volume
+    let madeFor: ReadonlySet<string> | null = null
     const fill = async (opened: OpenedVersion | null, record: RecordOpening): Promise<void> => {
       // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
       if (twinOf !== null && opened !== null && opened.info.created > twinOf.created)
         throw anotherBox(options.box)
+      const users = opened?.users ?? null
+      // A mount ID is of one container alone: the one that a twin is for was let in before.
+      if (users !== null && twinOf === null)
+        madeFor = await admit({ box: options.box, volume: owner.volume, users })
       const tree = opened && opened.part(options.path)
       if (options.api && tree?.has(socketPlace.directory as FilePath)) throw placeIsTaken(options.box)
       const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
@@ -78,6 +87,7 @@ export function createMakeCopy({
       }
       if (options.api) await sockets.open({ key, owner })
       FAULT: await reach('mount.done')
+      return madeFor
     } catch (error) {
       // The Engine sends no Unmount for a Mount that failed, and nobody has seen the copy.
       const isGone = await release(caller, { key, owner }, true).catch((err: unknown) => {

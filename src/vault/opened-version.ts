@@ -4,6 +4,8 @@ import { newBytes, Secret } from '../base/secret.ts'
 import type { FilePath } from '../base/names.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Store } from '../store/store.ts'
+import type { GrantTo } from './access/grants.ts'
+import type { ContainerSubject } from './access/subjects.ts'
 import { readBlob } from './boxes/blobs.ts'
 import { wipeManifest, type Manifest } from './boxes/manifest.ts'
 import { partOf, type PartLimits } from './boxes/part.ts'
@@ -31,6 +33,8 @@ export interface OpenedNames {
 /** One version as it is opened for its contents. */
 export interface OpenedVersion extends OpenedNames {
   readonly tree: Manifest
+  /** The grants that let containers use the box now; null: any container may. Who gives it to one asks for that first. */
+  readonly users: readonly GrantTo<ContainerSubject>[] | null
   /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones, which end with the version. */
   read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
   /** What a container is shown of `path`; see `partOf`. It ends with the version. */
@@ -52,7 +56,11 @@ export interface OpenParts {
 export async function openVersion(
   { store, types, limits, keyring }: OpenParts,
   box: Box,
-  { version, form }: { version: number | null; form: 'stored' | 'rendered' }
+  {
+    version,
+    form,
+    users
+  }: { version: number | null; form: 'stored' | 'rendered' } & Pick<OpenedVersion, 'users'>
 ): Promise<OpenedVersion & { wipe(): void }> {
   try {
     const info = version === null ? box.newest : box.versions.find(known => known.version === version)
@@ -67,6 +75,7 @@ export async function openVersion(
       box: summaryOf(box),
       info: info ?? box.newest,
       tree,
+      users,
       read,
       credential: () => shownFor(types, box, tree),
       async digest(path) {

@@ -30,8 +30,8 @@ export const purposes = {
   compare: { action: 'box.compare', shows: 'names', recorded: 'before', missing: 'find', form: 'stored' },
   /** To give contents to the caller. */
   reveal: { action: 'box.reveal', shows: 'contents', recorded: 'before', missing: 'find', form: 'stored' },
-  /** To give a file to a service of a swarm. */
-  serve: { action: 'box.serve', shows: 'contents', recorded: 'before', missing: 'fill', form: 'rendered' },
+  /** To give a file to a service of a swarm, which may not be one that may use the box. */
+  serve: { action: 'box.serve', shows: 'contents', recorded: 'within', missing: 'fill', form: 'rendered' },
   /** To tell a container, at the socket of its copy, what is in that. */
   answer: { action: 'box.answer', shows: 'contents', recorded: 'before', missing: 'fill', form: 'rendered' },
   /** To make a copy for a container. */

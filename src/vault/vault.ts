@@ -152,11 +152,13 @@ export function createVault(parts: VaultParts): Vault {
         const opened = await untilNotOvertaken(async () => {
           const box =
             missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
-          if (box?.isNeverRevealed === true && isRevealing(action)) {
+          if (box === null) return null
+          if (box.isNeverRevealed && isRevealing(action)) {
             box.key.wipe()
             throw neverRevealed(box.name)
           }
-          return box && openVersion({ ...parts, keyring: permit.keyring }, box, { version, form })
+          const users = box.isClosed ? await permit.users(box.name) : null
+          return openVersion({ ...parts, keyring: permit.keyring }, box, { version, form, users })
         })
         const record: RecordOpening = writes =>
           permit.commit(opened === null ? {} : { version: opened.info.version }, writes)

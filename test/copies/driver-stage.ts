@@ -12,6 +12,7 @@ import type { Copies } from '../../src/copies/copies.ts'
 import { createHolders } from '../../src/copies/holders.ts'
 import { createFailedStarts } from '../../src/controller/failed-starts.ts'
 import { watchCopies } from '../../src/controller/watch.ts'
+import { createAdmit } from '../../src/lifecycle/admit.ts'
 import { createAttach } from '../../src/lifecycle/holder-names.ts'
 import { createKept, type Kept } from '../../src/lifecycle/kept.ts'
 import { createKeyedMutex } from '../../src/base/keyed-mutex.ts'
@@ -20,6 +21,7 @@ import { createMounts } from '../../src/lifecycle/mounts.ts'
 import { createReconcile, type Finding, type Reconciled } from '../../src/lifecycle/reconcile.ts'
 import { createRefusals } from '../../src/lifecycle/refusals.ts'
 import { createRelease } from '../../src/lifecycle/release.ts'
+import { createWithdraw } from '../../src/lifecycle/withdraw.ts'
 import { createUses, type Uses } from '../../src/lifecycle/engine-calls.ts'
 import { copyRows } from '../../src/volumes/records.ts'
 import { createVolumes, type Volumes } from '../../src/volumes/volumes.ts'
@@ -117,7 +119,7 @@ function stageOn(ground: Ground): DriverStage {
   }
   const release = createRelease(parts)
   const mounts = createMounts({
-    ...{ ...parts, release, refusals },
+    ...{ ...parts, release, refusals, admit: createAdmit(engine) },
     isSeenBy: () => true,
     onUnseen: () => undefined
   })
@@ -149,8 +151,9 @@ function stageOn(ground: Ground): DriverStage {
     look: async () => (await reconcile(root, false)).findings,
     labels: async () => (await Array.fromAsync(copyRows(store, null))).map(({ mount }) => mount),
     watch() {
-      const attach = createAttach(parts)
-      const chores = { ...parts, reconcile, attach, sealing, failedStarts, volumes: allVolumes }
+      const withdraw = createWithdraw(parts)
+      const attach = createAttach({ ...parts, withdraw })
+      const chores = { ...parts, withdraw, reconcile, attach, sealing, failedStarts, volumes: allVolumes }
       watching = watchCopies(chores, ending.signal)
       onTestFinished(end)
     },

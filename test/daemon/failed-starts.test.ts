@@ -4,13 +4,14 @@ import pino from 'pino'
 import { describe, expect, test } from 'vitest'
 import { connectEngine } from '../../src/engine/engine.ts'
 import { SecretboxError } from '../../src/base/errors.ts'
+import { Denial } from '../../src/vault/access/denial.ts'
 import { parseVolumeName } from '../../src/base/names.ts'
 import { createFailedStarts, type FailedStarts } from '../../src/controller/failed-starts.ts'
 import { createRefusals, type Refusals } from '../../src/lifecycle/refusals.ts'
 import { createTestClock } from '../kit/clock.ts'
 import { openDriverStage } from '../copies/driver-stage.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
-import { comesTo } from '../kit/eventually.ts'
+import { comesTo, eventually } from '../kit/eventually.ts'
 import { makeBox } from '../kit/driver.ts'
 import {
   addContainer,
@@ -282,10 +283,46 @@ describe('a container that cannot be started', () => {
     refusals.refuse(parseVolumeName('db'), noBox)
     await pass(hour)
     expect(engine.starts).toEqual([])
-    refusals.boxChanged()
+    refusals.changed('box')
     await pass(1000)
     expect(engine.starts).toEqual(['db'])
     expect(failedStarts.all()).toEqual([])
+  })
+
+  test('waits for a grant when it may not use its box, while another container of the volume does not', async () => {
+    const { engine, refusals, failedStarts, pass } = await atHand()
+    const denied = new Denial('denied', 'it may not', {
+      ...{ hint: 'grant it', details: {} },
+      containers: [addContainer(engine, 'other', { volumes: ['db'], error: refused('db', 'it may not') })]
+    })
+    addContainer(engine, 'db', { error: refused('db', 'it may not') })
+    refusals.refuse(parseVolumeName('db'), denied)
+    await pass(hour)
+    expect(engine.starts).toEqual(['db'])
+    refusals.changed('box')
+    await pass(hour)
+    expect(engine.starts).toEqual(['db'])
+    refusals.changed('grant')
+    await pass(1000)
+    expect(engine.starts).toEqual(['db', 'other'])
+    expect(failedStarts.all()).toEqual([])
+  })
+
+  test('is not started at once with another one of its volume, for a Mount does not say whose it is', async () => {
+    const { engine, failedStarts } = await atHand()
+    const ended = Promise.withResolvers<undefined>()
+    for (const name of ['one', 'two'])
+      addContainer(engine, name, {
+        ...{ volumes: ['db'], error: refused('db', sealed) },
+        onStart: () => (name === 'one' ? ended.promise.then(() => 204) : 204)
+      })
+    failedStarts.expect()
+    await failedStarts.run()
+    await eventually(() => Promise.resolve(engine.starts.length > 0 || null))
+    expect(engine.starts).toEqual(['one'])
+    ended.resolve(undefined)
+    await failedStarts.settled()
+    expect(engine.starts).toEqual(['one', 'two'])
   })
 
   test('keeps no other waiting by a start that never ends', async () => {

@@ -260,6 +260,7 @@ test("without grants root may do all but what is a container's own, and others w
     'identity.show': theVault,
     'copy.attach': { box: hers, volume, mount },
     'copy.wipe': { volume, mount },
+    'copy.withdraw': { box: hers, volume, mount },
     'volume.list': theVault,
     'volume.create': { box: hers, volume },
     'volume.remove': { volume },
@@ -282,7 +283,9 @@ test("without grants root may do all but what is a container's own, and others w
   for (const other of [{ box: theirs }, { volume: parseVolumeName('w') }, { mount: parseMountId('n') }])
     expect(allowed({ ...container, ...other })).toEqual([])
   expect(allowed(alice)).toEqual([])
-  expect(allowed({ kind: 'daemon' })).toEqual(['box.destroy', 'copy.attach', 'copy.wipe', 'reconcile'])
+  expect(allowed({ kind: 'daemon' })).toEqual([
+    ...['box.destroy', 'copy.attach', 'copy.wipe', 'copy.withdraw', 'reconcile']
+  ])
   expect(allowed({ kind: 'engine' })).toEqual([
     ...['box.inspect', 'box.mount', 'box.serve', 'copy.wipe'],
     ...['volume.list', 'volume.create', 'volume.remove']

@@ -45,7 +45,7 @@ function useOf(
   ageMs = 0,
   engineProcess: Use['engineProcess'] = dockerd
 ): Use {
-  return { ...owner, count, isDoubtful, sinceMs: now.ms - ageMs, engineProcess }
+  return { ...owner, count, isDoubtful, sinceMs: now.ms - ageMs, engineProcess, madeFor: null }
 }
 
 /** Every combination of one value for each name. */

@@ -3,7 +3,10 @@ import { base64 } from '../../base/base64.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { parseBoxName, parseFilePath } from '../../base/names.ts'
+import type { ContainerFacts } from '../../vault/access/containers.ts'
+import { Denial } from '../../vault/access/denial.ts'
+import { isForSome } from '../../vault/access/uses.ts'
+import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
 import { fileAt } from '../../vault/boxes/tree.ts'
 import type { OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -20,6 +23,7 @@ export const SecretRequest = z.object({
   SecretName: z.string().default(''),
   SecretLabels: z.record(z.string(), z.string()).nullish(),
   ServiceName: z.string().optional(),
+  ServiceLabels: z.record(z.string(), z.string()).nullish(),
   TaskID: z.string().optional(),
   TaskName: z.string().optional(),
   TaskImage: z.string().optional()
@@ -28,7 +32,8 @@ export const SecretRequest = z.object({
 /**
  * `/SecretProvider.GetSecret`: the file that a secret's labels name, of the box's newest version, as the JSON of
  * the reply, which the caller zeroes. The manager is told to ask again for every task, so that a new one gets the
- * new version. Recorded with service and task. Throws `invalid`, `not_found`, `too_large`, `sealed`.
+ * new version. Recorded with service and task. Throws `invalid`, `not_found`, `too_large`, `sealed`, and `denied` for a
+ * closed box unless a grant is for the task, by its image, its name or the labels of its service.
  */
 export async function getSecret(
   vault: Pick<Vault, 'open'>,
@@ -38,7 +43,9 @@ export async function getSecret(
   const box = parseBoxName(labelled(secret, request.SecretLabels, boxLabel))
   const path = parseFilePath(labelled(secret, request.SecretLabels, fileLabel))
   const task = request.TaskName ?? request.TaskID
-  return vault.open(engine, 'serve', { box, path, service, task, image }, null, async opened => {
+  const facts = factsOf(request)
+  return vault.open(engine, 'serve', { box, path, service, task, image }, null, async (opened, record) => {
+    if (opened.users !== null && !isForSome(facts, opened.users)) throw refusalOfService(box, service, facts)
     const file = fileAt(opened.tree, path)
     if (file.size === 0 || file.size >= maxSecretBytes) {
       throw new SecretboxError(
@@ -46,11 +53,33 @@ export async function getSecret(
         `cannot serve ${quote(path)} of box ${quote(box)} as a secret: it has ${file.size} bytes, Swarm takes 1 to ${maxSecretBytes - 1}`
       )
     }
+    await record([])
     return replyWith(opened, file)
   })
 }
 
 const engine: Caller = { kind: 'engine' }
+
+/** The container that the task is to be, as far as the manager tells of it. */
+function factsOf({ TaskName, TaskImage, ServiceLabels }: z.infer<typeof SecretRequest>): ContainerFacts {
+  const [, digest] = TaskImage?.split('@', 2) ?? []
+  return {
+    name: TaskName ?? null,
+    image: TaskImage ?? null,
+    digests: digest === undefined ? [] : [digest],
+    repoDigests: digest === undefined || TaskImage === undefined ? [] : [TaskImage],
+    labels: ServiceLabels ?? {}
+  }
+}
+
+function refusalOfService(box: BoxName, service: string | undefined, { image }: ContainerFacts): Denial {
+  const of = image === null ? '' : ` (image ${quote(image)})`
+  return new Denial('denied', `service ${quote(service ?? '')}${of} may not use box ${quote(box)}`, {
+    hint: `docker vault grant ${box} image:${image ?? 'REFERENCE'} use`,
+    details: {},
+    containers: []
+  })
+}
 
 function labelled(
   secret: string,

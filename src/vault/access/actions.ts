@@ -68,6 +68,8 @@ export interface Resources {
   'identity.show': Whole
   'copy.attach': OneCopy & OneBox
   'copy.wipe': OneCopy
+  /** It came to another container than those it was made for. */
+  'copy.withdraw': OneCopy & OneBox
   'volume.list': OneVolume | Whole
   'volume.create': OneVolume
   'volume.remove': Pick<OneVolume, 'volume'>

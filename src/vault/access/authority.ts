@@ -55,6 +55,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'identity.show': null,
   'copy.attach': null,
   'copy.wipe': null,
+  'copy.withdraw': null,
   'volume.list': 'info',
   'volume.create': 'use',
   'volume.remove': null,
@@ -83,6 +84,7 @@ const daemonActions: ReadonlySet<Action> = new Set<Action>([
   'box.destroy',
   'copy.wipe',
   'copy.attach',
+  'copy.withdraw',
   'reconcile'
 ])
 

@@ -49,8 +49,12 @@ export function gives(grant: Grant, right: Right, box: BoxName, now: number): bo
 }
 
 /** The grants that let containers use a box now: whoever is one of their subjects may. */
-export function usesGranted(policy: Policy, box: BoxName, now: number): GrantTo<ContainerSubject>[] {
-  return policy.grants.filter(isToContainer).filter(grant => gives(grant, 'use', box, now))
+export function usesGranted(
+  { grants }: Pick<Policy, 'grants'>,
+  box: BoxName,
+  now: number
+): GrantTo<ContainerSubject>[] {
+  return grants.filter(isToContainer).filter(grant => gives(grant, 'use', box, now))
 }
 
 export function isToContainer(grant: Grant): grant is GrantTo<ContainerSubject> {

@@ -3,7 +3,9 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { Sealing } from '../../crypto/sealing.ts'
 import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
 import { isOrdinary, mayAct, personOf, type Caller } from '../access/authority.ts'
+import { Denial } from '../access/denial.ts'
 import { hasAny, noPolicy } from '../access/grants.ts'
+import type { Decision } from '../audit/records.ts'
 import { createFlood } from './flood.ts'
 import { beginAct, denied, mayOf, type May, type Permit, type PermitParts } from './permit.ts'
 import { createRepetitions } from './repetitions.ts'
@@ -72,7 +74,9 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
       } catch (error) {
         // Why the work failed matters more than that this cannot be recorded, as on a full disk.
         if (!done.recorded || done.wrote)
-          await audit.append(keyring, { ...entry, failed: codeOf(error) }, []).catch(() => undefined)
+          await audit
+            .append(keyring, { ...entry, ...howItEnded(error, entry.details) }, [])
+            .catch(() => undefined)
         throw error
       }
     },
@@ -102,6 +106,17 @@ function sealed(): SecretboxError {
   return new SecretboxError('sealed', 'the vault is sealed', {
     hint: 'root can see why: docker vault status'
   })
+}
+
+/** What the entry of an act that failed says beside who and what. */
+function howItEnded(
+  error: unknown,
+  details: Details
+): Pick<Decision, 'decision' | 'failed'> & { readonly details: Details } {
+  const told = error instanceof Denial ? { ...details, ...error.details } : details
+  return error instanceof Denial && error.code === 'denied'
+    ? { decision: 'denied', details: told }
+    : { decision: 'allowed', failed: codeOf(error), details: told }
 }
 
 function codeOf(error: unknown): ErrorCode {

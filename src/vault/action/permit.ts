@@ -1,9 +1,11 @@
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import type { BoxName } from '../../base/names.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Write } from '../../store/store.ts'
 import { detailsOf, type Action, type Details, type Resources } from '../access/actions.ts'
 import { isOrdinary, nameOf, rightFor, type Authority, type Caller } from '../access/authority.ts'
-import { noPolicy, type Policy } from '../access/grants.ts'
+import { noPolicy, usesGranted, type GrantTo, type Policy } from '../access/grants.ts'
+import type { ContainerSubject } from '../access/subjects.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Decision } from '../audit/records.ts'
 import type { Policies } from './policies.ts'
@@ -20,6 +22,8 @@ export interface Permit<A extends Action = Action> {
   readonly may: May
   /** All grants as they are now, and the keys of rows that are damaged. */
   grants(): ReturnType<Policies['grants']>
+  /** Those that let containers use a box now. */
+  users(box: BoxName): Promise<readonly GrantTo<ContainerSubject>[]>
   /** With them whose boxes are. */
   policy(): Promise<Policy>
   /** Throws `denied` when what was allowed is so no more: a grant was revoked or has expired. */
@@ -72,6 +76,7 @@ export async function beginAct<A extends Action>(
   const permit: Permit<A> = {
     ...{ caller, keyring, resource, may: await mayOf(parts, caller, keyring) },
     grants: () => policies.grants(keyring),
+    users: async box => usesGranted(await policies.grants(keyring), box, parts.now()),
     policy: () => policies.current(keyring),
     async recheck() {
       if (!isOrdinary(caller)) return

@@ -1,0 +1,100 @@
+import type { Engine } from '../engine/engine.ts'
+import type { BoxName, VolumeName } from '../base/names.ts'
+import type { GrantTo } from '../vault/access/grants.ts'
+import type { ContainerSubject } from '../vault/access/subjects.ts'
+import {
+  decideUse,
+  type StartCandidate,
+  type UseDecision,
+  type UseFacts,
+  type UseNeed
+} from '../vault/access/uses.ts'
+import { isRunning } from './engine-word.ts'
+import { refusalOfUse } from './refused-use.ts'
+
+/** A closed box that is to be shown, and the grants that let containers use it now. */
+export interface ClosedBox {
+  readonly box: BoxName
+  readonly volume: VolumeName
+  readonly users: readonly GrantTo<ContainerSubject>[]
+}
+
+/**
+ * Lets a Mount of a closed box go on: gives the containers for one of which it is, by their IDs, or null when it is for any.
+ * Throws a `Denial`: `denied` for want of a grant, `unavailable` when the Engine does not answer, `conflict` when two start
+ * of which one has no grant.
+ */
+export type Admit = (closed: ClosedBox) => Promise<ReadonlySet<string> | null>
+
+/** How long the Engine may take to say that a container is not just starting. */
+const lockProbeMs = 1000
+
+/** Asks the Engine for no more than the decision needs. All of it can be asked from inside Mount. */
+export function createAdmit(engine: Engine): Admit {
+  return async closed => {
+    let facts: UseFacts = { grants: closed.users, candidates: null, locked: new Map() }
+    for (;;) {
+      const decision = decideUse(facts)
+      if ('need' in decision) facts = await answered(engine, closed.volume, facts, decision)
+      else return whom(closed, decision)
+    }
+  }
+}
+
+function whom(closed: ClosedBox, decision: UseDecision): ReadonlySet<string> | null {
+  if (decision.do === 'refuse') throw refusalOfUse(closed, decision)
+  return decision.to && new Set(decision.to.map(({ id }) => id))
+}
+
+async function answered(
+  engine: Engine,
+  volume: VolumeName,
+  facts: UseFacts,
+  need: UseNeed
+): Promise<UseFacts> {
+  if (need.need === 'locked') return { ...facts, locked: await areLocked(engine, need.first, need.also) }
+  try {
+    const candidates =
+      need.need === 'candidates'
+        ? await candidatesOf(engine, volume)
+        : await withRepoDigests(engine, facts.candidates, need.images)
+    return { ...facts, candidates }
+  } catch {
+    return { ...facts, candidates: 'away' }
+  }
+}
+
+async function candidatesOf(engine: Engine, volume: VolumeName): Promise<StartCandidate[]> {
+  const containers = await engine.containers(volume)
+  // The Engine finds one also by where it has a volume.
+  return containers
+    .filter(one => !isRunning(one) && one.volumes.includes(volume))
+    .map(one => ({ ...one, repoDigests: null }))
+}
+
+async function withRepoDigests(
+  engine: Engine,
+  candidates: UseFacts['candidates'],
+  images: readonly string[]
+): Promise<UseFacts['candidates']> {
+  if (candidates === null || candidates === 'away') return candidates
+  const asked = images.map(async image => [image, await engine.repoDigests(image)] as const)
+  const known = new Map<string | null, readonly string[]>(await Promise.all(asked))
+  return candidates.map(one => ({ ...one, repoDigests: known.get(one.imageId) ?? one.repoDigests }))
+}
+
+/** One that the Engine does not tell of may be locked. */
+async function areLocked(
+  engine: Engine,
+  first: readonly string[],
+  also: readonly string[]
+): Promise<ReadonlyMap<string, boolean>> {
+  const ask = async (id: string): Promise<readonly [string, boolean]> => [
+    id,
+    await engine.isLocked(id, lockProbeMs).catch(() => true)
+  ]
+  const others = Promise.all(also.map(ask))
+  const answers = await Promise.all(first.map(ask))
+  const isSettled = answers.every(([, isLocked]) => !isLocked)
+  return new Map(isSettled ? answers : [...answers, ...(await others)])
+}

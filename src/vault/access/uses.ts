@@ -1,0 +1,84 @@
+import { isOf, type ContainerFacts } from './containers.ts'
+import type { GrantTo } from './grants.ts'
+import { isAnyContainer, type ContainerSubject } from './subjects.ts'
+
+/*
+ * Whether a closed box may be shown to the container that starts. A Mount does not say which one that is (Engine fact 8): it
+ * is one of the volume's containers that do not run, the candidates. Nothing here asks anybody: a decision for which a
+ * fact is missing says which one it needs. What is not known is never taken for a grant.
+ */
+
+/** A container that may be the one that starts. */
+export interface StartCandidate extends ContainerFacts {
+  readonly id: string
+  readonly imageId: string | null
+}
+
+/** What is known when it is decided. Null, or not in a map: not asked yet. */
+export interface UseFacts {
+  /** Those that let a container use the box now. */
+  readonly grants: readonly GrantTo<ContainerSubject>[]
+  /** `away`: the Engine does not answer. */
+  readonly candidates: readonly StartCandidate[] | 'away' | null
+  /** By container: whether the Engine keeps it locked, as it does one that starts. */
+  readonly locked: ReadonlyMap<string, boolean>
+}
+
+/** A fact that must be asked for first: the candidates, what registries call images (by ID), or which containers are locked. */
+export type UseNeed =
+  | { readonly need: 'candidates' }
+  | { readonly need: 'repoDigests'; readonly images: readonly string[] }
+  /** When none of the `first` is locked, the others need not be asked about. */
+  | { readonly need: 'locked'; readonly first: readonly string[]; readonly also: readonly string[] }
+
+export type UseDecision =
+  /** `to`: the containers for which it is; null: any. */
+  | { readonly do: 'allow'; readonly to: readonly StartCandidate[] | null }
+  | { readonly do: 'refuse'; readonly why: WhyNot; readonly whom: readonly StartCandidate[] }
+
+/**
+ * `ungranted`: nothing is granted to those that are named. `unclear`: one of them starts, or another that may. `nobody`: no
+ * container of the volume is about to start. `away`: the Engine does not say.
+ */
+export type WhyNot = 'ungranted' | 'unclear' | 'nobody' | 'away'
+
+/** Whether the box may be used by whoever starts. */
+export function decideUse({ grants, candidates, locked }: UseFacts): UseDecision | UseNeed {
+  if (grants.some(({ subject }) => isAnyContainer(subject))) return { do: 'allow', to: null }
+  // Whoever it is, there is no grant for it; but the error is to name it.
+  if (candidates === null) return { need: 'candidates' }
+  if (candidates === 'away') return { do: 'refuse', why: 'away', whom: [] }
+  if (candidates.length === 0) return { do: 'refuse', why: 'nobody', whom: [] }
+
+  const judged = candidates.map(candidate => ({ candidate, isGranted: isGranted(candidate, grants) }))
+  const unasked = judged.flatMap(({ candidate: { imageId }, isGranted: known }) =>
+    known === null && imageId !== null ? [imageId] : []
+  )
+  if (unasked.length > 0) return { need: 'repoDigests', images: [...new Set(unasked)] }
+
+  const of = (granted: boolean): StartCandidate[] =>
+    judged.filter(one => (one.isGranted === true) === granted).map(({ candidate }) => candidate)
+  const [granted, others] = [of(true), of(false)]
+  if (others.length === 0) return { do: 'allow', to: granted }
+  if (granted.length === 0) return { do: 'refuse', why: 'ungranted', whom: others }
+
+  if (others.some(({ id }) => !locked.has(id)))
+    return { need: 'locked', first: others.map(({ id }) => id), also: granted.map(({ id }) => id) }
+  // One that answers is not the one that starts.
+  const isLocked = ({ id }: StartCandidate): boolean => locked.get(id) !== false
+  const starting = others.filter(isLocked)
+  if (starting.length === 0) return { do: 'allow', to: granted }
+  return { do: 'refuse', why: granted.some(isLocked) ? 'unclear' : 'ungranted', whom: starting }
+}
+
+/** Whether a grant is for a container of which all is known that ever will be. */
+export function isForSome(container: ContainerFacts, grants: readonly GrantTo<ContainerSubject>[]): boolean {
+  return grants.some(({ subject }) => isOf(container, subject) === true)
+}
+
+/** Whether some grant is for this container; null: that depends on what registries call its image. */
+function isGranted(candidate: StartCandidate, grants: readonly GrantTo<ContainerSubject>[]): boolean | null {
+  const answers = grants.map(({ subject }) => isOf(candidate, subject))
+  if (answers.includes(true)) return true
+  return answers.includes(null) && candidate.imageId !== null ? null : false
+}
