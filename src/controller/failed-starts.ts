@@ -66,7 +66,7 @@ export function createFailedStarts(parts: FailedStartsParts): FailedStarts {
       const { id } = container
       // Of two that start at once nobody can say whose Mount one is.
       const before = tried.slice(0, index).filter(one => shareVolume(one, container))
-      const turn = Promise.all(before.map(one => underWay.get(one.id)))
+      const turn = Promise.all(before.flatMap(one => underWay.get(one.id) ?? []))
       const trial = turn.then(() => tryOne(container, ours)).finally(() => underWay.delete(id))
       underWay.set(id, trial)
     }

@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode'
+import { composeLabels } from '../base/compose-labels.ts'
 
 /** What the Engine says of one container, of which it is asked alone. */
 export interface DescribedContainer {
@@ -29,12 +30,7 @@ export async function describeContainer(
   return { ...describedIn(container), compose: isOfImage ? null : own }
 }
 
-/** Compose's own labels (docs.docker.com, "Compose labels"); a name with anything else in it might be read as two. */
-const composeLabels = {
-  project: 'com.docker.compose.project',
-  service: 'com.docker.compose.service'
-} as const
-
+/** A name with anything else in it might be read as two. */
 function composeIn(labels: Readonly<Record<string, string>> | null): DescribedContainer['compose'] {
   const [project, service] = [labels?.[composeLabels.project], labels?.[composeLabels.service]]
   const isName = (text: string | undefined): text is string =>

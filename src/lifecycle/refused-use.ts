@@ -2,7 +2,7 @@ import { quote, type ErrorCode } from '../base/errors.ts'
 import type { BoxName, VolumeName } from '../base/names.ts'
 import { referenceOf } from '../vault/access/containers.ts'
 import { Denial } from '../vault/access/denial.ts'
-import type { StartCandidate, UseDecision, WhyNot } from '../vault/access/uses.ts'
+import type { StartCandidate, UseDecision, WhyRefused } from '../vault/access/uses.ts'
 
 /** Where somebody asked for a closed box. */
 interface Asked {
@@ -38,7 +38,7 @@ interface Reason {
   readonly say: (asked: Asked, whom: readonly StartCandidate[]) => readonly [string, string]
 }
 
-const reasons: Readonly<Record<WhyNot, Reason>> = {
+const reasons: Readonly<Record<WhyRefused, Reason>> = {
   ungranted: {
     code: 'denied',
     say: ({ box }, whom) => [`${listed(whom)} may not use box ${quote(box)}`, commandsFor(box, whom)]

@@ -8,7 +8,7 @@ import { neverRevealed } from './boxes/granted.ts'
 import { creation, removal, renaming } from './boxes/box-names.ts'
 import { findBox, getBox, listedBoxes } from './boxes/find.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change.ts'
-import { summaryOf, type BoxSummary } from './boxes/records.ts'
+import { summaryOf, type Box, type BoxSummary } from './boxes/records.ts'
 import { rollingBack, type VaultParts } from './boxes/versions.ts'
 import { shownIn } from './credential.ts'
 import { findDigestKey } from './injected/digest-key.ts'
@@ -157,7 +157,7 @@ export function createVault(parts: VaultParts): Vault {
             box.key.wipe()
             throw neverRevealed(box.name)
           }
-          const users = box.isClosed ? await permit.users(box.name) : null
+          const users = await usersOf(permit, box)
           return openVersion({ ...parts, keyring: permit.keyring }, box, { version, form, users })
         })
         const record: RecordOpening = writes =>
@@ -177,6 +177,11 @@ export function createVault(parts: VaultParts): Vault {
   }
 }
 
+/** The grants that let containers use a closed box now; null for one that any may use. */
+async function usersOf(permit: Pick<Permit, 'users'>, box: Box): Promise<OpenedVersion['users']> {
+  return box.isClosed ? permit.users(box.name) : null
+}
+
 async function usingVersion<T>(
   parts: VaultParts,
   permit: Permit<'box.use'>,
@@ -190,7 +195,8 @@ async function usingVersion<T>(
       const box = await getBox(store, permit, 'fill')
       const opened = await openVersion({ ...parts, keyring: permit.keyring }, box, {
         version,
-        form: 'rendered'
+        form: 'rendered',
+        users: await usersOf(permit, box)
       })
       held.push(opened)
       const { key, writes } = await findDigestKey(store, permit.keyring)

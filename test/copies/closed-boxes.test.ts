@@ -46,7 +46,7 @@ interface Closed {
   readonly engine: StandInEngine
   readonly stage: DriverStage
   /** Mounts the volume `db` of a closed box, as a start does; gives the copy's path. */
-  mount(id?: MountId): Promise<string>
+  readonly mount: (id?: MountId) => Promise<string>
 }
 
 /** A stage with a closed box `db`, which those of these subjects may use. */

@@ -1,3 +1,4 @@
+import { composeLabels } from '../../base/compose-labels.ts'
 import { matchesGlob } from './glob.ts'
 import { imageName, referencePattern } from './image-reference.ts'
 import { isAnyContainer, type ContainerSubject } from './subjects.ts'
@@ -14,9 +15,6 @@ export interface ContainerFacts {
   readonly labels: Readonly<Record<string, string>>
 }
 
-const composeProject = 'com.docker.compose.project'
-const composeService = 'com.docker.compose.service'
-
 /** Whether the container is one of the subject; null: that depends on `repoDigests`. */
 export function isOf(container: ContainerFacts, subject: ContainerSubject): boolean | null {
   const { name, labels } = container
@@ -31,8 +29,8 @@ export function isOf(container: ContainerFacts, subject: ContainerSubject): bool
       return hasDigest(container, subject)
     case 'compose':
       return (
-        valueOf(labels, composeProject) === subject.project &&
-        (subject.service === null || valueOf(labels, composeService) === subject.service)
+        valueOf(labels, composeLabels.project) === subject.project &&
+        (subject.service === null || valueOf(labels, composeLabels.service) === subject.service)
       )
     case 'label':
       return valueOf(labels, subject.name) === subject.value

@@ -34,13 +34,13 @@ export type UseNeed =
 export type UseDecision =
   /** `to`: the containers for which it is; null: any. */
   | { readonly do: 'allow'; readonly to: readonly StartCandidate[] | null }
-  | { readonly do: 'refuse'; readonly why: WhyNot; readonly whom: readonly StartCandidate[] }
+  | { readonly do: 'refuse'; readonly why: WhyRefused; readonly whom: readonly StartCandidate[] }
 
 /**
  * `ungranted`: nothing is granted to those that are named. `unclear`: one of them starts, or another that may. `nobody`: no
  * container of the volume is about to start. `away`: the Engine does not say.
  */
-export type WhyNot = 'ungranted' | 'unclear' | 'nobody' | 'away'
+export type WhyRefused = 'ungranted' | 'unclear' | 'nobody' | 'away'
 
 /** Whether the box may be used by whoever starts. */
 export function decideUse({ grants, candidates, locked }: UseFacts): UseDecision | UseNeed {
