@@ -31,7 +31,7 @@ import { createObserve } from './lifecycle/facts.ts'
 import { createMounts } from './lifecycle/mounts.ts'
 import { createPropagation } from './lifecycle/propagation.ts'
 import { createReconcile } from './lifecycle/reconcile.ts'
-import { createRefusals, tellingOfChanges } from './lifecycle/refusals.ts'
+import { createRefusals, tellingOfChanges, tellingOfGrants } from './lifecycle/refusals.ts'
 import { createRelease } from './lifecycle/release.ts'
 import { createUnused } from './controller/unused.ts'
 import { createWithdraw } from './lifecycle/withdraw.ts'
@@ -137,7 +137,7 @@ async function startDaemon(
   )
   const api = adminApi({
     vault,
-    granting: opened.granting,
+    granting: tellingOfGrants(opened.granting, (...what) => refusals.changed(...what)),
     syscalls,
     log,
     status: describeStatus({

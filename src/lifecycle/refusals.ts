@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { internalError, isSecretboxError, quote, SecretboxError, type ErrorCode } from '../base/errors.ts'
 import type { VolumeName } from '../base/names.ts'
 import { Denial } from '../vault/access/denial.ts'
+import type { Granting } from '../vault/granting.ts'
 import type { Vault } from '../vault/vault.ts'
 
 /** How the error of every refused Mount begins. The Engine notes it on the container: `failed-starts.ts` knows it by this. */
@@ -112,6 +113,18 @@ export function tellingOfChanges(vault: Vault, changed: Refusals['changed']): Va
     rename: (...asked) => telling(vault.rename(...asked), 'box', 'grant'),
     change: (...asked) => telling(vault.change(...asked), 'box'),
     rollback: (...asked) => telling(vault.rollback(...asked), 'box')
+  }
+}
+
+/** The same for what is granted. */
+export function tellingOfGrants(granting: Granting, changed: Refusals['changed']): Granting {
+  return {
+    ...granting,
+    async grant(...asked) {
+      const made = await granting.grant(...asked)
+      changed('grant')
+      return made
+    }
   }
 }
 
