@@ -70,11 +70,13 @@ function commandsFor(box: BoxName, whom: readonly StartCandidate[]): string {
   const [first] = whom
   if (first === undefined) return ''
   const reference = referenceOf(first)
-  if (reference !== null)
-    return `docker vault approve ${box} ${reference} (that very image), or docker vault grant ${box} image:${reference} use (whatever is called so)`
   const digest = first.imageId ?? first.digests[0]
-  const made = 'it was made by an ID, or its tag is another image’s by now: make it anew'
-  return digest === undefined ? made : `${made}, or docker vault grant ${box} image:${digest} use`
+  const ways = [
+    reference === null ? 'it was made by an ID, or its tag is another image’s by now: make it anew' : null,
+    digest === undefined ? null : `docker vault grant ${box} image:${digest} use (that very image)`,
+    reference === null ? null : `docker vault grant ${box} image:${reference} use (whatever is called so)`
+  ]
+  return ways.filter(way => way !== null).join(', or ')
 }
 
 function listed(whom: readonly StartCandidate[]): string {

@@ -76,7 +76,7 @@ describe.skipIf(cannotMount)('a closed box (takes root)', () => {
     await expect(mount()).rejects.toMatchObject({
       code: 'denied',
       message: 'cannot mount volume "db": container "other" (image "busybox") may not use box "db"',
-      hint: 'docker vault approve db busybox (that very image), or docker vault grant db image:busybox use (whatever is called so)'
+      hint: `docker vault grant db image:${digestOf('b')} use (that very image), or docker vault grant db image:busybox use (whatever is called so)`
     })
     expect(await newest(stage, 'box.mount')).toMatchObject({
       ...{ decision: 'denied', box: 'db', volume: 'db' },
@@ -93,7 +93,7 @@ describe.skipIf(cannotMount)('a closed box (takes root)', () => {
     addContainer(engine, 'web', { volumes: ['db'], image: digestOf('b') })
     await expect(mount()).rejects.toMatchObject({
       code: 'denied',
-      hint: `it was made by an ID, or its tag is another image’s by now: make it anew, or docker vault grant db image:${digestOf('b')} use`
+      hint: `it was made by an ID, or its tag is another image’s by now: make it anew, or docker vault grant db image:${digestOf('b')} use (that very image)`
     })
   })
 
