@@ -28,7 +28,7 @@ export const GrantList = z.lazy(() =>
 export const GrantWish = z.lazy(() =>
   z.strictObject({
     subject: z.string(),
-    rights: z.array(z.enum(rights)).check(z.minLength(1)),
+    rights: z.array(z.enum(rights)).check(z.minLength(1), z.maxLength(rights.length)),
     boxes: z.string(),
     note: z.exactOptional(z.string()),
     expires: z.exactOptional(z.nullable(z.iso.datetime({ offset: true })))
@@ -45,7 +45,7 @@ export const RevokeWish = z.lazy(() =>
   z.strictObject({
     subject: z.string(),
     boxes: z.string(),
-    rights: z.exactOptional(z.array(z.enum(rights)).check(z.minLength(1)))
+    rights: z.exactOptional(z.array(z.enum(rights)).check(z.minLength(1), z.maxLength(rights.length)))
   })
 )
 

@@ -7,25 +7,32 @@ const wanted = {
   version: z.optional(z.nullable(VersionNumber))
 }
 
+/** As much as one container may be given, each of which is read and recorded. */
+const mostInjected = 256
+
 /** What a container is to be given: files of boxes, and the variables of files. */
 export const ToInject = z.lazy(() =>
   z.strictObject({
-    files: z.array(
-      z.strictObject({
-        ...wanted,
-        /** As the volume option; without it all of the box. */
-        path: z.optional(z.string()),
-        /** Where the container has it. */
-        target: z.string()
-      })
-    ),
-    environment: z.array(
-      z.strictObject({
-        ...wanted,
-        /** Without one, or null: the only file in the box. */
-        path: z.optional(z.nullable(z.string()))
-      })
-    )
+    files: z
+      .array(
+        z.strictObject({
+          ...wanted,
+          /** As the volume option; without it all of the box. */
+          path: z.optional(z.string()),
+          /** Where the container has it. */
+          target: z.string()
+        })
+      )
+      .check(z.maxLength(mostInjected)),
+    environment: z
+      .array(
+        z.strictObject({
+          ...wanted,
+          /** Without one, or null: the only file in the box. */
+          path: z.optional(z.nullable(z.string()))
+        })
+      )
+      .check(z.maxLength(mostInjected))
   })
 )
 export type ToInject = Read<typeof ToInject>

@@ -68,8 +68,8 @@ test('diff looks and reveals nothing', async () => {
   expect(stdout.trim().split('\n').slice(-4)).toEqual([
     // Which versions there are, then the two.
     'box.inspect {"box":"quiet"}',
-    'box.inspect {"box":"quiet","version":2}',
-    'box.inspect {"box":"quiet","version":3}',
+    'box.compare {"box":"quiet","version":2}',
+    'box.compare {"box":"quiet","version":3}',
     'audit.read {"box":"quiet"}'
   ])
   expect(stdout).not.toContain('reveal')

@@ -104,6 +104,8 @@ test('inspect tells all but contents, as an array, and goes on after a missing b
         /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
       ) as string,
       Owner: 0,
+      Reveal: 'granted',
+      Closed: false,
       Path: '/vault/db/',
       Version: 4,
       Created: expect.stringMatching(/Z$/) as string,

@@ -175,7 +175,7 @@ test('install needs no more than the Engine, and names three commands that work 
   expect(stderr).toBe('')
   expect(code).toBe(0)
   expect(await plugins()).toBe('secretbox:latest\n')
-  expect((await stat(places.DATA_DIR)).mode & 0o777).toBe(0o700)
+  expect((await stat(places.DATA_DIR)).mode & 0o777).toBe(0o711)
   expect((await stat(places.KEY_DIR)).mode & 0o777).toBe(0o700)
   expect(await hostTree()).toEqual([...foreign, ...installed].sort())
 

@@ -154,6 +154,27 @@ test('a manager grants what is not theirs to have, but for reveal; and who asks 
   expect((await as(stranger, 'GET', '/grants')).status).toBe(403)
 })
 
+test('who may use or manage a box learns nothing of what is in it by injecting or renaming it', async () => {
+  await byRoot('PUT', '/vault/asked/')
+  await byRoot('PUT', '/vault/asked/f', 'guess=\n')
+  for (const right of ['use', 'write', 'manage'])
+    await byRoot('POST', '/grants', { subject: `user:${bob}`, boxes: 'asked', rights: [right] })
+  const every = ['info', 'use', 'write', 'manage', 'reveal']
+  await byRoot('POST', '/grants', { subject: `user:${bob}`, boxes: 'own-*', rights: every })
+  const wanted = { files: [{ box: 'asked', target: '/t' }], environment: [{ box: 'asked', path: 'f' }] }
+  expect((await as(bob, 'POST', '/injected', wanted)).status).toBe(403)
+  expect((await as(bob, 'PATCH', '/vault/asked/', { rename: 'own-asked' })).status).toBe(403)
+  await byRoot('POST', '/grants', { subject: `user:${bob}`, boxes: 'asked', rights: ['reveal'] })
+  expect((await as(bob, 'POST', '/injected', wanted)).status).toBe(200)
+  expect((await as(bob, 'PATCH', '/vault/asked/', { rename: 'own-asked' })).status).toBe(200)
+})
+
+test('a wish for a grant names no right more often than there are rights', async () => {
+  const rights = Array.from({ length: 6 }, () => 'use')
+  for (const url of ['/grants', '/revoke'])
+    expect((await as(0, 'POST', url, { subject: 'user:1', boxes: 'x', rights })).status).toBe(400)
+})
+
 test('what is never revealed is so for root, too, and its files can be changed all the same', async () => {
   await byRoot('PUT', '/vault/never/?reveal=never')
   await byRoot('PUT', '/vault/never/f', 'x')

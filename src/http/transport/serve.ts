@@ -168,19 +168,22 @@ function createConnections(
 
   return {
     serve(accepted, onSocket) {
+      let leave: (() => void) | null = nothing
       try {
         const descriptor = descriptorOf(accepted)
         onConnection?.(descriptor)
-        const leave = crowd === null ? nothing : crowd.enter(syscalls.peerOf(descriptor).uid)
+        leave = crowd === null ? nothing : crowd.enter(syscalls.peerOf(descriptor).uid)
         if (leave === null) {
           accepted.end(tooMany, () => accepted.destroy())
           return null
         }
         const socket = forgetfulConnection(accepted, buffer, syscalls)
+        const left = leave
+        leave = nothing
         sockets.set(socket, 0)
         socket.once('close', () => {
           sockets.delete(socket)
-          leave()
+          left()
         })
         onSocket?.(socket)
         http.emit('connection', socket)
@@ -188,6 +191,7 @@ function createConnections(
         return socket
       } catch (err) {
         log.error({ err }, 'cannot serve a connection')
+        leave?.()
         accepted.destroy()
         return null
       }

@@ -34,7 +34,8 @@ export type Caller =
   | { readonly kind: 'daemon' }
 
 /**
- * The right that each action takes on each box that it names; null: it is root's alone. What names no box, a listing of
+ * The right that each action takes on each box that it names; null: it is root's alone. `box.use` tells the names of
+ * variables, and of contents whether they are equal to others: that tells a guess from the right one. What names no box, a listing of
  * whatever there is, may be asked for by who has any right on anything: it shows what they have a right on.
  */
 export const rightFor: Readonly<Record<Action, Right | null>> = {
@@ -50,7 +51,7 @@ export const rightFor: Readonly<Record<Action, Right | null>> = {
   'box.answer': null,
   'box.serve': 'use',
   'copy.describe': null,
-  'box.use': 'use',
+  'box.use': 'reveal',
   'token.issue': null,
   'identity.show': null,
   'copy.attach': null,
@@ -106,7 +107,7 @@ export type Authority = <A extends Action>(
 /**
  * The one decision. Root may do all but what is a container's own, the engine what drivers do, a container what is
  * about its own copy, the daemon what it does by itself, others what they were
- * granted, or own. What is never revealed is not for the rule: it is so of the box itself. `now`: milliseconds since 1970.
+ * granted, or own. A new name may be one on which more is granted: who renames must have `reveal`. What is never revealed is not for the rule: it is so of the box itself. `now`: milliseconds since 1970.
  */
 export function mayAct<A extends Action>(
   caller: Caller,
@@ -128,9 +129,13 @@ export function mayAct<A extends Action>(
       if (action === 'grant.ask' && isAboutSelf(person, resource)) return hasAny(person, policy, now)
       const boxes = boxesIn(resource)
       if (boxes.length === 0) return listings.has(action) && hasAny(person, policy, now)
-      return [right, ...granted(resource)].every(each =>
-        boxes.every(box => whyHas(person, each, box, policy, now) !== null)
+      const has = (each: Right, box: BoxPattern): boolean => whyHas(person, each, box, policy, now) !== null
+      if (
+        action === 'box.rename' &&
+        !boxesIn({ box: (resource as Resources['box.rename']).box }).every(box => has('reveal', box))
       )
+        return false
+      return [right, ...granted(resource)].every(each => boxes.every(box => has(each, box)))
     }
     case 'container':
       return containerActions.has(action) && isAbout(resource, caller)
