@@ -5,7 +5,7 @@ import { mountsBelow } from '../kit/mounting.ts'
 import { comesTo } from '../kit/eventually.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
-import { contentsOf, newKey, newPlace, plain } from './place.ts'
+import { contentsOf, mountPointOf, newKey, newPlace, plain } from './place.ts'
 
 const contents = contentsOf({ password: { file: 'x' } })
 
@@ -23,7 +23,7 @@ describe.skipIf(cannotMount)('a copy that is mounted and still written (takes ro
     })
     void making.then(() => (isMade = true))
     const device = await told.promise
-    expect(device).toBe(statSync(copies.pathOf(key)).dev)
+    expect(device).toBe(statSync(mountPointOf(copies, key)).dev)
     await comesTo(() => existsSync(join(orders, 'make.written.reached')))
     expect(isMade).toBe(false)
     rmSync(join(orders, 'make.written'))
