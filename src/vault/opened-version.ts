@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { newBytes, Secret } from '../base/secret.ts'
+import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
 import type { FilePath } from '../base/names.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Store } from '../store/store.ts'
@@ -110,6 +110,31 @@ export async function openVersion(
     }
   } catch (error) {
     box.key.wipe()
+    throw error
+  }
+}
+
+/** All bytes of a file at once, which the caller owns and zeroes. Throws what reading throws; then nothing of it is left. */
+export async function readWhole(
+  { read }: Pick<OpenedVersion, 'read'>,
+  file: Parameters<OpenedVersion['read']>[0]
+): Promise<Buffer> {
+  const bytes = newBytes(file.size)
+  const contents = read(file)
+  if (contents instanceof Secret) {
+    bytes.set(contents.bytes())
+    return bytes
+  }
+  try {
+    let filled = 0
+    for await (const piece of contents) {
+      bytes.set(piece, filled)
+      filled += piece.length
+      releaseBytes(piece)
+    }
+    return bytes
+  } catch (error) {
+    bytes.fill(0)
     throw error
   }
 }

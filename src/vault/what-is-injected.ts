@@ -1,13 +1,13 @@
 import { quote, SecretboxError } from '../base/errors.ts'
 import { leaveOneOut } from '../base/messages.ts'
 import type { BoxName, FilePath } from '../base/names.ts'
-import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
+import { Secret } from '../base/secret.ts'
 import type { Caller } from './access/authority.ts'
 import type { Manifest } from './boxes/manifest.ts'
 import { fileAt } from './boxes/tree.ts'
 import { digestOfPieces, pieceOfFiles, pieceOfVariable, type DigestPiece } from './injected/digest.ts'
 import { BadLine, mostEnvBytes, readVariables, type Variable } from './injected/env-file.ts'
-import type { OpenedVersion } from './opened-version.ts'
+import { readWhole, type OpenedVersion } from './opened-version.ts'
 import type { Vault } from './vault.ts'
 
 /** What of a box a container is given: null is the newest version. */
@@ -110,18 +110,7 @@ async function bytesOf(
   const entry = fileAt(opened.tree, path)
   if (entry.size >= spareBytes)
     throw cannotTake(place, 'there is more than 1 MiB of them', 'give it as a file: --inject')
-  const bytes = newBytes(entry.size)
-  const contents = opened.read(entry)
-  if (contents instanceof Secret) bytes.set(contents.bytes())
-  else {
-    let at = 0
-    for await (const chunk of contents) {
-      bytes.set(chunk, at)
-      at += chunk.length
-      releaseBytes(chunk)
-    }
-  }
-  return new Secret(bytes)
+  return new Secret(await readWhole(opened, entry))
 }
 
 function onlyFileIn(box: BoxName, tree: Manifest): FilePath {

@@ -16,7 +16,7 @@ import type { FilePath, VolumeName } from '../../base/names.ts'
 import type { Identity } from '../../vault/identity/identity.ts'
 import { answerErrors, MethodError } from '../transport/answers.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
-import { oneEveryMs } from './allowance.ts'
+import { allowance } from './allowance.ts'
 import { secretMountsIn } from './secret-mounts.ts'
 import type { AskedCopy } from './caller.ts'
 
@@ -137,6 +137,6 @@ function notWhatWasMounted(): SecretboxError {
 
 function tooMany(): SecretboxError {
   return new SecretboxError('too_many', 'this container asks too often', {
-    hint: `keep what was answered; the next is answered in ${oneEveryMs / 1000} seconds`
+    hint: `keep what was answered; the next is answered in ${allowance.refillMs / 1000} seconds`
   })
 }

@@ -3,9 +3,9 @@ import { posix } from 'node:path'
 import { base64 } from '../../base/base64.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { jsonText } from '../../base/json-text.ts'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { newBytes } from '../../base/secret.ts'
 import type { FilePath } from '../../base/names.ts'
-import type { OpenedVersion } from '../../vault/opened-version.ts'
+import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
 
 /** Of the files together: whoever has more reads them from the copy. */
 export const mostBytes = 4 << 20
@@ -30,7 +30,7 @@ export async function secretMountsIn(
   const members: Buffer[] = []
   try {
     for (const { at, entry } of files) {
-      const bytes = await bytesOf(opened, entry)
+      const bytes = await readWhole(opened, entry)
       for (const target of targets) members.push(memberOf(posix.join(target, at), bytes))
       bytes.fill(0)
     }
@@ -63,19 +63,4 @@ function joined(pieces: readonly Buffer[]): Buffer {
     filled += piece.length
   }
   return whole
-}
-
-async function bytesOf(
-  opened: Pick<OpenedVersion, 'read'>,
-  file: Parameters<OpenedVersion['read']>[0]
-): Promise<Buffer> {
-  const bytes = newBytes(file.size)
-  const contents = opened.read(file)
-  let filled = 0
-  for await (const piece of contents instanceof Secret ? [contents.bytes()] : contents) {
-    bytes.set(piece, filled)
-    filled += piece.length
-    piece.fill(0)
-  }
-  return bytes
 }

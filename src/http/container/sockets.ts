@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../base/clock.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
+import { createTokenBucket, type TokenBucket } from '../../base/token-bucket.ts'
 import type { Copies } from '../../copies/copies.ts'
 import type { CopyKey } from '../../copies/copy-key.ts'
 import type { Holders } from '../../copies/holders.ts'
@@ -11,7 +12,7 @@ import type { CopySockets } from '../../lifecycle/copy-sockets.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { findCopyRow, getVolume } from '../../volumes/records.ts'
 import { serveListening, type Serving } from '../transport/serve.ts'
-import { createAllowance, type Allowance } from './allowance.ts'
+import { allowance } from './allowance.ts'
 import { callerOn } from './caller.ts'
 import { containerApi, type Asked, type ContainerApiParts } from './container-api.ts'
 
@@ -31,7 +32,7 @@ export interface CopySocketsParts extends Omit<ContainerApiParts, 'asked' | 'pat
 /** A copy whose socket is served. */
 interface Open {
   readonly owner: Parameters<CopySockets['open']>[0]['owner']
-  readonly allowance: Allowance
+  readonly allowance: TokenBucket
   stop: () => void
 }
 
@@ -63,7 +64,7 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
   )
 
   const begin = async ({ key, owner }: Parameters<CopySockets['open']>[0]): Promise<Open> => {
-    const at: Open = { owner, allowance: createAllowance(clock), stop: () => undefined }
+    const at: Open = { owner, allowance: createTokenBucket(allowance, clock.nowMs), stop: () => undefined }
     at.stop = await server.add(await copies.listen(key), { mostConnections, idleMs }, socket =>
       connections.set(socket, { at, caller: null })
     )

@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { base64 } from '../../base/base64.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { newBytes } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { ContainerFacts } from '../../vault/access/containers.ts'
 import { Denial } from '../../vault/access/denial.ts'
 import { isForSome } from '../../vault/access/uses.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
 import { fileAt } from '../../vault/boxes/tree.ts'
-import type { OpenedVersion } from '../../vault/opened-version.ts'
+import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
 
 /** The labels of a Swarm secret that say which file of which box it is. */
@@ -99,15 +99,8 @@ const before = Buffer.from('{"Value":"')
 const after = Buffer.from('","DoNotReuse":true}')
 
 async function replyWith(opened: OpenedVersion, file: Parameters<OpenedVersion['read']>[0]): Promise<Buffer> {
-  const bytes = newBytes(file.size)
+  const bytes = await readWhole(opened, file)
   try {
-    const contents = opened.read(file)
-    let filled = 0
-    for await (const piece of contents instanceof Secret ? [contents.bytes()] : contents) {
-      bytes.set(piece, filled)
-      filled += piece.length
-      piece.fill(0)
-    }
     const value = base64(bytes)
     const reply = newBytes(before.length + value.length + after.length)
     reply.set(before)
