@@ -8,20 +8,25 @@ export const Generated = z.lazy(() => z.object({ length: z.int(), charset: z.str
 /** A file that clients are given. */
 export const FileOfType = z.lazy(() => z.object({ path: z.string(), mode: OctalMode }))
 
+/** What there is to say of a field, with a value or without. */
+const declared = () => ({
+  name: z.string(),
+  meaning: z.string(),
+  secret: z.boolean(),
+  required: z.boolean(),
+  /** Whether it may hold a newline. */
+  lines: wordOf(['one', 'many']),
+  generated: z.exactOptional(Generated)
+})
+
 /** A field that a type declares. */
 export const FieldOfType = z.lazy(() =>
   z.object({
-    name: z.string(),
-    meaning: z.string(),
-    secret: z.boolean(),
-    required: z.boolean(),
-    /** Whether it may hold a newline. */
-    lines: wordOf(['one', 'many']),
+    ...declared(),
     /** What it must match. */
     pattern: z.exactOptional(z.string()),
     /** What stands for it when it is not set. */
-    usual: z.exactOptional(z.string()),
-    generated: z.exactOptional(Generated)
+    usual: z.exactOptional(z.string())
   })
 )
 export type FieldOfType = Read<typeof FieldOfType>
@@ -65,12 +70,7 @@ export type TypeList = Read<typeof TypeList>
 /** A field of a box, without what is secret. */
 export const FieldOfBox = z.lazy(() =>
   z.object({
-    name: z.string(),
-    meaning: z.string(),
-    secret: z.boolean(),
-    required: z.boolean(),
-    lines: wordOf(['one', 'many']),
-    generated: z.exactOptional(Generated),
+    ...declared(),
     /** Where its value comes from; absent when it has none. */
     from: z.exactOptional(wordOf(['box', 'scope', 'usual'])),
     /** Of what is no secret, and one line. */
