@@ -32,7 +32,10 @@ export async function hold(copy: string, container = '0'.repeat(64), jail?: stri
       ? 'echo held && exec cat'
       : 'exec chroot "$3" /bin/busybox sh -c "echo held; read line"'
   if (jail !== undefined) installBusybox(jail)
-  const script = `mount --rbind "$1" secrets && mount --bind "$2" hostname && ${stay}`
+  // An Engine that copies out of a container has that one's files mounted meanwhile, which the new namespace has, too.
+  const others = `grep -Eo '^\\S+ \\S+ \\S+ \\S*/containers/[0-9a-f]{64}/\\S+ \\S+' /proc/self/mountinfo | cut -d ' ' -f 5`
+  const script = `for point in $(${others}); do umount --lazy "$point"; done
+    mount --rbind "$1" secrets && mount --bind "$2" hostname && ${stay}`
   const holder = spawn(
     'unshare',
     ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', copy, hostname, jail ?? ''],
