@@ -20,7 +20,7 @@ import { coversSubject, isPerson, printSubject, type Subject } from './access/su
 import type { Gate } from './action/gate.ts'
 import { commitPrepared, type Prepared } from './action/overtaken.ts'
 import type { Permit } from './action/permit.ts'
-import { boxesWithGrant, askedAbout } from './boxes/granted.ts'
+import { boxesWithGrant, boxesWithout, askedAbout } from './boxes/granted.ts'
 import { isNote, noteRule, putGrant, removeGrant } from './grants/records.ts'
 
 /** What is to be granted. */
@@ -78,19 +78,19 @@ export function createGranting(parts: { store: Store; gate: Gate; now?: () => nu
 
     revoke: (caller, boxes, subject, rights) =>
       gate.run(caller, 'grant.revoke', { boxes, subject }, permit =>
-        commitPrepared(permit, () => revoking(permit, rights))
+        commitPrepared(permit, () => revoking(store, permit, rights))
       ),
 
     list: (caller, box) =>
       gate.run(caller, 'grant.list', box === null ? theVault : { boxes: patternOfBox(box) }, async permit => {
         const { grants, damaged } = await permit.grants()
-        const shown = grants.filter(({ boxes, subject }) =>
-          box === null
-            ? permit.may('grant.list', { boxes }) || isOwn(caller, subject)
-            : includesBox(boxes, box)
+        const shown = grants.filter(grant =>
+          box === null ? isShown(permit, grant) : includesBox(grant.boxes, box)
         )
         await permit.commit({ count: shown.length }, [])
-        return { grants: shown.sort(inOrder), damaged: permit.may('status', theVault) ? damaged : [] }
+        // What the caller may know of was less by the time that it was recorded, if something was revoked meanwhile.
+        const left = box === null ? shown.filter(grant => isShown(permit, grant)) : shown
+        return { grants: left.sort(inOrder), damaged: permit.may('status', theVault) ? damaged : [] }
       }),
 
     can: (caller, subject, gids, right, box) =>
@@ -153,6 +153,7 @@ async function adding(
 }
 
 async function revoking(
+  store: Store,
   permit: Permit<'grant.revoke'>,
   rights: readonly Right[] | null
 ): Promise<Prepared<Grant[]>> {
@@ -172,9 +173,10 @@ async function revoking(
     ...grant,
     rights: rights === null ? [] : grant.rights.filter(right => !rights.includes(right))
   }))
-  const writes = left.map(grant =>
-    grant.rights.length === 0 ? removeGrant(grant) : putGrant(permit.keyring, grant)
-  )
+  const writes = [
+    ...(await boxesWithout(store, permit, meant)),
+    ...left.map(grant => (grant.rights.length === 0 ? removeGrant(grant) : putGrant(permit.keyring, grant)))
+  ]
   return {
     answer: left,
     details: { rights: rights ?? [...new Set(meant.flatMap(grant => grant.rights))], count: meant.length },
@@ -192,6 +194,10 @@ function inOrder(one: Grant, other: Grant): number {
     [boxes.text, printSubject(subject), at].join('\0')
   )
   return (a ?? '') < (b ?? '') ? -1 : 1
+}
+
+function isShown({ caller, may }: Pick<Permit, 'caller' | 'may'>, { boxes, subject }: Grant): boolean {
+  return may('grant.list', { boxes }) || isOwn(caller, subject)
 }
 
 function isOwn(caller: Caller, subject: Subject): boolean {

@@ -114,6 +114,27 @@ export async function openVersion(
   }
 }
 
+/** The same version, whose reader is asked before each piece of a long file whether there may be more; `check` throws what says no. */
+export function readWhile<O extends OpenedVersion>(opened: O, check: () => Promise<void>): O {
+  const read: OpenedVersion['read'] = entry => {
+    const contents = opened.read(entry)
+    return contents instanceof Secret ? contents : checked(contents, check)
+  }
+  return { ...opened, read }
+}
+
+async function* checked(pieces: AsyncIterable<Buffer>, check: () => Promise<void>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    try {
+      await check()
+    } catch (error) {
+      piece.fill(0)
+      throw error
+    }
+    yield piece
+  }
+}
+
 /** All bytes of a file at once, which the caller owns and zeroes. Throws what reading throws; then nothing of it is left. */
 export async function readWhole(
   { read }: Pick<OpenedVersion, 'read'>,

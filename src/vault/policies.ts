@@ -6,12 +6,51 @@ import type { Policies } from './action/policies.ts'
 import { allBoxes, boxIn, boxPrefix, type BoxRow } from './boxes/records.ts'
 import { grantIn, grantPrefix, readGrants } from './grants/records.ts'
 
+/** Whose boxes are that are not root's, by the keys of their rows. */
+type Owners = Map<string, { readonly box: BoxName; readonly uid: number }>
+
 /** What was read of the store, by the keys of its rows. */
 interface Known {
   readonly grants: Map<string, Grant>
   readonly damaged: readonly string[]
   /** Null until somebody asks who is not root. */
-  owners: Map<string, { readonly box: BoxName; readonly uid: number }> | null
+  owners: Owners | null
+}
+
+/** How rows are read while others are committed, each of which may have been read before that or after. */
+function createReading() {
+  let meanwhile: ((now: Known) => void)[] | null = null
+  let forgotten = 0
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    /** Reads rows, has `keep` make what is known of them, and adds what was committed meanwhile. */
+    async whole<T>(read: () => Promise<T>, keep: (rows: T) => Known): Promise<Known> {
+      for (;;) {
+        const before = forgotten
+        const later: typeof meanwhile = []
+        meanwhile = later
+        try {
+          const rows = await read()
+          if (before !== forgotten) continue
+          const now = keep(rows)
+          for (const add of later) add(now)
+          return now
+        } finally {
+          meanwhile = null
+        }
+      }
+    },
+    /** One after the other, since the first may have read what the second asks for. */
+    inTurn<T>(read: () => Promise<T>): Promise<T> {
+      const turn = last.then(read)
+      last = turn.catch(() => undefined)
+      return turn
+    },
+    missed: (add: (now: Known) => void) => meanwhile?.push(add),
+    forget() {
+      forgotten++
+    }
+  }
 }
 
 /**
@@ -21,105 +60,104 @@ interface Known {
 export function createPolicies(store: Store): Policies {
   let known: Known | null = null
   let made: Policy | null = null
-  /** How many commits were told of: what was read while there was one is read again. */
-  let commits = 0
-  let reading: Promise<unknown> = Promise.resolve()
-
-  const whole = async <T>(read: () => Promise<T>): Promise<T> => {
-    for (;;) {
-      const before = commits
-      const result = await read()
-      if (before === commits) return result
-    }
-  }
-
-  /** One after the other, since the first may have read what the second asks for. */
-  const inTurn = <T>(read: () => Promise<T>): Promise<T> => {
-    const turn = reading.then(read)
-    reading = turn.catch(() => undefined)
-    return turn
-  }
+  let state = 0
+  const reading = createReading()
 
   const withGrants = async (keyring: Keyring): Promise<Known> =>
-    (known ??= await whole(async () => ({ ...(await readGrants(store, keyring)), owners: null })))
+    (known ??= await reading.whole(
+      () => readGrants(store, keyring),
+      rows => ({ ...rows, owners: null })
+    ))
 
-  const withOwners = async (keyring: Keyring): Promise<Known & { owners: NonNullable<Known['owners']> }> => {
-    for (;;) {
+  const readOwners = async (keyring: Keyring): Promise<void> => {
+    // What was read is forgotten when a commit fails.
+    while ((known?.owners ?? null) === null) {
       const now = await withGrants(keyring)
-      const owners = now.owners ?? (await whole(() => ownersOf(store, keyring)))
-      // Forgotten meanwhile.
-      if (known !== now) continue
-      now.owners = owners
-      return { ...now, owners }
+      await reading.whole(
+        () => ownersOf(store, keyring),
+        owners => Object.assign(now, { owners })
+      )
     }
+  }
+
+  const policyNow = (): Policy | null => {
+    if (made === null && known !== null && known.owners !== null) {
+      const owners = new Map([...known.owners.values()].map(({ box, uid }) => [box, uid]))
+      made = { grants: [...known.grants.values()], owners }
+    }
+    return made
   }
 
   return {
     grants: async keyring => {
-      const { grants, damaged } = known ?? (await inTurn(() => withGrants(keyring)))
-      return { grants: [...grants.values()], damaged }
+      const { grants, damaged } = known ?? (await reading.inTurn(() => withGrants(keyring)))
+      return { grants: [...grants.values()], damaged, state }
     },
 
     async current(keyring) {
-      if (made !== null) return made
-      return inTurn(async () => {
-        const { grants, owners } = await withOwners(keyring)
-        return (made ??= {
-          grants: [...grants.values()],
-          owners: new Map([...owners.values()].map(({ box, uid }) => [box, uid]))
-        })
-      })
+      for (;;) {
+        const policy = policyNow()
+        if (policy !== null) return policy
+        await reading.inTurn(() => readOwners(keyring))
+      }
     },
+
+    known: policyNow,
+    state: () => state,
 
     committed(keyring, writes) {
       const ours = writes.filter(isOfPolicy)
-      if (ours.length === 0) return
-      commits++
-      made = null
-      if (known === null) return
-      for (const write of ours) apply(known, keyring, write)
+      if (ours.some(write => keyOf(write).startsWith(grantPrefix))) state++
+      for (const write of ours) {
+        reading.missed(now => apply(now, keyring, write))
+        if (known !== null && apply(known, keyring, write)) made = null
+      }
     },
 
     forget() {
-      commits++
+      reading.forget()
+      state++
       known = null
       made = null
     }
   }
 }
 
-async function ownersOf(store: Store, keyring: Keyring): Promise<NonNullable<Known['owners']>> {
-  const owners: NonNullable<Known['owners']> = new Map()
+async function ownersOf(store: Store, keyring: Keyring): Promise<Owners> {
+  const owners: Owners = new Map()
   for await (const row of allBoxes(store, keyring)) note(owners, row)
   return owners
 }
 
-/** The box's key is wiped. */
-function note(owners: NonNullable<Known['owners']>, { key, box }: BoxRow): void {
-  if (box === null) return
+/** Whether another owns the box than did. The box's key is wiped. */
+function note(owners: Owners, { key, box }: BoxRow): boolean {
+  if (box === null) return false
   box.key.wipe()
-  if (box.owner !== 0) owners.set(key, { box: box.name, uid: box.owner })
+  const before = owners.get(key)
+  if (box.owner === (before?.uid ?? 0)) return false
+  if (box.owner === 0) owners.delete(key)
+  else owners.set(key, { box: box.name, uid: box.owner })
+  return true
 }
 
-/** Of boxes, whether one comes or goes: whose it is stays what it is. */
+/** Of grants and of boxes. What goes all at once is of neither. */
 function isOfPolicy(write: Write): boolean {
-  if ('removeAll' in write) return false
-  if ('remove' in write) return write.remove.startsWith(grantPrefix) || write.remove.startsWith(boxPrefix)
-  return write.put.startsWith(grantPrefix) || (write.put.startsWith(boxPrefix) && write.expect === null)
+  return [grantPrefix, boxPrefix].some(prefix => keyOf(write).startsWith(prefix))
 }
 
-function apply({ grants, owners }: Known, keyring: Keyring, write: Write): void {
-  if ('removeAll' in write) return
-  if ('remove' in write) {
-    grants.delete(write.remove)
-    owners?.delete(write.remove)
-    return
-  }
+function keyOf(write: Write): string {
+  return 'put' in write ? write.put : 'remove' in write ? write.remove : ''
+}
+
+/** Whether that changes what decisions go by. */
+function apply({ grants, owners }: Known, keyring: Keyring, write: Write): boolean {
+  if ('removeAll' in write) return false
+  if ('remove' in write) return grants.delete(write.remove) || (owners?.delete(write.remove) ?? false)
   const row = { key: write.put, value: Buffer.from(write.value), revision: 1 }
-  if (!write.put.startsWith(grantPrefix)) {
-    if (owners !== null) note(owners, { key: row.key, box: boxIn(keyring, row) })
-    return
-  }
+  if (row.key.startsWith(boxPrefix))
+    return owners !== null && note(owners, { key: row.key, box: boxIn(keyring, row) })
   const grant = grantIn(keyring, row)
-  if (grant !== null) grants.set(row.key, grant)
+  if (grant === null) return grants.delete(row.key)
+  grants.set(row.key, grant)
+  return true
 }

@@ -6,13 +6,13 @@ import type { Permit } from './action/permit.ts'
 import { commitPrepared, untilNotOvertaken } from './action/overtaken.ts'
 import { neverRevealed } from './boxes/granted.ts'
 import { creation, removal, renaming } from './boxes/box-names.ts'
-import { findBox, getBox, listedBoxes } from './boxes/find.ts'
+import { findBox, getBox, listedBoxes, type BoxPermit } from './boxes/find.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change.ts'
 import { summaryOf, type Box, type BoxSummary } from './boxes/records.ts'
 import { rollingBack, type VaultParts } from './boxes/versions.ts'
 import { shownIn } from './credential.ts'
 import { findDigestKey } from './injected/digest-key.ts'
-import { namesOf, openVersion, type OpenedVersion } from './opened-version.ts'
+import { namesOf, openVersion, readWhile, type OpenedVersion } from './opened-version.ts'
 import {
   purposes,
   type OpenedFor,
@@ -23,7 +23,7 @@ import {
 } from './purposes.ts'
 
 /** A box in a list. `shown`: what of its fields is no secret; null when that was not asked for, or cannot be told. */
-export interface ListedBox extends BoxSummary {
+export interface ListedBox extends Omit<BoxSummary, 'isClosed'> {
   readonly shown: Readonly<Record<string, string>> | null
 }
 
@@ -107,13 +107,15 @@ export function createVault(parts: VaultParts): Vault {
       gate.run(caller, 'box.list', theVault, async permit => {
         const { keyring } = permit
         const listed = await untilNotOvertaken(() =>
-          listedBoxes(store, permit, async box => ({
-            ...summaryOf(box),
-            shown: shown ? await shownIn({ ...parts, keyring }, box) : null
-          }))
+          listedBoxes(store, permit, async box => {
+            // Grants can close one that is not closed by itself; nobody asks that of all.
+            const { isClosed, ...summary } = summaryOf(box)
+            return { ...summary, shown: shown ? await shownIn({ ...parts, keyring }, box) : null }
+          })
         )
         await permit.commit({ count: listed.boxes.length }, [])
-        return listed
+        // What was revoked before that is not told any more.
+        return { ...listed, boxes: listed.boxes.filter(({ name }) => permit.may('box.list', { box: name })) }
       }),
 
     inspect: (caller, box) =>
@@ -147,19 +149,9 @@ export function createVault(parts: VaultParts): Vault {
       ),
 
     open: (caller, purpose, resource, version, use) => {
-      const { action, shows, recorded, missing, form } = purposes[purpose]
+      const { action, shows, recorded } = purposes[purpose]
       return gate.run(caller, action, resource, async permit => {
-        const opened = await untilNotOvertaken(async () => {
-          const box =
-            missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
-          if (box === null) return null
-          if (box.isNeverRevealed && isRevealing(action)) {
-            box.key.wipe()
-            throw neverRevealed(box.name)
-          }
-          const users = await usersOf(permit, box)
-          return openVersion({ ...parts, keyring: permit.keyring }, box, { version, form, users })
-        })
+        const opened = await untilNotOvertaken(() => openedFor(parts, permit, purposes[purpose], version))
         const record: RecordOpening = writes =>
           permit.commit(opened === null ? {} : { version: opened.info.version }, writes)
         const shown = (shows === 'names' ? opened && namesOf(opened) : opened) as OpenedFor<typeof purpose>
@@ -175,6 +167,25 @@ export function createVault(parts: VaultParts): Vault {
     use: (caller, box, version, use) =>
       gate.run(caller, 'box.use', { box }, permit => usingVersion(parts, permit, version, use))
   }
+}
+
+/** What is opened for a purpose, or null when it is for nothing, too. */
+async function openedFor(
+  parts: VaultParts,
+  permit: BoxPermit,
+  { action, missing, form }: Pick<(typeof purposes)[Purpose], 'action' | 'missing' | 'form'>,
+  version: number | null
+): Promise<(OpenedVersion & { wipe(): void }) | null> {
+  const { store } = parts
+  const box = missing === 'nothing' ? await findBox(store, permit) : await getBox(store, permit, missing)
+  if (box === null) return null
+  if (box.isNeverRevealed && isRevealing(action)) {
+    box.key.wipe()
+    throw neverRevealed(box.name)
+  }
+  const users = await usersOf(permit, box)
+  const opened = await openVersion({ ...parts, keyring: permit.keyring }, box, { version, form, users })
+  return action === 'box.reveal' ? readWhile(opened, () => permit.recheck()) : opened
 }
 
 /** The grants that let containers use a closed box now; null for one that any may use. */

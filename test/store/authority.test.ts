@@ -93,7 +93,8 @@ test('each act asks about its own resource, and about nothing else', async () =>
       (vault, caller) => vault.list(caller),
       ['box.list', theVault],
       ['box.list', { box }],
-      ['status', theVault]
+      ['status', theVault],
+      ['box.list', { box }]
     ],
     [acts.rename, ['box.rename', { box, newName }]],
     [(vault, caller) => vault.destroy(caller, newName, null), ['box.destroy', { box: newName }]]

@@ -1,14 +1,14 @@
-import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { BoxName } from '../../base/names.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Write } from '../../store/store.ts'
 import { detailsOf, type Action, type Details, type Resources } from '../access/actions.ts'
 import { isOrdinary, nameOf, rightFor, type Authority, type Caller } from '../access/authority.ts'
-import { noPolicy, usesGranted, type GrantTo, type Policy } from '../access/grants.ts'
+import { isClosedBy, noPolicy, usesGranted, type GrantTo, type Policy } from '../access/grants.ts'
 import type { ContainerSubject } from '../access/subjects.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Decision } from '../audit/records.ts'
-import type { Policies } from './policies.ts'
+import type { GrantsNow, Policies } from './policies.ts'
 
 /** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
 export type May = <A extends Action>(action: A, resource: Resources[A]) => boolean
@@ -19,10 +19,19 @@ export interface Permit<A extends Action = Action> {
   readonly keyring: Keyring
   /** What was decided on. The work takes the names of what it touches from here. */
   readonly resource: Resources[A]
+  /** By what is so when it is asked. */
   readonly may: May
-  /** All grants as they are now, and the keys of rows that are damaged. */
-  grants(): ReturnType<Policies['grants']>
-  /** Those that let containers use a box now. */
+  /**
+   * All grants as they are now, and the keys of rows that are damaged. What is committed after a look at them was made from
+   * them: `commit` throws `conflict` when a grant has come, changed or gone meanwhile.
+   */
+  grants(): Promise<GrantsNow>
+  /** Whether some grant closes the box of a name. */
+  isClosed(name: BoxName): Promise<boolean>
+  /**
+   * Those that let containers use a closed box now. What the Engine is given is for these: `commit` throws `conflict` when one of them
+   * was taken back meanwhile.
+   */
   users(box: BoxName): Promise<readonly GrantTo<ContainerSubject>[]>
   /** With them whose boxes are. */
   policy(): Promise<Policy>
@@ -30,7 +39,7 @@ export interface Permit<A extends Action = Action> {
   recheck(): Promise<void>
   /**
    * Commits the writes and the audit entry of the action in one transaction. `more` adds to what the entry says. Throws
-   * what `recheck` throws.
+   * what `recheck` throws: nothing is committed between that and this, so that what was revoked before is not done after.
    */
   commit(more: Details, writes: readonly Write[]): Promise<void>
 }
@@ -51,14 +60,18 @@ export interface PermitParts {
   readonly now: () => number
 }
 
-/** What the rule says of a caller by what is known now. Root's own acts and the Engine's need no look at grants. */
+/** What the rule says of a caller by what is known whenever it is asked. Root's own acts and the Engine's need no look at grants. */
 export async function mayOf(
   { policies, authority, now }: PermitParts,
   caller: Caller,
   keyring: Keyring
 ): Promise<May> {
-  const policy = isOrdinary(caller) ? await policies.current(keyring) : noPolicy
-  return (action, resource) => authority(caller, action, resource, policy, now())
+  if (!isOrdinary(caller)) return (action, resource) => authority(caller, action, resource, noPolicy, now())
+  let policy = await policies.current(keyring)
+  return (action, resource) => {
+    policy = policies.known() ?? policy
+    return authority(caller, action, resource, policy, now())
+  }
 }
 
 /** The permit for an act that is asked for. Nobody has it before `permit.may` said so. */
@@ -73,31 +86,77 @@ export async function beginAct<A extends Action>(
   const details = detailsOf(resource)
   const entry = { caller, action, decision: 'allowed', details } as const
   const done = { recorded: false, wrote: false }
+  const looks = createLooks(parts, keyring, caller)
   const permit: Permit<A> = {
-    ...{ caller, keyring, resource, may: await mayOf(parts, caller, keyring) },
-    grants: () => policies.grants(keyring),
-    users: async box => usesGranted(await policies.grants(keyring), box, parts.now()),
+    ...{ caller, keyring, resource, may: await mayOf(parts, caller, keyring), ...looks },
     policy: () => policies.current(keyring),
     async recheck() {
       if (!isOrdinary(caller)) return
-      const mayNow = await mayOf(parts, caller, keyring)
-      if (!mayNow(action, resource)) throw denied(caller, action)
+      await policies.current(keyring)
+      if (!permit.may(action, resource)) throw denied(caller, action)
     },
     async commit(more, writes) {
-      await permit.recheck()
-      if (done.recorded && writes.length === 0) return
-      try {
-        await audit.append(keyring, { ...entry, details: { ...details, ...more } }, writes)
-      } catch (error) {
-        if (!isSecretboxError(error, 'conflict')) policies.forget()
-        throw error
+      if (done.recorded && writes.length === 0) {
+        await permit.recheck()
+        return
       }
-      policies.committed(keyring, writes)
+      await audit.inTurn(async append => {
+        await permit.recheck()
+        await looks.recheck(writes)
+        try {
+          await append(keyring, { ...entry, details: { ...details, ...more } }, writes)
+        } catch (error) {
+          if (!isSecretboxError(error, 'conflict')) policies.forget()
+          throw error
+        }
+        policies.committed(keyring, writes)
+      })
       done.recorded = true
       done.wrote ||= writes.length > 0
     }
   }
   return { permit, entry, done }
+}
+
+/** What an act has seen of the grants, and whether that is still so when it commits. */
+function createLooks(
+  { policies, now }: PermitParts,
+  keyring: Keyring,
+  caller: Caller
+): Pick<Permit, 'grants' | 'isClosed' | 'users'> & { recheck(writes: readonly Write[]): Promise<void> } {
+  let seen: number | null = null
+  let given: { readonly box: BoxName; readonly to: readonly GrantTo<ContainerSubject>[] } | null = null
+  const usersNow = async (box: BoxName): Promise<GrantTo<ContainerSubject>[]> =>
+    usesGranted(await policies.grants(keyring), box, now())
+
+  return {
+    async grants() {
+      const grants = await policies.grants(keyring)
+      seen ??= grants.state
+      return grants
+    },
+    isClosed: async name => isClosedBy(await policies.grants(keyring), name),
+    async users(box) {
+      const to = await usersNow(box)
+      if (caller.kind === 'engine') given = { box, to }
+      return to
+    },
+    async recheck(writes) {
+      if (seen !== null && writes.length > 0 && seen !== policies.state()) {
+        // What is looked at from now on is for the next attempt.
+        seen = null
+        throw new SecretboxError('conflict', 'others changed grants meanwhile')
+      }
+      if (given === null) return
+      const still = new Set((await usersNow(given.box)).map(({ id }) => id))
+      if (!given.to.every(({ id }) => still.has(id)))
+        throw new SecretboxError(
+          'conflict',
+          `a grant to containers on box ${quote(given.box)} was revoked meanwhile`,
+          { hint: 'start the container again, or see: docker vault grants ' + given.box }
+        )
+    }
+  }
 }
 
 /** It goes by what was asked alone, so that it is the same whether there is such a box or not. */

@@ -13,17 +13,24 @@ import {
 import type { Caller } from '../access/authority.ts'
 import type { Details } from '../access/actions.ts'
 
+type Append = (
+  keyring: Keyring,
+  decision: Decision & { readonly details: Details },
+  writes: readonly Write[]
+) => Promise<void>
+
 /** The chained record of decisions. */
 export interface Audit {
   /**
    * Commits `writes` together with an entry about them: both or neither. Entries get their numbers in the
    * order of commits. Throws what `Store.commit` throws.
    */
-  append(
-    keyring: Keyring,
-    decision: Decision & { readonly details: Details },
-    writes: readonly Write[]
-  ): Promise<void>
+  append: Append
+  /**
+   * Does `work` while nothing else is appended: what it looks at is so when what it appends is committed. It must not wait for
+   * another turn.
+   */
+  inTurn<T>(work: (append: Append) => Promise<T>): Promise<T>
   /**
    * The entries that are asked for, oldest first, checked on the way: what is damaged is told in its place and hides
    * nothing else. At the end comes what was looked at. It holds a page of entries at a time.
@@ -51,7 +58,7 @@ export function createAudit(store: Store, maxEntries: number): Audit {
 
   const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
 
-  const appendNow: Audit['append'] = async (keyring, { details, ...decision }, writes) => {
+  const appendNow: Append = async (keyring, { details, ...decision }, writes) => {
     const { first, last, hash } = await endsNow(keyring)
     const sequence = last + 1
     const entry: AuditEntry = {
@@ -84,22 +91,19 @@ export function createAudit(store: Store, maxEntries: number): Audit {
     appended = Promise.withResolvers()
   }
 
-  /** Not while an entry is being appended: what was read before must not be taken for known after. */
-  const endsInTurn = (keyring: Keyring): Promise<AuditEnds> => {
-    const turn = queue.then(() => endsNow(keyring))
+  /** One at a time: each entry names the one before it. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(work)
     queue = turn.catch(() => undefined)
     return turn
   }
 
   return {
-    // One at a time: each entry names the one before it.
-    append(keyring, decision, writes) {
-      const turn = queue.then(() => appendNow(keyring, decision, writes))
-      queue = turn.catch(() => undefined)
-      return turn
-    },
+    append: (...entry) => inTurn(() => appendNow(...entry)),
+    inTurn: work => inTurn(() => work(appendNow)),
 
-    read: (keyring, query) => readEntries(store, keyring, () => endsInTurn(keyring), query),
+    // Not while an entry is being appended: what was read before must not be taken for known after.
+    read: (keyring, query) => readEntries(store, keyring, () => inTurn(() => endsNow(keyring)), query),
 
     async after(sequence) {
       while (known === null || known.last <= sequence) await appended.promise

@@ -10,9 +10,13 @@ import { allBoxes, readBox, summaryOf, type Box, type BoxSummary } from './recor
 /** What lets an act be done to one box. Here nothing else says which: an act reaches the box that was decided on, and no other. */
 export type BoxPermit = Permit<Exclude<Extract<Action, `box.${string}`>, 'box.list'>>
 
-/** The box that was decided on, or null when there is none of that name. Whoever reads it wipes its key. Throws `damaged`. */
-export function findBox(store: Store, permit: BoxPermit): Promise<Box | null> {
-  return readBox(store, permit.keyring, permit.resource.box)
+/**
+ * The box that was decided on, or null when there is none of that name. It is closed also by a grant that was made while it was,
+ * and is written so at its next change. Whoever reads it wipes its key. Throws `damaged`.
+ */
+export async function findBox(store: Store, permit: BoxPermit): Promise<Box | null> {
+  const box = await readBox(store, permit.keyring, permit.resource.box)
+  return box && { ...box, isClosed: box.isClosed || (await permit.isClosed(box.name)) }
 }
 
 /** As `findBox`, throwing `not_found` with a hint for who wants to `find` a box, or to `fill` one that could be made. */
@@ -43,7 +47,7 @@ async function misspelt(store: Store, permit: BoxPermit, name: BoxName): Promise
  * The boxes that the caller may know of, each asked about on its own, by name; and the keys of records that are damaged,
  * of which nobody can say whose they are: they are for who may see how the vault is. `look`: what is wanted of each box.
  */
-export async function listedBoxes<Seen extends BoxSummary>(
+export async function listedBoxes<Seen extends Pick<BoxSummary, 'name'>>(
   store: Store,
   { keyring, may }: Pick<Permit, 'keyring' | 'may'>,
   look: (box: Box) => Seen | Promise<Seen>
