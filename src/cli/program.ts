@@ -6,6 +6,7 @@ import { compose } from './compose/compose.ts'
 import { completion } from './commands/completion.ts'
 import { cp } from './commands/cp.ts'
 import { can } from './commands/can.ts'
+import { approve } from './commands/approve.ts'
 import { grant } from './commands/grant.ts'
 import { grants } from './commands/grants.ts'
 import { revoke } from './commands/revoke.ts'
@@ -43,7 +44,7 @@ const commands = {
   'Credentials (boxes with a type):': [types, fields, set],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
-  'Who may do what:': [grant, revoke, grants, can],
+  'Who may do what:': [grant, approve, revoke, grants, can],
   'Containers and images:': [run, createContainer, exec, build, compose, usedBy],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const

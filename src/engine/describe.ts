@@ -1,5 +1,8 @@
 import type Dockerode from 'dockerode'
 import { composeLabels } from '../base/compose-labels.ts'
+import { ownLabels, type DockerLabels } from '../base/own-labels.ts'
+import { askImage } from './image.ts'
+import { platformIn } from './reading.ts'
 
 /** What the Engine says of one container, of which it is asked alone. */
 export interface DescribedContainer {
@@ -13,7 +16,7 @@ export interface DescribedContainer {
   readonly pid: number | null
   /** Where it mounts volumes: paths in the container, by the volume's name. */
   readonly targets: ReadonlyMap<string, readonly string[]>
-  /** What Compose wrote on it; null for one that Compose did not make, and when its image has such labels, which any image can. */
+  /** What Compose wrote on it; null for one that Compose did not make, whatever its image says (base/own-labels.ts). */
   readonly compose: { readonly project: string; readonly service: string } | null
 }
 
@@ -24,32 +27,18 @@ export async function describeContainer(
   inTime: () => { abortSignal: AbortSignal }
 ): Promise<DescribedContainer> {
   const container = await docker.getContainer(containerId).inspect(inTime())
-  const own = composeIn(container.Config.Labels)
-  // An image that is gone may have had any labels.
-  const isOfImage = own !== null && (await imageNamesCompose(docker, container.Image, inTime))
-  return { ...describedIn(container), compose: isOfImage ? null : own }
+  const labels = (container.Config.Labels as DockerLabels | null) ?? {}
+  if (composeIn(labels) === null) return { ...describedIn(container), compose: null }
+  const image = await askImage(docker, container.Image, platformIn(container), inTime()).catch(() => null)
+  return { ...describedIn(container), compose: composeIn(ownLabels(labels, image?.labels ?? null)) }
 }
 
 /** A name with anything else in it might be read as two. */
-function composeIn(labels: Readonly<Record<string, string>> | null): DescribedContainer['compose'] {
-  const [project, service] = [labels?.[composeLabels.project], labels?.[composeLabels.service]]
+function composeIn(labels: DockerLabels): DescribedContainer['compose'] {
+  const [project, service] = [labels[composeLabels.project], labels[composeLabels.service]]
   const isName = (text: string | undefined): text is string =>
     /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/.test(text ?? '')
   return isName(project) && isName(service) ? { project, service } : null
-}
-
-async function imageNamesCompose(
-  docker: Dockerode,
-  imageId: string,
-  inTime: () => { abortSignal: AbortSignal }
-): Promise<boolean> {
-  try {
-    const { Config }: Dockerode.ImageInspectInfo = await docker.getImage(imageId).inspect(inTime() as object)
-    const labels = (Config.Labels as Readonly<Record<string, string>> | null) ?? {}
-    return Object.values(composeLabels).some(name => Object.hasOwn(labels, name))
-  } catch {
-    return true
-  }
 }
 
 function describedIn({

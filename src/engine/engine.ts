@@ -1,7 +1,10 @@
 import Dockerode from 'dockerode'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import type { DockerLabels } from '../base/own-labels.ts'
 import { describeContainer, type DescribedContainer } from './describe.ts'
+import { httpStatusOf } from './answers.ts'
+import { askImage, type Image } from './image.ts'
 import { containerIn, eventIn, givenOptionsIn, lastStartIn } from './reading.ts'
 import { readRemovalError } from './words.ts'
 
@@ -15,7 +18,10 @@ export interface Container {
   readonly imageId: string | null
   /** By what its image is known exactly: its ID, and its manifest where the Engine tells of one (28, containerd's store). */
   readonly digests: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
+  /** Of its image by which platform, as JSON, where the Engine has images of several (28, containerd's store); else null. */
+  readonly platform: string | null
+  /** Its own, and those of its image. */
+  readonly labels: DockerLabels
   /** `created`, `running`, `paused`, `restarting`, `exited`, … */
   readonly state: string
   /** The names of the volumes it mounts, of any driver. */
@@ -69,8 +75,8 @@ export interface Engine {
   start(containerId: string): Promise<void>
   /** Ends a container by force, for good: its restart policy does not start it again. One that is just starting ends when it has started. */
   kill(containerId: string): Promise<void>
-  /** What registries call an image (`nginx@sha256:…`); none for one that is not there any more. Safe to call from inside Mount. */
-  repoDigests(imageId: string): Promise<readonly string[]>
+  /** What is known of a container's image; of one that is not there any more, nothing. Safe to call from inside Mount. */
+  image(imageId: string, platform: string | null): Promise<Image>
   /**
    * `in use`: by a container, or by one that is being made. `unknown`: the Engine sees no such volume, as before it has heard
    * that the volume's plugin is there. Throws when it is something else, such as a plugin that is not enabled yet.
@@ -132,7 +138,7 @@ export function connectEngine(socketPath: string): Engine {
     },
 
     kill: containerId => kill(docker, containerId),
-    repoDigests: imageId => repoDigests(docker, imageId),
+    image: (imageId, platform) => askImage(docker, imageId, platform, inTime()),
 
     async removeVolume(name) {
       try {
@@ -174,32 +180,6 @@ async function kill(docker: Dockerode, containerId: string): Promise<void> {
   } catch (error) {
     if (!notRunning.includes(httpStatusOf(error))) throw error
   }
-}
-
-async function repoDigests(docker: Dockerode, imageId: string): Promise<readonly string[]> {
-  try {
-    const image = await givenUpInTime(docker.getImage(imageId).inspect())
-    // Older Engines have null for none.
-    return (image as { RepoDigests?: string[] | null }).RepoDigests ?? []
-  } catch (error) {
-    if (httpStatusOf(error) === 404) return []
-    throw error
-  }
-}
-
-/** For what dockerode cannot abort. */
-function givenUpInTime<T>(asked: Promise<T>): Promise<T> {
-  const { abortSignal } = inTime()
-  const late = new Promise<never>((_resolve, reject) => {
-    abortSignal.addEventListener('abort', () => reject(new Error('the Engine took too long')))
-  })
-  return Promise.race([asked, late])
-}
-
-/** The HTTP status of the Engine's answer; null when it gave none. */
-function httpStatusOf(error: unknown): number | null {
-  const isAnswer = typeof error === 'object' && error !== null && 'statusCode' in error
-  return isAnswer && typeof error.statusCode === 'number' ? error.statusCode : null
 }
 
 /** The Engine's own text, of an answer that says that something failed; empty when it gave none. */

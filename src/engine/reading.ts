@@ -19,7 +19,7 @@ export function containerIn(listed: Dockerode.ContainerInfo): Container {
     name: nameIn(listed.Names),
     image: listed.Image,
     imageId: listed.ImageID || null,
-    digests: digestsIn(listed),
+    ...manifestIn(listed),
     labels: listed.Labels,
     state: listed.State,
     volumes: listed.Mounts.flatMap(mount => (mount.Type === 'volume' && mount.Name ? [mount.Name] : []))
@@ -31,11 +31,29 @@ function nameIn(names: readonly string[]): string | null {
   return names.map(name => name.replace(/^\//, '')).find(name => !name.includes('/')) ?? null
 }
 
-function digestsIn(container: Dockerode.ContainerInfo): string[] {
-  // Since API 1.48, which dockerode's types do not know.
-  const manifest = (container as { ImageManifestDescriptor?: { digest?: string } | null })
-    .ImageManifestDescriptor
-  return [container.ImageID, manifest?.digest ?? ''].filter(digest => digest !== '')
+function manifestIn(container: Dockerode.ContainerInfo): Pick<Container, 'digests' | 'platform'> {
+  const manifest = manifestOf(container)
+  return {
+    digests: [container.ImageID, manifest?.digest ?? ''].filter(digest => digest !== ''),
+    platform: platformIn(container)
+  }
+}
+
+/** Since API 1.48, which dockerode's types do not know. */
+interface Manifest {
+  readonly digest?: string
+  readonly platform?: object | null
+}
+
+/** The manifest that a container's image is, of those that the image's ID stands for; null where it is but one. */
+function manifestOf(container: object): Manifest | null {
+  return (container as { ImageManifestDescriptor?: Manifest | null }).ImageManifestDescriptor ?? null
+}
+
+/** For which platform a container's image is, as the Engine is told of one; null where it does not say. */
+export function platformIn(container: object): string | null {
+  const platform = manifestOf(container)?.platform
+  return platform ? JSON.stringify(platform) : null
 }
 
 export function lastStartIn({ State, HostConfig, Mounts }: Dockerode.ContainerInspectInfo): LastStart {

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
 import type { BoxName, VolumeName } from '../base/names.ts'
+import { unknownImage, type ImageFacts } from '../vault/access/containers.ts'
 import type { GrantTo } from '../vault/access/grants.ts'
 import type { ContainerSubject } from '../vault/access/subjects.ts'
 import {
@@ -57,7 +58,7 @@ async function answered(
     const candidates =
       need.need === 'candidates'
         ? await candidatesOf(engine, volume)
-        : await withRepoDigests(engine, facts.candidates, need.images)
+        : await withImages(engine, facts.candidates, need.of)
     return { ...facts, candidates }
   } catch {
     return { ...facts, candidates: 'away' }
@@ -69,18 +70,26 @@ async function candidatesOf(engine: Engine, volume: VolumeName): Promise<StartCa
   // The Engine finds one also by where it has a volume.
   return containers
     .filter(one => !isRunning(one) && one.volumes.includes(volume))
-    .map(one => ({ ...one, repoDigests: null }))
+    .map(one => ({ ...one, ofImage: null }))
 }
 
-async function withRepoDigests(
+async function withImages(
   engine: Engine,
   candidates: UseFacts['candidates'],
-  images: readonly string[]
+  unasked: readonly StartCandidate[]
 ): Promise<UseFacts['candidates']> {
   if (candidates === null || candidates === 'away') return candidates
-  const asked = images.map(async image => [image, await engine.repoDigests(image)] as const)
-  const known = new Map<string | null, readonly string[]>(await Promise.all(asked))
-  return candidates.map(one => ({ ...one, repoDigests: known.get(one.imageId) ?? one.repoDigests }))
+  const images = new Map<string, Promise<ImageFacts>>()
+  const askOnce = ({ imageId, platform }: StartCandidate): Promise<ImageFacts> => {
+    if (imageId === null) return Promise.resolve(unknownImage)
+    const key = `${imageId} ${platform ?? ''}`
+    const asked = images.get(key) ?? engine.image(imageId, platform)
+    images.set(key, asked)
+    return asked
+  }
+  return Promise.all(
+    candidates.map(async one => (unasked.includes(one) ? { ...one, ofImage: await askOnce(one) } : one))
+  )
 }
 
 /** One that the Engine does not tell of may be locked. */

@@ -5,6 +5,7 @@ import { parseUntil } from '../../src/cli/output/time.ts'
 import { groupsOfUser, readSubject } from '../../src/cli/input/people.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { useCli } from '../kit/use-cli.ts'
+import { standIns } from './stand-ins.ts'
 
 const { run } = useCli()
 const done = { code: 0, stdout: '', stderr: '' }
@@ -111,6 +112,60 @@ test('a box that is never revealed is read by nobody', async () => {
     stderr:
       'error: box "hidden" is never revealed\nhint: it was made so, for good, and for root, too; containers are given it as ever\n'
   })
+})
+
+const digestOf = (digit: string): string => `sha256:${digit.repeat(64)}`
+const [id, manifest, mirrored] = ['1', '2', '3'].map(digestOf) as [string, string, string]
+
+test('an image is approved by its ID and by what the registry calls it, whatever has its tag later', async () => {
+  const pulled = {
+    Id: id,
+    RepoDigests: [`mirror.example/nginx@${mirrored}`, `nginx@${manifest}`]
+  }
+  const built = { Id: digestOf('4'), RepoDigests: null }
+  const { env } = await standIns(
+    'exit 0',
+    { 'nginx:1.25': {}, 'renamed:1': {}, built: {}, odd: {} },
+    { digests: { 'nginx:1.25': pulled, 'renamed:1': pulled, built, odd: { ...built, Id: 'odd' } } }
+  )
+  await run(['create', 'pinned', 'pinned*'])
+  await run(['grant', '*', 'user:daemon', 'info'])
+  expect(await run(['approve', 'pinned', 'nginx:1.25'], { env })).toMatchObject({
+    code: 0,
+    stdout: `image:${id}\nimage:nginx@${manifest}\n`,
+    stderr: 'box "pinned" is closed from now on: a container without a grant does not get it any more\n'
+  })
+  expect((await run(['grants', 'pinned', '--format', '{{.Boxes}} {{.Subject}} {{.Note}}'])).stdout).toContain(
+    `pinned image:nginx@${manifest} from nginx:1.25\npinned image:${id} from nginx:1.25\n`
+  )
+  // Of another name it has no digest, so that all of them are meant; and it is closed already.
+  await run(['grant', 'pinned', 'image:nginx', 'use'])
+  expect(await run(['approve', 'pinned', 'renamed:1'], { env })).toMatchObject({
+    code: 0,
+    stdout: `image:${id}\nimage:mirror.example/nginx@${mirrored}\nimage:nginx@${manifest}\n`,
+    stderr: 'box "pinned" is also granted to image:nginx\n'
+  })
+  expect(await run(['approve', 'pinned*', 'built'], { env })).toMatchObject({
+    code: 0,
+    stdout: `image:${digestOf('4')}\n`,
+    stderr:
+      'no registry has given "built" a digest: it is known by its ID, on this host alone\n' +
+      'box "pinned*" is closed from now on: a container without a grant does not get it any more\n'
+  })
+  expect((await run(['can', `image:${digestOf('4')}`, 'use', 'pinned'])).code).toBe(1)
+  const completed = await run(['__completeNoDesc', 'approve', 'pinned', 'n'], { env })
+  expect(completed.stdout).toBe('nginx:1.25\n:4\n')
+  const refused = [
+    [['pinned', 'nginx:2'], 1, 'error: the Engine has no image "nginx:2"\nhint: docker pull nginx:2\n'],
+    [['none', 'built'], 1, 'error: no such box "none"\n'],
+    [['pinned', 'odd'], 3, 'error: cannot read the answer of the Engine at'],
+    [['pinned'], 2, 'error: missing required argument "IMAGE"\n']
+  ] as const
+  for (const [args, code, message] of refused)
+    expect(await run(['approve', ...args], { env })).toMatchObject({
+      ...{ code, stdout: '' },
+      stderr: expect.stringContaining(message) as string
+    })
 })
 
 test('names of people are looked up on this host, and nowhere else', async () => {

@@ -25,6 +25,8 @@ export interface Said {
   readonly files?: Readonly<Record<string, string | null | { readonly to: string }>>
   /** What else each image is made for, as the Engine has it. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** By what each image is known exactly. */
+  readonly digests?: Readonly<Record<string, { readonly Id: string; readonly RepoDigests: string[] | null }>>
   /** Containers by their names, as the Engine has them. */
   readonly containers?: Readonly<Record<string, unknown>>
 }
@@ -36,7 +38,7 @@ export interface Said {
 export async function standIns(
   script = 'exit 0',
   images: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
-  { info = {}, volumes = {}, users = {}, files = {}, config = {}, containers = {} }: Said = {}
+  { info = {}, volumes = {}, users = {}, files = {}, config = {}, containers = {}, digests = {} }: Said = {}
 ): Promise<StandIns> {
   const directory = await mkdtemp(join(tmpdir(), 'stand-ins-'))
   const [record, socket, docker] = ['calls', 'engine.sock', 'docker'].map(name => join(directory, name)) as [
@@ -65,12 +67,16 @@ export async function standIns(
       response.end(JSON.stringify(info))
       return
     }
+    if (request.url === '/images/json') {
+      response.end(JSON.stringify(Object.keys(images).map(tag => ({ RepoTags: [tag, '<none>:<none>'] }))))
+      return
+    }
     const name = decodeURIComponent(/^\/images\/(.*)\/json$/.exec(request.url ?? '')?.[1] ?? '')
     const labels = images[name]
     response.statusCode = labels === undefined ? 404 : 200
     const ofImage = Object.fromEntries((volumes[name] ?? []).map(path => [path, {}]))
     const own = { Labels: labels, Volumes: ofImage, User: users[name] }
-    response.end(JSON.stringify({ Config: { ...own, ...config[name] } }))
+    response.end(JSON.stringify({ Config: { ...own, ...config[name] }, ...digests[name] }))
   })
   await new Promise<void>(resolve => engine.listen(socket, resolve))
   onTestFinished(async () => {

@@ -14,7 +14,7 @@ import { eventually } from '../kit/eventually.ts'
 import { freshId } from '../kit/driver.ts'
 import { hold } from '../kit/hold.ts'
 import { root } from '../kit/open-vault.ts'
-import { addContainer, standInEngine, type StandInEngine } from '../kit/stand-in-engine.ts'
+import { addContainer, standInEngine, type StandInEngine, type StandInImage } from '../kit/stand-in-engine.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
 import { openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
 
@@ -100,8 +100,8 @@ describe.skipIf(cannotMount)('a closed box (takes root)', () => {
   test('is shown to an image by its ID, and by what a registry calls it, which is asked for', async () => {
     const { engine, mount } = await closedTo(`image:${digestOf('1')}`, `image:app@${digestOf('2')}`)
     const [byId, byDigest, neither] = [digestOf('1'), digestOf('3'), digestOf('4')]
-    engine.repoDigests.set(byDigest, [`app@${digestOf('2')}`])
-    engine.repoDigests.set(neither, [`evil/app@${digestOf('2')}`])
+    engine.images.set(byDigest, { repoDigests: [`app@${digestOf('2')}`] })
+    engine.images.set(neither, { repoDigests: [`evil/app@${digestOf('2')}`] })
     for (const [imageId, isShown] of [
       [byId, true],
       [byDigest, true],
@@ -113,6 +113,34 @@ describe.skipIf(cannotMount)('a closed box (takes root)', () => {
       else await expect(mounted).rejects.toMatchObject({ code: 'denied' })
       engine.containers.delete(web)
     }
+  })
+
+  test('is not shown for a label that the image has itself, for whichever platform it is', async () => {
+    const { engine, mount } = await closedTo('label:tier=db', 'compose:shop/db')
+    const names = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db' }
+    const [labels, hash] = [{ tier: 'db', ...names }, { 'com.docker.compose.config-hash': 'h' }]
+    const arm = { architecture: 'arm64', os: 'linux' }
+    const image = digestOf('5')
+    const shown = async (changes: object, ofImage: StandInImage | null, key = image): Promise<boolean> => {
+      engine.images.clear()
+      engine.images.set(key, ofImage)
+      const web = addContainer(engine, 'web', { volumes: ['db'], imageId: image, ...changes })
+      const isShown = await mount().then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: 'denied' })
+          return false
+        }
+      )
+      engine.containers.delete(web)
+      return isShown
+    }
+    expect(await shown({ labels }, {})).toBe(true)
+    expect(await shown({ labels }, { labels })).toBe(false)
+    expect(await shown({ labels }, { labels: { ...names, tier: 'web' } })).toBe(true)
+    expect(await shown({ labels: { ...names, ...hash } }, { labels: names })).toBe(true)
+    expect(await shown({ labels }, null)).toBe(false)
+    expect(await shown({ labels, platform: arm }, { labels }, `${image} ${JSON.stringify(arm)}`)).toBe(false)
   })
 
   test('of several it is asked which one starts, and a running one is none of them', async () => {

@@ -8,6 +8,7 @@ export function idleContainer(changes: Partial<Container> = {}): Container {
     id: 'c'.repeat(64),
     name: null,
     ...image,
+    platform: null,
     labels: {},
     state: 'exited',
     volumes: ['db'],
@@ -20,7 +21,7 @@ export function silentEngine(): Engine {
   const silent = (): Promise<never> => Promise.reject(new Error('nobody answers'))
   return {
     ...{ containers: silent, isLocked: silent, lastStart: silent, givenOptions: silent, start: silent },
-    ...{ kill: silent, repoDigests: silent, removeVolume: silent, follow: silent, describe: silent }
+    ...{ kill: silent, image: silent, removeVolume: silent, follow: silent, describe: silent }
   }
 }
 

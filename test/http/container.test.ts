@@ -42,7 +42,7 @@ const engine = createServer(({ url = '' }, response) => {
     },
     [`/images/sha256:${'1'.repeat(64)}/json`]: said.imageLabels && { Config: { Labels: said.imageLabels } }
   }
-  const answer = said.answers ? answers[path ?? ''] : null
+  const answer = said.answers ? answers[decodeURIComponent(path ?? '')] : null
   response.statusCode = (answer ?? null) === null ? 404 : 200
   response.end(JSON.stringify(answer ?? { message: 'no such thing' }))
 })
@@ -142,6 +142,9 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     said.labels = { 'com.docker.compose.project': 'bank', 'com.docker.compose.service': 'vault' }
     said.imageLabels = { 'com.docker.compose.service': 'vault' }
     expect((await asks(self)).body['container']).not.toHaveProperty('project')
+    // Compose writes its names on images that it builds, too, and a hash of its own on containers.
+    said.labels['com.docker.compose.config-hash'] = 'a'.repeat(64)
+    expect((await asks(self)).body['container']).toMatchObject({ project: 'bank', service: 'vault' })
     // Nobody knows what was in an image that is gone.
     said.imageLabels = null
     expect((await asks(self)).body['container']).not.toHaveProperty('project')

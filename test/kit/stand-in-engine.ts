@@ -12,6 +12,8 @@ export interface StandInContainer {
   /** `sha256:…` */
   imageId: string
   labels: Record<string, string>
+  /** For which platform its image is, where the Engine has images of several. */
+  platform?: Readonly<Record<string, string>>
   state: string
   /** Whether it is just starting: then nothing is answered about it until the question is taken back. */
   isLocked: boolean
@@ -29,6 +31,12 @@ export interface StandInContainer {
 /** A status, or one with the Engine's own words. */
 export type Answer = number | { readonly status: number; readonly message: string }
 
+/** What registries call an image, and its labels. */
+export interface StandInImage {
+  readonly repoDigests?: readonly string[]
+  readonly labels?: Readonly<Record<string, string>>
+}
+
 /** Something that speaks the Engine's API as far as the daemon asks it. */
 export interface StandInEngine {
   readonly socket: string
@@ -37,8 +45,8 @@ export interface StandInEngine {
   readonly starts: string[]
   /** The names of those that were killed, in order. */
   readonly kills: string[]
-  /** What registries call an image, by its ID. */
-  readonly repoDigests: Map<string, string[]>
+  /** What is said of an image, by its ID, or by that and a platform: `sha256:… {"os":"linux"}`; null: there is none. */
+  readonly images: Map<string, StandInImage | null>
   /** What was asked, in order: `GET /containers/json`. */
   readonly asked: string[]
   /** Answers the request to remove a volume. Nobody has any volume at first. */
@@ -83,11 +91,12 @@ export async function standInEngine(
 ): Promise<StandInEngine> {
   const containers: StandInEngine['containers'] = new Map()
   const [starts, kills, asked]: [string[], string[], string[]] = [[], [], []]
-  const repoDigests: StandInEngine['repoDigests'] = new Map()
+  const images: StandInEngine['images'] = new Map()
   const streams = new Set<ServerResponse>()
   let onFollowed: () => void = () => undefined
 
-  const answerTo = (method: string, path: string, response: ServerResponse): void => {
+  const answerTo = (method: string, url: URL, response: ServerResponse): void => {
+    const path = url.pathname
     const send = (status: number, body?: unknown): void => {
       response.writeHead(status, { 'Content-Type': 'application/json' })
       response.end(body === undefined ? undefined : JSON.stringify(body))
@@ -113,7 +122,11 @@ export async function standInEngine(
     }
     const [, kind, id = '', action] = path.split('/')
     if (kind === 'images') {
-      send(200, { Id: id, RepoDigests: repoDigests.get(decodeURIComponent(id)) ?? null })
+      const platform = url.searchParams.get('platform')
+      const key = decodeURIComponent(id) + (platform === null ? '' : ` ${platform}`)
+      const { repoDigests = null, labels = null } = images.get(key) ?? {}
+      if (images.get(key) === null) send(404, { message: `No such image: ${id}` })
+      else send(200, { Id: id, RepoDigests: repoDigests, Config: { Labels: labels } })
       return
     }
     if (kind === 'volumes' && method === 'DELETE') {
@@ -143,7 +156,7 @@ export async function standInEngine(
   }
 
   const server: Server = createServer(({ method = '', url = '' }, response) =>
-    answerTo(method, url.split('?')[0] ?? '', response)
+    answerTo(method, new URL(url, 'http://docker'), response)
   )
   rmSync(place, { force: true })
   server.listen(place)
@@ -162,7 +175,7 @@ export async function standInEngine(
     socket: place,
     onRemove: volume => noSuchVolume(volume),
     containers,
-    ...{ starts, kills, repoDigests, asked },
+    ...{ starts, kills, images, asked },
     breakStreams() {
       const open = [...streams]
       streams.clear()
@@ -201,8 +214,10 @@ export function pluginDisabled(volume: string): Answer {
   }
 }
 
-function listed(id: string, { name, image, imageId, labels, state, volumes }: StandInContainer): object {
+function listed(id: string, container: StandInContainer): object {
+  const { name, image, imageId, labels, state, volumes, platform } = container
   return {
+    ...(platform === undefined ? {} : { ImageManifestDescriptor: { digest: imageId, platform } }),
     ...{ Id: id, Names: [`/web/${name}`, `/${name}`], Image: image, ImageID: imageId },
     ...{ State: state, Labels: labels, Mounts: volumes.map(mountOf) }
   }

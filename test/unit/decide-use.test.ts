@@ -24,8 +24,9 @@ function candidate(name: string, changes: Partial<StartCandidate> = {}): StartCa
     image: name,
     imageId: digestOf('a'),
     digests: [digestOf('a')],
-    repoDigests: null,
+    platform: null,
     labels: {},
+    ofImage: null,
     ...changes
   }
 }
@@ -65,13 +66,18 @@ describe('who may use a closed box', () => {
     expect(decideUse(facts([], { candidates: [good] }))).toMatchObject({ do: 'refuse', whom: [good] })
   })
 
-  test('that a registry calls an image so is asked for when it matters', () => {
+  test('what is said of an image is asked for when it matters', () => {
     const pinned = [`image:${digestOf('b')}`]
     const unasked = { candidates: [good, alsoGood, candidate('unknown', { imageId: null })] }
-    expect(decideUse(facts(pinned, unasked))).toEqual({ need: 'repoDigests', images: [digestOf('a')] })
+    expect(decideUse(facts(pinned, unasked))).toEqual({ need: 'images', of: [good, alsoGood] })
+    const labelled = candidate('labelled', { labels: { tier: 'db' } })
+    expect(decideUse(facts(['label:tier=db'], { candidates: [good, labelled] }))).toEqual({
+      need: 'images',
+      of: [labelled]
+    })
     const [called, not] = [
-      candidate('good', { repoDigests: [`db@${digestOf('b')}`] }),
-      candidate('good', { repoDigests: [] })
+      candidate('good', { ofImage: { repoDigests: [`db@${digestOf('b')}`], labels: {} } }),
+      candidate('good', { ofImage: { repoDigests: [], labels: {} } })
     ]
     expect(decideUse(facts(pinned, { candidates: [called] }))).toEqual({ do: 'allow', to: [called] })
     expect(decideUse(facts(pinned, { candidates: [not] }))).toMatchObject({ why: 'ungranted' })

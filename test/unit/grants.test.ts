@@ -30,11 +30,8 @@ test.each([
   ['user:0', { kind: 'user', uid: 0 }],
   ['user:4294967294', { kind: 'user', uid: 4294967294 }],
   ['group:27', { kind: 'group', gid: 27 }],
-  ['image:postgres:*', { kind: 'image', reference: { literals: ['postgres:', ''] } }],
-  [
-    'image:registry.example:5000/a/b:1',
-    { kind: 'image', reference: { literals: ['registry.example:5000/a/b:1'] } }
-  ],
+  ['image:postgres:*', { kind: 'image', reference: 'postgres:*' }],
+  ['image:registry.example:5000/a/b:1', { kind: 'image', reference: 'registry.example:5000/a/b:1' }],
   [`image:${digest}`, { kind: 'digest', repository: null, digest }],
   [`image:ghcr.io/a/b@${digest}`, { kind: 'digest', repository: 'ghcr.io/a/b', digest }],
   ['compose:shop', { kind: 'compose', project: 'shop', service: null }],

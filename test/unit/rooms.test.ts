@@ -80,6 +80,7 @@ const sharedWithCli = [
   'settings.ts',
   'tar/',
   'vault/access/box-pattern.ts',
+  'vault/access/image-reference.ts',
   'vault/access/subjects.ts',
   'vault/boxes/links.ts',
   'volumes/options.ts'

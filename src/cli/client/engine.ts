@@ -88,6 +88,11 @@ const ClientConfig = z.object({ currentContext: z.optional(z.string()) })
 const ContextMeta = z.object({ Endpoints: z.object({ docker: z.object({ Host: z.string() }) }) })
 const unfit = (reason: string): Error => new Error(reason)
 
+/** Where the Engine tells of an image, by a reference or an ID. */
+export function pathOfImage(name: string): string {
+  return `/images/${name.split('/').map(encodeURIComponent).join('/')}`
+}
+
 /** Sends a request to the Engine, and resolves with the answer's head, whatever its status. Throws `OutOfReach`. */
 export function exchangeWithEngine(
   socket: string,

@@ -147,6 +147,13 @@ export function subjectOperand(): Operand<string> {
   return new Operand({ term: 'SUBJECT', meaning, parse: asWritten, complete: completing.subjects })
 }
 
+/** `IMAGE`: one that the Engine has; `names` finds what it calls those that it has. */
+export function imageOperand(names: () => Promise<readonly string[]>): Operand<string> {
+  const complete: Complete = async () =>
+    completing.words((await names()).map(value => ({ value, meaning: '' })))
+  return new Operand({ term: 'IMAGE', meaning: 'name of the image, or its ID', parse: asWritten, complete })
+}
+
 /** `RIGHT`: what a grant gives. */
 export function rightOperand(): Operand<Right> {
   const known = rights.join(', ')

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import type { Cli } from '../declare/cli.ts'
-import { askEngine, findEngineSocket } from '../client/engine.ts'
+import { askEngine, findEngineSocket, pathOfImage } from '../client/engine.ts'
 import type { Labels } from './labels.ts'
 
 /** What the Engine says of an image (`GET /images/{name}/json`), as far as it is read here. */
@@ -44,8 +44,7 @@ export async function findImage(
   name: string
 ): Promise<ImageConfig | null> {
   const socket = await findEngineSocket(env, docker)
-  const path = name.split('/').map(encodeURIComponent).join('/')
-  const image = await askEngine(socket, `/images/${path}/json`, Image)
+  const image = await askEngine(socket, `${pathOfImage(name)}/json`, Image)
   if (image === null) return null
   const { Labels, Volumes, Entrypoint, Cmd, Healthcheck, Shell, User } = image.Config ?? {}
   return {

@@ -67,8 +67,9 @@ function factsOf({ TaskName, TaskImage, ServiceLabels }: z.infer<typeof SecretRe
     name: TaskName ?? null,
     image: TaskImage ?? null,
     digests: digest === undefined ? [] : [digest],
-    repoDigests: digest === undefined || TaskImage === undefined ? [] : [TaskImage],
-    labels: ServiceLabels ?? {}
+    labels: ServiceLabels ?? {},
+    // The labels of a service are no image's.
+    ofImage: { labels: {}, repoDigests: digest === undefined || TaskImage === undefined ? [] : [TaskImage] }
   }
 }
 

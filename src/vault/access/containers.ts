@@ -1,6 +1,7 @@
 import { composeLabels } from '../../base/compose-labels.ts'
+import { ownLabels, type DockerLabels } from '../../base/own-labels.ts'
 import { matchesGlob } from './glob.ts'
-import { imageName, referencePattern } from './image-reference.ts'
+import { imageName, matchesReference } from './image-reference.ts'
 import { isAnyContainer, type ContainerSubject } from './subjects.ts'
 
 /** What the Engine says of a container, or of what is to be one. */
@@ -10,30 +11,42 @@ export interface ContainerFacts {
   readonly image: string | null
   /** By what its image is known exactly: its ID, and its manifest where the Engine tells of one; `sha256:…`. */
   readonly digests: readonly string[]
-  /** What registries call that image (`RepoDigests`: `nginx@sha256:…`); null: not asked yet. */
-  readonly repoDigests: readonly string[] | null
-  readonly labels: Readonly<Record<string, string>>
+  /** Its own labels and those of its image, as the Engine has put them together. */
+  readonly labels: DockerLabels
+  /** Null: not asked yet. */
+  readonly ofImage: ImageFacts | null
 }
 
-/** Whether the container is one of the subject; null: that depends on `repoDigests`. */
+/** What the Engine says of an image. */
+export interface ImageFacts {
+  /** What registries call it: `nginx@sha256:…`. */
+  readonly repoDigests: readonly string[]
+  /** Null: nobody knows, as of an image that is gone. */
+  readonly labels: DockerLabels | null
+}
+
+/** What is said of an image that there is not, or not any more. */
+export const unknownImage: ImageFacts = { repoDigests: [], labels: null }
+
+/** Whether the container is one of the subject; null: that depends on what is said of its image. */
 export function isOf(container: ContainerFacts, subject: ContainerSubject): boolean | null {
-  const { name, labels } = container
+  const { name } = container
   switch (subject.kind) {
     case 'image': {
       const reference = referenceOf(container)
-      if (reference === null) return false
-      const { repository, tag } = imageName(reference)
-      return matchesGlob(referencePattern(subject.reference), `${repository}:${tag}`)
+      return reference !== null && matchesReference(subject.reference, reference)
     }
     case 'digest':
       return hasDigest(container, subject)
     case 'compose':
-      return (
-        valueOf(labels, composeLabels.project) === subject.project &&
-        (subject.service === null || valueOf(labels, composeLabels.service) === subject.service)
+      return isLabelled(
+        container,
+        labels =>
+          valueOf(labels, composeLabels.project) === subject.project &&
+          (subject.service === null || valueOf(labels, composeLabels.service) === subject.service)
       )
     case 'label':
-      return valueOf(labels, subject.name) === subject.value
+      return isLabelled(container, labels => valueOf(labels, subject.name) === subject.value)
     case 'container':
       return isAnyContainer(subject) || (name !== null && matchesGlob(subject.name, name))
   }
@@ -54,17 +67,26 @@ function hasDigest(
   container: ContainerFacts,
   { repository, digest }: ContainerSubject & { kind: 'digest' }
 ): boolean | null {
-  const { digests, repoDigests } = container
+  const { digests, ofImage } = container
   if (repository === null && digests.includes(digest)) return true
-  if (repoDigests === null) return null
-  return repoDigests.some(
+  if (ofImage === null) return null
+  return ofImage.repoDigests.some(
     known =>
       known.endsWith(`@${digest}`) &&
       (repository === null || imageName(known).repository === imageName(repository).repository)
   )
 }
 
+/** Whether its labels are so, and not by its image's words alone, which asks for these. */
+function isLabelled(
+  { labels, ofImage }: ContainerFacts,
+  areSo: (labels: DockerLabels) => boolean
+): boolean | null {
+  if (!areSo(labels)) return false
+  return ofImage === null ? null : areSo(ownLabels(labels, ofImage.labels))
+}
+
 /** What was given for a label; a name such as `constructor` is no property of it. */
-function valueOf(labels: Readonly<Record<string, string>>, name: string): string | null {
+function valueOf(labels: DockerLabels, name: string): string | null {
   return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null
 }

@@ -1,5 +1,3 @@
-import type { Glob } from './glob.ts'
-
 /*
  * References of images as docker reads them (distribution/reference, normalize.go): `nginx` is
  * `docker.io/library/nginx:latest`, and what comes before the first slash is a registry if it has a dot, a colon or a capital
@@ -24,15 +22,58 @@ export function imageName(reference: string): ImageName {
 }
 
 /**
- * The pattern that a glob of references is, to be matched with `repository:tag` in full. A registry is added to what
- * does not begin with a star, and `latest` to what has neither a tag nor a star at its end.
+ * Whether a reference is one of a glob of references, both in full: `*` is any number of characters within one component of
+ * the path, `**` any number of any, as sigstore's policies have it.
  */
-export function referencePattern({ literals }: Glob): Glob {
-  const text = literals.join('*')
-  const { repository, tag } = splitTag(text)
-  const full = text.startsWith('*') ? repository : fullRepository(repository)
-  const suffix = tag === null ? (text.endsWith('*') ? '' : `:${usualTag}`) : `:${tag}`
-  return { literals: (full + suffix).split('*') }
+export function matchesReference(glob: string, reference: string): boolean {
+  const { repository, tag } = imageName(reference)
+  return matches(fullGlob(glob), `${repository}:${tag}`)
+}
+
+/** What no reference has in it: what a star of the narrow glob stands for, one of the wide one must, too. */
+const [inComponent, anything] = ['\0', '\x01'] as const
+
+/** Whether the wide glob matches whatever the narrow one does. */
+export function coversReference(wide: string, narrow: string): boolean {
+  const text = fullGlob(narrow).replaceAll(stars, star => (star === '*' ? inComponent : anything))
+  return matches(fullGlob(wide), text)
+}
+
+const stars = /\*+/g
+
+/** Takes time in proportion to the product of both lengths, at most. */
+function matches(glob: string, text: string): boolean {
+  /** Where in the text what was read of the glob can end. */
+  let ends = new Set([0])
+  for (const piece of glob.split(/(\*+)/)) {
+    const next = new Set<number>()
+    for (const from of ends) {
+      if (!piece.startsWith('*')) {
+        if (text.startsWith(piece, from)) next.add(from + piece.length)
+        continue
+      }
+      const isAtEnd = (at: number): boolean =>
+        at === text.length || (piece === '*' && (text[at] === '/' || text[at] === anything))
+      let at = from
+      while (!next.has(at)) {
+        next.add(at)
+        if (!isAtEnd(at)) at++
+      }
+    }
+    ends = next
+  }
+  return ends.has(text.length)
+}
+
+/**
+ * A glob in full: as docker does it, a registry is added to what has none, unless it begins with `**`, and `latest` to what
+ * has neither a tag nor a star at its end.
+ */
+function fullGlob(glob: string): string {
+  const { repository, tag } = splitTag(glob)
+  const full = glob.startsWith('**') ? repository : fullRepository(repository)
+  const suffix = tag === null ? (glob.endsWith('*') ? '' : `:${usualTag}`) : `:${tag}`
+  return full + suffix
 }
 
 /** A colon before the last slash is that of a registry's port. */
@@ -54,5 +95,5 @@ function fullRepository(repository: string): string {
 }
 
 function official(path: string): string {
-  return path.includes('/') ? path : officialRepository + path
+  return path.includes('/') || path.startsWith('**') ? path : officialRepository + path
 }

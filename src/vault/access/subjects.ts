@@ -1,5 +1,6 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { coversGlob, type Glob } from './glob.ts'
+import { coversReference } from './image-reference.ts'
 
 /*
  * Whom a grant is for. Text is read into a typed value once, where it comes in: from the API, the command line or the
@@ -13,8 +14,8 @@ export type PersonSubject =
 
 /** A container, by one thing that is so of it. */
 export type ContainerSubject =
-  /** Its image's reference as it was given when the container was made, by a glob: `postgres:*`. */
-  | { readonly kind: 'image'; readonly reference: Glob }
+  /** Its image's reference as it was given when the container was made, by a glob of references: `postgres:*`. */
+  | { readonly kind: 'image'; readonly reference: string }
   /** Its image's contents: the image's ID, or what a registry calls it (RepoDigest), there under this name if one is given. */
   | { readonly kind: 'digest'; readonly repository: string | null; readonly digest: string }
   /** Compose made it, for a service of a project, or for any service of it. */
@@ -103,7 +104,9 @@ function imageOf(what: string): Subject | null {
       ? null
       : { kind: 'digest', repository: repository ?? null, digest }
   }
-  return /[\s@]/.test(what) || /^sha(256|512):/.test(what) ? null : { kind: 'image', reference: globIn(what) }
+  return /[\s@]/.test(what) || /^sha(256|512):/.test(what)
+    ? null
+    : { kind: 'image', reference: what.replaceAll(/\*{3,}/g, '**') }
 }
 
 function composeOf(what: string): Subject | null {
@@ -116,7 +119,7 @@ function labelOf(what: string): Subject | null {
   return equals < 1 ? null : { kind: 'label', name: what.slice(0, equals), value: what.slice(equals + 1) }
 }
 
-/** Neither references nor names of containers have a star of their own. */
+/** Names of containers have no star of their own. */
 function globIn(text: string): Glob {
   return { literals: text.replaceAll(/\*+/g, '*').split('*') }
 }
@@ -129,7 +132,7 @@ export function printSubject(subject: Subject): string {
     case 'group':
       return `group:${subject.gid}`
     case 'image':
-      return `image:${subject.reference.literals.join('*')}`
+      return `image:${subject.reference}`
     case 'digest':
       return `image:${subject.repository === null ? '' : `${subject.repository}@`}${subject.digest}`
     case 'compose':
@@ -144,7 +147,8 @@ export function printSubject(subject: Subject): string {
 /** Whether what is granted to the wide subject is granted to all that the narrow one can stand for, as far as their texts tell. */
 export function coversSubject(wide: Subject, narrow: Subject): boolean {
   if (isAnyContainer(wide)) return !isPerson(narrow)
-  if (wide.kind === 'image' && narrow.kind === 'image') return coversGlob(wide.reference, narrow.reference)
+  if (wide.kind === 'image' && narrow.kind === 'image')
+    return coversReference(wide.reference, narrow.reference)
   if (wide.kind === 'container' && narrow.kind === 'container') return coversGlob(wide.name, narrow.name)
   if (wide.kind === 'compose' && narrow.kind === 'compose')
     return wide.project === narrow.project && (wide.service === null || wide.service === narrow.service)

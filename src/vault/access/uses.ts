@@ -12,6 +12,8 @@ import { isAnyContainer, type ContainerSubject } from './subjects.ts'
 export interface StartCandidate extends ContainerFacts {
   readonly id: string
   readonly imageId: string | null
+  /** As the Engine writes it, which has images of several; null when it does not. */
+  readonly platform: string | null
 }
 
 /** What is known when it is decided. Null, or not in a map: not asked yet. */
@@ -24,10 +26,10 @@ export interface UseFacts {
   readonly locked: ReadonlyMap<string, boolean>
 }
 
-/** A fact that must be asked for first: the candidates, what registries call images (by ID), or which containers are locked. */
+/** A fact that must be asked for first: the candidates, what is said of the images of some, or which are locked. */
 export type UseNeed =
   | { readonly need: 'candidates' }
-  | { readonly need: 'repoDigests'; readonly images: readonly string[] }
+  | { readonly need: 'images'; readonly of: readonly StartCandidate[] }
   /** When none of the `first` is locked, the others need not be asked about. */
   | { readonly need: 'locked'; readonly first: readonly string[]; readonly also: readonly string[] }
 
@@ -51,10 +53,8 @@ export function decideUse({ grants, candidates, locked }: UseFacts): UseDecision
   if (candidates.length === 0) return { do: 'refuse', why: 'nobody', whom: [] }
 
   const judged = candidates.map(candidate => ({ candidate, isGranted: isGranted(candidate, grants) }))
-  const unasked = judged.flatMap(({ candidate: { imageId }, isGranted: known }) =>
-    known === null && imageId !== null ? [imageId] : []
-  )
-  if (unasked.length > 0) return { need: 'repoDigests', images: [...new Set(unasked)] }
+  const unasked = judged.filter(({ isGranted: known }) => known === null)
+  if (unasked.length > 0) return { need: 'images', of: unasked.map(({ candidate }) => candidate) }
 
   const of = (granted: boolean): StartCandidate[] =>
     judged.filter(one => (one.isGranted === true) === granted).map(({ candidate }) => candidate)
@@ -76,7 +76,7 @@ export function isForSome(container: ContainerFacts, grants: readonly GrantTo<Co
   return grants.some(({ subject }) => isOf(container, subject) === true)
 }
 
-/** Whether some grant is for this container; null: that depends on what registries call its image. */
+/** Whether some grant is for this container; null: that depends on what is said of its image. */
 function isGranted(candidate: StartCandidate, grants: readonly GrantTo<ContainerSubject>[]): boolean | null {
   const answers = grants.map(({ subject }) => isOf(candidate, subject))
   if (answers.includes(true)) return true

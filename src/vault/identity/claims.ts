@@ -12,7 +12,7 @@ export interface KnownContainer {
   readonly image: string
   /** The image's own ID, `sha256:…`: what runs. */
   readonly imageId: string
-  /** Of Compose. Null for a container that was made otherwise, and when an image's own labels might say so. */
+  /** Of Compose. Null for a container that was made otherwise, whatever its image says. */
   readonly compose: { readonly project: string; readonly service: string } | null
 }
 
