@@ -2,11 +2,12 @@ import { quote, SecretboxError } from '../base/errors.ts'
 import { leaveOneOut } from '../base/messages.ts'
 import type { BoxName, FilePath } from '../base/names.ts'
 import { Secret } from '../base/secret.ts'
+import { mostEnvBytes, mostVariables } from '../base/variables.ts'
 import type { Caller } from './access/authority.ts'
 import type { Manifest } from './boxes/manifest.ts'
 import { fileAt } from './boxes/tree.ts'
 import { digestOfPieces, pieceOfFiles, pieceOfVariable, type DigestPiece } from './injected/digest.ts'
-import { BadLine, mostEnvBytes, readVariables, type Variable } from './injected/env-file.ts'
+import { BadLine, readVariables, type Variable } from './injected/env-file.ts'
 import { readWhole, type OpenedVersion } from './opened-version.ts'
 import type { Vault } from './vault.ts'
 
@@ -76,6 +77,8 @@ export async function whatIsInjected(
       spareBytes -= bytes.length
       const names = usingVariables(bytes, place, variables => {
         for (const { name } of variables) refuseTwice(places, name, place)
+        if (places.size > mostVariables)
+          throw cannotTake(place, `with them there are more than ${mostVariables}`)
         pieces.push(...variables.map(variable => pieceOfVariable(key, variable)))
         return variables.map(({ name }) => name)
       })

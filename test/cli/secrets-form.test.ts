@@ -90,9 +90,14 @@ test.each<[string, string, string?]>([
     '"/x/y" lies in "/x", which is a file'
   ],
   [
-    '{"secret_environment":{"A=B":"topsecret"}}',
-    '"A=B" is no name of a variable',
+    '{"secret_environment":{"1A":"topsecret"}}',
+    '"1A" is no name of a variable',
     'a name has letters, digits, "_", "." and "-", and begins with no digit'
+  ],
+  [
+    '{"secret_environment":{"A B=topsecret":""}}',
+    'a name of a variable has a "=": "A B"',
+    'write it as {"NAME": "value"}'
   ],
   ['{"secret_environment":{"A":1}}', 'the value of variable "A" is not a string'],
   ['{"secret_environment":{"A":"top\\u0000secret"}}', 'the value of variable "A" has a NUL'],
@@ -109,6 +114,16 @@ test.each<[string, string, string?]>([
   }) as Error
   expect(() => read(text)).toThrow(refused)
   expect(reason).not.toContain('topsecret')
+})
+
+test.each<[string, number, string, string]>([
+  ['4097 variables', 4097, '', 'there are more than 4096 variables'],
+  // Escapes count: a quotation mark is two bytes of the file.
+  ['1 MiB with its escapes', 10, '"'.repeat(64 * 1024), 'there is more than 1 MiB of variables']
+])('more than the launcher takes is refused: %s', (_what, count, value, reason) => {
+  const members = Array.from({ length: count }, (_, i) => [`V${i}`, value])
+  const text = JSON.stringify({ secret_environment: Object.fromEntries(members) as object })
+  expect(() => read(text)).toThrow(reason)
 })
 
 test('variables are lines as the launcher reads them', () => {

@@ -25,6 +25,8 @@ const ephemeralBoxes = async (): Promise<string[]> =>
 
 beforeAll(async () => {
   await run(['put', '--create', 'db', 'password'], { input: 'x' })
+  await run(['put', '--create', 'vars', '.env'], { input: 'A=1' })
+  await run(['put', '--create', 'again', 'vars'], { input: 'ACCESS_KEY=1' })
 })
 
 test('rows 85 to 92: secrets are files of a box that lives as long as the container, and in nothing that docker is told', async () => {
@@ -59,12 +61,83 @@ test('with Engine and client 26 each is mounted by itself; secrets may be none',
     .filter(word => word.startsWith('type='))
     .map(word => /source=([0-9a-f]{64}),/.exec(word)?.[1])
   expect(sources).toEqual([expect.any(String), sources[0]])
-  expect(call[2]).toContain(',target=/run/secrets/foo,volume-subpath=files/1,volume-nocopy')
-  expect(call[4]).toContain(',target=/run/secrets/bar,volume-subpath=files/2,volume-nocopy')
+  expect(call[2]).toContain(',target=/run/secrets/bar,volume-subpath=files/1,volume-nocopy')
+  expect(call[4]).toContain(',target=/run/secrets/foo,volume-subpath=files/2,volume-nocopy')
   expect(await ephemeralBoxes()).toEqual([])
   await writeFile(file, '{}')
   expect(await runHere(['run', `--secrets=${file}`, 'web'], { env })).toMatchObject({ code: 0, stderr: '' })
   expect((await calls()).at(-1)).toEqual(['run', 'web'])
+})
+
+const variables = JSON.stringify({ secret_environment: { ACCESS_KEY: `a"${canary}\n`, EMPTY: '' } })
+const web = { Entrypoint: ['/entry'], Cmd: ['serve'], User: '1000:1000' }
+
+test('rows 100 to 107: variables are a file of the box, which the launcher reads, and in nothing that docker is told', async () => {
+  const show = `b=$(${program} list --boxes | grep ^ephemeral); ${program} list --format '{{.Path}}' $b; ${program} read $b:variables`
+  const { env, calls } = await standIns(show, image, { config: { web } })
+  const both = ['--env-box', 'vars', '-e', 'OTHER=1']
+  const ended = await run(['run', ...both, '--secrets', '-', 'web', 'more'], { env, input: variables })
+  expect(ended).toMatchObject({ code: 0, stderr: '' })
+  expect(ended.stdout).toBe(`variables\nACCESS_KEY="a\\"${canary}\\n"\nEMPTY=""\n`)
+  const [call = []] = await calls()
+  expect(call.slice(0, 3)).toEqual(['run', '--label', expect.stringMatching(/^io\.secretbox\.digest=/)])
+  expect(call[6]).toMatch(
+    /^type=volume,volume-driver=secretbox,volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=uid=1000,volume-opt=gid=1000,volume-opt=path=variables,volume-opt=mode=0400,volume-opt=dirmode=0500,volume-opt=ephemeral=true,volume-opt=transient=true,target=\/run\/secretbox\/env\/2,volume-nocopy$/
+  )
+  expect(call.slice(9)).toEqual([
+    ...['--entrypoint', '/run/secretbox/launcher', '-e', 'OTHER=1', 'web', '/run/secretbox/env/1/.env'],
+    ...['/run/secretbox/env/2/variables', '--', '/entry', 'more']
+  ])
+  expect(call.join(' ')).not.toContain(canary)
+  expect(await ephemeralBoxes()).toEqual([])
+})
+
+test('the same secrets have the same digest, in whatever order they come, and others another', async () => {
+  const digestOf = async (given: object): Promise<string | undefined> => {
+    const { env, calls } = await standIns(speaking('1.45'), image, { config: { web } })
+    const input = JSON.stringify(given)
+    expect(await run(['run', '--secrets', '-', 'web'], { env, input })).toMatchObject({ code: 0 })
+    return (await calls()).at(-1)?.find(word => word.startsWith('io.secretbox.digest='))
+  }
+  const file = (content: string): object => ({ kind: 'text', content })
+  const first = await digestOf({
+    secret_mounts: { '/a': file('1'), '/b': file('2') },
+    secret_environment: { A: '' }
+  })
+  expect(first).toBeDefined()
+  expect(
+    await digestOf({ secret_environment: { A: '' }, secret_mounts: { '/b': file('2'), '/a': file('1') } })
+  ).toBe(first)
+  expect(
+    await digestOf({ secret_mounts: { '/a': file('2'), '/b': file('1') }, secret_environment: { A: '' } })
+  ).not.toBe(first)
+})
+
+const given = (by: string): string =>
+  `error: variable "ACCESS_KEY" is in "secret_environment of --secrets", and is given by ${by}, too\nhint: leave one of them out\n`
+
+test.each<[string[], string]>([
+  [['-e', 'ACCESS_KEY=x'], given('--env')],
+  [['--env=ACCESS_KEY'], given('--env')],
+  [['--env-file', 'FILE'], given('--env-file "FILE"')],
+  [
+    ['--env-box', 'again'],
+    'error: variable "ACCESS_KEY" is in "again:vars", and is given by "secret_environment of --secrets", too\nhint: leave one of them out\n'
+  ],
+  [
+    ['-v', 'x:/run/secretbox/env/1'],
+    'error: cannot mount two things at "/run/secretbox/env/1": "secret_environment of --secrets" and "-v x:/run/secretbox/env/1"\n' +
+      'hint: give one of them another place, as in --inject box:alias\n'
+  ]
+])('row 106: with %j and the same variable nothing is started', async (words, stderr) => {
+  const file = join(temporaryDirectory(), 'env')
+  await writeFile(file, 'OTHER=1\nACCESS_KEY=2\n')
+  const { env, calls } = await standIns('exit 0', image, { config: { web } })
+  const args = words.map(word => (word === 'FILE' ? file : word))
+  const ended = await runHere(['run', ...args, '--secrets', '-', 'web'], { env, input: variables })
+  expect(ended).toMatchObject({ code: 2, stderr: stderr.replace('FILE', file) })
+  expect(await calls()).toEqual([])
+  expect(await ephemeralBoxes()).toEqual([])
 })
 
 const twice = (other: string): string =>

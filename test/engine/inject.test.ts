@@ -220,20 +220,22 @@ test('rows 76 and 77: the box goes with a container that is removed without its 
   await engine.docker(['start', kept])
 })
 
-test('rows 85 to 92: secrets of one container are in it alone, and gone with it', async () => {
+test('rows 85 to 92, 100 to 107: secrets of one container are in it alone, and gone with it', async () => {
   const canary = `canary-${freshName('x')}`
   const secrets = JSON.stringify({
     secret_mounts: {
       '/run/secrets/foo': { kind: 'text', content: canary },
       '/run/secrets/deep/bar': { kind: 'json', content: [canary] }
-    }
+    },
+    secret_environment: { ACCESS_KEY: `${canary}"` }
   })
   const name = freshName('secret')
   const since = String(Math.floor(Date.now() / 1000))
-  const script = 'cd /run/secrets; stat -c "%u:%g %a %n" foo deep/bar; cat foo deep/bar | sha256sum'
+  const script =
+    'cd /run/secrets; stat -c "%u:%g %a %n" foo deep/bar; (cat foo deep/bar; echo -n "$ACCESS_KEY") | sha256sum'
   const args = ['--name', name, '--user', '7:8', '--secrets', '-', testImage, 'sh', '-c', script]
   const { code, stdout } = await engine.tryDocker(['vault', 'run', ...noNetwork, ...args], { input: secrets })
-  const digest = createHash('sha256').update(`${canary}["${canary}"]`).digest('hex')
+  const digest = createHash('sha256').update(`${canary}["${canary}"]${canary}"`).digest('hex')
   expect({ code, stdout }).toEqual({ code: 0, stdout: `7:8 400 foo\n7:8 400 deep/bar\n${digest}  -\n` })
   const told = [
     await engine.docker(['inspect', name]),

@@ -15,7 +15,7 @@ import { givenFile, standardInput } from '../input/given-file.ts'
 import { UsageError } from '../output/failure.ts'
 import { lastValue, valuesOf, type CommandLine } from './command-line.ts'
 import type { Docker } from './docker.ts'
-import { ephemeralOption, wholly, type EphemeralContents } from './ephemeral.ts'
+import { ephemeralOption, wholly, type EphemeralBox } from './ephemeral.ts'
 import type { ImageConfig } from './find-image.ts'
 import { withImageFiles } from './image-files.ts'
 import type { InjectOptions } from './inject-options.ts'
@@ -28,12 +28,14 @@ import {
   refuseHiding,
   type SecretsLayout
 } from './secrets-layout.ts'
+import type { GivenFile } from './variables.ts'
 import { variablesText } from './variables-text.ts'
 
 const noSecrets: ContainerSecrets = { mounts: new Map(), environment: new Map() }
 /** Nobody has more than this of secrets for one container. */
 const maxTextBytes = 16 << 20
 const secretsFlag = 'secret_mounts of --secrets'
+const variablesFlag = 'secret_environment of --secrets'
 /** Nobody but the container's user has to read them. */
 const secretOptions: InjectOptions = { mode: '0400', ...ephemeralOption }
 /** Where in their box the variables are. */
@@ -51,10 +53,7 @@ export async function secretsOf({ stdin }: Pick<Cli, 'stdin'>, line: CommandLine
   const { body } = file === '-' ? standardInput(stdin) : await givenFile(file)
   const text = await readAll(body, maxTextBytes)
   try {
-    const secrets = readSecrets(text, file === '-' ? 'standard input' : quote(file))
-    if (secrets.environment.size === 0) return secrets
-    wipeSecrets(secrets)
-    throw new UsageError('variables cannot be given yet: leave secret_environment out')
+    return readSecrets(text, file === '-' ? 'standard input' : quote(file))
   } finally {
     text.fill(0)
   }
@@ -116,21 +115,29 @@ export function claimsOfLayout({ mounts, isByFile }: SecretsLayout): Claim[] {
 }
 
 /** The secrets as what goes into a box of their own: files, and a file of variables; null when there are none. */
-export function contentsOfSecrets(
+export function boxOfSecrets(
   cli: Cli,
   driver: string,
+  box: BoxName,
   secrets: ContainerSecrets,
   layout: SecretsLayout
-): EphemeralContents | null {
+): EphemeralBox | null {
   if (secrets.mounts.size === 0 && secrets.environment.size === 0) return null
   const volume = layout.isByFile && layout.mounts.length > 0 ? newVolumeName() : null
   return {
-    fill: filledWith(cli, secrets, layout),
-    targets: layout.mounts.map(({ target }) => target),
-    mounts: (box, options) =>
-      mountsOf(layout, { driver, box, volume, options: { ...options, ...secretOptions } }),
+    box,
+    fill: filledWith(cli, box, secrets, layout),
+    targets: layout.mounts.map(({ target, path }) => ({ box, target, options: { path } })),
+    mounts: options => mountsOf(layout, { driver, box, volume, options: { ...options, ...secretOptions } }),
     volume
   }
+}
+
+/** The variables among secrets, which are to lie in this box; none when there are none. */
+export function variablesOfSecrets({ environment }: ContainerSecrets, box: BoxName): GivenFile[] {
+  if (environment.size === 0) return []
+  const variables = [...environment.keys()]
+  return [{ box, path: variablesPath, options: ephemeralOption, flag: variablesFlag, variables }]
 }
 
 /** As the Engine names anonymous volumes: so ours may go with its last container (option `transient`). */
@@ -140,10 +147,11 @@ function newVolumeName(): VolumeName {
 
 function filledWith(
   cli: Cli,
+  box: BoxName,
   { mounts, environment }: ContainerSecrets,
   { files }: SecretsLayout
-): EphemeralContents['fill'] {
-  return async box => {
+): EphemeralBox['fill'] {
+  return async () => {
     const variables = environment.size === 0 ? null : variablesText(environment)
     try {
       const given = [

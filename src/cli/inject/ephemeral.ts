@@ -20,41 +20,41 @@ export type BoxTarget = Pick<Injection, 'box' | 'target' | 'options'>
 /** The volume option of such a box: the daemon destroys it with the volume (src/volumes/options.ts). */
 export const ephemeralOption = { ephemeral: 'true' } as const
 
-/** What a container is to be given that is in no box yet. */
-export interface EphemeralContents {
-  /** Puts it into a box, which is new: all of it, or it throws. */
-  readonly fill: (box: BoxName) => Promise<void>
-  /** Where it appears. */
-  readonly targets: readonly string[]
-  /** The flags that mount it; `options` are those that every volume of it has, but for `ephemeral`. */
-  readonly mounts: (box: BoxName, options: InjectOptions) => readonly string[]
+/** What a container is to be given that is in no box yet, and the box that is to be made for it. */
+export interface EphemeralBox {
+  readonly box: BoxName
+  /** Puts it into the box, which is new: all of it, or it throws. */
+  readonly fill: () => Promise<void>
+  /** Where it appears as files, and what of it. */
+  readonly targets: readonly BoxTarget[]
+  /** The flags that mount these; `options` are those that every volume of it has, but for `ephemeral`. */
+  readonly mounts: (options: InjectOptions) => readonly string[]
   /** The name of the volume that these flags make, where it has one: such a volume would stay. */
   readonly volume: VolumeName | null
 }
 
-/** The same, in its box. */
-export interface EphemeralBox extends EphemeralContents {
-  readonly box: BoxName
+/** A name for an ephemeral box, which cannot be guessed. */
+export function newEphemeralName(): BoxName {
+  return parseBoxName(`${ephemeralPrefix}${randomBytes(16).toString('hex')}`)
 }
 
 /**
- * Runs `use` with a box of a name that cannot be guessed for each. The daemon destroys such a box with
- * the volume that shows it; one that no volume shows when `use` ends is destroyed here.
+ * Runs `use` when these boxes are made and filled. The daemon destroys such a box with the volume that shows it; one that no
+ * volume shows when `use` ends is destroyed here.
  */
 export async function withEphemeralBoxes<T>(
   cli: Cli,
-  wanted: readonly EphemeralContents[],
-  use: (boxes: readonly EphemeralBox[]) => Promise<T>
+  wanted: readonly EphemeralBox[],
+  use: () => Promise<T>
 ): Promise<T> {
   const made: EphemeralBox[] = []
   try {
-    for (const contents of wanted) {
-      const box = parseBoxName(`${ephemeralPrefix}${randomBytes(16).toString('hex')}`)
-      await cli.api.createBox(box)
-      made.push({ ...contents, box })
-      await contents.fill(box)
+    for (const each of wanted) {
+      await cli.api.createBox(each.box)
+      made.push(each)
+      await each.fill()
     }
-    return await use(made)
+    return await use()
   } finally {
     if (made.length > 0) await destroyUnused(cli, made)
   }
@@ -63,13 +63,14 @@ export async function withEphemeralBoxes<T>(
 const injectHint =
   'inject the directory that holds what symlinks lead to as well, or put it into a box with: cp -L'
 
-/** All of a directory. Its `fill` throws `invalid` when not everything in it can be put into a box: half of one's secrets is none. */
-export function contentsOfDirectory(
+/** All of a directory, in a box. Its `fill` throws `invalid` when not everything in it can be put into a box: half of one's secrets is none. */
+export function boxOfDirectory(
   cli: Cli,
   driver: string,
   { directory, target }: DirectoryInjection
-): EphemeralContents {
-  const fill = (box: BoxName): Promise<void> =>
+): EphemeralBox {
+  const box = newEphemeralName()
+  const fill = (): Promise<void> =>
     wholly(cli, quote(directory), async counting => {
       const root = parseFilePath('')
       // What lies in the directory is known, and what its symlinks lead to is not: they stay symlinks.
@@ -79,9 +80,9 @@ export function contentsOfDirectory(
         upload(counting, { box, path: root }, files, injectHint)
       )
     })
-  const mounts = (box: BoxName, options: InjectOptions): string[] =>
+  const mounts = (options: InjectOptions): string[] =>
     boxMount(driver, box, target, { ...options, ...ephemeralOption })
-  return { fill, targets: [target], mounts, volume: null }
+  return { box, fill, targets: [{ box, target, options: {} }], mounts, volume: null }
 }
 
 /** Does what tells of each thing that it leaves out. Throws `invalid` when that was any; `what`: what was to be injected. */

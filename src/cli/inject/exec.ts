@@ -86,5 +86,10 @@ async function refuseGiven(
       ? []
       : [{ box: parseBoxName(shown.box), path: shown.path, version: shown.version }]
   })
-  refuseGivenTwice(line, (await cli.api.injected({ files: [], environment })).environment)
+  const injected = await cli.api.injected({ files: [], environment })
+  const named = injected.environment.map(({ box, path, variables }) => ({
+    place: `${box}:${path}`,
+    variables
+  }))
+  refuseGivenTwice(line, named)
 }

@@ -1,30 +1,35 @@
 import { readFileSync, statSync } from 'node:fs'
 import { quote, reasonOf } from '../../base/errors.ts'
 import { leaveOneOut } from '../../base/messages.ts'
-import type { Injected } from '../../api/injected.ts'
 import { UsageError } from '../output/failure.ts'
 import { valuesOf, type CommandLine } from './command-line.ts'
 
-/** Variables of boxes, each file with the names of its own. */
-type FromBoxes = Injected['environment']
+/** Where variables come from that docker is not told of, in words, and their names. */
+export interface NamedVariables {
+  readonly place: string
+  readonly variables: readonly string[]
+}
 
 /**
- * Throws `UsageError` for a variable of a box that `--env` or an `--env-file` gives, too, and for an `--env-file` that only
- * docker can read, since that reads it to its end.
+ * Throws `UsageError` for a variable that two of these places give, or that `--env` or an `--env-file` gives, too; and for an
+ * `--env-file` that only docker can read, since that reads it to its end.
  */
-export function refuseGivenTwice(line: CommandLine, fromBoxes: FromBoxes): void {
-  const places = new Map(
-    fromBoxes.flatMap(({ box, path, variables }) => variables.map(name => [name, `${box}:${path}`] as const))
-  )
-  if (places.size === 0) return
-  const refuse = (name: string, flag: string): void => {
+export function refuseGivenTwice(line: CommandLine, given: readonly NamedVariables[]): void {
+  const places = new Map<string, string>()
+  const refuse = (name: string, by: string): void => {
     const place = places.get(name)
     if (place === undefined) return
     throw new UsageError(
-      `variable ${quote(name)} is in ${quote(place)}, and is given by ${flag}, too`,
+      `variable ${quote(name)} is in ${quote(place)}, and is given by ${by}, too`,
       leaveOneOut
     )
   }
+  for (const { place, variables } of given)
+    for (const name of variables) {
+      refuse(name, quote(place))
+      places.set(name, place)
+    }
+  if (places.size === 0) return
   for (const value of valuesOf(line, 'env')) refuse(value.split('=', 1)[0] ?? '', '--env')
   for (const file of valuesOf(line, 'env-file'))
     for (const name of namesIn(file)) refuse(name, `--env-file ${quote(file)}`)

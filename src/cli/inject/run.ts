@@ -10,14 +10,15 @@ import { labelsOf, type GivenBox } from './container-labels.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
 import { parseEnvBox, refuseBoxesInEnv, type EnvBox } from './env-box.ts'
 import {
+  boxOfSecrets,
   claimsOfLayout,
   claimsOfSecrets,
-  contentsOfSecrets,
   layOut,
   secretsOf,
+  variablesOfSecrets,
   wipeSecrets
 } from './container-secrets.ts'
-import { contentsOfDirectory, withEphemeralBoxes, type BoxTarget, type EphemeralBox } from './ephemeral.ts'
+import { boxOfDirectory, newEphemeralName, withEphemeralBoxes, type BoxTarget } from './ephemeral.ts'
 import { findImage, type ImageConfig } from './find-image.ts'
 import {
   parseDirectoryInjection,
@@ -55,7 +56,8 @@ Options, anywhere among docker's own and before the image:
   --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes
   --api                            let the container ask for itself, at a socket in each --inject: its option api
   --secrets FILE|-                 give the container the secrets of this JSON; they are gone with it:
-                                   {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}}}
+                                   {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}},
+                                    "secret_environment": {"NAME": "value"}}
   --env-box BOX[:FILE]             give the container's process the variables of a file of NAME=value lines
 
 Options of an --inject are those of a volume: ${runInjectOptions.join(', ')}. A name with a
@@ -137,10 +139,12 @@ interface Wanted {
 async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
   const { verb, line, image, injections, directories, envBoxes, secrets } = wanted
   const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
+  const secretsBox = newEphemeralName()
+  const secretVariables = variablesOfSecrets(secrets, secretsBox)
   const others = [
     ...injections.map(claimOfBox),
     ...directories.map(claimOfDirectory),
-    ...claimsOfVariables(envBoxes),
+    ...claimsOfVariables([...envBoxes, ...secretVariables].map(({ flag }) => flag)),
     ...claimsOf(line, driver)
   ]
   const claims = [...others, ...claimsOfSecrets(secrets)]
@@ -148,7 +152,7 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
   if ((await withVersions(cli, injections)) === null) return
   await refuseNestedTargets(cli, claims)
   await warnOfOtherOptions(cli, line, driver)
-  const environment = await filesOfVariables(cli, line, envBoxes)
+  const environment = await filesOfVariables(cli, line, envBoxes, secretVariables)
 
   const docker = dockerOf(cli)
   await endingAsDocker(cli, async guard => {
@@ -159,22 +163,19 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
     const mounted = [...others, ...claimsOfLayout(layout)]
     await refuseNestedTargets(cli, [...mounted, ...silentClaims(found?.volumes ?? [], mounted)])
     const empty = unfulfilled(cli, image, found, mounted)
-    const contents = [
-      ...directories.map(each => contentsOfDirectory(cli, driver, each)),
-      ...[contentsOfSecrets(cli, driver, secrets, layout)].filter(each => each !== null)
+    const made = [
+      ...directories.map(each => boxOfDirectory(cli, driver, each)),
+      ...[boxOfSecrets(cli, driver, secretsBox, secrets, layout)].filter(each => each !== null)
     ]
-    const options = [
-      ...injections.map(each => each.options),
-      ...[...contents, ...environment].map(() => ({}))
-    ]
+    const options = [...injections.map(each => each.options), ...[...made, ...environment].map(() => ({}))]
     const owned = await ownersOfBoxes(cli, { line, image, found }, options)
     const variables = await variablesArguments(cli, { driver, line, found, owned }, environment)
-    return withEphemeralBoxes(cli, contents, async made => {
-      const injected = await withVersions(cli, [...injections, ...made.flatMap(placesOf)])
+    return withEphemeralBoxes(cli, made, async () => {
+      const injected = await withVersions(cli, [...injections, ...made.flatMap(({ targets }) => targets)])
       if (injected === null) return { code: exitCodes.failed, signal: null }
       const mounts = [
         ...injections.map(each => boxMount(driver, each.box, each.target, owned(each.options))),
-        ...made.map(each => each.mounts(each.box, owned({}))),
+        ...made.map(each => each.mounts(owned({}))),
         ...empty.map(emptyMount)
       ]
       const labels = await labelsOf(cli, injected, environment)
@@ -185,10 +186,6 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
       return docker.run([verb, ...mounts.flat(), ...labels, ...rest], guard)
     })
   })
-}
-
-function placesOf({ box, targets }: EphemeralBox): BoxTarget[] {
-  return targets.map(target => ({ box, target, options: {} }))
 }
 
 function claimOfDirectory({ directory, target, flag }: DirectoryInjection): Claim {

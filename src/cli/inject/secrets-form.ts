@@ -3,9 +3,11 @@ import { didYouMean } from '../../base/messages.ts'
 import { maxComponentBytes, maxPathBytes } from '../../base/names.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Secret } from '../../base/secret.ts'
+import { mostEnvBytes, mostInVariable, mostVariables, variableName } from '../../base/variables.ts'
 import { readJson, stringBytes, writtenBytes, type JsonValue } from '../input/json-bytes.ts'
 import { UsageError } from '../output/failure.ts'
 import { isTakenByRuntime, normalTarget } from './injection.ts'
+import { lengthOfText } from './variables-text.ts'
 
 /** Secrets of one container, as `--secrets` gives them. Who has them wipes them. */
 export interface ContainerSecrets {
@@ -17,9 +19,6 @@ export interface ContainerSecrets {
 
 const sections = ['secret_mounts', 'secret_environment'] as const
 const mountKeys = ['kind', 'content'] as const
-/** As the launcher reads them (launcher/variables.c), and with room for the name, `=` and NUL: Linux takes no longer one. */
-const variableName = /^[A-Za-z_][A-Za-z0-9_.-]*$/
-const maxVariableBytes = 128 * 1024
 
 /**
  * Reads `{"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}}, "secret_environment": {"NAME": "value"}}`. A file of
@@ -39,6 +38,7 @@ export function readSecrets(text: Buffer, source: string): ContainerSecrets {
     for (const [target, mount] of files ?? []) mounts.set(target, contentOf(text, target, mount, refuse))
     refuseNested([...mounts.keys()], refuse)
     for (const [name, value] of variables ?? []) environment.set(name, variableOf(text, name, value, refuse))
+    refuseTooMany(environment, refuse)
     return { mounts, environment }
   } catch (error) {
     for (const secret of [...mounts.values(), ...environment.values()]) secret.wipe()
@@ -92,6 +92,12 @@ function kindOf(text: Buffer, value: JsonValue | undefined): 'text' | 'json' | n
 }
 
 function variableOf(text: Buffer, name: string, value: JsonValue, refuse: Refuse): Secret {
+  // What follows may be the value of somebody who writes variables as a shell does.
+  if (name.includes('='))
+    refuse(
+      `a name of a variable has a "=": ${quote(name.split('=', 1)[0] ?? '')}`,
+      'write it as {"NAME": "value"}'
+    )
   if (!variableName.test(name))
     refuse(
       `${quote(name)} is no name of a variable`,
@@ -101,12 +107,18 @@ function variableOf(text: Buffer, name: string, value: JsonValue, refuse: Refuse
   const bytes = stringBytes(text, value)
   const reason = bytes.bytes().includes(0)
     ? 'has a NUL'
-    : name.length + bytes.length + 2 > maxVariableBytes
-      ? `is longer than ${maxVariableBytes / 1024} KiB`
+    : name.length + bytes.length + 2 > mostInVariable
+      ? `is longer than ${mostInVariable / 1024} KiB`
       : null
   if (reason === null) return bytes
   bytes.wipe()
   return refuse(`the value of variable ${quote(name)} ${reason}`)
+}
+
+function refuseTooMany(environment: ReadonlyMap<string, Secret>, refuse: Refuse): void {
+  if (environment.size > mostVariables) refuse(`there are more than ${mostVariables} variables`)
+  if (lengthOfText(environment) >= mostEnvBytes)
+    refuse('there is more than 1 MiB of variables', 'give what is large as a file: "secret_mounts"')
 }
 
 function whyNotTarget(target: string): string | null {

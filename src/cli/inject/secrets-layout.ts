@@ -23,9 +23,9 @@ export function hasSubpaths(version: string): boolean {
   return major > subpathApi[0] || (major === subpathApi[0] && minor >= subpathApi[1])
 }
 
-/** Each file by itself. */
+/** Each file by itself. As for directories: the same targets lie in the same way, whatever order they come in. */
 export function layoutByFile(targets: readonly string[]): SecretsLayout {
-  const mounts = targets.map((target, i) => ({ target, path: parseFilePath(`files/${i + 1}`) }))
+  const mounts = [...targets].sort().map((target, i) => ({ target, path: parseFilePath(`files/${i + 1}`) }))
   return { files: new Map(mounts.map(({ target, path }) => [target, path])), mounts, isByFile: true }
 }
 
@@ -33,7 +33,7 @@ export function layoutByFile(targets: readonly string[]): SecretsLayout {
 export function layoutByDirectory(targets: readonly string[]): SecretsLayout {
   const parents = [...new Set(targets.map(target => posix.dirname(target)))]
   const outer = parents.filter(parent => !parents.some(other => isBelow(parent, other)))
-  const mounts = outer.map((target, i) => ({ target, path: parseFilePath(`files/${i + 1}`) }))
+  const mounts = outer.sort().map((target, i) => ({ target, path: parseFilePath(`files/${i + 1}`) }))
   const placeOf = (target: string): FilePath => {
     const mount = mounts.find(each => isBelow(target, each.target))
     return parseFilePath(`${mount?.path ?? ''}/${target.slice(mount?.target.length ?? 0)}`)

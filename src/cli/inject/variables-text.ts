@@ -10,13 +10,21 @@ const [quoteMark, lineFeed, backslash] = ['"', '\n', '\\'].map(character => char
   number
 ]
 
+/** How many bytes `variablesText` makes of them. */
+export function lengthOfText(variables: ReadonlyMap<string, Secret>): number {
+  let length = 0
+  for (const [name, value] of variables) {
+    length += name.length + value.length + 4
+    for (const byte of value.bytes()) if (escapes.has(byte)) length++
+  }
+  return length
+}
+
 /** A file of variables (docs/environment.md): a line `NAME="value"` for each. The caller owns it. */
 export function variablesText(variables: ReadonlyMap<string, Secret>): Buffer {
-  const all = [...variables]
-  const most = all.reduce((sum, [name, value]) => sum + name.length + 2 * value.length + 4, 0)
-  const text = newBytes(most)
+  const text = newBytes(lengthOfText(variables))
   let length = 0
-  for (const [name, value] of all) {
+  for (const [name, value] of variables) {
     length += text.write(`${name}="`, length)
     for (const byte of value.bytes()) {
       const escaped = escapes.get(byte)
@@ -26,5 +34,5 @@ export function variablesText(variables: ReadonlyMap<string, Secret>): Buffer {
     text[length++] = quoteMark
     text[length++] = lineFeed
   }
-  return text.subarray(0, length)
+  return text
 }

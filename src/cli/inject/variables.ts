@@ -20,6 +20,12 @@ export interface VariablesFile {
   readonly options?: InjectOptions
 }
 
+/** A file of variables that a flag gives, and what these are called. */
+export interface GivenFile extends VariablesFile {
+  readonly flag: string
+  readonly variables: readonly string[]
+}
+
 /** What a container's variables depend on. */
 export interface VariablesParts {
   readonly driver: string
@@ -102,28 +108,31 @@ function launcherMount(source: string): string[] {
   return ['--mount', mountValue(['type=bind', `source=${source}`, `target=${launcherTarget}`, 'readonly'])]
 }
 
-/** The places that files of variables take. */
-export function claimsOfVariables(envBoxes: readonly EnvBox[]): Claim[] {
-  const [first] = envBoxes
+/** The places that files of variables take, each of which the flag at its place gives. */
+export function claimsOfVariables(flags: readonly string[]): Claim[] {
+  const [first] = flags
   if (first === undefined) return []
-  const files = envBoxes.map(({ flag }, index) => {
+  const files = flags.map((flag, index) => {
     return { target: variablesTarget(index), flag, shows: null, isDirectory: true }
   })
-  return [{ target: launcherTarget, flag: first.flag, shows: null, isDirectory: false }, ...files]
+  return [{ target: launcherTarget, flag: first, shows: null, isDirectory: false }, ...files]
 }
 
 /**
- * The files that `--env-box` names. Throws what the daemon says of one that is none of variables, with which a container would not start, and
- * `UsageError` for a variable that the command line gives, too.
+ * The files that `--env-box` names, and then those `besides`. Throws what the daemon says of one that is none of variables, with which a
+ * container would not start, and `UsageError` for a variable that is given twice, by these or by the command line.
  */
 export async function filesOfVariables(
   cli: Cli,
   line: CommandLine,
-  envBoxes: readonly EnvBox[]
+  envBoxes: readonly EnvBox[],
+  besides: readonly GivenFile[]
 ): Promise<readonly VariablesFile[]> {
-  if (envBoxes.length === 0) return []
   const asked = envBoxes.map(({ box, path }) => ({ box, path }))
-  const { environment } = await cli.api.injected({ files: [], environment: asked })
-  refuseGivenTwice(line, environment)
-  return environment.map(({ box, path }) => ({ box: parseBoxName(box), path: parseFilePath(path) }))
+  const { environment } =
+    asked.length === 0 ? { environment: [] } : await cli.api.injected({ files: [], environment: asked })
+  const named = environment.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
+  refuseGivenTwice(line, [...named, ...besides.map(({ flag, variables }) => ({ place: flag, variables }))])
+  const files = environment.map(({ box, path }) => ({ box: parseBoxName(box), path: parseFilePath(path) }))
+  return [...files, ...besides]
 }

@@ -1,11 +1,6 @@
 import { SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
-
-/** Of all files together, their bytes and their variables; launcher/variables.h has the same. */
-export const mostEnvBytes = 1 << 20
-const mostVariables = 4096
-/** Of `NAME=value` and its NUL (execve(2), MAX_ARG_STRLEN). */
-const mostInVariable = 128 << 10
+import { mostInVariable, mostVariables, variableName } from '../../base/variables.ts'
 
 /** A variable of a file; whoever reads it wipes the value. */
 export interface Variable {
@@ -48,16 +43,15 @@ const escapes: ReadonlyMap<number | undefined, number> = new Map(
 /** What some editors put before UTF-8. */
 const byteOrderMark = Buffer.of(0xef, 0xbb, 0xbf)
 const exportWord = Buffer.from('export')
-const nameForm = /^[A-Za-z_][A-Za-z0-9_.-]*$/
 
 /**
- * The variables of a file, as the launcher reads them when the container starts. `taken` are the names that other files
- * have. Throws `BadLine`; then nothing of a value is left in memory.
+ * The variables of a file, as the launcher reads them when the container starts. Throws `BadLine`; then nothing of a value is left
+ * in memory.
  */
-export function readVariables(bytes: Uint8Array, taken: ReadonlySet<string> = new Set()): Variable[] {
+export function readVariables(bytes: Uint8Array): Variable[] {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const found: Variable[] = []
-  const names = new Set(taken)
+  const names = new Set<string>()
   const nul = text.indexOf(0)
   if (nul !== -1) throw new BadLine(1 + lineFeedsIn(text, 0, nul), aNul)
   try {
@@ -95,7 +89,7 @@ function readVariable(
   while (isOfName(text[at])) at++
   // What follows is not looked at as text: it may be a value.
   const name = text.toString('latin1', nameAt, at)
-  if (text[at] !== equals || !nameForm.test(name)) throw new BadLine(line, notAVariable)
+  if (text[at] !== equals || !variableName.test(name)) throw new BadLine(line, notAVariable)
   if (names.has(name)) throw new BadLine(line, thereAlready)
   at++
   const isQuoted = text[at] === singleQuote || text[at] === doubleQuote
