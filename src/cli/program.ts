@@ -18,6 +18,7 @@ import { UsageError } from './output/failure.ts'
 import { build } from './inject/build.ts'
 import { exec } from './inject/exec.ts'
 import { createContainer, run } from './inject/run.ts'
+import { stale } from './inject/stale.ts'
 import { identity } from './commands/identity.ts'
 import { fields } from './commands/fields.ts'
 import { inspect } from './commands/inspect.ts'
@@ -45,7 +46,7 @@ const commands = {
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
   'Who may do what:': [grant, approve, revoke, grants, can],
-  'Containers and images:': [run, createContainer, exec, build, compose, usedBy],
+  'Containers and images:': [run, createContainer, exec, build, compose, usedBy, stale],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const
 

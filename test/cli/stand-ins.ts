@@ -59,6 +59,10 @@ export async function standIns(
       response.end(JSON.stringify(containers[container] ?? {}))
       return
     }
+    if (request.url?.startsWith('/containers/json') === true) {
+      response.end(JSON.stringify(listedIn(containers)))
+      return
+    }
     if (request.url?.startsWith('/containers/') === true) {
       void answerLook(request, response, looks, files)
       return
@@ -94,6 +98,14 @@ export async function standIns(
         .map(call => call.split('\0'))
     }
   }
+}
+
+/** As the Engine lists containers, whatever its filters are. */
+function listedIn(containers: NonNullable<Said['containers']>): unknown[] {
+  return Object.entries(containers).map(([id, container]) => {
+    const { Config } = container as { Config?: { Labels?: unknown } }
+    return { Id: id, Labels: Config?.Labels ?? null }
+  })
 }
 
 /** Makes, shows and removes containers as the Engine does (moby, api/server/router/container/copy.go). */

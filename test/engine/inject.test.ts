@@ -14,6 +14,7 @@ import {
   freshName,
   liveCopies,
   makeBox,
+  putFiles,
   removeContainers,
   sharedEngine
 } from '../kit/engine/shared-engine.ts'
@@ -243,7 +244,12 @@ test('rows 85 to 92, 100 to 107: secrets of one container are in it alone, and g
     await engine.docker(['vault', 'audit', '--last', 'all', '--format', 'json'])
   ]
   for (const text of told) expect(text.length > 100 && !text.includes(canary)).toBe(true)
-  expect(await ephemeralBoxes()).toHaveLength(1)
+  const stale = () => engine.docker(['vault', 'stale', '--format', '{{.Container}} {{.Why}}'])
+  expect(await stale()).not.toContain(name)
+  const before = await ephemeralBoxes()
+  expect(before).toHaveLength(1)
+  await putFiles(engine, before[0] ?? '', { variables: 'ACCESS_KEY=another' })
+  expect(await stale()).toContain(`${name} changed\n`)
   await engine.docker(['rm', '--volumes', name])
   expect(await ephemeralBoxes()).toEqual([])
 })

@@ -1,3 +1,4 @@
+import * as z from 'zod/mini'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
 
 /** Of an image: the names of the boxes it expects, a JSON array. It asks for them and is given none by it. */
@@ -23,5 +24,25 @@ export function namesInLabel(labels: Labels, label: string): BoxName[] | null {
     return [...new Set(value.map(parseBoxName))]
   } catch {
     return null
+  }
+}
+
+/** A place in a container at which it was given a box; `version` undefined for one that was missing, or whose version was not noted. */
+export interface InjectedPlace {
+  readonly target: string
+  readonly version: number | undefined
+}
+
+const InjectedPlaces = z.array(z.object({ target: z.string(), version: z.optional(z.number()) }))
+
+/** The places in the label of a container; none when it is not as we write it, for anybody can write one. */
+export function injectedIn(labels: Labels): readonly InjectedPlace[] {
+  const text = labels[injectedLabel]
+  if (text === undefined) return []
+  try {
+    const places = InjectedPlaces.safeParse(JSON.parse(text))
+    return places.success ? places.data.map(({ target, version }) => ({ target, version })) : []
+  } catch {
+    return []
   }
 }

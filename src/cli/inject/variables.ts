@@ -98,9 +98,12 @@ async function requireShell(
   if (kind !== 'file') throw noShell(`the image has no ${quote(shell)}`)
 }
 
+/** Where containers have their files of variables. */
+export const variablesDirectory = '/run/secretbox/env'
+
 /** Where the container has a file of variables: a directory of its own for each, counted from 1. */
 export function variablesTarget(index: number): string {
-  return `/run/secretbox/env/${index + 1}`
+  return `${variablesDirectory}/${index + 1}`
 }
 
 /** The flag that mounts the launcher: a file of the host's, the same for all, which nobody can write there. */
