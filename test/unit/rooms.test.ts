@@ -77,6 +77,7 @@ const sharedWithCli = [
   'base/peer-credentials.ts',
   'base/rights.ts',
   'base/secret.ts',
+  'base/variables.ts',
   'settings.ts',
   'tar/',
   'vault/access/box-pattern.ts',

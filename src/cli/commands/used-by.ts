@@ -4,7 +4,7 @@ import type { VolumeUse } from '../../api/volumes.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { ageField, idField, shortIdLength, volumeField } from '../output/fields.ts'
-import { listFormat, printerFor, type Fields } from '../output/format.ts'
+import { listFormat, printerFor, quietIds, type Fields } from '../output/format.ts'
 import { boxOperand } from '../declare/operand.ts'
 
 const orDash = (value: string | number | null): string => String(value ?? '-')
@@ -61,7 +61,7 @@ export function usedBy(cli: Cli): Command {
     .addArgument(boxes)
     .option('--behind', 'list only those that a restart would give a newer version')
     .option(...listFormat)
-    .option('-q, --quiet', 'print container IDs alone')
+    .option(...quietIds)
     .option('--no-trunc', 'show IDs and the names of anonymous volumes in full')
     .action(async (names: string[], { behind, format, quiet, trunc }: UsedByOptions) => {
       const shown = trunc

@@ -28,7 +28,7 @@ import {
   refuseHiding,
   type SecretsLayout
 } from './secrets-layout.ts'
-import type { GivenFile } from './variables.ts'
+import type { NamedVariablesFile } from './variables.ts'
 import { variablesText } from './variables-text.ts'
 
 const noSecrets: ContainerSecrets = { mounts: new Map(), environment: new Map() }
@@ -134,7 +134,7 @@ export function boxOfSecrets(
 }
 
 /** The variables among secrets, which are to lie in this box; none when there are none. */
-export function variablesOfSecrets({ environment }: ContainerSecrets, box: BoxName): GivenFile[] {
+export function variablesOfSecrets({ environment }: ContainerSecrets, box: BoxName): NamedVariablesFile[] {
   if (environment.size === 0) return []
   const variables = [...environment.keys()]
   return [{ box, path: variablesPath, options: ephemeralOption, flag: variablesFlag, variables }]

@@ -6,7 +6,7 @@ import { askEngine, findEngineSocket } from '../client/engine.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { idField, shortIdLength } from '../output/fields.ts'
-import { listFormat, printerFor, type Fields } from '../output/format.ts'
+import { listFormat, printerFor, quietIds, type Fields } from '../output/format.ts'
 import { digestLabel, injectedIn, type InjectedPlace } from './labels.ts'
 import { variablesDirectory } from './variables.ts'
 
@@ -68,7 +68,7 @@ export function stale(cli: Cli): Command {
   )
     .summary('List the containers that would be given other secrets today')
     .option(...listFormat)
-    .option('-q, --quiet', 'print container IDs alone')
+    .option(...quietIds)
     .option('--no-trunc', 'show IDs in full')
     .action(async ({ format, quiet, trunc }: StaleOptions) => {
       const shown = trunc ? fields : { ...fields, ContainerID: idField('CONTAINER ID', false) }

@@ -21,7 +21,7 @@ export interface VariablesFile {
 }
 
 /** A file of variables that a flag gives, and what these are called. */
-export interface GivenFile extends VariablesFile {
+export interface NamedVariablesFile extends VariablesFile {
   readonly flag: string
   readonly variables: readonly string[]
 }
@@ -129,7 +129,7 @@ export async function filesOfVariables(
   cli: Cli,
   line: CommandLine,
   envBoxes: readonly EnvBox[],
-  besides: readonly GivenFile[]
+  besides: readonly NamedVariablesFile[]
 ): Promise<readonly VariablesFile[]> {
   const asked = envBoxes.map(({ box, path }) => ({ box, path }))
   const { environment } =

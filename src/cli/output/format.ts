@@ -24,6 +24,9 @@ export const listFormat = [
   '"table", "table TEMPLATE", "json" or TEMPLATE, a Go template as in docker'
 ] as const
 
+/** The option of commands that print rows about containers. */
+export const quietIds = ['-q, --quiet', 'print container IDs alone'] as const
+
 /** The option of commands that print all there is to know of a thing. */
 export const detailFormat = [
   '-f, --format <format>',
