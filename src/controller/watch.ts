@@ -10,6 +10,7 @@ import { createEventStream } from './event-stream.ts'
 import { createReconciling, type ReconcilingParts } from './reconciling.ts'
 import { createReopening, type ReopeningParts } from './reopening.ts'
 import { createUnsealing } from './unsealing.ts'
+import { createWithdrawing } from './withdrawing.ts'
 
 export interface WatchParts
   extends Omit<ReconcilingParts, 'isTold' | 'copies'>, DanglingVolumesParts, Omit<ReopeningParts, 'copies'> {
@@ -18,7 +19,7 @@ export interface WatchParts
   readonly sealing: Sealing
   /** Null when such containers are to be left alone. */
   readonly failedStarts: Chore | null
-  readonly withdraw: Pick<Withdraw, 'mountedFor'>
+  readonly withdraw: Omit<Withdraw, 'foundAt'>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -96,6 +97,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     createReopening(parts),
     unsealing,
     danglingVolumes,
+    createWithdrawing(parts.withdraw),
     ...(failedStarts === null ? [] : [failedStarts])
   ]
   const loop = createChoreLoop(chores, parts)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseMountId, type MountId } from '../../src/base/names.ts'
+import type { CopyKey } from '../../src/copies/copy-key.ts'
 import { connectEngine } from '../../src/engine/engine.ts'
 import { parseBoxPattern } from '../../src/vault/access/box-pattern.ts'
 import type { Grant } from '../../src/vault/access/grants.ts'
@@ -10,7 +11,7 @@ import type { AuditEntry } from '../../src/vault/audit/records.ts'
 import { isEntry } from '../../src/vault/audit/reading.ts'
 import { getSecret } from '../../src/http/driver/secret-provider.ts'
 import { putGrant } from '../../src/vault/grants/records.ts'
-import { eventually } from '../kit/eventually.ts'
+import { comesTo, eventually } from '../kit/eventually.ts'
 import { freshId } from '../kit/driver.ts'
 import { hold } from '../kit/hold.ts'
 import { root } from '../kit/open-vault.ts'
@@ -263,6 +264,28 @@ describe.skipIf(cannotMount)(
       })
       expect(existsSync(join(copy, 'password'))).toBe(false)
       expect(engine.kills).toEqual(['thief'])
+    })
+
+    test('is taken away at last, when it could not be wiped or the container not be killed at first', async () => {
+      const { engine, stage, copy, thief } = await mounted()
+      const id = thief()
+      const { wipe } = stage.copies
+      const wishes: (() => Promise<boolean>)[] = [
+        () => Promise.reject(new Error('the job was lost')),
+        () => Promise.resolve(false)
+      ]
+      Object.assign(stage.copies, { wipe: (key: CopyKey) => wishes.shift()?.() ?? wipe(key) })
+      engine.killFailures = 2
+      engine.tellMounted('db', id)
+      await comesTo(() => engine.killFailures === 1)
+      expect(await newest(stage, 'copy.withdraw')).toBeUndefined()
+      await stage.clock.passUntil(() => engine.killFailures === 0)
+      expect(wishes).toEqual([])
+      expect([engine.kills, existsSync(join(copy, 'password'))]).toEqual([[], true])
+      await stage.clock.passUntil(async () => (await newest(stage, 'copy.withdraw')) !== undefined)
+      expect(await newest(stage, 'copy.withdraw')).toMatchObject({ box: 'db', containerName: 'thief' })
+      await stage.clock.passUntil(() => engine.kills.length > 0)
+      expect([engine.kills, existsSync(join(copy, 'password'))]).toEqual([['thief'], false])
     })
 
     test('is wiped and the container killed, when it is found to hold it', async () => {

@@ -45,6 +45,8 @@ export interface StandInEngine {
   readonly starts: string[]
   /** The names of those that were killed, in order. */
   readonly kills: string[]
+  /** How many of the next requests to kill are answered with an error. */
+  killFailures: number
   /** What is said of an image, by its ID, or by that and a platform: `sha256:… {"os":"linux"}`; null: there is none. */
   readonly images: Map<string, StandInImage | null>
   /** What was asked, in order: `GET /containers/json`. */
@@ -137,6 +139,9 @@ export async function standInEngine(
     if (container === undefined) send(404, { message: `No such container: ${id}` })
     else if (method === 'GET') {
       if (!container.isLocked) send(200, inspected(id, container))
+    } else if (action === 'kill' && standIn.killFailures > 0) {
+      standIn.killFailures--
+      answer(500)
     } else if (action === 'kill') {
       kills.push(container.name)
       const isRunning = container.state === 'running'
@@ -175,6 +180,7 @@ export async function standInEngine(
     socket: place,
     onRemove: volume => noSuchVolume(volume),
     containers,
+    killFailures: 0,
     ...{ starts, kills, images, asked },
     breakStreams() {
       const open = [...streams]
