@@ -12,7 +12,7 @@ import { nameHostPaths } from './base/host-paths.ts'
 import { adminApi } from './http/admin/admin.ts'
 import { createCopySockets } from './http/container/sockets.ts'
 import { serveUnixSocket } from './http/transport/serve.ts'
-import { describeStatus, describeVolumes } from './http/admin/status.ts'
+import { describeStatus, describeVolumes, lookAtVolumes } from './http/admin/status.ts'
 import { volumeDriver } from './http/driver/volume-driver.ts'
 import { placeLauncher } from './place-launcher.ts'
 import { letOthersReach, makePrivateDirectory } from './base/private-files.ts'
@@ -135,6 +135,7 @@ async function startDaemon(
       copyRecordsOf: volume => Array.fromAsync(copyRecordsOf(store, volume))
     })
   )
+  const allVolumes = lookAtVolumes({ store, holders, engine })
   const api = adminApi({
     vault,
     granting: tellingOfGrants(opened.granting, (...what) => refusals.changed(...what)),
@@ -143,7 +144,8 @@ async function startDaemon(
     status: describeStatus({
       ...{ config, store, storeId, gate, sealing, copies, kept, engine, failedStarts }
     }),
-    volumes: describeVolumes({ store, gate, holders, engine }),
+    allVolumes,
+    volumes: describeVolumes({ gate, all: allVolumes }),
     identity: caller => identity.show(caller),
     unused: createUnused({ store, gate, vault, engine, clock }),
     reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,

@@ -37,6 +37,7 @@ export const AuditEntry = z.lazy(() =>
     failed: z.optional(wordOf(errorCodes)),
     box: z.optional(z.string()),
     newName: z.optional(z.string()),
+    owner: z.optional(z.int()),
     volume: z.optional(z.string()),
     mount: z.optional(z.string()),
     version: z.optional(z.int()),

@@ -17,6 +17,9 @@ export const Change = z.lazy(() =>
 )
 export type Change = Read<typeof Change>
 
+/** uid_t; the last is nobody's (chown(2)). */
+const maxUid = 0xffff_fffe
+
 /** A change of a box that is asked for in JSON: one of several. */
 export const Patch = z.lazy(() =>
   z.union([
@@ -26,10 +29,12 @@ export const Patch = z.lazy(() =>
         .check(z.minLength(1))
     }),
     z.strictObject({ rollback: VersionNumber }),
-    z.strictObject({ rename: z.string() })
+    z.strictObject({ rename: z.string() }),
+    z.strictObject({ owner: z.int().check(z.minimum(0), z.maximum(maxUid)) })
   ])
 )
 export type Patch = Read<typeof Patch>
 
 /** What a `Patch` must be, for messages. */
-export const patchRule = '{"remove": [{"path", "recursive"}]}, {"rollback": version} or {"rename": name}'
+export const patchRule =
+  '{"remove": [{"path", "recursive"}]}, {"rollback": version}, {"rename": name} or {"owner": uid}'

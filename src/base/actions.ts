@@ -1,5 +1,5 @@
 /**
- * What can be asked, and what the audit tells of. `box.compare` tells which contents
+ * What can be asked, and what the audit tells of. `box.own` gives a box to somebody else. `box.compare` tells which contents
  * are equal, `box.reveal` gives contents to the caller, `box.mount` to a container,
  * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm; `box.use` tells who is about to
  * give a box to a container what that needs to be told. `copy.describe` tells a container of its own copy, `token.issue` gives
@@ -11,6 +11,7 @@ export const actions = [
   'box.create',
   'box.destroy',
   'box.rename',
+  'box.own',
   'box.change',
   'box.compare',
   'box.reveal',

@@ -25,6 +25,7 @@ import { inspect } from './commands/inspect.ts'
 import { list } from './commands/list.ts'
 import { description } from './metadata.ts'
 import { Operand } from './declare/operand.ts'
+import { owner } from './commands/owner.ts'
 import { prune } from './commands/prune.ts'
 import { put } from './commands/put.ts'
 import { read } from './commands/read.ts'
@@ -45,7 +46,7 @@ const commands = {
   'Credentials (boxes with a type):': [types, fields, set],
   'Files in boxes:': [add, put, read, edit, remove, cp],
   'Versions of boxes:': [versions, diff, rollback],
-  'Who may do what:': [grant, approve, revoke, grants, can],
+  'Who may do what:': [grant, approve, revoke, grants, can, owner],
   'Containers and images:': [run, createContainer, exec, build, compose, usedBy, stale],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const

@@ -5,7 +5,7 @@ import type { Caller } from './access/authority.ts'
 import type { Permit } from './action/permit.ts'
 import { commitPrepared, untilNotOvertaken } from './action/overtaken.ts'
 import { neverRevealed } from './boxes/granted.ts'
-import { creation, removal, renaming } from './boxes/box-names.ts'
+import { creation, handing, removal, renaming, type Check } from './boxes/box-names.ts'
 import { findBox, getBox, listedBoxes, type BoxPermit } from './boxes/find.ts'
 import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change.ts'
 import { summaryOf, type Box, type BoxSummary } from './boxes/records.ts'
@@ -52,7 +52,7 @@ export interface Vault {
    * Removes a box with all its versions. Running copies are not touched. Of one whose record is damaged only that goes.
    * Throws `not_found`, `precondition`, and what `check` throws, which is asked last: whether the box may go.
    */
-  destroy(caller: Caller, name: BoxName, ifVersion: number | null, check?: () => Promise<void>): Promise<void>
+  destroy(caller: Caller, name: BoxName, ifVersion: number | null, check?: Check): Promise<void>
   /**
    * Gives a box another name; its versions, contents and ID stay what they are. Throws `not_found`, `exists` when another box
    * has that name, `precondition`, and what `check` throws, which is asked last: whether the old name may go.
@@ -62,8 +62,10 @@ export interface Vault {
     name: BoxName,
     to: BoxName,
     ifVersion: number | null,
-    check: () => Promise<void>
+    check: Check
   ): Promise<ChangeResult>
+  /** Makes a box another user's, by uid. Throws `not_found`, `precondition`. */
+  own(caller: Caller, name: BoxName, owner: number, ifVersion: number | null): Promise<ChangeResult>
   /** Changes a box in one new version; see `ChangeRequest`. */
   change(caller: Caller, name: BoxName, request: ChangeRequest): Promise<ChangeResult>
   /** Makes the tree of an old version the newest version. Throws `not_found`, `precondition`. */
@@ -138,6 +140,11 @@ export function createVault(parts: VaultParts): Vault {
     rename: (caller, box, newName, ifVersion, check) =>
       gate.run(caller, 'box.rename', { box, newName }, permit =>
         commitPrepared(permit, () => renaming(store, permit, { ifVersion, check }))
+      ),
+
+    own: (caller, box, owner, ifVersion) =>
+      gate.run(caller, 'box.own', { box, owner }, permit =>
+        commitPrepared(permit, () => handing(store, permit, ifVersion))
       ),
 
     change: (caller, box, request) =>

@@ -73,6 +73,7 @@ const asked: [asked: string, args: string[]][] = [
   ['PUT /vault/{box}/', ['create', 'db']],
   ['DELETE /vault/{box}/', ['destroy', '--force', 'db']],
   ['PATCH /vault/{box}/', ['rename', 'db', 'other']],
+  ['PATCH /vault/{box}/', ['owner', 'db', '1']],
   ['PATCH /vault/{box}/', ['rollback', 'db', '1']],
   ['PATCH /vault/{box}/', ['remove', 'db:pw']],
   ['PUT /vault/{box}/{path}', ['put', '--generate', 'db:pw']],

@@ -48,6 +48,23 @@ test('grants are made, listed, asked about and revoked', async () => {
   expect(shown).toMatchObject({ Owner: 0, Reveal: 'granted', Closed: true })
 })
 
+test('a box is given to another user, by name or number', async () => {
+  await run(['create', 'given'])
+  const ownerOf = async (): Promise<unknown> =>
+    (JSON.parse((await run(['inspect', 'given'])).stdout) as { Owner: number }[])[0]?.Owner
+  expect(await run(['owner', 'given', 'daemon'])).toMatchObject(done)
+  expect(await ownerOf()).toBe(1)
+  expect((await run(['can', 'user:daemon', 'reveal', 'given'])).code).toBe(0)
+  expect(await run(['owner', 'given', '7'])).toMatchObject(done)
+  expect(await ownerOf()).toBe(7)
+  for (const [user, message] of [
+    ['nobody-here', 'there is no user "nobody-here" on this host'],
+    ['4294967295', 'bad subject "user:4294967295": a user is a number, 0 to 4294967294'],
+    ['', 'bad subject "user:": nothing follows the colon']
+  ] as const)
+    expect((await run(['owner', 'given', user])).stderr).toMatch(message)
+})
+
 test('a file of expectations is checked, line by line', async () => {
   await run(['create', 'checked'])
   await run(['grant', 'checked', 'group:daemon', 'info'])

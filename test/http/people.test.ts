@@ -6,6 +6,7 @@ import { actions } from '../../src/base/actions.ts'
 import { rights } from '../../src/base/rights.ts'
 import { rightFor } from '../../src/vault/access/authority.ts'
 import { ask, type Answer } from '../kit/ask.ts'
+import { driverAt } from '../kit/driver.ts'
 import { startDaemon, type Daemon } from '../kit/daemon-process.ts'
 
 /* People who are not root, at the socket that all may connect to: they are known by the kernel, and do what they were granted. */
@@ -66,7 +67,8 @@ const questions: readonly [right: string, method: string, url: (box: string) => 
   ['manage', 'GET', box => `/can?subject=user:1&right=info&box=${box}`],
   ['manage', 'GET', box => `/audit?box=${box}`],
   ['manage', 'PATCH', box => `/vault/${box}/`, { rename: 'theirs' }],
-  ['manage', 'DELETE', box => `/vault/${box}/`]
+  ['manage', 'DELETE', box => `/vault/${box}/`],
+  ['owner', 'PATCH', box => `/vault/${box}/`, { owner: 1 }]
 ]
 
 test('who has no right is answered alike whether there is such a box or not', async () => {
@@ -173,6 +175,25 @@ test('a wish for a grant names no right more often than there are rights', async
   const rights = Array.from({ length: 6 }, () => 'use')
   for (const url of ['/grants', '/revoke'])
     expect((await as(0, 'POST', url, { subject: 'user:1', boxes: 'x', rights })).status).toBe(400)
+})
+
+test('what uses a box keeps it, also what its manager may not know of, and names nothing of that', async () => {
+  await byRoot('PUT', '/vault/shown/')
+  const driver = driverAt(daemon.pluginSocket)
+  await driver.call('Create', { Name: 'shows-it', Opts: { box: 'shown' } })
+  driver.close()
+  await grant(`user:${bob}`, 'shown', 'manage', 'reveal')
+  await grant(`user:${bob}`, 'also-*', 'manage')
+  const rename = async (): Promise<unknown> =>
+    jsonOf(await as(bob, 'PATCH', '/vault/shown/', { rename: 'also-shown' }))
+  expect(await rename()).toMatchObject({
+    code: 'in_use',
+    message: 'cannot rename box "shown": it is in use'
+  })
+  await grant(`user:${bob}`, 'shown', 'info')
+  expect(await rename()).toMatchObject({
+    message: 'cannot rename box "shown": it is in use by volume "shows-it"'
+  })
 })
 
 test('what is never revealed is so for root, too, and its files can be changed all the same', async () => {

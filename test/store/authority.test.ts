@@ -4,7 +4,7 @@ import { parseBoxName, parseMountId, parseVolumeName, type BoxName } from '../..
 import { systemClock } from '../../src/base/clock.ts'
 import { createUnused } from '../../src/controller/unused.ts'
 import type { Engine } from '../../src/engine/engine.ts'
-import { describeVolumes } from '../../src/http/admin/status.ts'
+import { describeVolumes, lookAtVolumes } from '../../src/http/admin/status.ts'
 import type { Store } from '../../src/store/store.ts'
 import { theVault, type Action, type Resources } from '../../src/vault/access/actions.ts'
 import { mayAct, type Authority, type Caller } from '../../src/vault/access/authority.ts'
@@ -46,6 +46,7 @@ const acts: Readonly<Record<Exclude<keyof Vault, 'list' | 'open'>, Act>> = {
   rollback: (vault, caller, box) => vault.rollback(caller, box, 1, null),
   rename: (vault, caller, box) =>
     vault.rename(caller, box, parseBoxName(`${box}-new`), null, () => Promise.resolve()),
+  own: (vault, caller, box) => vault.own(caller, box, 7, null),
   destroy: (vault, caller, box) => vault.destroy(caller, box, null),
   use: (vault, caller, box) => vault.use(caller, box, null, () => Promise.resolve())
 }
@@ -96,6 +97,7 @@ test('each act asks about its own resource, and about nothing else', async () =>
       ['status', theVault],
       ['box.list', { box }]
     ],
+    [acts.own, ['box.own', { box, owner: 7 }]],
     [acts.rename, ['box.rename', { box, newName }]],
     [(vault, caller) => vault.destroy(caller, newName, null), ['box.destroy', { box: newName }]]
   ]
@@ -203,7 +205,7 @@ test('listings of volumes hold those of boxes that the rule allows', async () =>
     of: () => Promise.resolve({ of: () => [], isComplete: true }),
     isShownTo: () => Promise.resolve(false)
   }
-  const describe = describeVolumes({ store, gate, holders, engine })
+  const describe = describeVolumes({ gate, all: lookAtVolumes({ store, holders, engine }) })
   const told = async (caller: Caller): Promise<unknown> =>
     (await describe(caller)).map(({ name, copies }) => [name, copies.map(({ box }) => box)])
   expect(await told(root)).toEqual([
@@ -249,6 +251,7 @@ test("without grants root may do all but what is a container's own, and others w
     'box.create': { box: hers },
     'box.destroy': { box: hers },
     'box.rename': { box: hers, newName: theirs },
+    'box.own': { box: hers, owner: 7 },
     'box.change': { box: hers },
     'box.compare': { box: hers },
     'box.use': { box: hers },

@@ -154,3 +154,37 @@ test('what a box is made with stays in its versions and under another name', asy
   await vault.rename(root, db, web, null, () => Promise.resolve())
   expect(await vault.inspect(root, web)).toMatchObject({ isNeverRevealed: true, owner: 0 })
 })
+
+test('a box is given to another owner by root and by its owner alone; who gave it keeps nothing but grants', async () => {
+  const opened = await open()
+  const { vault } = opened
+  const [bob, carol]: Caller[] = [1001, 1002].map(uid => ({ kind: 'user', uid, gid: uid, pid: 1 }))
+  if (bob === undefined || carol === undefined) throw new Error('nobody')
+  await vault.create(root, db)
+  const every = ['info', 'use', 'write', 'manage', 'reveal'] as const
+  await give(opened, grantOf('user:1002', 'db', { rights: every, expires: null }))
+  await vault.own(root, db, 1000, null)
+  expect(await vault.inspect(alice, db)).toMatchObject({ owner: 1000, newest: { version: 1 } })
+  for (const other of [bob, carol])
+    await expect(vault.own(other, db, 1002, null)).rejects.toMatchObject({
+      code: 'denied',
+      message: `uid ${other === bob ? 1001 : 1002} may not box.own`,
+      hint: 'ask as root, or as the owner of the box'
+    })
+  await expect(vault.own(alice, db, 1001, 2)).rejects.toMatchObject({ code: 'precondition' })
+  await expect(vault.own(root, web, 1001, null)).rejects.toMatchObject({ code: 'not_found' })
+  await expect(vault.own(alice, web, 1001, null)).rejects.toMatchObject({ code: 'denied' })
+  await vault.own(alice, db, 1001, 1)
+  const check = async ({ vault }: Pick<typeof opened, 'vault'>): Promise<void> => {
+    expect(await vault.inspect(bob, db)).toMatchObject({ owner: 1001 })
+    for (const act of [vault.inspect(alice, db), vault.list(alice), vault.own(alice, db, 1000, null)])
+      await expect(act).rejects.toMatchObject({ code: 'denied' })
+  }
+  await check(opened)
+  await opened.close()
+  const again = await open()
+  await check(again)
+  await again.vault.own(bob, db, 0, null)
+  await expect(again.vault.inspect(bob, db)).rejects.toMatchObject({ code: 'denied' })
+  expect(await again.vault.inspect(root, db)).toMatchObject({ owner: 0 })
+})

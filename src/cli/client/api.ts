@@ -68,6 +68,8 @@ export interface Api {
   destroyBox(box: BoxName, options: { evenIfUsed?: boolean; ifVersion?: number }): Promise<void>
   /** Throws `exists` when a box has that name, `in_use` that names the volumes and containers that know it by the old one. */
   renameBox(box: BoxName, to: BoxName): Promise<Change>
+  /** Makes it another user's, by uid. */
+  giveBox(box: BoxName, owner: number): Promise<Change>
   box(box: BoxName, version?: number): Promise<BoxListing>
   /** As `box`, with digests of contents, which are equal for equal contents in one box. */
   boxWithDigests(box: BoxName, version?: number): Promise<BoxListing>

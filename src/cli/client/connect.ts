@@ -25,6 +25,7 @@ type Boxes = Pick<
   | 'createBox'
   | 'destroyBox'
   | 'renameBox'
+  | 'giveBox'
   | 'box'
   | 'boxWithDigests'
   | 'versions'
@@ -51,6 +52,7 @@ function boxesBy(calls: Calls): Boxes {
       await askJson(operations.destroyBox, { box, query, headers: ifMatch(ifVersion) })
     },
     renameBox: (box, to) => askJson(operations.changeBox, { box, ...json({ rename: to }) }),
+    giveBox: (box, owner) => askJson(operations.changeBox, { box, ...json({ owner }) }),
     box: (box, version) => askJson(operations.readBox, { box, query: { version } }),
     boxWithDigests: (box, version) => askJson(operations.readBox, { box, query: { version, digests: 1 } }),
     versions: box => versionsOf(calls, box),

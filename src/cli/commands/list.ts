@@ -49,7 +49,7 @@ export function list(cli: Cli): Command {
       readPair
     )
     .option('--uuid <uuid>', 'list the box with this ID')
-    .option('--owner <uid>', 'list the boxes that this user made', parseUid)
+    .option('--owner <uid>', 'list the boxes of this user, by number', parseUid)
     .option('-q, --quiet', 'print plain lines at a terminal, too')
     .option('--no-trunc', 'do not cut long lines at a terminal')
     .action(async (names: string[], options: ListOptions) => {

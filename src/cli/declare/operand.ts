@@ -154,6 +154,11 @@ export function imageOperand(names: () => Promise<readonly string[]>): Operand<s
   return new Operand({ term: 'IMAGE', meaning: 'name of the image, or its ID', parse: asWritten, complete })
 }
 
+/** `USER`: somebody by name or number; names are looked up later. */
+export function userOperand(meaning: string): Operand<string> {
+  return new Operand({ term: 'USER', meaning, parse: asWritten, complete: completing.nothing })
+}
+
 /** `RIGHT`: what a grant gives. */
 export function rightOperand(): Operand<Right> {
   const known = rights.join(', ')

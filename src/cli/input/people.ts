@@ -22,6 +22,13 @@ export async function readSubject(text: string): Promise<Subject> {
   return parseSubject(`${kind}:${id}`)
 }
 
+/** The number of a user who is named, or whose number is given. Throws what `readSubject` throws. */
+export async function uidOf(user: string): Promise<number> {
+  const subject = await readSubject(`user:${user}`)
+  if (subject.kind !== 'user') throw new Error('a user is no other subject')
+  return subject.uid
+}
+
 /** As `readSubject`, as the API has it. */
 export async function subjectText(text: string): Promise<string> {
   return printSubject(await readSubject(text))

@@ -33,6 +33,7 @@ export interface AdminParts extends AuditParts {
   readonly granting: Granting
   readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
+  readonly allVolumes: () => Promise<DescribedVolume[]>
   readonly identity: (caller: Caller) => Promise<PublicIdentity>
   readonly unused: UnusedThings
   readonly types: ReadTypes

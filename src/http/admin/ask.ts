@@ -8,10 +8,10 @@ import { readBody } from '../transport/body.ts'
 import type { Manner } from './box-answers.ts'
 import type { DescribedVolume } from './status.ts'
 
-/** What the boxes are answered from, and the volumes that show them. */
+/** What the boxes are answered from, and all volumes, of which some show them. */
 export interface BoxParts {
   readonly vault: Vault
-  readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
+  readonly allVolumes: () => Promise<DescribedVolume[]>
 }
 
 /** Somebody's request about boxes, and where the answer goes. */

@@ -5,6 +5,7 @@ import { methodsAt, operations } from '../../api/operations.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
 import type { Caller } from '../../vault/access/authority.ts'
+import type { May } from '../../vault/action/permit.ts'
 import type { IncomingEdit } from '../../vault/boxes/edits.ts'
 import { parseUrlPath } from '../transport/address.ts'
 import { MethodError } from '../transport/answers.ts'
@@ -99,7 +100,7 @@ function goesWithTar(name: string): SecretboxError {
   return new SecretboxError('invalid', `"${name}" goes with Content-Type: ${tarType}`)
 }
 
-async function changeBox({ vault, volumes, caller, request, response }: Ask, box: BoxName): Promise<void> {
+async function changeBox({ vault, allVolumes, caller, request, response }: Ask, box: BoxName): Promise<void> {
   queryOf(operations.changeBox, request)
   const patch = bodyIn(Patch, request, 'change', patchRule)
   const { ifVersion } = conditionsOf(headersOf(operations.changeBox, request))
@@ -107,8 +108,13 @@ async function changeBox({ vault, volumes, caller, request, response }: Ask, box
     changed(response, await vault.rollback(caller, box, patch.rollback, ifVersion))
     return
   }
+  if ('owner' in patch) {
+    changed(response, await vault.own(caller, box, patch.owner, ifVersion))
+    return
+  }
   if ('rename' in patch) {
-    const check = async (): Promise<void> => refuseKnownByName(box, await volumes(caller))
+    // Whoever uses it does, also where the caller may not know of it.
+    const check = async (may: May): Promise<void> => refuseKnownByName(box, await allVolumes(), may)
     const to = parseBoxName(patch.rename)
     changed(response, await vault.rename(caller, box, to, ifVersion, check))
     return
@@ -124,11 +130,14 @@ async function changeBox({ vault, volumes, caller, request, response }: Ask, box
   changed(response, await vault.change(caller, box, { edits, partial: true, ifVersion }))
 }
 
-async function destroyBox({ vault, volumes, caller, request, response }: Ask, box: BoxName): Promise<void> {
+async function destroyBox(
+  { vault, allVolumes, caller, request, response }: Ask,
+  box: BoxName
+): Promise<void> {
   const { force } = queryOf(operations.destroyBox, request)
   const { ifVersion } = conditionsOf(headersOf(operations.destroyBox, request))
-  await vault.destroy(caller, box, ifVersion, async () => {
-    if (!force) refuseUsed(box, await volumes(caller))
+  await vault.destroy(caller, box, ifVersion, async may => {
+    if (!force) refuseUsed(box, await allVolumes(), may)
   })
   destroyed(response, box)
 }

@@ -7,6 +7,7 @@ import type { Holders } from '../../copies/holders.ts'
 import type { Container, Engine } from '../../engine/engine.ts'
 import { quote } from '../../base/errors.ts'
 import { hostPath } from '../../base/host-paths.ts'
+import type { BoxName, VolumeName } from '../../base/names.ts'
 import { reserveBytes } from '../../store/sqlite.ts'
 import type { Store } from '../../store/store.ts'
 import type { Caller } from '../../vault/access/authority.ts'
@@ -91,18 +92,14 @@ export interface DescribedVolume extends Volume {
   readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
 }
 
-/** The volumes that the caller may know of, with their copies and the containers that hold them, as the kernel says it now. */
-export function describeVolumes(parts: {
+/** Gives all volumes, with their copies and the containers that hold them, as the kernel says it now: for the daemon itself. */
+export function lookAtVolumes(parts: {
   store: Store
-  gate: Gate
   holders: Holders
   engine: Engine
-}): (caller: Caller) => Promise<DescribedVolume[]> {
-  return async caller => {
-    const { may } = await parts.gate.allow(caller, 'volume.list')
-    const records = (await Array.fromAsync(copyRecordsOf(parts.store, null))).filter(({ volume, box }) =>
-      may('volume.list', { volume, box })
-    )
+}): () => Promise<DescribedVolume[]> {
+  return async () => {
+    const records = await Array.fromAsync(copyRecordsOf(parts.store, null))
     const held = await holdersOf(parts.holders, records)
     const known = await containersById(parts.engine)
     const copies = new Map<string, CopyRecord[]>()
@@ -113,7 +110,7 @@ export function describeVolumes(parts: {
     const described: DescribedVolume[] = []
     for await (const { volume } of volumeRows(parts.store)) {
       // There is nothing to tell of one whose record is damaged.
-      if (volume === null || !may('volume.list', { volume: volume.name, box: volume.options.box })) continue
+      if (volume === null) continue
       const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
       described.push({
         ...volume,
@@ -122,5 +119,19 @@ export function describeVolumes(parts: {
       })
     }
     return described
+  }
+}
+
+/** The same, of those that the caller may know of. */
+export function describeVolumes(parts: {
+  gate: Gate
+  all: () => Promise<DescribedVolume[]>
+}): (caller: Caller) => Promise<DescribedVolume[]> {
+  return async caller => {
+    const { may } = await parts.gate.allow(caller, 'volume.list')
+    const maySee = (volume: VolumeName, box: BoxName): boolean => may('volume.list', { volume, box })
+    return (await parts.all())
+      .filter(({ name, options }) => maySee(name, options.box))
+      .map(volume => ({ ...volume, copies: volume.copies.filter(({ box }) => maySee(volume.name, box)) }))
   }
 }

@@ -50,6 +50,8 @@ export interface Resources {
   'box.destroy': OneBox
   /** Both names: the box loses one, and another comes to have the other. */
   'box.rename': OneBox & { readonly newName: BoxName }
+  /** `owner`: the uid of whose it is to be. */
+  'box.own': OneBox & { readonly owner: number }
   'box.change': OneBox
   /** Digests tell who may write whether a guess is right. */
   'box.compare': OneBox
@@ -99,6 +101,8 @@ export interface Details {
   readonly box?: BoxName | undefined
   /** What a box is called from then on. */
   readonly newName?: BoxName | undefined
+  /** The uid of whose a box is from then on. */
+  readonly owner?: number | undefined
   readonly volume?: string | undefined
   readonly mount?: string | undefined
   readonly version?: number | undefined

@@ -3,7 +3,7 @@ import type { Right } from '../../base/rights.ts'
 import type { Action, Resources } from './actions.ts'
 import { patternOfBox, type BoxPattern } from './box-pattern.ts'
 import type { Subject } from './subjects.ts'
-import { hasAny, isFor, whyHas, type Person, type Policy } from './grants.ts'
+import { hasAny, isFor, owns, whyHas, type Person, type Policy } from './grants.ts'
 
 /**
  * Who asks. A user is known by the kernel (SO_PEERCRED and SO_PEERGROUPS of the admin sockets); the engine is whoever reaches
@@ -34,16 +34,18 @@ export type Caller =
   | { readonly kind: 'daemon' }
 
 /**
- * The right that each action takes on each box that it names; null: it is root's alone. `box.use` tells the names of
+ * The right that each action takes on each box that it names; `owner`: it is for who owns the box, and nobody can be granted it;
+ * null: it is root's alone. `box.use` tells the names of
  * variables, and of contents whether they are equal to others: that tells a guess from the right one. What names no box, a listing of
  * whatever there is, may be asked for by who has any right on anything: it shows what they have a right on.
  */
-export const rightFor: Readonly<Record<Action, Right | null>> = {
+export const rightFor: Readonly<Record<Action, Right | 'owner' | null>> = {
   'box.list': 'info',
   'box.inspect': 'info',
   'box.create': 'manage',
   'box.destroy': 'manage',
   'box.rename': 'manage',
+  'box.own': 'owner',
   'box.change': 'write',
   'box.compare': 'reveal',
   'box.reveal': 'reveal',
@@ -123,11 +125,12 @@ export function mayAct<A extends Action>(
       return engineActions.has(action)
     case 'user': {
       if (caller.uid === 0) return !containerActions.has(action)
-      const right = rightFor[action]
+      const right: Right | 'owner' | null = rightFor[action]
       if (right === null) return false
       const person = personOf(caller)
       if (action === 'grant.ask' && isAboutSelf(person, resource)) return hasAny(person, policy, now)
       const boxes = boxesIn(resource)
+      if (right === 'owner') return boxes.every(box => owns(person, box, policy))
       if (boxes.length === 0) return listings.has(action) && hasAny(person, policy, now)
       const has = (each: Right, box: BoxPattern): boolean => whyHas(person, each, box, policy, now) !== null
       if (

@@ -97,8 +97,7 @@ export function whyHas(
   now: number
 ): Reason | null {
   if (person.uid === 0) return 'root'
-  if (person.uid !== null && boxes.name !== null && policy.owners.get(boxes.name) === person.uid)
-    return 'owner'
+  if (owns(person, boxes, policy)) return 'owner'
   return (
     policy.grants.find(
       grant =>
@@ -108,6 +107,11 @@ export function whyHas(
         coversBoxes(grant.boxes, boxes)
     ) ?? null
   )
+}
+
+/** Whether the box that is named is a person's own. */
+export function owns(person: Person, { name }: BoxPattern, { owners }: Policy): boolean {
+  return person.uid !== null && name !== null && owners.get(name) === person.uid
 }
 
 /** Whether a person has any right on anything: who has none is told nothing. */

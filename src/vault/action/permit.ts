@@ -162,9 +162,11 @@ function createLooks(
 /** It goes by what was asked alone, so that it is the same whether there is such a box or not. */
 export function denied(caller: Caller, action: Action): SecretboxError {
   const right = rightFor[action]
-  const hint =
-    isOrdinary(caller) && right !== null
-      ? `ask as root, or for a grant of the right "${right}"`
-      : 'ask as root'
-  return new SecretboxError('denied', `${nameOf(caller)} may not ${action}`, { hint })
+  const others =
+    !isOrdinary(caller) || right === null
+      ? ''
+      : right === 'owner'
+        ? ', or as the owner of the box'
+        : `, or for a grant of the right "${right}"`
+  return new SecretboxError('denied', `${nameOf(caller)} may not ${action}`, { hint: `ask as root${others}` })
 }

@@ -4,15 +4,26 @@ import { patternOfBox } from '../access/box-pattern.ts'
 import type { BoxName } from '../../base/names.ts'
 import type { Details } from '../access/actions.ts'
 import { isClosedBy, type Grant, type Policy } from '../access/grants.ts'
-import type { Permit } from '../action/permit.ts'
+import type { May, Permit } from '../action/permit.ts'
 import type { Prepared } from '../action/overtaken.ts'
 import type { ChangeResult } from './change.ts'
 import { getBox, refuseTaken } from './find.ts'
 import { checkScope } from '../credentials/scope.ts'
 import { putGrant, removeGrant } from '../grants/records.ts'
-import { removeBox, removeBoxRecord, renameBox, summaryOf, type Box, type BoxSummary } from './records.ts'
+import {
+  putBox,
+  removeBox,
+  removeBoxRecord,
+  renameBox,
+  summaryOf,
+  type Box,
+  type BoxSummary
+} from './records.ts'
 import { newBox } from './version-records.ts'
 import { checkVersion, type VaultParts } from './versions.ts'
+
+/** Throws when a box may not go, or lose its name. It is told what else the caller may know of. */
+export type Check = (may: May) => Promise<void>
 
 /** What makes an empty box, of a type if it has a kind. Throws `exists`, `not_found` for a type, `invalid` for a scope. */
 export async function creation(
@@ -39,14 +50,14 @@ export async function creation(
 export async function renaming(
   store: Store,
   permit: Permit<'box.rename'>,
-  { ifVersion, check }: { ifVersion: number | null; check: () => Promise<void> }
+  { ifVersion, check }: { ifVersion: number | null; check: Check }
 ): Promise<Prepared<ChangeResult>> {
   const { newName } = permit.resource
   const box = await getBox(store, permit, 'find')
   try {
     checkVersion(box, ifVersion)
     await refuseTaken(store, permit, newName)
-    await check()
+    await check(permit.may)
     const { version, files: applied } = box.newest
     const answer = { version, applied, errors: [], dangling: [] }
     const policy = await permit.grants()
@@ -58,6 +69,24 @@ export async function renaming(
       )
     ]
     return { answer, details: { version }, writes }
+  } finally {
+    box.key.wipe()
+  }
+}
+
+/** What gives a box to another owner, who may do all with it from then on. Throws `not_found`, `precondition`. */
+export async function handing(
+  store: Store,
+  permit: Permit<'box.own'>,
+  ifVersion: number | null
+): Promise<Prepared<ChangeResult>> {
+  const { owner } = permit.resource
+  const box = await getBox(store, permit, 'find')
+  try {
+    checkVersion(box, ifVersion)
+    const { version } = box.newest
+    const answer = { version, applied: 1, errors: [], dangling: [] }
+    return { answer, details: { version }, writes: [putBox(permit.keyring, { ...box, owner })] }
   } finally {
     box.key.wipe()
   }
@@ -75,10 +104,10 @@ function grantsOf({ grants }: Pick<Policy, 'grants'>, name: BoxName): Grant[] {
 export async function removal(
   store: Store,
   permit: Permit<'box.destroy'>,
-  { ifVersion, check }: { ifVersion: number | null; check: (() => Promise<void>) | undefined }
+  { ifVersion, check }: { ifVersion: number | null; check: Check | undefined }
 ): Promise<Prepared<void>> {
   const { details, writes } = await whatRemoves(store, permit, ifVersion)
-  await check?.()
+  await check?.(permit.may)
   const grants = grantsOf(await permit.grants(), permit.resource.box)
   return { answer: undefined, details, writes: [...writes, ...grants.map(removeGrant)] }
 }

@@ -35,7 +35,7 @@ export interface Box {
   readonly newest: VersionInfo
   /** The last version that a rollback made, 0 for none. All after it took what they did not change from the one before. */
   readonly rolledBack: number
-  /** The uid of who made it; 0 is root. */
+  /** The uid of whose it is: of who made it, unless it was given to somebody else; 0 is root. */
   readonly owner: number
   /** Nobody is given its contents but containers, for good. */
   readonly isNeverRevealed: boolean
