@@ -269,12 +269,12 @@ describe.skipIf(cannotMount)(
     test('is taken away at last, when it could not be wiped or the container not be killed at first', async () => {
       const { engine, stage, copy, thief } = await mounted()
       const id = thief()
-      const { wipe } = stage.copies
+      const copies = { ...stage.copies }
       const wishes: (() => Promise<boolean>)[] = [
         () => Promise.reject(new Error('the job was lost')),
         () => Promise.resolve(false)
       ]
-      Object.assign(stage.copies, { wipe: (key: CopyKey) => wishes.shift()?.() ?? wipe(key) })
+      Object.assign(stage.copies, { wipe: (key: CopyKey) => wishes.shift()?.() ?? copies.wipe(key) })
       engine.killFailures = 2
       engine.tellMounted('db', id)
       await comesTo(() => engine.killFailures === 1)
