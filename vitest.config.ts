@@ -1,9 +1,5 @@
 import { defineConfig } from 'vitest/config'
-
-/** Tests that have Engines of their own, for what they do to them. All others share one. */
-const withOwnEngine = ['build', 'canary', 'install', 'plugin-life', 'readme', 'swarm'].map(
-  name => `test/engine/${name}.test.ts`
-)
+import { withOwnEngine } from './test/kit/with-own-engine.ts'
 
 export default defineConfig({
   test: {
@@ -45,19 +41,6 @@ export default defineConfig({
           setupFiles: 'test/kit/noting-costs.ts',
           globalSetup: 'test/kit/engine/build.ts',
           fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 600_000
-        }
-      },
-      {
-        test: {
-          name: 'faults',
-          include: ['test/engine/faults/*.test.ts'],
-          setupFiles: 'test/kit/noting-costs.ts',
-          globalSetup: 'test/kit/engine/build.ts',
-          // Each has an Engine of its own, and deadlines, so nothing else runs beside these.
-          sequence: { groupOrder: 2 },
-          maxWorkers: 2,
           testTimeout: 600_000,
           hookTimeout: 600_000
         }

@@ -6,11 +6,12 @@ import { createInterface } from 'node:readline'
 import { buildForEngines } from './kit/built.ts'
 import { processorSeconds, tableOfCosts } from './kit/costs.ts'
 import { failuresIn, type Failure, type Report } from './kit/report.ts'
+import { withOwnEngine } from './kit/with-own-engine.ts'
 
 /*
  * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. They go side by
- * side in three lanes, since those with an Engine wait most of the time. What failed is told once more at the end, for it
- * is far up by then. The last line of the output is `N passed, N failed` (and `, N skipped` if any were); the exit code
+ * side, more of them than there are processors, since those with an Engine wait most of the time. What failed is told
+ * once more at the end, for it is far up by then. The last line of the output is `N passed, N failed` (and `, N skipped` if any were); the exit code
  * is 1 if any failed.
  */
 interface Counts {
@@ -27,19 +28,23 @@ const toldCosts = 12
 
 type Step = () => Promise<Counts>
 
-const faults = (...files: string[]): Step =>
-  vitest('faults', ...files.map(file => `test/engine/faults/${file}.test.ts`))
+/** How many steps go side by side. */
+const atOnce = 4
 
-/** Side by side; those with an Engine wait most of the time, so that more of them than there are processors do no harm. */
-const lanes: readonly (readonly Step[])[] = [
-  [
-    check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
-    check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
-    check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
-    vitest('main')
-  ],
-  [vitest('own-engine'), vitest('engine')],
-  [faults('live-restore', 'plain', 'attacks', 'boot', 'whose')]
+/** Of the files with an Engine of their own those that take longest: begun last, one would go on alone. */
+const longest = ['faults/live-restore', 'faults/plain', 'install', 'build'].map(
+  name => `test/engine/${name}.test.ts`
+)
+const others = withOwnEngine.filter(file => !longest.includes(file))
+
+const steps: readonly Step[] = [
+  vitest('main'),
+  ...longest.map(file => vitest('own-engine', file)),
+  vitest('engine'),
+  check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
+  ...others.map(file => vitest('own-engine', file)),
+  check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
+  check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.')
 ]
 
 const total = { passed: 0, failed: 0, skipped: 0 }
@@ -51,9 +56,10 @@ const costs = join(scratch, 'costs')
 await writeFile(costs, '')
 // Before any of them begins: both would build the same files.
 await buildForEngines()
+const queue = steps.values()
 await Promise.all(
-  lanes.map(async lane => {
-    for (const step of lane) {
+  Array.from({ length: atOnce }, async () => {
+    for (const step of queue) {
       const counts = await step()
       total.passed += counts.passed
       total.failed += counts.failed

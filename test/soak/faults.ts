@@ -83,6 +83,8 @@ const engineKilled: Fault = {
         await delay(afterMs)
         await rig.engine.killDockerd()
         await rig.engine.startDockerd()
+        // The plugin of the earlier one still serves, and ends soon for that (Engine fact 13).
+        await rig.pluginReachesEngine()
       },
       note() {
         for (const { name } of runningIn(model)) noteMiscount(model, name)

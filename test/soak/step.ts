@@ -37,14 +37,19 @@ export async function takeStep(site: Site): Promise<Step> {
   await rig.pluginIsUp()
 
   const violations: string[] = []
-  for (const [deed, failure] of answers.toSorted(boxesFirst)) {
-    if (failure !== null) deed.noteFailure?.()
-    const wrong = strike === null ? judged(deed, failure) : await settled(deed, failure)
-    if (wrong !== null) violations.push(`${deed.what}: ${wrong}`)
+  try {
+    for (const [deed, failure] of answers.toSorted(boxesFirst)) {
+      if (failure !== null) deed.noteFailure?.()
+      const wrong = strike === null ? judged(deed, failure) : await settled(deed, failure)
+      if (wrong !== null) violations.push(`${deed.what}: ${wrong}`)
+    }
+    strike?.note?.()
+    if (violations.length === 0) violations.push(...(await wrongWithCopies(site)))
+    if (strike !== null || random.below(vaultCheckEvery) === 0)
+      violations.push(...(await wrongWithVault(site)))
+  } catch (error) {
+    violations.push(`it cannot be told whether all is well: ${(error as Error).message}`)
   }
-  strike?.note?.()
-  if (violations.length === 0) violations.push(...(await wrongWithCopies(site)))
-  if (strike !== null || random.below(vaultCheckEvery) === 0) violations.push(...(await wrongWithVault(site)))
   return { ...told, violations }
 }
 
