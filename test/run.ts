@@ -1,5 +1,6 @@
+import { remove } from 'fs-extra/esm'
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -69,7 +70,7 @@ await Promise.all(
   })
 )
 console.log(`\nthe dearest test files:\n${tableOfCosts(costs, toldCosts)}`)
-await rm(scratch, { recursive: true })
+await remove(scratch)
 for (const failure of failures) console.log(`\nFAILED  ${failure}`)
 console.log(
   `${Math.round((Date.now() - beganMs) / 1000)} s, ${Math.round(processorSeconds())} s of processors`

@@ -1,3 +1,4 @@
+import { ensureDirSync } from 'fs-extra/esm'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -34,7 +35,7 @@ export function bareCopies(
     mkdirSync(root, { recursive: true, mode: 0o700 })
     mount('bare', root, 'tmpfs', flags, 'mode=0755,size=65536,nr_inodes=32')
     for (const { path, parent, bytes } of contents) {
-      mkdirSync(`${root}/${parent}`, { recursive: true })
+      ensureDirSync(`${root}/${parent}`)
       writeFileSync(`${root}/${path}`, bytes, { mode: 0o600 })
     }
     mount(null, root, null, flags | MountFlag.remount | MountFlag.readOnly, null)

@@ -1,6 +1,7 @@
+import { remove } from 'fs-extra/esm'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, mkdtemp, rm } from 'node:fs/promises'
+import { readFile, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defaultPaths } from '../../src/base/default-paths.ts'
 import { accepts, childRunning } from '../kit/daemon-process.ts'
@@ -39,7 +40,7 @@ export async function newHome(): Promise<Home> {
 
 /** Removes what `newHome` made; no copy may be mounted any more. */
 export async function removeHome({ root }: Home): Promise<void> {
-  await rm(root, { recursive: true, force: true })
+  await remove(root)
 }
 
 /**

@@ -1,3 +1,4 @@
+import { ensureDir, remove } from 'fs-extra/esm'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { renameSync, symlinkSync, watch } from 'node:fs'
@@ -27,7 +28,7 @@ let cwd: string
 beforeEach(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'cp-'))
   await run(['create', 'box'])
-  await mkdir(join(cwd, 'tree/sub'), { recursive: true })
+  await ensureDir(join(cwd, 'tree/sub'))
   await writeFile(join(cwd, 'tree/sub/file'), 'contents')
   await writeFile(join(cwd, 'tree/two\nlines'), 'more')
   await chmod(join(cwd, 'tree/sub/file'), 0o4750)
@@ -36,7 +37,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await run(['destroy', 'box'])
-  await rm(cwd, { recursive: true })
+  await remove(cwd)
 })
 
 async function inBox(): Promise<string[]> {
@@ -219,12 +220,12 @@ test('cp out makes no program that runs as its owner, unless it is told to', asy
 
 test('cp out into a directory that becomes a symlink meanwhile writes nothing where that leads', async () => {
   const names = Array.from({ length: 300 }, (_, i) => `f${1000 + i}`)
-  await mkdir(join(cwd, 'many/a'), { recursive: true })
-  await mkdir(join(cwd, 'many/b'), { recursive: true })
+  await ensureDir(join(cwd, 'many/a'))
+  await ensureDir(join(cwd, 'many/b'))
   for (const name of names) for (const d of 'ab') await writeFile(join(cwd, 'many', d, name), 'x')
   await run(['cp', 'many/.', 'box:'], { cwd })
   const [out, elsewhere] = [join(cwd, 'out'), join(cwd, 'elsewhere')]
-  await mkdir(join(out, 'a'), { recursive: true })
+  await ensureDir(join(out, 'a'))
   await mkdir(join(out, 'b'))
   await mkdir(elsewhere)
   const watcher = watch(join(out, 'a'), () => {

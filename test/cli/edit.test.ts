@@ -1,6 +1,7 @@
+import { remove } from 'fs-extra/esm'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -18,8 +19,8 @@ beforeAll(async () => {
   await run(['create', 'box'])
 })
 afterAll(async () => {
-  await rm(directory, { recursive: true })
-  await rm(memory, { recursive: true })
+  await remove(directory)
+  await remove(memory)
 })
 beforeEach(async () => {
   await run(['put', '-m', '0640', 'box', 'dir/pw'], { input: 'old\n' })
@@ -174,7 +175,7 @@ test('what a program that was killed outright has left goes with the next one, a
   // Who has it open sees that it was overwritten.
   expect((await secret.readFile()).toString()).toBe('\0\0\0\0')
   await secret.close()
-  for (const name of await leftOver()) await rm(join(memory, name), { recursive: true })
+  for (const name of await leftOver()) await remove(join(memory, name))
 })
 
 test('a file that was changed meanwhile stays as it is; a change elsewhere in the box does not matter', async () => {

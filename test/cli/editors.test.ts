@@ -1,5 +1,6 @@
+import { ensureDir } from 'fs-extra/esm'
 import { spawnSync } from 'node:child_process'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { optionsFor, parseEditor } from '../../src/cli/input/editor-options.ts'
@@ -26,8 +27,8 @@ const emacsSettings = `(setq backup-directory-alist '(("." . "~/backup")) versio
 /** A home in which vim and emacs keep backups, histories and the like outside of the file's directory. nano takes root's own, whatever HOME says. */
 async function hoardingHome(): Promise<string> {
   const home = temporaryDirectory()
-  for (const name of ['undo', 'backup', 'swap']) await mkdir(join(home, name), { recursive: true })
-  await mkdir(join(home, '.config/nvim'), { recursive: true })
+  for (const name of ['undo', 'backup', 'swap']) await ensureDir(join(home, name))
+  await ensureDir(join(home, '.config/nvim'))
   await writeFile(join(home, '.vimrc'), vimrc)
   await writeFile(join(home, '.config/nvim/init.vim'), vimrc)
   await writeFile(join(home, '.emacs'), emacsSettings)

@@ -1,3 +1,4 @@
+import { ensureDir } from 'fs-extra/esm'
 import { rmSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -57,7 +58,7 @@ async function contentsOf(file: OperatorFile & { type: 'file' }): Promise<string
 }
 
 test('a directory is found with all that is in it, parents first, symlinks as they are', async () => {
-  await mkdir(join(directory, 'a/empty'), { recursive: true })
+  await ensureDir(join(directory, 'a/empty'))
   await writeFile(join(directory, 'a/new\nline ü'), 'x')
   await chmod(join(directory, 'a/empty'), 0o1700)
   await symlink('../../nowhere', join(directory, 'a/link'))
@@ -113,7 +114,7 @@ test('devices, missing files and directories without "recursive" are told', asyn
 
 describe('symlinks', () => {
   beforeEach(async () => {
-    await mkdir(join(directory, 'in/sub'), { recursive: true })
+    await ensureDir(join(directory, 'in/sub'))
     await mkdir(join(directory, 'out'))
     await writeFile(join(directory, 'out/file'), 'outside')
     await symlink('../out/file', join(directory, 'in/to-file'))
@@ -182,7 +183,7 @@ describe('what somebody else puts in the way between the search and the reading'
     await writeFile(join(elsewhere, 'f'), secret)
     await mkdir(join(elsewhere, 'b'))
     await writeFile(join(elsewhere, 'b/f'), secret)
-    await mkdir(join(directory, 'tree/a/b'), { recursive: true })
+    await ensureDir(join(directory, 'tree/a/b'))
     await writeFile(join(directory, 'tree/a/b/f'), 'harmless')
     // The search ends elsewhere: what was found has to be looked up once more.
     await mkdir(join(directory, 'tree/z'))

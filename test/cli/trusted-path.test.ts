@@ -1,3 +1,4 @@
+import { ensureDir } from 'fs-extra/esm'
 import { chown, chmod, lchown, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,7 +10,7 @@ const nobody = 65534
 test('a path is trusted as far as root and the caller alone could have made it', async () => {
   const root = temporaryDirectory()
   const at = (...names: string[]) => join(root, ...names)
-  await mkdir(at('ours/deep'), { recursive: true })
+  await ensureDir(at('ours/deep'))
   await writeFile(at('ours/deep/file'), '')
   expect(whyUntrusted(at('ours/deep/file'))).toBeNull()
   expect(whyUntrusted(at('ours/none/at/all'))).toBeNull()
@@ -38,8 +39,8 @@ test('a path is trusted as far as root and the caller alone could have made it',
 test('links are walked as the kernel does', async () => {
   const root = temporaryDirectory()
   const at = (...names: string[]) => join(root, ...names)
-  await mkdir(at('ours/deep'), { recursive: true })
-  await mkdir(at('theirs/deep'), { recursive: true })
+  await ensureDir(at('ours/deep'))
+  await ensureDir(at('theirs/deep'))
   await chown(at('theirs'), nobody, nobody)
   await symlink('../ours/./deep', at('ours/inside'))
   await symlink(at('theirs/deep'), at('ours/outside'))

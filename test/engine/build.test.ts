@@ -1,3 +1,4 @@
+import { ensureDir } from 'fs-extra/esm'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -35,7 +36,7 @@ afterAll(() => engine.stop())
 async function contextWith(files: Readonly<Record<string, string | readonly string[]>>): Promise<string> {
   const directory = await mkdtemp(join(engine.root, 'context-'))
   for (const [path, lines] of Object.entries(files)) {
-    await mkdir(dirname(join(directory, path)), { recursive: true })
+    await ensureDir(dirname(join(directory, path)))
     await writeFile(join(directory, path), typeof lines === 'string' ? lines : `${lines.join('\n')}\n`)
   }
   return directory

@@ -1,3 +1,4 @@
+import { ensureDir, remove } from 'fs-extra/esm'
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,14 +29,14 @@ afterAll(() => engine.stop())
 /** Every way of a secret into a box, into containers and out again; what the Engine says meanwhile is kept. */
 async function sendCanaryThroughEverything(): Promise<void> {
   const source = join(engine.root, 'canary-source')
-  await mkdir(join(source, 'deep/tree'), { recursive: true })
+  await ensureDir(join(source, 'deep/tree'))
   await writeFile(join(source, 'deep/tree/small'), canary)
   // Longer than what is kept inline, so that it goes through chunks.
   await writeFile(join(source, 'deep/large'), `${canary}\n`.repeat(60_000))
   await engine.docker(['vault', 'create', 'canary'])
   await engine.docker(['vault', 'put', 'canary', 'put'], { input: canary })
   await engine.docker(['vault', 'add', '--recursive', 'canary', 'deep'], { cwd: source })
-  await rm(source, { recursive: true })
+  await remove(source)
   expect(await engine.docker(['vault', 'read', 'canary:put'])).toBe(canary)
   expect(await engine.docker(['vault', 'read', 'canary:deep/large'])).toContain(canary)
   outputs['docker vault list'] = await engine.docker(['vault', 'list'])
@@ -90,7 +91,7 @@ test('the search finds a canary where there is one', async () => {
   await mkdir(place)
   await writeFile(join(place, 'file'), `${'x'.repeat((4 << 20) - 20)}${canary}`)
   expect(await filesWithCanary(place)).toEqual([join(place, 'file')])
-  await rm(place, { recursive: true })
+  await remove(place)
   expect(await memoryHolds(process.pid, canaryForms)).toBe(true)
 })
 

@@ -1,7 +1,7 @@
+import { copy, ensureDir, remove } from 'fs-extra/esm'
 import {
   chmod,
   chown,
-  cp,
   lstat,
   mkdir,
   readdir,
@@ -58,15 +58,15 @@ beforeAll(async () => {
     FISH_COMPLETION_DIR: join(host, 'etc/fish/conf.d')
   }
   // A host on which some of the directories are there, with things of others in them.
-  await mkdir(places.BASH_COMPLETION_DIR, { recursive: true })
-  await mkdir(places.ZSH_COMPLETION_DIR, { recursive: true })
+  await ensureDir(places.BASH_COMPLETION_DIR)
+  await ensureDir(places.ZSH_COMPLETION_DIR)
   await writeFile(join(places.BASH_COMPLETION_DIR, 'git'), "# somebody else's")
   await importTestImage(engine)
   checkout = await checkoutOf('checkout', 'build/docker-vault', 'build/cli')
   // Every installation copies it: a hundred megabytes less.
   await rm(join(checkout, 'build/cli/node'))
   await writeFile(join(checkout, 'build/cli/node'), `#!/bin/sh\nexec ${node} "$@"\n`, { mode: 0o755 })
-  await cp(builtPlugins.plain, join(checkout, 'build/plugin'), { recursive: true, preserveTimestamps: true })
+  await copy(builtPlugins.plain, join(checkout, 'build/plugin'), { preserveTimestamps: true })
   scriptEnv = {
     ...engine.env,
     ...places,
@@ -82,7 +82,7 @@ afterAll(() => engine.stop())
 async function checkoutOf(name: string, ...built: string[]): Promise<string> {
   const directory = join(engine.root, name)
   for (const part of ['install', 'src', 'package.json', ...built])
-    await cp(join(projectRoot, part), join(directory, part), { recursive: true })
+    await copy(join(projectRoot, part), join(directory, part))
   // `make` has put the packages there by then.
   await symlink(join(projectRoot, 'node_modules'), join(directory, 'node_modules'))
   return directory
@@ -142,13 +142,13 @@ test('install takes the place of nothing that others put there, and then changes
   expect(await readFile(path, 'utf8')).toBe('another program')
   expect(await run('uninstall')).toMatchObject({ code: 0 })
   expect(await readFile(path, 'utf8')).toBe('another program')
-  await rm(places.BIN_DIR, { recursive: true })
+  await remove(places.BIN_DIR)
   expect(await hostTree()).toEqual(foreign)
 })
 
 test('install refuses a place that somebody else than root could change, and then changes nothing', async () => {
   const open = join(engine.root, 'open')
-  await mkdir(join(open, 'bin'), { recursive: true })
+  await ensureDir(join(open, 'bin'))
   const variables = Object.keys(places) as (keyof typeof places)[]
   await chmod(open, 0o775)
   for (const variable of variables) {
@@ -362,8 +362,8 @@ test("purging deletes what is secretbox's, and leaves and names what others keep
   )
   expect(await readdir(places.DATA_DIR)).toEqual(['notes.txt'])
   expect(await readdir(places.KEY_DIR)).toEqual(['other'])
-  await rm(places.DATA_DIR, { recursive: true })
-  await rm(places.KEY_DIR, { recursive: true })
+  await remove(places.DATA_DIR)
+  await remove(places.KEY_DIR)
 })
 
 test('purging refuses while a daemon that the Engine does not run has the boxes open', async () => {
@@ -386,7 +386,7 @@ test('purging refuses while a daemon that the Engine does not run has the boxes 
 })
 
 test('an installation that cannot enable the plugin takes it out again, and the next one works', async () => {
-  await mkdir(places.KEY_DIR, { recursive: true })
+  await ensureDir(places.KEY_DIR)
   await chmod(places.KEY_DIR, 0o777)
   const { code, stderr } = await run('install')
   expect(code).toBe(1)
@@ -459,7 +459,7 @@ test('an upgrade that is interrupted says that the plugin is gone, and its comma
 test('a setting that the release does not have is dropped, and said to be', async () => {
   await run('uninstall')
   const older = join(engine.root, 'older-plugin')
-  await cp(builtPlugins.plain, older, { recursive: true, preserveTimestamps: true })
+  await copy(builtPlugins.plain, older, { preserveTimestamps: true })
   const config = JSON.parse(await readFile(join(older, 'config.json'), 'utf8')) as { env: object[] }
   config.env.push({ name: 'COLOUR', description: 'of old', value: 'red', settable: ['value'] })
   await writeFile(join(older, 'config.json'), JSON.stringify(config))

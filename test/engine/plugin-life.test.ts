@@ -1,5 +1,6 @@
+import { copy, remove } from 'fs-extra/esm'
 import { execFileSync } from 'node:child_process'
-import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { builtPlugins } from '../kit/built.ts'
@@ -165,7 +166,7 @@ async function reboot(): Promise<void> {
     ...[namespace, `${namespace}-plugins`].map(name => join('/run/docker/runtime-runc', name)),
     join('/run/docker/plugins', plugin)
   ]
-  for (const path of volatile) await rm(path, { recursive: true, force: true })
+  for (const path of volatile) await remove(path)
   await engine.startContainerd()
   await engine.startDockerd()
 }
@@ -192,7 +193,7 @@ test('after a reboot of the host containers that restart have the newest version
 test('an upgrade keeps boxes and volumes', async () => {
   await putFiles(engine, 'db', { extra: 'kept' })
   const next = join(engine.root, 'next-plugin')
-  await cp(builtPlugins.plain, next, { recursive: true, preserveTimestamps: true })
+  await copy(builtPlugins.plain, next, { preserveTimestamps: true })
   const config = await readFile(join(next, 'config.json'), 'utf8')
   await writeFile(join(next, 'config.json'), config.replace('"description": "', '"description": "next: '))
   await push('2', next)

@@ -1,5 +1,6 @@
+import { remove } from 'fs-extra/esm'
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,7 +17,7 @@ beforeAll(async () => {
   await buildPlugin(join(work, 'first'))
 })
 
-afterAll(() => rm(work, { recursive: true, force: true }))
+afterAll(() => remove(work))
 
 test('two builds of the same sources are the same byte for byte, modes and times included', async () => {
   const previousMask = process.umask(0o077)

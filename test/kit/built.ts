@@ -1,5 +1,5 @@
-import { copy } from 'fs-extra/esm'
-import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { copy, ensureDir, remove } from 'fs-extra/esm'
+import { copyFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleCli, bundleDaemon, projectRoot } from '../../rootfs-build/bundle.ts'
 import { buildCli } from '../../rootfs-build/cli.ts'
@@ -34,9 +34,9 @@ const stampOfEngines = join(built, 'built-for-engines')
 export async function buildForTests(): Promise<void> {
   if ((await changedMs(stamp)) > (await newestMs())) return
   // Removed and not overwritten: what an earlier run left may still be executed.
-  await rm(built, { recursive: true, force: true })
+  await remove(built)
   await rm(supervisorOfSources, { force: true })
-  await mkdir(built, { recursive: true })
+  await ensureDir(built)
   await buildSupervisor(supervisorOfSources, { faultPoints: true })
   await copyFile(supervisorOfSources, builtSupervisor)
   await buildLauncher(join(built, 'launcher'))

@@ -1,7 +1,8 @@
+import { remove } from 'fs-extra/esm'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -134,7 +135,7 @@ export function childRunning(supervisor: number, program: string): number {
 /** Removes a daemon's directory, with what is still mounted there. */
 export async function removeHome(directory: string): Promise<void> {
   unmountBelow(directory)
-  await rm(directory, { recursive: true, force: true })
+  await remove(directory)
 }
 
 /** Whether a socket takes connections. */

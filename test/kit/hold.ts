@@ -1,6 +1,7 @@
+import { ensureDirSync, removeSync } from 'fs-extra/esm'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -23,7 +24,7 @@ export interface Hold {
 export async function hold(copy: string, container = '0'.repeat(64), jail?: string): Promise<Hold> {
   const home = mkdtempSync(join(tmpdir(), 'secretbox-hold-'))
   const hostname = join(home, 'containers', container, 'hostname')
-  mkdirSync(join(home, 'containers', container), { recursive: true })
+  ensureDirSync(join(home, 'containers', container))
   for (const file of [hostname, join(home, 'hostname')]) writeFileSync(file, '')
   mkdirSync(join(home, 'secrets'))
   // The shell reads what comes, so that it needs no program in its new root.
@@ -48,7 +49,7 @@ export async function hold(copy: string, container = '0'.repeat(64), jail?: stri
   const end = async (): Promise<void> => {
     holder.kill('SIGKILL')
     await ended
-    rmSync(home, { recursive: true, force: true })
+    removeSync(home)
   }
   onTestFinished(end)
   await Promise.race([
@@ -64,6 +65,6 @@ export async function hold(copy: string, container = '0'.repeat(64), jail?: stri
 }
 
 function installBusybox(jail: string): void {
-  mkdirSync(join(jail, 'bin'), { recursive: true })
+  ensureDirSync(join(jail, 'bin'))
   copyFileSync(execFileSync('sh', ['-c', 'command -v busybox']).toString().trim(), join(jail, 'bin/busybox'))
 }

@@ -1,5 +1,6 @@
+import { ensureDir } from 'fs-extra/esm'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { untilIn, type FaultPoint, type JobPoint } from '../../src/base/fault-points.ts'
@@ -24,7 +25,7 @@ const reachedWithinMs = 120_000
 
 /** Orders in `directory`, which the daemon knows as SECRETBOX_FAULTS. */
 export async function ordersIn(directory: string): Promise<Orders> {
-  await mkdir(directory, { recursive: true })
+  await ensureDir(directory)
   return {
     async give(point, order) {
       // Whole or not at all: a daemon that comes by would read an empty order, and wait.

@@ -1,6 +1,7 @@
+import { copy, remove } from 'fs-extra/esm'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../../rootfs-build/bundle.ts'
@@ -27,13 +28,13 @@ interface Mutant extends Mutation {
 const checkout = await mkdtemp(join(tmpdir(), 'secretbox-mutants-'))
 try {
   for (const part of ['src', 'test', 'rootfs-build', 'supervisor', 'install', 'demo', 'packaging', 'docs'])
-    await cp(join(projectRoot, part), join(checkout, part), { recursive: true })
+    await copy(join(projectRoot, part), join(checkout, part))
   for (const { name } of (await readdir(projectRoot, { withFileTypes: true })).filter(each => each.isFile()))
     await cp(join(projectRoot, name), join(checkout, name))
   await symlink(join(projectRoot, 'node_modules'), join(checkout, 'node_modules'))
   await play(chosen(await all()))
 } finally {
-  await rm(checkout, { recursive: true, force: true })
+  await remove(checkout)
 }
 
 /** Every mutant of the sources, in the order of their places. */

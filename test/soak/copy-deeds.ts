@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { remove } from 'fs-extra/esm'
 import { join } from 'node:path'
 import { askJson } from '../kit/engine/admin.ts'
 import type { Kind } from './deed.ts'
@@ -34,7 +34,7 @@ const copyOut: Kind = {
           await onceSeen(rig.engine, ['cp', `${container.name}:/copies/0/.`, target])
           for (const [path, contents] of await filesBelow(target)) copied.set(path, contents)
         } finally {
-          await rm(target, { recursive: true, force: true })
+          await remove(target)
         }
       },
       happened: () => Promise.resolve(false),

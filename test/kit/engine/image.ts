@@ -1,4 +1,5 @@
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { ensureDir, remove } from 'fs-extra/esm'
+import { copyFile, mkdtemp, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { sharedLibraries } from '../../../rootfs-build/libraries.ts'
@@ -14,12 +15,12 @@ export async function importTestImage(engine: Engine): Promise<void> {
   const tree = join(work, 'tree')
   try {
     const busybox = (await runCommand('sh', ['-c', 'command -v busybox'])).trim()
-    for (const directory of ['bin', 'etc', 'tmp']) await mkdir(join(tree, directory), { recursive: true })
+    for (const directory of ['bin', 'etc', 'tmp']) await ensureDir(join(tree, directory))
     await copyFile(busybox, join(tree, 'bin/busybox'))
     // Debian's package busybox, unlike busybox-static, needs libraries; ldd refuses a static program.
     const isDynamic = (await tryCommand('ldd', [busybox])).code === 0
     for (const library of isDynamic ? sharedLibraries([busybox]) : []) {
-      await mkdir(join(tree, dirname(library)), { recursive: true })
+      await ensureDir(join(tree, dirname(library)))
       await copyFile(library, join(tree, library))
     }
     for (const applet of (await runCommand(busybox, ['--list'])).trim().split('\n')) {
@@ -30,6 +31,6 @@ export async function importTestImage(engine: Engine): Promise<void> {
     await runCommand('tar', ['-c', '-f', join(work, 'image.tar'), '-C', tree, '.'])
     await engine.docker(['import', '--change', 'CMD ["sh"]', join(work, 'image.tar'), testImage])
   } finally {
-    await rm(work, { recursive: true, force: true })
+    await remove(work)
   }
 }

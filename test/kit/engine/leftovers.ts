@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { remove } from 'fs-extra/esm'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tryCommand } from './command.ts'
 
@@ -59,11 +60,11 @@ export async function removeTraces(root: string, namespaces: readonly string[]):
   // leaves that directory, even of plugins that were removed; their ids are in its log.
   const log = await readFile(join(root, 'dockerd.log'), 'utf8').catch(() => '')
   for (const [, id = ''] of log.matchAll(/plugin=([0-9a-f]{64})/g)) {
-    await rm(join('/run/docker/plugins', id), { recursive: true, force: true })
+    await remove(join('/run/docker/plugins', id))
   }
   for (const namespace of namespaces) {
-    await rm(join('/run/docker/runtime-runc', namespace), { recursive: true, force: true })
+    await remove(join('/run/docker/runtime-runc', namespace))
   }
   for (const point of await mountsBelow(root)) await tryCommand('umount', ['--lazy', point])
-  await rm(root, { recursive: true, force: true })
+  await remove(root)
 }

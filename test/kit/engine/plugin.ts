@@ -1,3 +1,4 @@
+import { ensureDir } from 'fs-extra/esm'
 import { copyFile, link, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { projectRoot } from '../../../rootfs-build/bundle.ts'
@@ -66,6 +67,6 @@ export async function installPlugin(
 /** Puts the built CLI among the plugins of this Engine's client: `engine.docker(['vault', …])` runs it. */
 export async function linkCli(engine: Engine): Promise<void> {
   const directory = join(engine.root, 'docker-config/cli-plugins')
-  await mkdir(directory, { recursive: true })
+  await ensureDir(directory)
   await symlink(builtCli, join(directory, 'docker-vault'))
 }
