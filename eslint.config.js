@@ -32,6 +32,8 @@ export default tseslint.config(
       ],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // There are no enums here, and it looks at every assignment.
+      '@typescript-eslint/no-unsafe-enum-assignment': 'off',
       'no-console': 'off',
       // FAULT: marks what the build of the plugin leaves out.
       'no-unused-labels': 'off',
