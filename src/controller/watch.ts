@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import type { Sealing } from '../crypto/sealing.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, EngineEvent } from '../engine/engine.ts'
 import type { VolumeName } from '../base/names.ts'
 import type { Withdraw } from '../lifecycle/withdraw.ts'
 import { createChoreLoop, type Chore } from './chores.ts'
@@ -19,10 +19,12 @@ export interface WatchParts
   readonly sealing: Sealing
   /** Null when such containers are to be left alone. */
   readonly failedStarts: Chore | null
-  readonly withdraw: Omit<Withdraw, 'foundAt'>
+  readonly withdraw: Omit<Withdraw, 'from'>
   readonly clock: Clock
   readonly log: Logger
 }
+
+type MountEvent = EngineEvent & { readonly kind: 'mount' }
 
 /**
  * Keeps copies and containers in step for as long as the daemon runs: the chores, and what the Engine's events say of them.
@@ -44,9 +46,9 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     }
   }
 
-  const mountedFor = async (volume: string, containerId: string): Promise<void> => {
+  const mountedFor = async ({ volume, containerId, atMs }: MountEvent): Promise<void> => {
     try {
-      await parts.withdraw.mountedFor(volume as VolumeName, containerId)
+      await parts.withdraw.mountedFor(volume as VolumeName, containerId, atMs)
     } catch (err) {
       log.warn({ err }, 'cannot tell whether a copy came to a container that may use its box')
     }
@@ -63,7 +65,7 @@ export async function watchCopies(parts: WatchParts, signal: AbortSignal): Promi
     },
     onEvent(event) {
       if (event.kind === 'mount') {
-        void mountedFor(event.volume, event.containerId)
+        void mountedFor(event)
         return
       }
       const { action } = event

@@ -48,7 +48,8 @@ export interface GivenOptions {
 /** Something that happened to a container, or a copy of a volume that was mounted for one: its process does not run yet. */
 export type EngineEvent =
   | { readonly kind: 'container'; readonly action: string; readonly containerId: string }
-  | { readonly kind: 'mount'; readonly volume: string; readonly containerId: string }
+  /** `atMs`: milliseconds since 1970. */
+  | { readonly kind: 'mount'; readonly volume: string; readonly containerId: string; readonly atMs: number }
 
 /**
  * What we ask the Engine. Everything works without it, less names: each call throws when it does not answer, which

@@ -81,14 +81,15 @@ export function eventIn(line: string): EngineEvent | null {
       Type?: unknown
       Action?: unknown
       Actor?: { ID?: unknown; Attributes?: Record<string, unknown> }
+      timeNano?: unknown
     }
-    const { Type: type, Action: action, Actor: actor } = event
+    const { Type: type, Action: action, Actor: actor, timeNano } = event
     if (typeof action !== 'string' || typeof actor?.ID !== 'string') return null
     if (type === 'container') return { kind: 'container', action, containerId: actor.ID }
     const containerId = actor.Attributes?.['container']
     // A volume can be destroyed, too.
-    return action === 'mount' && typeof containerId === 'string'
-      ? { kind: 'mount', volume: actor.ID, containerId }
+    return action === 'mount' && typeof containerId === 'string' && typeof timeNano === 'number'
+      ? { kind: 'mount', volume: actor.ID, containerId, atMs: timeNano / 1e6 }
       : null
   } catch {
     return null

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts'
+import { quote, SecretboxError } from '../base/errors.ts'
 import type { BoxName, VolumeName } from '../base/names.ts'
 import { unknownImage, type ImageFacts } from '../vault/access/containers.ts'
 import type { GrantTo } from '../vault/access/grants.ts'
@@ -10,6 +11,7 @@ import {
   type UseFacts,
   type UseNeed
 } from '../vault/access/uses.ts'
+import { mostMadeFor } from '../volumes/records.ts'
 import { isRunning } from './engine-word.ts'
 import { refusalOfUse } from './refused-use.ts'
 
@@ -23,9 +25,9 @@ export interface ClosedBox {
 /**
  * Lets a Mount of a closed box go on: gives the containers for one of which it is, by their IDs, or null when it is for any.
  * Throws a `Denial`: `denied` for want of a grant, `unavailable` when the Engine does not answer, `conflict` when two start
- * of which one has no grant.
+ * of which one has no grant, `too_large` for more containers than a record can name.
  */
-export type Admit = (closed: ClosedBox) => Promise<ReadonlySet<string> | null>
+export type Admit = (closed: ClosedBox) => Promise<readonly string[] | null>
 
 /** How long the Engine may take to say that a container is not just starting. */
 const lockProbeMs = 1000
@@ -42,9 +44,18 @@ export function createAdmit(engine: Engine): Admit {
   }
 }
 
-function whom(closed: ClosedBox, decision: UseDecision): ReadonlySet<string> | null {
+function whom(closed: ClosedBox, decision: UseDecision): readonly string[] | null {
   if (decision.do === 'refuse') throw refusalOfUse(closed, decision)
-  return decision.to && new Set(decision.to.map(({ id }) => id))
+  if (decision.to !== null && decision.to.length > mostMadeFor) throw tooMany(closed)
+  return decision.to && decision.to.map(({ id }) => id)
+}
+
+function tooMany({ volume }: ClosedBox): SecretboxError {
+  return new SecretboxError(
+    'too_large',
+    `more than ${mostMadeFor} containers of volume ${quote(volume)} do not run, and any of them may be the one that starts`,
+    { hint: 'remove those that are not needed: docker container prune' }
+  )
 }
 
 async function answered(

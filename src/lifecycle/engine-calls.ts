@@ -15,8 +15,6 @@ export interface Use {
   readonly engineProcess: ProcessIdentity | null
   /** It may be over, though the copy is there: an Unmount left it, or a call of the Engine was lost. */
   readonly isDoubtful: boolean
-  /** The containers for one of which the copy of a closed box was made; null when that one is found, and for any. */
-  readonly madeFor: ReadonlySet<string> | null
 }
 
 /**
@@ -34,12 +32,6 @@ export interface Uses {
     engineProcess: ProcessIdentity | null,
     isShared: boolean
   ): void
-  /** The new copy is for one of these containers, by their IDs. */
-  expect(key: CopyKey, containers: ReadonlySet<string>): void
-  /** The container that a copy was made for is found. */
-  found(key: CopyKey): void
-  /** The copies of a volume whose containers are not found yet. */
-  expecting(volume: VolumeName): readonly (readonly [CopyKey, ReadonlySet<string>])[]
   /** An Unmount came. What it is about stays in doubt until `trust` or `forget`. Gives the use as it was before. */
   end(key: CopyKey, of: { readonly volume: VolumeName; readonly mount: MountId }): Use | undefined
   /** A call was lost, nobody knows which: every use may have ended. */
@@ -48,12 +40,18 @@ export interface Uses {
   trust(key: CopyKey, known: Use): void
   /** The copy is gone. */
   forget(key: CopyKey): void
+  /** When a copy of the volume was last gone (milliseconds since 1970), if that is less than a minute ago; else null. */
+  lastForgotten(volume: VolumeName): number | null
   /** Whether there is a doubtful use, or one that began after this moment. */
   areDoubtful(afterMs: number): boolean
 }
 
-export function createUses(clock: Pick<Clock, 'nowMs'>): Uses {
+/** Longer than an event is on its way. */
+const rememberedMs = 60_000
+
+export function createUses(clock: Pick<Clock, 'nowMs' | 'dateMs'>): Uses {
   const uses = new Map<CopyKey, Use>()
+  const forgotten = new Map<VolumeName, number>()
   return {
     of: key => uses.get(key),
 
@@ -61,29 +59,13 @@ export function createUses(clock: Pick<Clock, 'nowMs'>): Uses {
 
     begin(key, { volume, mount }, engineProcess, isShared) {
       const count = isShared ? (uses.get(key)?.count ?? 0) + 1 : 1
-      const madeFor = isShared ? (uses.get(key)?.madeFor ?? null) : null
       const sinceMs = clock.nowMs()
-      uses.set(key, { volume, mount, count, sinceMs, engineProcess, isDoubtful: false, madeFor })
+      uses.set(key, { volume, mount, count, sinceMs, engineProcess, isDoubtful: false })
     },
-
-    expect(key, madeFor) {
-      const use = uses.get(key)
-      if (use !== undefined) uses.set(key, { ...use, madeFor })
-    },
-
-    found(key) {
-      const use = uses.get(key)
-      if (use !== undefined && use.madeFor !== null) uses.set(key, { ...use, madeFor: null })
-    },
-
-    expecting: volume =>
-      [...uses].flatMap(([key, use]) =>
-        use.volume === volume && use.madeFor !== null ? [[key, use.madeFor] as const] : []
-      ),
 
     end(key, { volume, mount }) {
       const known = uses.get(key)
-      const unknown = { volume, mount, count: 0, sinceMs: clock.nowMs(), engineProcess: null, madeFor: null }
+      const unknown = { volume, mount, count: 0, sinceMs: clock.nowMs(), engineProcess: null }
       const use = known ?? unknown
       uses.set(key, { ...use, count: Math.max(0, use.count - 1), isDoubtful: true })
       return known
@@ -99,7 +81,21 @@ export function createUses(clock: Pick<Clock, 'nowMs'>): Uses {
       else uses.set(key, { ...known, isDoubtful: false })
     },
 
-    forget: key => void uses.delete(key),
+    forget(key) {
+      const volume = uses.get(key)?.volume
+      uses.delete(key)
+      if (volume === undefined) return
+      const now = clock.dateMs()
+      forgotten.delete(volume)
+      forgotten.set(volume, now)
+      // Oldest first.
+      for (const [each, at] of forgotten) {
+        if (now - at <= rememberedMs) break
+        forgotten.delete(each)
+      }
+    },
+
+    lastForgotten: volume => forgotten.get(volume) ?? null,
 
     areDoubtful: afterMs =>
       [...uses.values()].some(({ isDoubtful, sinceMs }) => isDoubtful || sinceMs > afterMs)

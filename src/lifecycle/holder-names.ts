@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { copyKeyOf } from '../copies/copy-key.ts'
 import type { Holder, Holders } from '../copies/holders.ts'
-import type { Withdraw } from './withdraw.ts'
+import { isAstray, type Withdraw } from './withdraw.ts'
 import { coalesce } from '../base/coalesce.ts'
 import type { Container, Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../base/errors.ts'
@@ -23,14 +23,15 @@ export interface AttachParts {
   readonly holders: Holders
   readonly locks: KeyedMutex
   readonly engine: Engine
-  readonly withdraw: Pick<Withdraw, 'foundAt'>
+  readonly withdraw: Pick<Withdraw, 'from'>
   readonly log: Logger
 }
 
 /**
  * Notes on the records of copies which container holds them, and records it. Mount does not say for whom it is
- * (Engine fact 8), so this comes after the start: the kernel tells the container's id, the Engine its name and image.
- * False when something that was found could not be recorded since the vault is sealed: it must be tried again.
+ * (Engine fact 8), so this comes after the start: the kernel tells the container's id, the Engine its name and image. A copy
+ * that came to one that it is not for is withdrawn. False when something that was found could not be recorded since the vault
+ * is sealed: it must be tried again.
  */
 export function createAttach(parts: AttachParts): () => Promise<boolean> {
   return coalesce(async () => {
@@ -44,7 +45,10 @@ export function createAttach(parts: AttachParts): () => Promise<boolean> {
       const container = decideAttach(record, held.get(record) ?? [], known)
       if (container === null) continue
       const key = copyKeyOf(record.volume, record.mount)
-      await parts.withdraw.foundAt(key, container)
+      if (isAstray(record, container)) {
+        await parts.withdraw.from(record, container)
+        continue
+      }
       const isRecorded = await parts.locks.run(key, () => attachOne(parts, record, container))
       isSettled &&= isRecorded
     }
@@ -87,7 +91,7 @@ async function attachOne(
       ...(image === null ? {} : { image })
     }
     await gate.run({ kind: 'daemon' }, 'copy.attach', { mount, volume, box }, permit =>
-      permit.commit(held, [putCopyRecord({ ...record, container })])
+      permit.commit(held, [putCopyRecord({ ...record, container, madeFor: null })])
     )
     return true
   } catch (err) {

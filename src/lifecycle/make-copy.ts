@@ -5,7 +5,7 @@ import type { CopyContents } from '../copies/send-tree.ts'
 import type { Clock } from '../base/clock.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import type { BoxName, FilePath, MountId } from '../base/names.ts'
+import type { BoxName, FilePath } from '../base/names.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
 import type { RecordOpening } from '../vault/purposes.ts'
@@ -25,15 +25,15 @@ export interface OwnedCopy extends CopyName {
 
 /**
  * Makes a copy of a volume's box and records it. `twinOf`: the record of the copy that a container holds where it cannot be
- * reached; what is made then shows the same version, and the record stays. Gives the containers for one of which the copy
- * of a closed box is, or null: it is for any. Throws what `Admit` throws; when it throws, nothing of the copy is left.
+ * reached; what is made then shows the same version, and the record stays. Throws what `Admit` throws; when it throws, nothing
+ * of the copy is left.
  */
 export type MakeCopy = (
   caller: Caller,
   volume: Volume,
   copy: OwnedCopy,
   twinOf: CopyRecord | null
-) => Promise<ReadonlySet<string> | null>
+) => Promise<void>
 
 export interface MakeCopyParts {
   readonly vault: Pick<Vault, 'open'>
@@ -58,21 +58,23 @@ export function createMakeCopy({
 }: MakeCopyParts): MakeCopy {
   return async (caller, volume, { key, owner }, twinOf) => {
     const { options } = volume
-    let madeFor: ReadonlySet<string> | null = null
     const fill = async (opened: OpenedVersion | null, record: RecordOpening): Promise<void> => {
       // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
       if (twinOf !== null && opened !== null && opened.info.created > twinOf.created)
         throw anotherBox(options.box)
       const users = opened?.users ?? null
       // A mount ID is of one container alone: the one that a twin is for was let in before.
-      if (users !== null && twinOf === null)
-        madeFor = await admit({ box: options.box, volume: owner.volume, users })
+      const madeFor =
+        users === null || twinOf !== null
+          ? null
+          : await admit({ box: options.box, volume: owner.volume, users })
       const tree = opened && opened.part(options.path)
       if (options.api && tree?.has(socketPlace.directory as FilePath)) throw placeIsTaken(options.box)
       const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
       await copies.make(key, contents, options, async device => {
         const created = new Date(clock.dateMs()).toISOString()
-        const copyRecord = newCopyRecord(volume, owner.mount, opened?.info.version ?? null, device, created)
+        const version = opened?.info.version ?? null
+        const copyRecord = newCopyRecord(volume, { mount: owner.mount, version, device, created, madeFor })
         await record(twinOf === null ? [putCopyRecord(copyRecord)] : [])
         FAULT: await reach('mount.recorded')
       })
@@ -87,7 +89,6 @@ export function createMakeCopy({
       }
       if (options.api) await sockets.open({ key, owner })
       FAULT: await reach('mount.done')
-      return madeFor
     } catch (error) {
       // The Engine sends no Unmount for a Mount that failed, and nobody has seen the copy.
       const isGone = await release(caller, { key, owner }, true).catch((err: unknown) => {
@@ -103,15 +104,12 @@ export function createMakeCopy({
 
 function newCopyRecord(
   { name, options }: Volume,
-  mount: MountId,
-  version: number | null,
-  device: number,
-  created: string
+  { device, ...others }: Pick<CopyRecord, 'mount' | 'version' | 'created' | 'madeFor'> & { device: number }
 ): CopyRecord {
   return {
-    ...{ mount, volume: name, box: options.box, version, created },
-    device: { number: device, boot: bootId() },
-    container: null
+    ...others,
+    ...{ volume: name, box: options.box, container: null },
+    device: { number: device, boot: bootId() }
   }
 }
 

@@ -71,17 +71,15 @@ export function createMounts(parts: MountsParts): Mounts {
       observe,
       wordOfEngine(engine)
     )
-    let madeFor: ReadonlySet<string> | null = null
     if (decision.do === 'share') {
       if (volume.options.api) await parts.sockets.open(copy)
       FAULT: await reach('mount.shared')
     } else {
       const isGone = decision.releases === null || (await release(caller, copy, decision.releases.hasEnded))
       if (!isGone && copies.deviceOf(key) !== null) throw stillThere()
-      madeFor = await make(caller, volume, copy, decision.twinOf)
+      await make(caller, volume, copy, decision.twinOf)
     }
     uses.begin(key, owner, engineProcess, decision.do === 'share')
-    if (madeFor !== null) uses.expect(key, madeFor)
     refusals.forget(owner.volume)
     return copies.pathOf(key)
   }

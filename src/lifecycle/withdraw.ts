@@ -1,23 +1,35 @@
 import type { Logger } from 'pino'
 import type { Copies } from '../copies/copies.ts'
-import type { CopyKey } from '../copies/copy-key.ts'
+import { copyKeyOf } from '../copies/copy-key.ts'
 import type { Engine } from '../engine/engine.ts'
 import { SecretboxError } from '../base/errors.ts'
 import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import type { VolumeName } from '../base/names.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/action/gate.ts'
-import { findCopyRow, type RecordedContainer } from '../volumes/records.ts'
+import {
+  copyRecordsOf,
+  findCopyRow,
+  putCopyRecord,
+  type CopyRecord,
+  type RecordedContainer
+} from '../volumes/records.ts'
 import type { CopySockets } from './copy-sockets.ts'
 import type { Uses } from './engine-calls.ts'
 import { isRunning } from './engine-word.ts'
 
-/** What is done about a copy of a closed box that came to another container than those it was made for. */
+/**
+ * What is done about a copy of a closed box that came to another container than those it was made for. Its record says which
+ * these are until it is known who has it, so that the next daemon finds what this one could not do.
+ */
 export interface Withdraw {
-  /** A container was found to hold a copy: takes it away from one that it is not for. */
-  foundAt(key: CopyKey, container: RecordedContainer): Promise<void>
-  /** The Engine tells that it mounted a copy of the volume for a container, whose process does not run yet. */
-  mountedFor(volume: VolumeName, containerId: string): Promise<void>
+  /** Takes a copy away from a container that it is not for. */
+  from(record: CopyRecord, container: RecordedContainer): Promise<void>
+  /**
+   * The Engine tells that it mounted a copy of the volume for a container, whose process did not run yet, and when (milliseconds
+   * since 1970).
+   */
+  mountedFor(volume: VolumeName, containerId: string, atMs: number): Promise<void>
   /** Whether something could not be taken away, or a container not be killed. */
   isOwed(): boolean
   /** Tries that again. What is over by itself is owed no more. */
@@ -28,8 +40,9 @@ export interface Withdraw {
 interface Owed {
   readonly container: RecordedContainer
   readonly volume: VolumeName
-  /** The copy that is to be wiped; null: that is done, or it is not known which. */
-  key: CopyKey | null
+  /** Of the copy that it has; null: it is not known which that is, before it is found to hold one. */
+  readonly record: CopyRecord | null
+  isWiped: boolean
   isKilled: boolean
 }
 
@@ -44,23 +57,27 @@ export interface WithdrawParts {
   readonly log: Logger
 }
 
+/** Whether a copy came to a container that it was not made for. */
+export function isAstray({ madeFor }: Pick<CopyRecord, 'madeFor'>, { id }: RecordedContainer): boolean {
+  return madeFor !== null && !madeFor.includes(id)
+}
+
 /**
  * A Mount does not say for whom it is, so a copy of a closed box is made for those that may be starting, of which all are
  * granted. Should it come to another one all the same, the copy is wiped, though it is held, and the container is killed.
  */
 export function createWithdraw(parts: WithdrawParts): Withdraw {
-  const { engine, uses, log } = parts
+  const { store, engine, uses, log } = parts
   const owed = new Set<Owed>()
 
   const attempt = async (one: Owed): Promise<void> => {
-    const { container } = one
-    const wipeIt = async (key: CopyKey): Promise<void> => {
+    const { container, record } = one
+    const wipeIt = async (): Promise<void> => {
       try {
-        await wipe(parts, key, container)
-        one.key = null
-        uses.found(key)
+        if (record !== null) await wipe(parts, record, container)
+        one.isWiped = true
       } catch (err) {
-        log.error({ err, copy: key }, 'cannot withdraw a copy')
+        log.error({ err, container: container.id }, 'cannot withdraw a copy: it is tried again')
       }
     }
     const killIt = async (): Promise<void> => {
@@ -71,85 +88,86 @@ export function createWithdraw(parts: WithdrawParts): Withdraw {
         log.error({ err, container: container.id }, 'cannot kill a container that may not use its box')
       }
     }
-    await Promise.all([one.key === null ? null : wipeIt(one.key), one.isKilled ? null : killIt()])
-    if (one.key === null && one.isKilled) owed.delete(one)
+    await Promise.all([one.isWiped || wipeIt(), one.isKilled || killIt()])
+    if (one.isWiped && one.isKilled) owed.delete(one)
   }
 
   const takeFrom = async (
     volume: VolumeName,
-    key: CopyKey | null,
+    record: CopyRecord | null,
     container: RecordedContainer
   ): Promise<void> => {
+    const { id, name } = container
     // It is told of again and again until it is done.
-    if ([...owed].some(one => one.container.id === container.id && one.key === key)) return
-    log.error(
-      { container: container.id, name: container.name },
-      'a copy came to a container that may not use its box'
-    )
-    const one = { container, volume, key, isKilled: false }
+    if ([...owed].some(one => one.container.id === id && one.record?.mount === record?.mount)) return
+    log.error({ container: id, name }, 'a copy came to a container that may not use its box')
+    const one = { container, volume, record, isWiped: false, isKilled: false }
     owed.add(one)
     await attempt(one)
   }
 
   /** Whoever is started after the copy was let go of has another, and was let in for it. */
-  const isOver = ({ key, volume }: Owed): boolean =>
-    key === null ? !uses.hasCounted(volume) : uses.of(key) === undefined
+  const isOver = async ({ record, volume }: Owed): Promise<boolean> =>
+    record === null ? !uses.hasCounted(volume) : (await recordNow(store, record)) === null
 
   return {
-    async foundAt(key, container) {
-      const use = uses.of(key)
-      const madeFor = use?.madeFor ?? null
-      if (use === undefined || madeFor === null) return
-      if (madeFor.has(container.id)) uses.found(key)
-      else await takeFrom(use.volume, key, container)
-    },
+    from: (record, container) => takeFrom(record.volume, record, container),
 
-    async mountedFor(volume, id) {
-      const expecting = uses.expecting(volume)
-      const own = expecting.find(([, madeFor]) => madeFor.has(id))
-      if (own !== undefined) uses.found(own[0])
-      if (own !== undefined || expecting.length === 0) return
+    async mountedFor(volume, id, atMs) {
+      if (!uses.hasCounted(volume)) return
+      const nobodys: CopyRecord[] = []
+      for await (const record of copyRecordsOf(store, volume))
+        if (record.container === null) nobodys.push(record)
+      // It may have one that is for it, or had one. Otherwise it will be found to hold it.
+      if (nobodys.some(record => !isAstray(record, { id, name: null, image: null }))) return
+      if (nobodys.length === 0 || (uses.lastForgotten(volume) ?? 0) >= atMs) return
       const known = (await engine.containers(volume)).find(container => container.id === id)
       // "docker cp" mounts for one that runs, too. If it has just started, it will be found to hold a copy.
       if (known !== undefined && isRunning(known)) return
       // Which one it has, of several, is known when it holds it.
-      const [only, ...others] = expecting
-      const key = only !== undefined && others.length === 0 ? only[0] : null
-      await takeFrom(volume, key, { id, name: known?.name ?? null, image: known?.image ?? null })
+      const [only, ...others] = nobodys
+      const its = only !== undefined && others.length === 0 ? only : null
+      await takeFrom(volume, its, { id, name: known?.name ?? null, image: known?.image ?? null })
     },
 
     isOwed: () => owed.size > 0,
 
     async again() {
-      for (const one of owed) if (isOver(one)) owed.delete(one)
+      for (const one of owed) if (await isOver(one)) owed.delete(one)
       await Promise.all([...owed].map(attempt))
     }
   }
 }
 
+/** The record of a copy as it is by now; null when that copy is gone. */
+async function recordNow(store: Store, { volume, mount, created }: CopyRecord): Promise<CopyRecord | null> {
+  const record = (await findCopyRow(store, volume, mount))?.record
+  return record?.created === created ? record : null
+}
+
 /** Wipes it while it may be held: what is in it is gone for the container, too. */
 async function wipe(
-  { store, gate, copies, sockets, uses, locks }: WithdrawParts,
-  key: CopyKey,
-  { id, name, image }: RecordedContainer
+  { store, gate, copies, sockets, locks }: WithdrawParts,
+  seen: CopyRecord,
+  container: RecordedContainer
 ): Promise<void> {
+  const { volume, mount, box } = seen
+  const { id, name, image } = container
   const whom = {
     container: id,
     ...(name === null ? {} : { containerName: name }),
     ...(image === null ? {} : { image })
   }
+  const key = copyKeyOf(volume, mount)
   await locks.run(key, async () => {
-    const use = uses.of(key)
+    const record = await recordNow(store, seen)
     // It was let go of, and wiped, meanwhile.
-    if (use === undefined) return
-    const { volume, mount } = use
-    const box = (await findCopyRow(store, volume, mount))?.record?.box
+    if (record === null) return
     sockets.close(key)
     if (!(await copies.wipe(key)))
       throw new SecretboxError('in_use', 'a file of the copy is kept from being overwritten')
-    if (box === undefined) return
     await gate.run({ kind: 'daemon' }, 'copy.withdraw', { volume, mount, box }, permit =>
-      permit.commit(whom, [])
+      permit.commit(whom, [putCopyRecord({ ...record, container, madeFor: null })])
     )
   })
 }

@@ -31,7 +31,12 @@ export interface CopyRecord {
   /** Its file system: the `st_dev` of it, and the boot of the machine in which it was made. */
   readonly device: { readonly number: number; readonly boot: string } | null
   readonly container: RecordedContainer | null
+  /** The containers for one of which the copy of a closed box was made, by their IDs; null when that one is found, and for any. */
+  readonly madeFor: readonly string[] | null
 }
+
+/** As many containers as a copy may be made for. */
+export const mostMadeFor = 500
 
 /** The container that holds a copy; name and image as they were when it started, null when the Engine could not say. */
 export interface RecordedContainer {
@@ -56,7 +61,8 @@ const CopySchema = z.strictObject({
   device: z.strictObject({ number: z.int().nonnegative(), boot: plainText }).nullable(),
   container: z
     .strictObject({ id: plainText, name: plainText.nullable(), image: plainText.nullable() })
-    .nullable()
+    .nullable(),
+  madeFor: z.array(plainText.max(64)).min(1).max(mostMadeFor).nullable()
 })
 
 /** More than any record of these has. */

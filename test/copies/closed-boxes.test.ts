@@ -17,6 +17,7 @@ import { hold } from '../kit/hold.ts'
 import { root } from '../kit/open-vault.ts'
 import { addContainer, standInEngine, type StandInEngine, type StandInImage } from '../kit/stand-in-engine.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
+import { leaseOn } from './lease.ts'
 import { openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
 
 const newId = (): MountId => parseMountId(freshId())
@@ -298,6 +299,55 @@ describe.skipIf(cannotMount)(
       await eventually(async () => (await newest(stage, 'copy.withdraw')) ?? null)
       expect(engine.kills).toEqual(['thief'])
       expect(() => holder.read('password')).toThrow()
+      await holder.end()
+    })
+
+    test('is wiped and the container killed at last by another daemon than began it', async () => {
+      const { engine, stage, copy, web, thief } = await mounted()
+      const id = thief()
+      Object.assign(engine.containers.get(id) ?? {}, { state: 'running' })
+      const holder = await hold(copy, id)
+      const lease = await leaseOn(join(copy, 'password'))
+      const never = 1_000_000
+      engine.killFailures = never
+      engine.tell('start', id)
+      await stage.clock.passUntil(() => engine.killFailures < never)
+      expect(holder.read('password')).toBe('hunter2')
+      expect(await newest(stage, 'copy.withdraw')).toBeUndefined()
+      const next = await stage.again()
+      const before = engine.killFailures
+      await lease.end()
+      next.watch()
+      await next.clock.passUntil(async () => (await newest(stage, 'copy.withdraw')) !== undefined)
+      expect(() => holder.read('password')).toThrow()
+      await next.clock.passUntil(() => engine.killFailures < before - 1)
+      engine.killFailures = 0
+      await next.clock.passUntil(() => engine.containers.get(id)?.state === 'exited')
+      expect(new Set(engine.kills)).toEqual(new Set(['thief']))
+      // Then it is done.
+      const { length } = engine.kills
+      await next.reconcile()
+      engine.tell('start', web)
+      await next.reconcile()
+      expect(engine.kills).toHaveLength(length)
+      await holder.end()
+    })
+
+    test('is left alone when another has one of its own, be it gone already', async () => {
+      const { engine, stage, copy, web, thief, mount } = await mounted()
+      const other = thief()
+      const id = newId()
+      await grant(stage, 'container:*')
+      await mount(id)
+      const at = Date.now()
+      engine.tellMounted('db', other, at)
+      await stage.unmount('db', id)
+      engine.tellMounted('db', other, at - 1)
+      const holder = await hold(copy, web)
+      engine.tell('start', web)
+      await eventually(async () => (await newest(stage, 'copy.attach')) ?? null)
+      expect(holder.read('password')).toBe('hunter2')
+      expect(engine.kills).toEqual([])
       await holder.end()
     })
 

@@ -58,8 +58,8 @@ export interface StandInEngine {
   /** Resolves when the daemon follows events. */
   followed(): Promise<void>
   tell(action: 'start' | 'die' | 'destroy', id: string, attributes?: Readonly<Record<string, string>>): void
-  /** Tells that a copy of the volume was mounted for a container. */
-  tellMounted(volume: string, id: string): void
+  /** Tells that a copy of the volume was mounted for a container, just now unless it says when. */
+  tellMounted(volume: string, id: string, atMs?: number): void
   /** Ends it, as the end of the test does. */
   end(): Promise<void>
 }
@@ -195,8 +195,11 @@ export async function standInEngine(
       }),
     tell: (action, id, attributes = {}) =>
       tell({ Type: 'container', Action: action, Actor: { ID: id, Attributes: attributes } }),
-    tellMounted: (volume, container) =>
-      tell({ Type: 'volume', Action: 'mount', Actor: { ID: volume, Attributes: { container } } })
+    tellMounted: (volume, container, atMs = Date.now()) =>
+      tell({
+        ...{ Type: 'volume', Action: 'mount', Actor: { ID: volume, Attributes: { container } } },
+        timeNano: atMs * 1e6
+      })
   }
   return standIn
 }

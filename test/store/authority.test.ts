@@ -196,7 +196,7 @@ test('listings of volumes hold those of boxes that the rule allows', async () =>
     [hers, theirs].map(box =>
       putCopyRecord({
         ...{ volume: parseVolumeName('of-alice'), mount: parseMountId(box), box, version: 1, created },
-        ...{ device: null, container: null }
+        ...{ device: null, container: null, madeFor: null }
       })
     )
   )

@@ -125,7 +125,8 @@ const mountVolume: Step = {
     const created = new Date().toISOString()
     await vault.open({ kind: 'engine' }, 'mount', { box, volume, mount }, null, (opened, record) => {
       const { version } = opened.info
-      return record([putCopyRecord({ mount, volume, box, version, created, device: null, container: null })])
+      const of = { device: null, container: null, madeFor: null }
+      return record([putCopyRecord({ mount, volume, box, version, created, ...of })])
     })
   },
   becomes: before => ({ ...before, labels: [mount], audited: before.audited + 1 })

@@ -36,7 +36,7 @@ const label: CopyRecord = {
     version: 3,
     created,
     device: { number: 57, boot: 'b' },
-    container: null
+    ...{ container: null, madeFor: ['c'.repeat(64), 'd'] }
   }
 }
 
@@ -169,6 +169,10 @@ describe('a copy record', () => {
     ['is of a box that has no name', { ...label, mount: 'm2', box: '..' }],
     ['is of version 0', { ...label, mount: 'm2', version: 0 }],
     ['has a time that is none', { ...label, mount: 'm2', created: 'now' }],
+    ['is made for nobody', { ...label, mount: 'm2', madeFor: [] }],
+    ['is made for a control character', { ...label, mount: 'm2', madeFor: ['a\nb'] }],
+    ['does not say for whom it is made', { ...label, mount: 'm2', madeFor: undefined }],
+    ['is made for more than may be', { ...label, mount: 'm2', madeFor: Array(501).fill('a') }],
     ['has a container that is text', { ...label, mount: 'm2', container: 'x' }],
     [
       'has a container with a control character',

@@ -27,7 +27,14 @@ const knows =
 const starting: DescribedVolume = {
   ...volume('c'),
   copies: [
-    { mount: parseMountId('m'), box, version: 1, created: '2026-01-01T00:00:00.000Z', container: null }
+    {
+      mount: parseMountId('m'),
+      box,
+      version: 1,
+      created: '2026-01-01T00:00:00.000Z',
+      container: null,
+      madeFor: null
+    }
   ]
 }
 

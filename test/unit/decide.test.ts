@@ -34,7 +34,7 @@ const agesMs = [0, lastUseMs, ownUseMs, graceMs] as const
 function recordOfAge(ageMs: number): CopyRecord {
   const created = new Date(now.dateMs - ageMs).toISOString()
   return {
-    ...{ ...owner, box: parseBoxName('db'), version: 1, created, container: null },
+    ...{ ...owner, box: parseBoxName('db'), version: 1, created, container: null, madeFor: null },
     device: { number: 50, boot: 'this' }
   }
 }
@@ -45,7 +45,7 @@ function useOf(
   ageMs = 0,
   engineProcess: Use['engineProcess'] = dockerd
 ): Use {
-  return { ...owner, count, isDoubtful, sinceMs: now.ms - ageMs, engineProcess, madeFor: null }
+  return { ...owner, count, isDoubtful, sinceMs: now.ms - ageMs, engineProcess }
 }
 
 /** Every combination of one value for each name. */

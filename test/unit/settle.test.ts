@@ -89,7 +89,7 @@ test('in a pass the end is asked for after the last look, also of a volume of wh
   const asked: string[] = []
   const named = (mount: string, count: number): Facts => {
     const one = { ...owner, mount: parseMountId(mount) }
-    const use = { ...one, count, sinceMs: 0, engineProcess: null, isDoubtful: true, madeFor: null }
+    const use = { ...one, count, sinceMs: 0, engineProcess: null, isDoubtful: true }
     return { ...known, key: copyKeyOf(one.volume, one.mount), owner: one, use }
   }
   // The Engine has let go of the first, and may be about to start with the second.

@@ -17,7 +17,7 @@ function begun(times = 1, clock = createTestClock()): Uses {
 
 test('as many Unmounts as Mounts end the use of a copy, and each tells how it was before', () => {
   const uses = begun(2)
-  const known = { ...owner, sinceMs: 0, engineProcess: dockerd, madeFor: null }
+  const known = { ...owner, sinceMs: 0, engineProcess: dockerd }
   expect(uses.end(key, owner)).toEqual({ ...known, count: 2, isDoubtful: false })
   expect(uses.end(key, owner)).toEqual({ ...known, count: 1, isDoubtful: true })
   expect(uses.end(key, owner)).toEqual({ ...known, count: 0, isDoubtful: true })

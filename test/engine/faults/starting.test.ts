@@ -58,7 +58,7 @@ test('while a Mount waits, the container that starts is listed and locked, other
   await started.promise
   const told = events.filter(event => event.containerId === web).map(({ kind }) => kind)
   expect(told).toEqual(['mount', 'container'])
-  expect(events[0]).toEqual({ kind: 'mount', volume: 'db', containerId: web })
+  expect(events[0]).toMatchObject({ kind: 'mount', volume: 'db', containerId: web })
   await engine.kill(web)
   expect((await engine.containers('db')).map(({ state }) => state).sort()).toEqual(['created', 'exited'])
   ending.abort()
