@@ -286,3 +286,25 @@ test('who could only be allowed by a grant learns that the vault is sealed, and 
   })
   await expect(opened.vault.list(root)).rejects.toMatchObject({ code: 'sealed' })
 })
+
+test('the audit can read whatever it has written: texts of others are cut that no entry could hold', async () => {
+  const opened = await open()
+  await opened.vault.create(root, db)
+  const [service, task] = ['\u0001'.repeat(70_000), `${'x'.repeat(255)}\u{1f600}${'y'.repeat(70_000)}`]
+  await opened.vault.open(
+    { kind: 'engine' },
+    'serve',
+    { box: db, path: 'p'.repeat(300), service, task, image: 'i' },
+    null,
+    (_version, record) => record([])
+  )
+  await opened.vault.list(root)
+  expect(await damagesOf(opened)).toEqual([])
+  expect((await entriesOf(opened)).find(({ action }) => action === 'box.serve')).toMatchObject({
+    box: db,
+    path: `${'p'.repeat(256)}…`,
+    service: `${'\u0001'.repeat(256)}…`,
+    task: `${'x'.repeat(255)}\ufffd…`,
+    image: 'i'
+  })
+})

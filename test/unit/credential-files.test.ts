@@ -165,6 +165,18 @@ test.each<[string, unknown]>([
     { ...sound, fields: { a: { meaning: 'm', pattern: '(a+)+' } } }
   ],
   [
+    'bad type "x": fields.a: there is a ")" too many',
+    { ...sound, fields: { a: { meaning: 'm', pattern: 'a)|(?:b' } } }
+  ],
+  [
+    'bad type "x": fields.a: a bracket among characters has a backslash before it',
+    { ...sound, fields: { a: { meaning: 'm', secret: true, characters: 'a]|[^b' } } }
+  ],
+  [
+    'bad type "x": others: "\\\\1" is not known in an expression',
+    { ...sound, others: { pattern: '(a)\\1', rule: 'r' } }
+  ],
+  [
     'bad type "x": files.f: "{a" has a brace that is none: {{ and }} are braces',
     { ...sound, files: { f: { format: 'env', lines: ['{a'] } } }
   ]
@@ -180,4 +192,48 @@ test('a type in the form of JSON: escaped keys, base64, what is missing left out
   })
   const [made] = render(type, valuesOf({ a: 'x"' }))
   expect(Buffer.from(made?.bytes.bytes() ?? []).toString()).toBe('{"k\\"x\\"":["x\\"","eCI6"],"n":1}\n')
+})
+
+test('what is shown without escapes is held to its pattern when it is shown, too', () => {
+  const form = (pattern: string): unknown => ({
+    ...sound,
+    fields: { a: { meaning: 'm', pattern } },
+    files: { f: { format: 'env', lines: ['[{=a}]'] }, g: { json: { b: '{=a}' } } }
+  })
+  const before = readType('x', 'own', form('[^b]+'))
+  const values = valuesOf({ a: 'a] c=' })
+  expect(render(before, values).length).toBe(2)
+  expect(() => render(readType('x', 'own', form('[a-z]+')), values)).toThrow(
+    'field "a" is not what it must be: "f" cannot hold that'
+  )
+  // What a scope says of a field was checked when the box was made, by the type as it was then.
+  for (const bad of ['a\nb', 'a\x7f', '', '\xff'])
+    expect(() => render(before, new Map([['a', Buffer.from(bad, 'latin1')]]))).toThrow(
+      'is not what it must be'
+    )
+})
+
+test.each(['#a', ';a', 'a #b', 'a ;b'])('a file of the AWS clients holds no comment: %j', async value => {
+  const type = await types.get('aws')
+  expect(() => {
+    checkValues(type, valuesOf({ 'secret-access-key': value }))
+  }).toThrow('has "#" or ";" at its beginning or after white space')
+  checkValues(type, valuesOf({ 'secret-access-key': 'a#b;c' }))
+})
+
+test('what YAML takes otherwise than JSON is escaped, and nothing else', async () => {
+  const type = await types.get('kubeconfig')
+  const odd = '\u0080\u0085\u009f\u2028\u2029\ufeff\ufffe\uffff\x7f'
+  const even = '\u00a0\u2027\u202a\ufefe\ufffd\ufeee\u{1ffff}äß日😀'
+  const [made] = render(type, valuesOf({ server: 'https://a', token: odd + even + odd }))
+  const text = Buffer.from(made?.bytes.bytes() ?? []).toString()
+  const escaped = '\\u0080\\u0085\\u009f\\u2028\\u2029\\ufeff\\ufffe\\uffff\\u007f'
+  expect(text).toContain(`"token":"${escaped}${even}${escaped}"`)
+  expect(JSON.parse(text)).toMatchObject({ users: [{ user: { token: odd + even + odd } }] })
+})
+
+test('a template of JSON is escaped as values are', () => {
+  const type = readType('x', 'own', { ...sound, files: { f: { json: { '\u2028"{a}': '\u0085\\' } } } })
+  const [made] = render(type, valuesOf({ a: 'x' }))
+  expect(Buffer.from(made?.bytes.bytes() ?? []).toString()).toBe('{"\\u2028\\"x":"\\u0085\\\\"}\n')
 })

@@ -26,7 +26,7 @@ function describeField({ pattern, usual, generated, ...field }: TypeField): Fiel
   const { name, meaning, secret, required, lines } = field
   return {
     ...{ name, meaning, secret, required, lines },
-    ...(pattern === null ? {} : { pattern: pattern.source }),
+    ...(pattern === null ? {} : { pattern: `^(?:${pattern.source})$` }),
     ...(usual === null ? {} : { usual }),
     ...(generated === null ? {} : { generated })
   }

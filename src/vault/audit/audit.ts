@@ -2,6 +2,7 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { Store, Write } from '../../store/store.ts'
 import { readEntries, type AuditLine, type AuditQuery } from './reading.ts'
 import {
+  encryptEntry,
   entryKey,
   hashOf,
   putEnds,
@@ -69,7 +70,7 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       ...details,
       previous: hash
     }
-    const encrypted = keyring.encrypt(entryKey(sequence), Buffer.from(JSON.stringify(entry)))
+    const encrypted = encryptEntry(keyring, entry)
     // More than one leaves when fewer may be kept than before. The oldest go first, so that the chain has no gap.
     const kept = Math.max(first, Math.min(sequence - maxEntries + 1, first + maxTrimmed))
     const trimmed = Array.from({ length: kept - first }, (_, i) => ({ remove: entryKey(first + i) }))

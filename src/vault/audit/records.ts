@@ -37,8 +37,10 @@ export const auditPrefix = 'audit/'
 const endsKey = 'audit'
 /** The `previous` of the first entry of all. */
 export const noPrevious = '0'.repeat(64)
-/** More than any entry of ours has. */
+/** The most that an entry has, encrypted: what is longer is not written, and not read. */
 const maxEntryBytes = 64 << 10
+/** To how many characters each text of an entry is cut that would be longer, if written six bytes a character, as JSON may. */
+const cutCharacters = 256
 /** What a vault has before its first entry: whose it is, and its keyslot. */
 const recordsOfNewVault = 2
 
@@ -63,6 +65,22 @@ export function hashOf(bytes: Uint8Array): string {
 export function openEntry(keyring: Keyring, record: StoredRecord): AuditEntry | null {
   const entry = opened(keyring, record) as AuditEntry | null
   return entry !== null && entry.sequence === sequenceIn(record.key) ? entry : null
+}
+
+/**
+ * An entry as it is stored. In one that would be too long each long text is cut, and ends in "…": swarms and others say of themselves
+ * what they like.
+ */
+export function encryptEntry(keyring: Keyring, entry: AuditEntry): Buffer {
+  const encrypt = (fields: object): Buffer =>
+    keyring.encrypt(entryKey(entry.sequence), Buffer.from(JSON.stringify(fields)))
+  const whole = encrypt(entry)
+  if (whole.length <= maxEntryBytes) return whole
+  const cut = (value: unknown): unknown =>
+    typeof value === 'string' && value.length > cutCharacters
+      ? `${value.slice(0, cutCharacters).toWellFormed()}…`
+      : value
+  return encrypt(Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, cut(value)])))
 }
 
 /** The write that notes the ends. */

@@ -4,6 +4,7 @@ import { parseFilePath } from '../../base/names.ts'
 import { checks, type CheckName } from './checks.ts'
 import { formats, type FormatName } from './formats.ts'
 import type { JsonNode } from './json-document.ts'
+import { BadPattern, readCharacters, readPattern, type Pattern } from './pattern.ts'
 import { piecesIn } from './template.ts'
 import type { CredentialType, FileContents, Piece, TypeField, TypeFile, TypeLine } from './type.ts'
 import { asIsIn, usesIn } from './uses.ts'
@@ -138,20 +139,19 @@ function readField(name: string, form: z.output<typeof FieldForm>, refuse: Refus
     ...rest,
     ...{ name, usual, generated, check },
     pattern: pattern === undefined ? null : expression(pattern, refuse),
-    characters: characters === undefined ? null : expression(`[${characters}]`, refuse),
+    characters: characters === undefined ? null : expression(characters, refuse, readCharacters),
     maxBytes: Math.min(maxBytes ?? shortest, shortest)
   }
   if (field.minBytes > field.maxBytes) refuse('"minBytes" is more than "maxBytes"')
   return field
 }
 
-/** An expression for all of a value. One that could take very long is refused: repeated groups, and references back. */
-function expression(source: string, refuse: Refuse): RegExp {
-  if (/\)[*+?{]|\\[1-9k]/.test(source)) refuse('an expression repeats no group and refers to none')
+function expression(source: string, refuse: Refuse, read = readPattern): Pattern {
   try {
-    return new RegExp(`^(?:${source})$`, 'u')
+    return read(source)
   } catch (error) {
-    return refuse((error as Error).message)
+    if (error instanceof BadPattern) return refuse(error.message)
+    throw error
   }
 }
 

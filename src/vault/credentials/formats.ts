@@ -8,6 +8,11 @@ import { newBytes } from '../../base/secret.ts'
 export interface Format {
   /** What stands for a byte; undefined for one that stands for itself. */
   readonly instead: (byte: number) => string | undefined
+  /** What stands for the bytes from a place on, and how many these are; null where it is for each byte alone. */
+  readonly insteadOfSeveral?: (
+    value: Uint8Array,
+    at: number
+  ) => { readonly text: string; readonly bytes: number } | null
   /** What stands around a value; asked of values that may do without. */
   readonly quotes: (value: Uint8Array) => string
   /** Why a value cannot be written, in words that follow "it"; null when it can. */
@@ -78,6 +83,22 @@ const cEscapes: Readonly<Record<number, string>> = {
 const inJson = (byte: number): string | undefined =>
   cEscapes[byte] ?? (byte < space || byte === 127 ? `\\u00${hex(byte)}` : undefined)
 
+/**
+ * What JSON may hold as it is, and YAML 1.1 not, or takes for an end of line (YAML 1.1, 5.1 and 5.4): kubectl reads its file
+ * so. U+0080 to U+009F, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF.
+ */
+function inYaml(value: Uint8Array, at: number): { text: string; bytes: number } | null {
+  const [first = 0, second = 0, third = 0] = value.subarray(at, at + 3)
+  if (first === 0xc2 && second < 0xa0) return { text: `\\u00${hex(second)}`, bytes: 2 }
+  const code = ((first & 0x0f) << 12) | ((second & 0x3f) << 6) | (third & 0x3f)
+  const isOne =
+    (first === 0xe2 && (code === 0x2028 || code === 0x2029)) ||
+    (first === 0xef && code >= 0xfeff && notInYaml.has(code))
+  return isOne ? { text: `\\u${code.toString(16)}`, bytes: 3 } : null
+}
+
+const notInYaml: ReadonlySet<number> = new Set([0xfeff, 0xfffe, 0xffff])
+
 function hex(byte: number): string {
   return byte.toString(16).padStart(2, '0')
 }
@@ -143,12 +164,15 @@ export const formats = {
     instead: nothing,
     quotes: unquoted,
     refuse: firstOf(isEmpty, has(0, ...lineEnds), hasSpaceAround, value =>
-      hasPair(value, isSpace, [hash, semicolon]) ? 'has "#" or ";" after white space' : null
+      // Before a value is white space, too.
+      value[0] === hash || value[0] === semicolon || hasPair(value, isSpace, [hash, semicolon])
+        ? 'has "#" or ";" at its beginning or after white space'
+        : null
     )
   },
   /** A part of a URL, as git's store of credentials has it (gitcredentials(7)); git takes no newline in one. */
   url: { instead: inUrl, quotes: unquoted, refuse: firstOf(isEmpty, has(0, ...lineEnds)) },
-  json: { instead: inJson, quotes: quoted, refuse: notUtf8 }
+  json: { instead: inJson, insteadOfSeveral: inYaml, quotes: quoted, refuse: notUtf8 }
 } as const satisfies Readonly<Record<string, Format>>
 
 export type FormatName = keyof typeof formats
@@ -160,13 +184,26 @@ function isNetrcWord(value: Uint8Array): boolean {
 /** The bytes of a value inside of its quotes; the caller zeroes them. What the format refuses is not asked for. */
 export function escapedIn(format: Format, value: Uint8Array): Buffer {
   let length = 0
-  for (const byte of value) length += format.instead(byte)?.length ?? 1
+  for (const { byte, text } of partsIn(format, value)) length += byte === null ? text.length : 1
   const written = newBytes(length)
   let at = 0
-  for (const byte of value) {
-    const text = format.instead(byte)
-    if (text === undefined) written[at++] = byte
-    else at += written.write(text, at, 'latin1')
+  for (const { byte, text } of partsIn(format, value)) {
+    if (byte === null) at += written.write(text, at, 'latin1')
+    else written[at++] = byte
   }
   return written
+}
+
+/** What is written, one after the other: a byte as it is, or else a text. */
+function* partsIn(
+  { instead, insteadOfSeveral }: Format,
+  value: Uint8Array
+): Generator<{ readonly byte: number | null; readonly text: string }> {
+  for (let at = 0; at < value.length;) {
+    const several = insteadOfSeveral?.(value, at) ?? null
+    const byte = value[at] ?? 0
+    const text = several?.text ?? instead(byte)
+    yield text === undefined ? { byte, text: '' } : { byte: null, text }
+    at += several?.bytes ?? 1
+  }
 }

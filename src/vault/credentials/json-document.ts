@@ -1,6 +1,6 @@
 import { base64 } from '../../base/base64.ts'
 import { bytesOfText, joinedAndWiped } from './bytes.ts'
-import { formats, type Format } from './formats.ts'
+import { escapedIn, formats, type Format } from './formats.ts'
 import type { FieldValues, Piece } from './type.ts'
 import { writtenIn } from './written.ts'
 
@@ -61,7 +61,9 @@ function inQuotes(pieces: readonly Piece[], values: FieldValues): Buffer | null 
 
 /** The text of a template as it stands between the quotes of a string. */
 function escapedText(pieces: readonly Piece[]): Piece[] {
-  return pieces.map(piece => ('text' in piece ? { text: JSON.stringify(piece.text).slice(1, -1) } : piece))
+  return pieces.map(piece =>
+    'text' in piece ? { text: escapedIn(formats.json, Buffer.from(piece.text)).toString() } : piece
+  )
 }
 
 function encoded(pieces: readonly Piece[], values: FieldValues): Buffer | null {

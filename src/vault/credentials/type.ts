@@ -1,6 +1,7 @@
 import type { CheckName } from './checks.ts'
 import type { FormatName } from './formats.ts'
 import type { JsonNode } from './json-document.ts'
+import type { Pattern } from './pattern.ts'
 
 /** What a kind of credential consists of, and which files clients are given of it. */
 export interface CredentialType {
@@ -29,9 +30,9 @@ export interface TypeField {
   /** Whether it may hold a newline. */
   readonly lines: 'one' | 'many'
   /** What all of it must match; only of a field that is shown. */
-  readonly pattern: RegExp | null
+  readonly pattern: Pattern | null
   /** The characters that it may have, each of which must match; for secrets, too. */
-  readonly characters: RegExp | null
+  readonly characters: Pattern | null
   readonly minBytes: number
   readonly maxBytes: number
   /** What stands for it when neither the box nor its scope has it. */
@@ -43,7 +44,7 @@ export interface TypeField {
 
 /** What a further field must be called. */
 export interface OtherFields {
-  readonly pattern: RegExp
+  readonly pattern: Pattern
   readonly rule: string
 }
 

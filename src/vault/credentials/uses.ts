@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { formats, type FormatName } from './formats.ts'
 import type { JsonNode } from './json-document.ts'
@@ -52,9 +53,21 @@ export function showsAny(contents: FileContents, values: FieldValues): boolean {
   return uses.some(({ field }) => (field === null ? values.size > 0 : values.has(field)))
 }
 
-/** Throws `invalid` for a value that a file of the type cannot hold, and says which and why. */
-export function refuseUnwritable({ files }: CredentialType, values: FieldValues): void {
-  for (const { path, contents } of files) {
+/**
+ * Throws `invalid` for a value that a file of the type cannot hold, and says which and why. What is shown without escapes must be
+ * what its field must be, whenever that was said: a type may have been another when the value was set.
+ */
+export function refuseUnwritable(type: CredentialType, values: FieldValues): void {
+  for (const { path, contents } of type.files) {
+    for (const { field } of asIsIn(contents)) {
+      const value = values.get(field)
+      if (value === undefined || isFitAsIs(type, field, value)) continue
+      throw new SecretboxError(
+        'invalid',
+        `field ${quote(field)} is not what it must be: ${quote(path)} cannot hold that`,
+        hintOf(value)
+      )
+    }
     for (const { field, format } of usesIn(contents)) {
       for (const name of field === null ? values.keys() : [field]) {
         const value = values.get(name)
@@ -68,6 +81,12 @@ export function refuseUnwritable({ files }: CredentialType, values: FieldValues)
       }
     }
   }
+}
+
+function isFitAsIs({ fields }: CredentialType, name: string, value: Uint8Array): boolean {
+  const pattern = fields.find(field => field.name === name)?.pattern
+  if (pattern === undefined || pattern === null || !isUtf8(value)) return false
+  return !value.some(byte => byte < 32 || byte === 127) && pattern.test(Buffer.from(value).toString())
 }
 
 /** Of a value that is not taken: what to do when a newline at its end is what is wrong. */
