@@ -1,7 +1,7 @@
 import { jsonType } from './media-types.ts'
 import type { Operation } from './operation.ts'
 import { NoStore } from './parameters.ts'
-import { SecretMounts, Self, TokenAnswer, TokenRequest } from './container.ts'
+import { SecretEnvironment, SecretMounts, Self, TokenAnswer, TokenRequest } from './container.ts'
 
 const none = { query: {}, headers: {}, bodies: {}, answerHeaders: { 'Cache-Control': NoStore } } as const
 
@@ -20,6 +20,13 @@ export const containerOperations = {
     path: '/v1/secret_mounts',
     answers: { 200: { [jsonType]: SecretMounts } },
     refusals: [400, 404, 413, 429]
+  },
+  listSecretEnvironment: {
+    ...none,
+    method: 'GET',
+    path: '/v1/secret_environment',
+    answers: { 200: { [jsonType]: SecretEnvironment } },
+    refusals: [400, 404, 409, 413, 429]
   },
   issueToken: {
     ...none,

@@ -34,6 +34,11 @@ export const SecretMounts = z.lazy(() =>
   })
 )
 
+/** The variables that the container's process was given (docs/environment.md), by their names. */
+export const SecretEnvironment = z.lazy(() =>
+  z.object({ secret_environment: z.record(z.string(), z.string()) })
+)
+
 /** For whom a token is to be. */
 export const TokenRequest = z.lazy(() =>
   z.strictObject({ audience: z.string().check(z.regex(/^[\x21-\x7e]{1,256}$/)) })

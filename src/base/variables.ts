@@ -3,6 +3,8 @@
  * the launcher, which has the same in launcher/variables.h.
  */
 
+/** Below it a container has each file of variables, in a directory of its own: `1`, `2` and so on. */
+export const variablesDirectory = '/run/secretbox/env'
 /** Of all files of one container together, their bytes. */
 export const mostEnvBytes = 1 << 20
 /** In all files of one container together. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { mkdtemp } from 'node:fs/promises'
-import { statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
@@ -15,6 +16,7 @@ import { cannotMount } from '../kit/tmpfs.ts'
 const place = '.secretbox/api.sock'
 const container = 'c0'.repeat(32)
 const mounts: Request = { method: 'GET', url: '/v1/secret_mounts' }
+const environment: Request = { method: 'GET', url: '/v1/secret_environment' }
 const self: Request = { method: 'GET', url: '/v1/self' }
 const tokenFor = (audience: unknown): Request => {
   return { method: 'POST', url: '/v1/token', body: JSON.stringify({ audience }) }
@@ -24,13 +26,16 @@ const tokenFor = (audience: unknown): Request => {
 const said = {
   pid: 0,
   volume: 'db',
+  /** Where it has other volumes. */
+  beside: {} as Record<string, string>,
   labels: {} as Record<string, string>,
   imageLabels: {} as Record<string, string> | null,
   answers: true
 }
 const engine = createServer(({ url = '' }, response) => {
   const [path] = url.split('?')
-  const mounts = [{ Type: 'volume', Name: said.volume, Destination: '/run/vault/db' }]
+  const places = { [said.volume]: '/run/vault/db', ...said.beside }
+  const mounts = Object.entries(places).map(([Name, Destination]) => ({ Type: 'volume', Name, Destination }))
   const answers: Record<string, unknown> = {
     '/containers/json': [
       { Id: container, Names: ['/web-1'], Image: 'web:2', State: 'running', Mounts: mounts }
@@ -96,7 +101,7 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     engine.close()
   })
   beforeEach(() => {
-    Object.assign(said, { pid: 0, volume: 'db', labels: {}, imageLabels: {}, answers: true })
+    Object.assign(said, { pid: 0, volume: 'db', beside: {}, labels: {}, imageLabels: {}, answers: true })
   })
 
   test('tells the container what it is, and leaves out what nobody says', async () => {
@@ -173,6 +178,34 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     expect(await asks(mounts)).toMatchObject({ status: 404, body: { code: 'not_found' } })
   })
 
+  test('gives the variables of its process, which lie in copies beside it', async () => {
+    await makeBox(daemon.adminSocket, 'env', { vars: 'A=1\nexport B="t\\"wo\\n"\n' })
+    await driver.call('Create', { Name: 'env', Opts: { path: 'vars' } })
+    const id = freshId()
+    const ofVariables = await driver.mount('env', id)
+    onTestFinished(async () => {
+      await driver.unmount('env', id)
+    })
+    const { asks, holder, copy } = await held()
+    expect(await asks(environment)).toEqual({ status: 200, body: { secret_environment: {} } })
+    said.beside = { env: '/run/secretbox/env/1' }
+    expect(await asks(environment)).toMatchObject({
+      status: 503,
+      body: { message: 'the process does not see its copy of volume "env"' }
+    })
+    const at = join(holder.path, '..', 'env')
+    mkdirSync(at)
+    execFileSync('nsenter', ['--mount', `--target=${holder.pid}`, 'mount', '--bind', ofVariables, at])
+    // Another version is the next start's.
+    await ask(daemon.adminSocket, { method: 'PUT', url: '/vault/env/vars', body: 'A=2' })
+    const variables = { A: '1', B: 't"wo\n' }
+    expect(await asks(environment)).toEqual({ status: 200, body: { secret_environment: variables } })
+    expect(await newestEntry('box.answer')).toMatchObject({
+      ...{ decision: 'allowed', box: 'env', caller: { kind: 'container', volume: 'env' } }
+    })
+    expect((await ask(join(copy, place), environment)).status).toBe(403)
+  })
+
   test('gives no token while it is not certain which container asks', async () => {
     const { asks } = await held()
     said.answers = false
@@ -240,8 +273,15 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
   test('answers a container only so often', async () => {
     const { asks } = await held()
     const statuses: number[] = []
-    for (let i = 0; i < 32; i++) statuses.push((await asks(self)).status)
-    expect(statuses.slice(0, 30).every(status => status === 200)).toBe(true)
+    // Also what is refused.
+    const other: Request[] = [
+      { method: 'GET', url: '/' },
+      { method: 'DELETE', url: '/v1/self' },
+      { method: 'POST', url: '/v1/token', body: 'no JSON' }
+    ]
+    for (let i = 0; i < 32; i++) statuses.push((await asks(other[i % 4] ?? self)).status)
+    expect(statuses.slice(0, 4)).toEqual([404, 405, 400, 200])
+    expect(statuses.slice(0, 30)).not.toContain(429)
     expect(statuses.at(-1)).toBe(429)
     expect((await asks(tokenFor('bao'))).body).toMatchObject({ code: 'too_many' })
     // Others are answered as before.

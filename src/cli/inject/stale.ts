@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import type { VolumeUse } from '../../api/volumes.ts'
 import { isSecretboxError } from '../../base/errors.ts'
+import { variablesDirectory } from '../../base/variables.ts'
 import { askEngine, findEngineSocket } from '../client/engine.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { idField, shortIdLength } from '../output/fields.ts'
 import { listFormat, printerFor, quietIds, type Fields } from '../output/format.ts'
 import { digestLabel, injectedIn, type InjectedPlace } from './labels.ts'
-import { variablesDirectory } from './variables.ts'
 
 /** What the Engine says of containers (`GET /containers/json`), as far as it is read here. */
 const Listed = z.array(z.object({ Id: z.string(), Labels: z.nullish(z.record(z.string(), z.string())) }))

@@ -1,6 +1,7 @@
 import { basename } from 'node:path/posix'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
+import { variablesDirectory } from '../../base/variables.ts'
 import type { Cli } from '../declare/cli.ts'
 import { findLauncher } from '../client/socket.ts'
 import { lastValue, type CommandLine } from './command-line.ts'
@@ -97,9 +98,6 @@ async function requireShell(
   const kind = await withImageFiles(cli, image, found, platform, files => files.kindAt(shell))
   if (kind !== 'file') throw noShell(`the image has no ${quote(shell)}`)
 }
-
-/** Where containers have their files of variables. */
-export const variablesDirectory = '/run/secretbox/env'
 
 /** Where the container has a file of variables: a directory of its own for each, counted from 1. */
 export function variablesTarget(index: number): string {

@@ -5,11 +5,12 @@ import { containerOperations as operations } from '../../api/container-operation
 import { TokenRequest, tokenRequestRule, type SelfContainer } from '../../api/container.ts'
 import { jsonType } from '../../api/media-types.ts'
 import type { AnswerOf, Operation } from '../../api/operation.ts'
-import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { DescribedContainer } from '../../engine/describe.ts'
 import type { FindContainer } from '../../lifecycle/container-of-copy.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { Gate } from '../../vault/action/gate.ts'
+import type { OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { CopyRecord } from '../../volumes/records.ts'
 import type { FilePath, VolumeName } from '../../base/names.ts'
@@ -17,6 +18,8 @@ import type { Identity } from '../../vault/identity/identity.ts'
 import { answerErrors, MethodError } from '../transport/answers.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
 import { allowance } from './allowance.ts'
+import { objectOfMembers } from './json-members.ts'
+import { variablesIn, volumesOfVariables } from './secret-environment.ts'
 import { secretMountsIn } from './secret-mounts.ts'
 import type { AskedCopy } from './caller.ts'
 
@@ -35,8 +38,12 @@ export interface ContainerApiParts {
   /** The part of the box that a volume shows. */
   readonly pathOf: (volume: VolumeName) => Promise<FilePath>
   readonly findContainer: FindContainer
-  /** Who asks over a connection; null when they have asked too often. Throws when the copy is gone. */
-  readonly asked: (socket: Socket) => Promise<Asked | null>
+  /** Counts a request over a connection; false when there were too many. Throws when the copy is gone. */
+  readonly mayAsk: (socket: Socket) => boolean
+  /** Who asks over a connection. Throws when the copy is gone. */
+  readonly asked: (socket: Socket) => Promise<Asked>
+  /** The copies of a volume, and who that is to each of them who asks over a connection to another. */
+  readonly askedBeside: (socket: Socket, volume: VolumeName) => Promise<readonly Asked[]>
   readonly log: Logger
 }
 
@@ -49,6 +56,11 @@ export function containerApi(parts: ContainerApiParts): Express {
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', 'simple')
+  // Whatever it is, it costs something.
+  app.use((request, _response, next) => {
+    if (!parts.mayAsk(request.socket)) throw tooMany()
+    next()
+  })
   app.use(express.json({ limit: maxBodyBytes, type: () => true }))
 
   const serve = <O extends Operation>(
@@ -59,7 +71,6 @@ export function containerApi(parts: ContainerApiParts): Express {
     const respond: RequestHandler = async (request, response) => {
       queryOf(operation, request)
       const asked = await parts.asked(request.socket)
-      if (asked === null) throw tooMany()
       const answered = await toContainersAlone(answer(asked, request))
       response.set('Cache-Control', 'no-store')
       if (!Buffer.isBuffer(answered)) response.json(answered)
@@ -86,14 +97,14 @@ export function containerApi(parts: ContainerApiParts): Express {
       }
     })
   )
-  serve(operations.listSecretMounts, ({ caller, copy, record }) =>
-    parts.vault.open(caller, 'answer', copy, record.version, async opened => {
-      // A version that is younger than the copy is of another box of that name.
-      if (record.version === null || opened.info.created > record.created) throw notWhatWasMounted()
-      const { targets } = await findContainer(copy)
-      return secretMountsIn(opened, await parts.pathOf(copy.volume), targets.get(copy.volume) ?? [])
+  serve(operations.listSecretMounts, asked =>
+    openFor(parts, asked, async opened => {
+      const { volume } = asked.copy
+      const { targets } = await findContainer(asked.copy)
+      return secretMountsIn(opened, await parts.pathOf(volume), targets.get(volume) ?? [])
     })
   )
+  serve(operations.listSecretEnvironment, (asked, { socket }) => secretEnvironmentOf(parts, asked, socket))
   serve(operations.issueToken, async ({ caller, copy }, request) => {
     const { audience } = bodyIn(TokenRequest, request, 'request', tokenRequestRule)
     const { token, claims } = await identity.issue(caller, copy, audience, () => findContainer(copy))
@@ -106,6 +117,44 @@ export function containerApi(parts: ContainerApiParts): Express {
   })
   app.use(answerErrors(parts.log))
   return app
+}
+
+/** Opens what a copy was made of. */
+function openFor<T>(
+  { vault }: ContainerApiParts,
+  { caller, copy, record }: Asked,
+  use: (opened: OpenedVersion) => Promise<T>
+): Promise<T> {
+  return vault.open(caller, 'answer', copy, record.version, opened => {
+    // A version that is younger than the copy is of another box of that name.
+    if (record.version === null || opened.info.created > record.created) throw notWhatWasMounted()
+    return use(opened)
+  })
+}
+
+/** JSON of the variables that the container was given, which lie in copies beside the one at whose socket it asks. */
+async function secretEnvironmentOf(
+  parts: ContainerApiParts,
+  { caller, copy }: Asked,
+  socket: Socket
+): Promise<Buffer> {
+  const container = await parts.gate.run(caller, 'copy.describe', copy, async permit => {
+    await permit.commit({}, [])
+    return parts.findContainer(copy)
+  })
+  const members: Buffer[] = []
+  try {
+    for (const volume of volumesOfVariables(container)) {
+      const beside = await parts.askedBeside(socket, volume)
+      const its = beside.find(asked => asked.caller.kind === 'container')
+      if (its === undefined) throw unknownVariables(volume)
+      const path = await parts.pathOf(volume)
+      members.push(...(await openFor(parts, its, opened => variablesIn(opened, path))))
+    }
+    return objectOfMembers('secret_environment', members)
+  } finally {
+    for (const member of members) member.fill(0)
+  }
 }
 
 function selfOf({ id, name, image, imageId, compose }: DescribedContainer): SelfContainer {
@@ -132,6 +181,12 @@ async function toContainersAlone<T>(answer: Promise<T>): Promise<T> {
 function notWhatWasMounted(): SecretboxError {
   return new SecretboxError('not_found', 'the box that this copy was made of is not there any more', {
     hint: 'read the files from the copy'
+  })
+}
+
+function unknownVariables(volume: VolumeName): SecretboxError {
+  return new SecretboxError('unavailable', `the process does not see its copy of volume ${quote(volume)}`, {
+    hint: 'read the variables from the environment'
   })
 }
 

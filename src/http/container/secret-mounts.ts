@@ -3,9 +3,9 @@ import { posix } from 'node:path'
 import { base64 } from '../../base/base64.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { jsonText } from '../../base/json-text.ts'
-import { newBytes } from '../../base/secret.ts'
 import type { FilePath } from '../../base/names.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
+import { inOne, objectOfMembers } from './json-members.ts'
 
 /** Of the files together: whoever has more reads them from the copy. */
 export const mostBytes = 4 << 20
@@ -34,8 +34,7 @@ export async function secretMountsIn(
       for (const target of targets) members.push(memberOf(posix.join(target, at), bytes))
       bytes.fill(0)
     }
-    const commas = members.flatMap((member, index) => (index === 0 ? [member] : [Buffer.from(','), member]))
-    return joined([Buffer.from('{"secret_mounts":{'), ...commas, Buffer.from('}}')])
+    return objectOfMembers('secret_mounts', members)
   } finally {
     for (const member of members) member.fill(0)
   }
@@ -45,7 +44,7 @@ function memberOf(name: string, bytes: Buffer): Buffer {
   const kind = isUtf8(bytes) ? 'text' : 'base64'
   const encoded = kind === 'text' ? null : base64(bytes)
   const content = jsonText(encoded ?? bytes)
-  const member = joined([
+  const member = inOne([
     Buffer.from(`${JSON.stringify(name)}:{"kind":"${kind}","content":`),
     content,
     Buffer.from('}')
@@ -53,14 +52,4 @@ function memberOf(name: string, bytes: Buffer): Buffer {
   content.fill(0)
   encoded?.fill(0)
   return member
-}
-
-function joined(pieces: readonly Buffer[]): Buffer {
-  const whole = newBytes(pieces.reduce((sum, { length }) => sum + length, 0))
-  let filled = 0
-  for (const piece of pieces) {
-    whole.set(piece, filled)
-    filled += piece.length
-  }
-  return whole
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { Clock } from '../../base/clock.ts'
 import { SecretboxError } from '../../base/errors.ts'
+import type { VolumeName } from '../../base/names.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import { createTokenBucket, type TokenBucket } from '../../base/token-bucket.ts'
 import type { Copies } from '../../copies/copies.ts'
@@ -10,7 +11,7 @@ import type { Holders } from '../../copies/holders.ts'
 import type { Store } from '../../store/store.ts'
 import type { CopySockets } from '../../lifecycle/copy-sockets.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { findCopyRow, getVolume } from '../../volumes/records.ts'
+import { copyRecordsOf, findCopyRow, getVolume } from '../../volumes/records.ts'
 import { serveListening, type Serving } from '../transport/serve.ts'
 import { allowance } from './allowance.ts'
 import { callerOn } from './caller.ts'
@@ -20,7 +21,10 @@ import { containerApi, type Asked, type ContainerApiParts } from './container-ap
 const mostConnections = 16
 const idleMs = 30_000
 
-export interface CopySocketsParts extends Omit<ContainerApiParts, 'asked' | 'pathOf'> {
+export interface CopySocketsParts extends Omit<
+  ContainerApiParts,
+  'mayAsk' | 'asked' | 'askedBeside' | 'pathOf'
+> {
   readonly store: Store
   readonly copies: Copies
   readonly holders: Pick<Holders, 'isShownTo'>
@@ -36,29 +40,45 @@ interface Open {
   stop: () => void
 }
 
+interface Connection {
+  readonly at: Open
+  caller: Promise<Caller> | null
+}
+
 /** Serves the sockets of all copies, with one server; `end` ends with the daemon. */
 export function createCopySockets(parts: CopySocketsParts): CopySockets & { readonly end: Serving['close'] } {
   const { copies, clock } = parts
   const open = new Map<CopyKey, Promise<Open>>()
   /** At which copy's socket a connection came, and who is at its other end once that was asked. */
-  const connections = new WeakMap<Socket, { readonly at: Open; caller: Promise<Caller> | null }>()
+  const connections = new WeakMap<Socket, Connection>()
 
-  const asked = async (socket: Socket): Promise<Asked | null> => {
+  const connectionOf = (socket: Socket): Connection => {
     const connection = connections.get(socket)
     if (connection === undefined) throw gone()
-    const { owner, allowance } = connection.at
-    if (!allowance.take()) return null
+    return connection
+  }
+  const asked = async (socket: Socket): Promise<Asked> => {
+    const connection = connectionOf(socket)
+    const { owner } = connection.at
     const record = (await findCopyRow(parts.store, owner.volume, owner.mount))?.record
     if (!record) throw gone()
     const copy = { ...owner, box: record.box }
     connection.caller ??= callerOn(socket, copy, parts)
     return { copy, record, caller: await connection.caller }
   }
+  const askedBeside = async (socket: Socket, volume: VolumeName): Promise<Asked[]> => {
+    const all: Asked[] = []
+    for await (const record of copyRecordsOf(parts.store, volume)) {
+      const copy = { volume, mount: record.mount, box: record.box }
+      all.push({ copy, record, caller: await callerOn(socket, copy, parts) })
+    }
+    return all
+  }
   const server = serveListening(
     parts,
     containerApi({
       ...parts,
-      asked,
+      ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() },
       pathOf: async volume => (await getVolume(parts.store, volume)).options.path
     })
   )
