@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { boxSecretsIn, placedSecretsIn } from '../../src/cli/compose/box-secrets.ts'
-import { dollars, withVolumes, type FoundSecret } from '../../src/cli/compose/with-volumes.ts'
+import { dollars } from '../../src/cli/compose/model.ts'
+import { mountsOfSecrets, withVolumes, type FoundSecret } from '../../src/cli/compose/with-volumes.ts'
 import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
-import { standIns } from './stand-ins.ts'
+import { standIns, type Said } from './stand-ins.ts'
 import { useCli } from '../kit/use-cli.ts'
 
 const { run } = useCli()
@@ -16,6 +17,7 @@ beforeAll(async () => {
   await run(['put', '--create', 'db_password', 'db_password'], { input: canary })
   await run(['put', '--create', 'web', 'certs/key.pem'], { input: canary })
   await run(['put', 'web', 'other'], { input: canary })
+  await run(['put', '--create', 'vars', '.env'], { input: 'PASSWORD=hunter2' })
 })
 
 const external = { db: { external: true } }
@@ -69,6 +71,7 @@ const found = (
   mode: '0444',
   ...more
 })
+const driver = 'secretbox:latest'
 const free = () => Promise.resolve(null)
 
 test('with Engine 26 and Compose 2.27 each secret is a part of a volume that shows nothing else', async () => {
@@ -77,16 +80,14 @@ test('with Engine 26 and Compose 2.27 each secret is a part of a volume that sho
     secrets: { db: {}, pw: {}, plain: { file: '/x' } },
     services: {
       web: { image: 'i', secrets: ['db', { source: 'plain' }], volumes: ['v:/v'] },
-      other: { image: 'j' }
+      other: { image: 'j', 'x-vault-env': 'a' }
     },
     volumes: { v: {} }
   }
   const secrets = [found('db', '/etc/a$b', 'deep/file'), found('pw', '/run/secrets/pw', 'x')]
-  const changed = await withVolumes(model, secrets, {
-    driver: 'secretbox:latest',
-    bySubpath: true,
-    whyNot: free
-  })
+  const boxes = await mountsOfSecrets(secrets, { bySubpath: true, whyNot: free })
+  const changes = new Map([['web', { boxes, mounts: [], fields: { labels: {} } }]])
+  const changed = withVolumes(model, new Set(['db', 'pw']), changes, { driver })
   const [first, second] = Object.keys(changed['volumes'] as object).slice(1)
   expect(changed).toEqual({
     name: 'p',
@@ -95,6 +96,7 @@ test('with Engine 26 and Compose 2.27 each secret is a part of a volume that sho
       web: {
         image: 'i',
         secrets: [{ source: 'plain' }],
+        labels: {},
         volumes: [
           'v:/v',
           { type: 'volume', source: first, target: '/etc/a$$b', volume: { nocopy: true, subpath: 'file' } },
@@ -111,13 +113,10 @@ test('with Engine 26 and Compose 2.27 each secret is a part of a volume that sho
     volumes: {
       v: {},
       [first ?? '']: {
-        driver: 'secretbox:latest',
+        driver,
         driver_opts: { box: 'db', path: 'deep/file', uid: '0', gid: '0', mode: '0444' }
       },
-      [second ?? '']: {
-        driver: 'secretbox:latest',
-        driver_opts: { box: 'db', path: 'x', uid: '0', gid: '0', mode: '0444' }
-      }
+      [second ?? '']: { driver, driver_opts: { box: 'db', path: 'x', uid: '0', gid: '0', mode: '0444' } }
     }
   })
   expect(first).toMatch(/^vault-[0-9a-f]{16}$/)
@@ -134,21 +133,17 @@ test.each<[FoundSecret[], string | null]>([
   ],
   [[found('db', '/etc/db', 'db')], 'the image has "/etc"']
 ])('before, %j is mounted by its directory, or refused: %j', async (secrets, reason) => {
-  const changing = withVolumes({ services: { web: {} } }, secrets, {
-    driver: 'secretbox',
+  const mounting = mountsOfSecrets(secrets, {
     bySubpath: false,
     whyNot: (_service, directory) => Promise.resolve(directory === '/etc' ? 'the image has "/etc"' : null)
   })
-  if (reason !== null) {
-    await expect(changing).rejects.toMatchObject({
+  if (reason === null) expect(await mounting).toHaveLength(secrets.length)
+  else
+    await expect(mounting).rejects.toMatchObject({
       message: expect.stringContaining(
         `: ${reason}, and a file by itself takes Docker Engine 26 and Compose 2.27`
       ) as string
     })
-    return
-  }
-  const { services } = (await changing) as { services: { web: { volumes: object[] } } }
-  expect(services.web.volumes).toHaveLength(secrets.length)
 })
 
 test('Compose 2 is given a model in memory that holds no secret, and gets everything else as it is', async () => {
@@ -185,7 +180,7 @@ test('Compose 2 is given a model in memory that holds no secret, and gets everyt
   expect(stdout).not.toContain(canary)
   const asked = ['compose', '-f', 'a.yaml', '--ansi=never', '--profile', 'x', '-p', 'mine']
   expect((await calls()).filter(([word]) => word === 'compose').slice(1)).toEqual([
-    [...asked, '--profile', '*', 'config', '--format', 'json'],
+    [...asked, '--profile', '*', 'config', '--format', 'json', '--no-consistency'],
     [
       ...[
         'compose',
@@ -276,4 +271,171 @@ secrets:
       }
     ]
   ])
+})
+
+const launched: Said = {
+  config: { web: { Cmd: ['serve'], User: '7:8', Healthcheck: { Test: ['CMD', 'check'] } } }
+}
+
+test('x-vault-env gives a service variables by the launcher, also where docker-compose 1.29 drops the key', async () => {
+  const directory = join(temporaryDirectory(), 'proj')
+  await mkdir(directory)
+  const write = (name: string, text: string) => writeFile(join(directory, name), text)
+  await write('docker-compose.yml', 'services:\n  web:\n    image: web\n    x-vault-env: other\n')
+  await write(
+    'docker-compose.override.yml',
+    'services:\n  web:\n    environment: [B=1]\n    x-vault-env: ["vars:.env"]\n  plain:\n    image: web\n'
+  )
+  const { env } = await standIns('exit 1', { web: {} }, launched)
+  const config = async (): Promise<{ services: Record<string, Record<string, unknown>> }> => {
+    const { code, stdout, stderr } = await run(['compose', 'config'], { env, cwd: directory })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    return parse(stdout) as { services: Record<string, Record<string, unknown>> }
+  }
+  const { services } = await config()
+  const by = ['/run/secretbox/launcher', '/run/secretbox/env/1/.env', '--']
+  expect(services['web']).toMatchObject({
+    entrypoint: by,
+    command: ['serve'],
+    healthcheck: { test: ['CMD', ...by, 'check'] }
+  })
+  expect(services['web']?.['labels']).toMatchObject({
+    'io.secretbox.digest': expect.stringMatching(/^[0-9a-f]{64}$/) as string
+  })
+  expect(JSON.stringify(services)).not.toMatch(/x-vault|hunter2/)
+  expect(services['plain']).toEqual({ image: 'web' })
+
+  await write(
+    'docker-compose.override.yml',
+    'services:\n  web:\n    environment: [PASSWORD=1]\n    x-vault-env: vars\n'
+  )
+  expect(await run(['compose', 'up'], { env, cwd: directory })).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr:
+      'error: variable "PASSWORD" is in "vars:.env", and in the environment of service "web", too\nhint: leave one of them out\n'
+  })
+  await write('docker-compose.override.yml', 'services:\n  web:\n    x-vault-env: ${BOX}\n')
+  expect((await run(['compose', 'up'], { env: { ...env, BOX: 'vars' }, cwd: directory })).stderr).toContain(
+    'docker-compose 1.29 drops it where it merges files, and replaces no variables in it'
+  )
+  await write('docker-compose.override.yml', 'services:\n  web:\n    x-vault-envs: vars\n')
+  expect(await run(['compose', 'ps'], { env, cwd: directory })).toMatchObject({
+    code: 2,
+    stderr: 'error: unknown key "x-vault-envs" in "services.web"\nhint: did you mean "x-vault-env"?\n'
+  })
+})
+
+/** A Compose 2 that says this of a project, and prints what it is given to do something with. */
+function composeTwo(model: object, then = ''): string {
+  return `case "$*" in
+    *--short) echo 2.29.1 ;;
+    version*) echo 1.45 ;;
+    *config*) echo '${JSON.stringify(model)}' ;;
+    ${then}
+    *) while [ "$1" != --file ]; do shift; done; cat "$2" ;;
+  esac`
+}
+
+const missing = {
+  name: 'proj',
+  services: { web: { image: 'web', secrets: ['s'], 'x-vault-env': 'no-such-box' } },
+  secrets: { s: { 'x-vault': 'no-such-box' }, plain: { file: '/x' } }
+}
+
+test('what makes no container needs no box, and down takes the volumes away that there are', async () => {
+  const labelled = (name: string) => ({ Labels: { 'com.docker.compose.volume': name } })
+  const { env, asked } = await standIns(
+    composeTwo(missing),
+    {},
+    {
+      volumesThere: [labelled('vault-0123456789abcdef'), labelled('data'), { Labels: null }]
+    }
+  )
+  const given = async (...words: string[]): Promise<unknown> => {
+    const { code, stdout, stderr } = await run(['compose', ...words], { env })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    return JSON.parse(stdout)
+  }
+  const without = {
+    name: 'proj',
+    services: { web: { image: 'web', secrets: [] } },
+    secrets: { plain: { file: '/x' } }
+  }
+  expect(await given('logs', '-f', 'web')).toEqual({ ...without, volumes: {} })
+  expect(asked).toEqual([])
+  expect(await given('down', '-v')).toEqual({ ...without, volumes: { 'vault-0123456789abcdef': {} } })
+  expect(asked).toEqual(['/volumes?filters={"label":["com.docker.compose.project=proj"]}'])
+  expect(await run(['compose', 'up'], { env })).toMatchObject({
+    code: 1,
+    stdout: expect.not.stringContaining('driver') as string
+  })
+})
+
+test('an image is pulled or built before it is looked at, and a service that is not meant is left alone', async () => {
+  const model = {
+    name: 'proj',
+    services: {
+      web: { image: 'not-there', secrets: ['s'] },
+      built: { build: { context: '.' }, 'x-vault-env': 'vars' },
+      off: { image: 'other', secrets: ['s'], profiles: ['x'] }
+    },
+    secrets: { s: { 'x-vault': 'web:other' } }
+  }
+  const { env, calls } = await standIns(
+    composeTwo(model, '*pull*) exit 5;;'),
+    { 'proj-built': {} },
+    {
+      config: { 'proj-built': { Cmd: ['x'] } }
+    }
+  )
+  const verbs = async (): Promise<string[][]> =>
+    (await calls()).filter(call => call.includes('--project-directory')).map(call => call.slice(7))
+  expect(await run(['compose', 'up', '-d'], { env })).toMatchObject({ code: 5, stdout: '' })
+  expect(await verbs()).toEqual([['pull', 'web']])
+  expect(await run(['compose', 'up', '--build', 'built'], { env })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('"/run/secretbox/env/1/.env","--"],"command":["x"]') as string
+  })
+  expect((await verbs()).slice(1)).toEqual([
+    ['build', 'built'],
+    ['up', '--build', 'built']
+  ])
+  expect(await run(['compose', 'run', '--entrypoint', 'sh', 'built'], { env })).toMatchObject({
+    code: 2,
+    stderr:
+      'error: service "built" would be without its variables: --entrypoint takes the place of what gives them\n' +
+      'hint: set the entrypoint in a compose file, or use: docker vault run --env-box\n'
+  })
+})
+
+test.each([
+  ['two secrets', { secrets: [{ source: 's' }, { source: 's' }] }, '/run/secrets/s'],
+  [
+    'a volume',
+    { secrets: ['s'], volumes: [{ type: 'bind', source: '/x', target: '/run/secrets/s/' }] },
+    '/run/secrets/s'
+  ],
+  ['a short volume', { secrets: ['s'], volumes: ['/x:/run/secrets/s:ro'] }, '/run/secrets/s'],
+  ['a tmpfs', { 'x-vault-env': 'vars', tmpfs: '/run/secretbox/env/1:size=1' }, '/run/secretbox/env/1']
+])('row 94: %s at one place are refused', async (_what, fields, place) => {
+  const model = {
+    name: 'p',
+    services: { web: { image: 'web', ...fields } },
+    secrets: { s: { 'x-vault': 'web:other' } }
+  }
+  const { env } = await standIns(composeTwo(model), { web: {} }, launched)
+  expect(await run(['compose', 'up'], { env })).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: `error: service "web" has two things at "${place}"\nhint: give one of them another target\n`
+  })
+})
+
+test('nothing of a project that cannot be read is told', async () => {
+  const { env } = await standIns(`case "$*" in *--short) echo 2.29.1 ;; *) echo '{"a": ${canary}' ;; esac`)
+  expect(await run(['compose', 'up'], { env })).toMatchObject({
+    code: 1,
+    stderr: 'error: cannot read what compose says of the project: it is not JSON\n'
+  })
 })

@@ -14,6 +14,8 @@ export interface StandIns {
   readonly calls: () => Promise<string[][]>
   /** The containers that were made to look into images: what was asked for each, and whether it is there. */
   readonly looks: { readonly asked: unknown; isThere: boolean }[]
+  /** What was asked of the Engine about volumes. */
+  readonly asked: readonly string[]
 }
 
 /** What the Engine says besides: of itself, of the volumes and the user of each image, and of the files that all images have. */
@@ -29,6 +31,8 @@ export interface Said {
   readonly digests?: Readonly<Record<string, { readonly Id: string; readonly RepoDigests: string[] | null }>>
   /** Containers by their names, as the Engine has them. */
   readonly containers?: Readonly<Record<string, unknown>>
+  /** Volumes, as the Engine has them. */
+  readonly volumesThere?: readonly unknown[]
 }
 
 /**
@@ -38,7 +42,16 @@ export interface Said {
 export async function standIns(
   script = 'exit 0',
   images: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
-  { info = {}, volumes = {}, users = {}, files = {}, config = {}, containers = {}, digests = {} }: Said = {}
+  {
+    info = {},
+    volumes = {},
+    users = {},
+    files = {},
+    config = {},
+    containers = {},
+    digests = {},
+    volumesThere = []
+  }: Said = {}
 ): Promise<StandIns> {
   const directory = await mkdtemp(join(tmpdir(), 'stand-ins-'))
   const [record, socket, docker] = ['calls', 'engine.sock', 'docker'].map(name => join(directory, name)) as [
@@ -52,6 +65,7 @@ export async function standIns(
   await chmod(docker, 0o755)
 
   const looks: StandIns['looks'] = []
+  const asked: string[] = []
   const engine = createServer((request, response) => {
     const container = /^\/containers\/(.*)\/json$/.exec(request.url ?? '')?.[1]
     if (container !== undefined) {
@@ -65,6 +79,11 @@ export async function standIns(
     }
     if (request.url?.startsWith('/containers/') === true) {
       void answerLook(request, response, looks, files)
+      return
+    }
+    if (request.url?.startsWith('/volumes') === true) {
+      asked.push(decodeURIComponent(request.url))
+      response.end(JSON.stringify({ Volumes: volumesThere }))
       return
     }
     if (request.url === '/info') {
@@ -89,6 +108,7 @@ export async function standIns(
   })
   return {
     looks,
+    asked,
     env: { PATH: `${directory}:/usr/bin:/bin`, DOCKER_HOST: `unix://${socket}` },
     async calls() {
       const text = await readFile(record, 'utf8').catch(() => '')

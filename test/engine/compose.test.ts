@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { eventually } from '../kit/eventually.ts'
 import { runCommand, tryCommand, type Finished } from '../kit/engine/command.ts'
 import { testImage } from '../kit/engine/image.ts'
 import { freshName, liveCopies, makeBox, sharedEngine } from '../kit/engine/shared-engine.ts'
@@ -156,6 +157,58 @@ test('docker vault compose gives a service the file of a box as its secret, and 
   expect(await engine.docker(['volume', 'ls', '--quiet'])).not.toContain(name)
   expect(await readFile(file, 'utf8')).toBe(before)
   await engine.docker(['vault', 'destroy', 'dbpw'])
+})
+
+test('x-vault-env gives a service variables, its check too, and up makes it again when they changed', async () => {
+  const canary = `canary-${freshName('x')}`
+  await makeBox(engine, 'vars', { '.env': `PASSWORD=${canary}\n` })
+  const base = await composeFile({
+    services: {
+      one: {
+        image: testImage,
+        user: '1200',
+        entrypoint: 'sh -c',
+        healthcheck: { test: ['CMD', 'sh', '-c', 'test -n "$$PASSWORD"'], interval: '1s' },
+        ...running('')
+      }
+    }
+  })
+  const file = await composeFile({
+    services: { one: { 'x-vault-env': 'vars', command: ['echo $$PASSWORD | sha256sum; exec sleep 86400'] } }
+  })
+  const { name, said } = projectOf(base, file)
+  const words = ['vault', 'compose', '--no-ansi', '--project-name', name, '--file', base, '--file', file]
+  const compose = (...more: string[]): Promise<string> => engine.docker([...words, ...more])
+  await compose('up', '--detach', '--no-color')
+  const digest = (text: string): string => `${createHash('sha256').update(`${text}\n`).digest('hex')}  -`
+  const idOf = async (): Promise<string> => (await compose('ps', '--quiet')).trim()
+  const first = await idOf()
+  expect(await eventually(async () => ((await said('one')).length > 0 ? said('one') : null))).toEqual([
+    digest(canary)
+  ])
+  const health = (): Promise<string> =>
+    engine.docker(['inspect', '--format', '{{.State.Health.Status}}', first])
+  expect(await eventually(async () => ((await health()) === 'starting\n' ? null : health()))).toBe(
+    'healthy\n'
+  )
+  expect(await engine.docker(['vault', 'exec', first, 'sh', '-c', 'echo $PASSWORD'])).toBe(`${canary}\n`)
+  expect(await engine.docker(['inspect', first])).not.toContain(canary)
+  await compose('up', '--detach', '--no-color')
+  expect(await idOf()).toBe(first)
+  expect(await engine.docker(['vault', 'stale', '--quiet', '--no-trunc'])).not.toContain(first)
+
+  await makeBox(engine, 'vars-2', { '.env': `PASSWORD=${canary}-2\n` })
+  await engine.docker(['vault', 'cp', 'vars-2:.env', 'vars:.env'])
+  expect(await engine.docker(['vault', 'stale', '--quiet', '--no-trunc'])).toContain(first)
+  await compose('up', '--detach', '--no-color')
+  expect(await idOf()).not.toBe(first)
+  expect(await engine.docker(['vault', 'exec', await idOf(), 'sh', '-c', 'echo $PASSWORD'])).toBe(
+    `${canary}-2\n`
+  )
+  // Without the box, what is there can still be taken away.
+  await engine.docker(['vault', 'destroy', '--force', 'vars', 'vars-2'])
+  await compose('down', '--volumes', '--timeout', '1')
+  expect(await engine.docker(['volume', 'ls', '--quiet'])).not.toContain(name)
 })
 
 test('docs/inject.md shows the example as it is', async () => {

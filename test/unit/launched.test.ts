@@ -5,7 +5,7 @@ import { UsageError } from '../../src/cli/output/failure.ts'
 const shell = ['/bin/sh', '-c']
 type Image = Parameters<typeof launchedWith>[1]
 const bare: Image = { entrypoint: [], command: [], health: [], shell }
-const asked: AskedProgram = { entrypoint: null, words: [], healthCommand: null, noHealthcheck: false }
+const asked: AskedProgram = { entrypoint: null, words: [], health: null }
 const by = ['/run/secretbox/launcher', '/run/secretbox/env/1/f', '--']
 
 function launched(image: Partial<Image>, given: Partial<AskedProgram> = {}): Launched {
@@ -26,19 +26,34 @@ test.each<[string, Partial<Image>, Partial<AskedProgram>, string[] | null]>([
   ['both of the image', { entrypoint: E, command: C }, {}, [...E, ...C]],
   ['words instead of its command', { command: C }, { words: W }, W],
   ['words after its entrypoint', { entrypoint: E, command: C }, { words: W }, [...E, ...W]],
-  ['another entrypoint, which drops its command', { entrypoint: E, command: C }, { entrypoint: 'x' }, ['x']],
-  ['another entrypoint and words', { entrypoint: E, command: C }, { entrypoint: 'x', words: W }, ['x', ...W]],
+  [
+    'another entrypoint, which drops its command',
+    { entrypoint: E, command: C },
+    { entrypoint: ['x'] },
+    ['x']
+  ],
+  [
+    'another entrypoint and words',
+    { entrypoint: E, command: C },
+    { entrypoint: ['x'], words: W },
+    ['x', ...W]
+  ],
   [
     'an empty entrypoint, which drops its command, too',
     { entrypoint: E, command: C },
-    { entrypoint: '' },
+    { entrypoint: [''] },
     null
   ],
-  ['an empty entrypoint and words', { entrypoint: E, command: C }, { entrypoint: '', words: W }, W],
+  ['an empty entrypoint and words', { entrypoint: E, command: C }, { entrypoint: [''], words: W }, W],
+  ['no entrypoint at all, as compose asks for it', { entrypoint: E, command: C }, { entrypoint: [] }, C],
+  ['that and words', { entrypoint: E, command: C }, { entrypoint: [], words: W }, W],
   ['words that look like ours', { entrypoint: ['--'] }, { words: ['--', ''] }, ['--', '--', '']]
 ])('%s', (_what, image, given, program) => {
   if (program === null) expect(() => launched(image, given)).toThrow(UsageError)
-  else expect(launched(image, given).program).toEqual([...by, ...program])
+  else {
+    const { entrypoint, command } = launched(image, given)
+    expect([...entrypoint, ...command]).toEqual([...by, ...program])
+  }
 })
 
 test.each<[string, Partial<Image>, Partial<AskedProgram>, string[] | null]>([
@@ -52,12 +67,17 @@ test.each<[string, Partial<Image>, Partial<AskedProgram>, string[] | null]>([
     {},
     ['/bin/bash', '-ec', 'a']
   ],
-  ['another text', { health: ['CMD', 'a'] }, { healthCommand: 'b' }, ['/bin/sh', '-c', 'b']],
-  ["an empty text, which is the image's", { health: ['CMD', 'a'] }, { healthCommand: '' }, ['a']],
-  ['none, asked for', { health: ['CMD', 'a'] }, { noHealthcheck: true }, null]
+  ['another text', { health: ['CMD', 'a'] }, { health: ['CMD-SHELL', 'b'] }, ['/bin/sh', '-c', 'b']],
+  ["no words, which are the image's", { health: ['CMD', 'a'] }, { health: [] }, ['a']],
+  ['other words', { health: ['CMD-SHELL', 'a'] }, { health: ['CMD', 'b', 'c'] }, ['b', 'c']],
+  ['none, asked for', { health: ['CMD', 'a'] }, { health: ['NONE'] }, null]
 ])('a health check: %s', (_what, image, given, words) => {
   const { health } = launched({ command: C, ...image }, given)
   expect(health).toEqual(words === null ? null : ['CMD', ...by, ...words])
+})
+
+test('the command can be replaced as compose run does it, and the entrypoint stays the launcher with that of the image', () => {
+  expect(launched({ entrypoint: E, command: C })).toMatchObject({ entrypoint: [...by, ...E], command: C })
 })
 
 test('a check becomes the text of a shell', () => {

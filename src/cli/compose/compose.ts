@@ -2,31 +2,32 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pluginName } from '../../base/default-paths.ts'
-import { quote, SecretboxError } from '../../base/errors.ts'
-import { parseFilePath } from '../../base/names.ts'
+import { SecretboxError } from '../../base/errors.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
-import { ownerOnHost } from '../inject/box-owner.ts'
-import { lastValue, readCommandLine, wordsWithout, type CommandLine } from '../inject/command-line.ts'
-import { containerUser, type Owner } from '../inject/container-user.ts'
-import { dockerOf, endingAsDocker } from '../inject/docker.ts'
-import { findImage } from '../inject/find-image.ts'
-import { withImageFiles } from '../inject/image-files.ts'
-import { remappedRoot } from '../inject/remapped-root.ts'
-import { hasSubpaths } from '../inject/secrets-layout.ts'
-import { withPrivateDirectory } from '../input/private-file.ts'
 import {
-  boxSecretsIn,
-  mappingIn,
-  placedSecretsIn,
-  textIn,
-  type Mapping,
-  type PlacedSecret
-} from './box-secrets.ts'
+  lastValue,
+  readCommandLine,
+  valuesOf,
+  wordsWithout,
+  type CommandLine
+} from '../inject/command-line.ts'
+import { dockerOf, endingAsDocker, type Ending } from '../inject/docker.ts'
+import { volumesOfProject } from '../inject/project-volumes.ts'
+import { hasSubpaths } from '../inject/secrets-layout.ts'
+import type { SignalGuard } from '../inject/signals.ts'
+import { withPrivateDirectory } from '../input/private-file.ts'
+import { boxSecretsIn, placedSecretsIn } from './box-secrets.ts'
+import { boxVariablesIn } from './box-variables.ts'
 import { composeFlags } from './compose-flags.ts'
 import { findComposer, type Composer } from './composer.ts'
+import { imageOf, imagesToGet, refuseOtherEntrypoint, type Step } from './images.ts'
+import { meantServices } from './meant-services.ts'
+import type { Mapping } from './model.ts'
 import { readProject, type Project } from './project.ts'
-import { withVolumes, type FoundSecret } from './with-volumes.ts'
+import { refuseUnknownKeys } from './vault-keys.ts'
+import { changesFor, type Wanted } from './with-boxes.ts'
+import { volumeNameForm, withVolumes } from './with-volumes.ts'
 
 const flagsHelp = `
 In the compose files, which stay as they are:
@@ -35,12 +36,22 @@ In the compose files, which stay as they are:
       external: true        # the only file of box "db-password"
     tls-key:
       x-vault: web:key.pem  # a file of box "web"
+  services:
+    web:
+      secrets: [db-password, tls-key]
+      x-vault-env: app      # the variables of the only file of box "app"
 
-Services have them at /run/secrets/NAME, or as the long form of their secrets says (target, uid, gid, mode).`
+Services have secrets at /run/secrets/NAME, or as the long form says (target, uid,
+gid, mode). x-vault-env is BOX, BOX:FILE, or a list of these: variables that only
+the service's process has, and its health check.`
 
-/** `compose …`: `docker compose`, or docker-compose, with secrets out of boxes. */
+/** Commands that make containers, or show what these would be made of: they need the boxes. The others do without. */
+const makers = ['up', 'create', 'run', 'scale', 'watch']
+const showers = ['config', 'convert']
+
+/** `compose …`: `docker compose`, or docker-compose, with secrets and variables out of boxes. */
 export function compose(cli: Cli): Command {
-  const text = 'Run docker compose with boxes as secrets'
+  const text = 'Run docker compose with boxes as secrets and variables'
   const defined = command(cli, 'compose', `${text}. Nothing of a box gets into what compose is given.`, [
     '$ compose up --detach'
   ])
@@ -68,85 +79,113 @@ async function composeWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
   const { client, words } = composer
   await endingAsDocker(cli, async guard => {
     const project = line.operands.length === 0 ? null : await readProject(composer, line, cli.env)
-    const model = project === null ? null : await changedModel(cli, composer, project)
+    if (project !== null) refuseUnknownKeys(project.model)
+    const boxes = project === null ? null : boxesIn(project.model)
+    if (project !== null && boxes !== null)
+      return runWithBoxes(cli, composer, { line, project, boxes }, guard)
     const missed = guard.missed()
     if (missed !== null) return { code: null, signal: missed }
-    if (project === null || model === null)
-      return client.run([...words, ...wordsWithout(line, []), ...line.operands], guard)
-    // In memory, for what variables were replaced by may be a secret of its own.
-    return withPrivateDirectory(cli.env, async directory => {
-      const file = join(directory, 'compose.json')
-      const handle = await open(file, 'wx', 0o600)
-      try {
-        await handle.writeFile(JSON.stringify(model))
-      } finally {
-        await handle.close()
-      }
-      return client.run([...words, '--file', file, ...project.flags, ...line.operands], guard)
-    })
+    return client.run([...words, ...wordsWithout(line, []), ...line.operands], guard)
   })
 }
 
-/** The model with boxes in it; null when it asks for none. */
-async function changedModel(
+/** What a project has out of boxes. */
+type Boxes = Pick<Wanted, 'secrets' | 'variables'> & { readonly names: ReadonlySet<string> }
+
+/** Null when it has nothing. */
+function boxesIn(model: Mapping): Boxes | null {
+  const all = boxSecretsIn(model)
+  const [secrets, variables] = [placedSecretsIn(model, all), boxVariablesIn(model)]
+  if (secrets.length + variables.size === 0) return null
+  return { secrets, variables, names: new Set(all.keys()) }
+}
+
+interface Asked {
+  readonly line: CommandLine
+  readonly project: Project
+  readonly boxes: Boxes
+}
+
+async function runWithBoxes(
+  cli: Cli,
+  composer: Composer,
+  { line, project, boxes }: Asked,
+  guard: SignalGuard
+): Promise<Ending> {
+  const { model } = project
+  const [verb = '', ...rest] = line.operands
+  const driver = cli.env['SECRETBOX_DRIVER'] || `${pluginName}:latest`
+  // In memory, for what variables were replaced by may be a secret of its own.
+  return withPrivateDirectory(cli.env, async directory => {
+    const runOver = async (name: string, over: Mapping, words: readonly string[], asProgress = false) => {
+      const file = join(directory, name)
+      await writeNew(file, JSON.stringify(over))
+      const missed = guard.missed()
+      if (missed !== null) return { code: null, signal: missed }
+      const all = [...composer.words, '--file', file, ...project.flags, ...words]
+      return composer.client.run(all, guard, { asProgress })
+    }
+    const without = (others: readonly string[]): Mapping =>
+      withVolumes(model, boxes.names, new Map(), { driver, others })
+    const isMaker = makers.includes(verb)
+    if (!isMaker && !showers.includes(verb))
+      return runOver(
+        'compose.json',
+        without(verb === 'down' ? await ownVolumes(cli, project.name) : []),
+        line.operands
+      )
+    const wanted = await wantedOf(
+      cli,
+      composer,
+      project,
+      boxes,
+      meantServices(model, rest, profilesOf(cli, line))
+    )
+    refuseOtherEntrypoint(line.operands, wanted)
+    const steps: readonly Step[] = isMaker ? await imagesToGet(cli, wanted, rest) : []
+    for (const { words } of steps) {
+      const ending = await runOver(`${words[0] ?? ''}.json`, without([]), words, true)
+      if (ending.code !== 0) return ending
+    }
+    const changed = withVolumes(model, boxes.names, await changesFor(cli, wanted), { driver })
+    return runOver('compose.json', changed, line.operands)
+  })
+}
+
+/** What of it the services that are meant have. */
+async function wantedOf(
   cli: Cli,
   { version: [major, minor] }: Composer,
-  { model }: Project
-): Promise<Mapping | null> {
-  const placed = placedSecretsIn(model, boxSecretsIn(model))
-  if (placed.length === 0) return null
-  const found: FoundSecret[] = []
-  for (const secret of placed) found.push(await findSecret(cli, model, secret))
+  { model, name }: Project,
+  { secrets, variables }: Boxes,
+  meant: ReadonlySet<string>
+): Promise<Wanted> {
   const api = await dockerOf(cli).ask(['version', '--format', '{{.Server.APIVersion}}'])
   const isNew = major > 2 || (major === 2 && minor >= 27)
-  return withVolumes(model, found, {
-    driver: cli.env['SECRETBOX_DRIVER'] || `${pluginName}:latest`,
-    bySubpath: isNew && hasSubpaths(api?.trim() ?? ''),
-    async whyNot(service, directory) {
-      const image = imageOf(model, service)
-      const config = image === null ? null : await findImage(cli, image)
-      if (image === null || config === null) return null
-      const found = await withImageFiles(cli, image, config, null, files => files.kindAt(directory))
-      return found === null ? null : `the image has ${quote(directory)}`
-    }
-  })
-}
-
-function imageOf(model: Mapping, service: string): string | null {
-  return textIn(mappingIn(mappingIn(model['services'])[service])['image'])
-}
-
-/** Throws `not_found` for a box or a file that is not there, `invalid` when a box alone does not say which file is meant. */
-async function findSecret(cli: Cli, model: Mapping, secret: PlacedSecret): Promise<FoundSecret> {
-  const { files } = await cli.api.box(secret.box)
-  const paths = files.filter(({ type }) => type !== 'directory').map(({ path }) => path)
-  const path = secret.path ?? (paths.length === 1 ? paths[0] : undefined)
-  if (path === undefined || !paths.includes(path)) {
-    const reason =
-      secret.path === null
-        ? `box ${quote(secret.box)} has ${paths.length} files`
-        : `box ${quote(secret.box)} has no file ${quote(secret.path)}`
-    throw new SecretboxError('not_found', `cannot find secret ${quote(secret.secret)}: ${reason}`, {
-      hint: `say which it is: x-vault: ${secret.box}:FILE`
-    })
+  return {
+    model,
+    secrets: secrets.filter(({ service }) => meant.has(service)),
+    variables: new Map([...variables].filter(([service]) => meant.has(service))),
+    imageOf: service => imageOf(model, service, `${name}${major < 2 ? '_' : '-'}${service}`),
+    bySubpath: isNew && hasSubpaths(api?.trim() ?? '')
   }
-  const owner = await ownerOf(cli, model, secret)
-  return { ...secret, path: parseFilePath(path), ...owner }
 }
 
-/** To whom a secret belongs, as the host sees it. */
-async function ownerOf(
-  cli: Cli,
-  model: Mapping,
-  { service, uid, gid }: PlacedSecret
-): Promise<{ uid: string; gid: string }> {
-  const fields = mappingIn(mappingIn(model['services'])[service])
-  const image = textIn(fields['image']) ?? ''
-  const isAsked = uid === null || gid === null
-  const found = isAsked && image !== '' ? await findImage(cli, image) : null
-  const user: Owner = isAsked
-    ? await containerUser(cli, { image, found, platform: null, given: textIn(fields['user']) })
-    : { uid: 0, gid: 0 }
-  const root = fields['userns_mode'] === 'host' ? null : await remappedRoot(cli)
-  return { uid: ownerOnHost(uid ?? user.uid, root?.uid), gid: ownerOnHost(gid ?? user.gid, root?.gid) }
+/** The volumes of boxes that the project has: so `down --volumes` takes them away, whatever became of the boxes. */
+async function ownVolumes(cli: Cli, project: string): Promise<string[]> {
+  return (await volumesOfProject(cli, project)).filter(name => volumeNameForm.test(name))
+}
+
+function profilesOf({ env }: Cli, line: CommandLine): string[] {
+  const given = valuesOf(line, 'profile')
+  return [...given, ...(env['COMPOSE_PROFILES'] ?? '').split(',')].filter(Boolean)
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+  } finally {
+    await handle.close()
+  }
 }

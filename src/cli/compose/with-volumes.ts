@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { quote } from '../../base/errors.ts'
-import type { FilePath } from '../../base/names.ts'
+import type { BoxName, FilePath } from '../../base/names.ts'
 import { UsageError } from '../output/failure.ts'
-import { entriesIn, mappingIn, listIn, type Mapping, type PlacedSecret } from './box-secrets.ts'
+import type { PlacedSecret } from './box-secrets.ts'
+import { dollars, entriesIn, listIn, mappingIn, type Mapping } from './model.ts'
+import { variablesKey } from './vault-keys.ts'
 
 /** A secret whose file is known, with its owner as the host sees it. */
 export interface FoundSecret extends PlacedSecret {
@@ -12,73 +14,89 @@ export interface FoundSecret extends PlacedSecret {
   readonly gid: string
 }
 
-/** A volume of the driver, and what a service mounts of it. */
-interface Mount {
+/** A volume of the driver that shows a file of a box, and what a service mounts of it. */
+export interface BoxMount {
   readonly target: string
-  readonly options: Readonly<Record<string, string>>
+  readonly options: Readonly<Record<string, string>> & { readonly box: BoxName; readonly path: FilePath }
   /** A part of the volume; null: all of it. */
   readonly subpath: string | null
+}
+
+/** What becomes of a service: what it mounts, and fields in the place of its own. */
+export interface ServiceChange {
+  readonly boxes: readonly BoxMount[]
+  /** Other mounts, as a model has them. */
+  readonly mounts: readonly Mapping[]
+  readonly fields: Mapping
 }
 
 /** What an older Engine or compose cannot mount, in words; null: it can. */
 export type WhyNot = (service: string, directory: string) => Promise<string | null>
 
 /**
- * The model with these secrets as volumes, in the place of compose's own secrets. With `bySubpath` each is mounted by itself;
- * without, the directory that it lies in, which `whyNot` says more about. Throws `UsageError` where that cannot be.
+ * The model without what names boxes, and with these changes; `secrets` are the names of those that come from boxes. Each volume that
+ * is asked for is there once, and so is each of `others`, which nothing mounts.
  */
-export async function withVolumes(
+export function withVolumes(
   model: Mapping,
-  secrets: readonly FoundSecret[],
-  { driver, bySubpath, whyNot }: { driver: string; bySubpath: boolean; whyNot: WhyNot }
-): Promise<Mapping> {
-  const ours = new Set(secrets.map(({ secret }) => secret))
-  const volumes = new Map<string, Mapping>()
+  secrets: ReadonlySet<string>,
+  changes: ReadonlyMap<string, ServiceChange>,
+  { driver, others = [] }: { driver: string; others?: readonly string[] }
+): Mapping {
+  const volumes = new Map<string, Mapping>(others.map(name => [name, {}]))
   const services: Record<string, unknown> = {}
   for (const [name, service] of entriesIn(model['services'])) {
-    const own = secrets.filter(each => each.service === name)
-    const mounts = bySubpath ? own.map(mountOfFile) : await mountsOfDirectories(name, own, whyNot)
-    services[name] = own.length === 0 ? service : withMounts(service, ours, mounts)
-    for (const { options } of mounts)
+    const { boxes = [], mounts = [], fields = {} } = changes.get(name) ?? {}
+    services[name] = { ...withoutBoxes(service, secrets), ...volumesWith(service, boxes, mounts), ...fields }
+    for (const { options } of boxes)
       volumes.set(volumeName(options), { driver, driver_opts: withDollars(options) })
   }
   return {
     ...model,
     services,
-    secrets: Object.fromEntries(entriesIn(model['secrets']).filter(([name]) => !ours.has(name))),
+    secrets: Object.fromEntries(entriesIn(model['secrets']).filter(([name]) => !secrets.has(name))),
     volumes: { ...mappingIn(model['volumes']), ...Object.fromEntries(volumes) }
   }
 }
 
-function withMounts(service: Mapping, ours: ReadonlySet<string>, mounts: readonly Mount[]): Mapping {
+function withoutBoxes(service: Mapping, secrets: ReadonlySet<string>): Mapping {
   const sourceOf = (secret: unknown): unknown =>
     typeof secret === 'string' ? secret : mappingIn(secret)['source']
-  const added = mounts.map(({ target, options, subpath }) => ({
+  const used = listIn(service['secrets'])
+  const own = used.filter(secret => !secrets.has(String(sourceOf(secret))))
+  const rest = Object.entries(service).filter(([key]) => key !== variablesKey)
+  return { ...Object.fromEntries(rest), ...(own.length === used.length ? {} : { secrets: own }) }
+}
+
+function volumesWith(service: Mapping, boxes: readonly BoxMount[], mounts: readonly Mapping[]): Mapping {
+  if (boxes.length + mounts.length === 0) return {}
+  const added = boxes.map(({ target, options, subpath }) => ({
     type: 'volume',
     source: volumeName(options),
     target: dollars(target),
     volume: { nocopy: true, ...(subpath === null ? {} : { subpath: dollars(subpath) }) }
   }))
-  return {
-    ...service,
-    secrets: listIn(service['secrets']).filter(secret => !ours.has(String(sourceOf(secret)))),
-    volumes: [...listIn(service['volumes']), ...added]
-  }
+  return { volumes: [...listIn(service['volumes']), ...added, ...mounts] }
 }
 
-function optionsOf({ box, path, uid, gid, mode }: FoundSecret): Record<string, string> {
+function optionsOf({ box, path, uid, gid, mode }: FoundSecret): BoxMount['options'] {
   return { box, path, uid, gid, mode }
 }
 
-function mountOfFile(secret: FoundSecret): Mount {
-  return { target: secret.target, options: optionsOf(secret), subpath: posix.basename(secret.path) }
-}
-
-async function mountsOfDirectories(
-  service: string,
+/**
+ * How a service mounts its secrets. With `bySubpath` each is mounted by itself; without, the directory that it lies in, which
+ * `whyNot` says more about. Throws `UsageError` where that cannot be.
+ */
+export async function mountsOfSecrets(
   secrets: readonly FoundSecret[],
-  whyNot: WhyNot
-): Promise<Mount[]> {
+  { bySubpath, whyNot }: { bySubpath: boolean; whyNot: WhyNot }
+): Promise<BoxMount[]> {
+  if (bySubpath)
+    return secrets.map(secret => ({
+      target: secret.target,
+      options: optionsOf(secret),
+      subpath: posix.basename(secret.path)
+    }))
   const byDirectory = new Map<string, FoundSecret>()
   for (const secret of secrets) {
     const directory = posix.dirname(secret.target)
@@ -88,7 +106,7 @@ async function mountsOfDirectories(
         ? `secret ${quote(other.secret)} lies in that directory, too`
         : posix.basename(secret.path) !== posix.basename(secret.target)
           ? `in box ${quote(secret.box)} it is called ${quote(posix.basename(secret.path))}`
-          : await whyNot(service, directory)
+          : await whyNot(secret.service, directory)
     if (reason !== null) throw onlyByFile(secret, reason)
     byDirectory.set(directory, secret)
   }
@@ -102,6 +120,9 @@ function onlyByFile({ service, secret, target }: FoundSecret, reason: string): U
   )
 }
 
+/** What our volumes are called in a project, which a name of compose's own has before it. */
+export const volumeNameForm = /^vault-[0-9a-f]{16}$/
+
 /** The same options are the same volume, and others another: compose never changes one that is there. */
 function volumeName(options: Readonly<Record<string, string>>): string {
   const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex')
@@ -110,9 +131,4 @@ function volumeName(options: Readonly<Record<string, string>>): string {
 
 function withDollars(options: Readonly<Record<string, string>>): Mapping {
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, dollars(value)]))
-}
-
-/** As compose has to find a text that it replaces variables in. */
-export function dollars(text: string): string {
-  return text.replaceAll('$', '$$$$')
 }

@@ -5,21 +5,22 @@ import type { ImageConfig } from './find-image.ts'
 /** Where a container has the launcher (launcher/README.md), and the directories of its files of variables. */
 export const launcherTarget = '/run/secretbox/launcher'
 
-/** What the command line says of what a container executes. */
+/** What is asked for instead of what an image executes, as the Engine takes it. */
 export interface AskedProgram {
-  /** Of `--entrypoint`, the last one; null without it. */
-  readonly entrypoint: string | null
-  /** What follows the image. */
+  /** Null: the image's. One empty word is none; no word is none either, and leaves the image's command. */
+  readonly entrypoint: readonly string[] | null
+  /** The command; without a word it is the image's, if its entrypoint is. */
   readonly words: readonly string[]
-  /** Of `--health-cmd`; null without it. */
-  readonly healthCommand: string | null
-  readonly noHealthcheck: boolean
+  /** A check as images have it; null or empty: the image's. */
+  readonly health: readonly string[] | null
 }
 
 /** What a container executes by the launcher. */
 export interface Launched {
-  /** The launcher, then all its arguments. */
-  readonly program: readonly string[]
+  /** The launcher, its own arguments, and the entrypoint. */
+  readonly entrypoint: readonly string[]
+  /** What follows. */
+  readonly command: readonly string[]
   /** A check as images have it, `["CMD", program, argument…]`; null when there is none. */
   readonly health: readonly [kind: 'CMD', ...words: string[]] | null
 }
@@ -31,33 +32,35 @@ type Executed = Pick<ImageConfig, 'entrypoint' | 'command' | 'health' | 'shell'>
  * files. Throws `UsageError` when it would have no program.
  */
 export function launchedWith(files: readonly string[], image: Executed, asked: AskedProgram): Launched {
-  const program = programOf(image, asked)
-  if (program.length === 0)
+  const { entrypoint, command } = programOf(image, asked)
+  if (entrypoint.length + command.length === 0)
     throw new UsageError('no command is given, and the image has none', 'name one after the image')
   const launcher = [launcherTarget, ...files, '--']
   const check = checkOf(image, asked)
   return {
-    program: [...launcher, ...program],
+    entrypoint: [...launcher, ...entrypoint],
+    command,
     health: check === null ? null : ['CMD', ...launcher, ...check]
   }
 }
 
 /**
- * The program of a container, as the Engine puts it together (moby, daemon/commit.go, merge) out of what docker sends
- * (docker/cli, cli/command/container/opts.go, parse): an entrypoint that is given drops the image's command, too, and an
- * empty one is none.
+ * The program of a container, as the Engine puts it together (moby, daemon/commit.go, merge): an entrypoint that is given drops
+ * the image's command, too.
  */
-function programOf({ entrypoint, command }: Executed, asked: AskedProgram): readonly string[] {
-  if (asked.entrypoint === '') return asked.words
-  if (asked.entrypoint !== null) return [asked.entrypoint, ...asked.words]
-  return [...entrypoint, ...(asked.words.length > 0 ? asked.words : command)]
+function programOf(
+  image: Executed,
+  { entrypoint, words }: AskedProgram
+): Pick<Launched, 'entrypoint' | 'command'> {
+  const own = words.length > 0 ? words : image.command
+  if (entrypoint === null) return { entrypoint: image.entrypoint, command: own }
+  if (entrypoint.length === 0) return { entrypoint: [], command: own }
+  return { entrypoint: entrypoint.length === 1 && entrypoint[0] === '' ? [] : entrypoint, command: words }
 }
 
 /** The words of its check; null when there is none (moby, daemon/health.go, getProbe). */
 function checkOf({ health, shell }: Executed, asked: AskedProgram): readonly string[] | null {
-  if (asked.noHealthcheck) return null
-  if (asked.healthCommand !== null && asked.healthCommand !== '') return [...shell, asked.healthCommand]
-  const [kind, ...words] = health
+  const [kind, ...words] = asked.health !== null && asked.health.length > 0 ? asked.health : health
   if (kind === 'CMD-SHELL') return [...shell, words.join(' ')]
   return kind === 'CMD' && words.length > 0 ? words : null
 }

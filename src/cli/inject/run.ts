@@ -6,7 +6,7 @@ import { command } from '../declare/command.ts'
 import { exitCodes, UsageError } from '../output/failure.ts'
 import { lastValue, readCommandLine, valuesOf, wordsWithout, type CommandLine } from './command-line.ts'
 import { ownersOfBoxes } from './box-owner.ts'
-import { labelsOf, type GivenBox } from './container-labels.ts'
+import { flagsOfLabels, labelsOf, type GivenBox } from './container-labels.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
 import { parseEnvBox, refuseBoxesInEnv, type EnvBox } from './env-box.ts'
 import {
@@ -178,7 +178,7 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
         ...made.map(each => each.mounts(owned({}))),
         ...empty.map(emptyMount)
       ]
-      const labels = await labelsOf(cli, injected, environment)
+      const labels = flagsOfLabels(await labelsOf(cli, injected, environment))
       const ours = [...ownFlags, ...variables.replaced]
       const rest = [...variables.flags, ...wordsWithout(line, ours), image, ...variables.words]
       const missed = guard.missed()

@@ -1,4 +1,4 @@
-import type { BoxEntry } from '../../api/boxes.ts'
+import type { BoxListing } from '../../api/boxes.ts'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { didYouMean } from '../../base/messages.ts'
 import { parseFilePath, type FilePath } from '../../base/names.ts'
@@ -18,13 +18,10 @@ export async function versionShown(
   const newest = await newestVersion(cli, { box, options })
   if (newest === undefined || (options['version'] === undefined && options['path'] === undefined))
     return newest
-  const { files, version } = await cli.api.box(box, Number(options['version'] ?? newest))
+  const listing = await cli.api.box(box, Number(options['version'] ?? newest))
   const path = parseFilePath(options['path'] ?? '')
-  if (path === '' || mayBeIn(files, path)) return version
-  const meant = nearest(
-    path,
-    files.map(each => each.path)
-  )
+  if (path === '' || mayBeIn(listing, path)) return listing.version
+  const meant = nearest(path, pathsShown(listing))
   throw new SecretboxError('not_found', `box ${quote(box)} has no ${quote(path)} to show`, {
     ...(meant === null ? {} : { hint: didYouMean(meant) })
   })
@@ -42,8 +39,14 @@ async function newestVersion(
   }
 }
 
+/** What a container is shown of a box: of a credential what is made of its fields. */
+export function pathsShown({ files, rendered }: Pick<BoxListing, 'files' | 'rendered'>): readonly string[] {
+  return (rendered ?? files).map(({ path }) => path)
+}
+
 /** Where a symlink leads on the way, only the daemon can tell. */
-function mayBeIn(files: readonly BoxEntry[], path: FilePath): boolean {
+function mayBeIn({ files, rendered }: BoxListing, path: FilePath): boolean {
+  if (rendered !== undefined) return rendered.some(entry => `${entry.path}/`.startsWith(`${path}/`))
   return files.some(
     entry => entry.path === path || (entry.type === 'symlink' && path.startsWith(`${entry.path}/`))
   )

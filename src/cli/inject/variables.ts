@@ -46,7 +46,7 @@ export interface DockerArguments {
 }
 
 /** Only the container's user reads a file of variables. */
-const forUserAlone: InjectOptions = { mode: '0400', dirmode: '0500' }
+export const forUserAlone: InjectOptions = { mode: '0400', dirmode: '0500' }
 
 /**
  * The arguments by which a container of the image has the variables of the files: mounts, entrypoint, health check and
@@ -65,23 +65,24 @@ export async function variablesArguments(
     throw new SecretboxError('not_found', message)
   }
   const paths = files.map(({ path }, index) => `${variablesTarget(index)}/${basename(path)}`)
+  const given = lastValue(line, 'entrypoint')
   const healthCommand = lastValue(line, 'health-cmd') || null
-  const { program, health } = launchedWith(paths, found, {
-    entrypoint: lastValue(line, 'entrypoint'),
+  const hasNoCheck = lastValue(line, 'no-healthcheck') === 'true'
+  const { entrypoint, command, health } = launchedWith(paths, found, {
+    entrypoint: given === null ? null : [given],
     words: operands,
-    healthCommand,
-    noHealthcheck: lastValue(line, 'no-healthcheck') === 'true'
+    health: hasNoCheck ? ['NONE'] : healthCommand === null ? null : ['CMD-SHELL', healthCommand]
   })
   if (health !== null && healthCommand === null && found.health[0] === 'CMD')
     await requireShell(cli, image, found, lastValue(line, 'platform'))
-  const [entrypoint = '', ...words] = program
+  const [launcher = '', ...words] = [...entrypoint, ...command]
   const mounts = files.map(({ box, path, options }, index) =>
     boxMount(driver, box, variablesTarget(index), owned({ path, ...forUserAlone, ...options }))
   )
   const flags = [
     ...mounts.flat(),
     ...launcherMount(await findLauncher(cli.env, cli.docker)),
-    ...['--entrypoint', entrypoint],
+    ...['--entrypoint', launcher],
     ...(health === null ? [] : ['--health-cmd', shellText(health.slice(1), found)])
   ]
   return { flags, replaced: ['entrypoint', 'health-cmd'], words }

@@ -1,0 +1,50 @@
+import { quote } from '../../base/errors.ts'
+import { didYouMean } from '../../base/messages.ts'
+import { nearest } from '../../base/nearest.ts'
+import { UsageError } from '../output/failure.ts'
+import type { Mapping } from './model.ts'
+
+/** Of a secret: the file of a box that it is. */
+export const secretKey = 'x-vault'
+/** Of a service: the files of variables that it is given. */
+export const variablesKey = 'x-vault-env'
+
+/** Where each belongs, as a path in the model, of which `*` is any name. */
+const places: Readonly<Record<string, string>> = {
+  [secretKey]: 'secrets.*',
+  [variablesKey]: 'services.*'
+}
+
+/**
+ * Throws `UsageError` for a key that looks like ours and is none, or stands where it says nothing: compose passes over whatever
+ * begins with `x-`, and a container would be without its secrets.
+ */
+export function refuseUnknownKeys(model: Mapping): void {
+  walk(model, [])
+}
+
+function walk(value: unknown, path: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) {
+    for (const each of value) walk(each, path)
+    return
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    if (/^x[-_]?vault/i.test(key)) refuseUnless(key, path)
+    else walk(inner, [...path, key])
+  }
+}
+
+function refuseUnless(key: string, path: readonly string[]): void {
+  const place = path.map((name, depth) => (depth === 1 ? '*' : name)).join('.')
+  if (places[key] === place) return
+  const where = path.length === 0 ? 'at the top' : `in ${quote(path.join('.'))}`
+  const belongs = Object.keys(places).find(each => places[each] === place)
+  if (places[key] !== undefined && belongs === undefined)
+    throw new UsageError(`${quote(key)} says nothing ${where}`, `it belongs in "${places[key]}"`)
+  const meant = belongs ?? nearest(key, Object.keys(places))
+  throw new UsageError(
+    `unknown key ${quote(key)} ${where}`,
+    meant === null ? `there are ${Object.keys(places).map(quote).join(' and ')}` : didYouMean(meant)
+  )
+}
