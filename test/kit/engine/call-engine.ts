@@ -8,9 +8,14 @@ import type { Engine } from './engine.ts'
 export async function callEngine<T>(
   { socket }: Pick<Engine, 'socket'>,
   method: 'GET' | 'POST' | 'DELETE',
-  url: string
+  url: string,
+  json?: unknown
 ): Promise<T> {
-  const { status, body } = await ask(socket, { method, url, headers: { host: 'docker' } })
+  const headers = { host: 'docker', ...(json === undefined ? {} : { 'content-type': 'application/json' }) }
+  const { status, body } = await ask(socket, {
+    ...{ method, url, headers },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) })
+  })
   const answer: unknown = body.length === 0 ? null : JSON.parse(body.toString())
   if (status >= 400) throw new Error(`${method} ${url}: ${(answer as { message: string }).message}`)
   return answer as T
