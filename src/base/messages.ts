@@ -1,4 +1,5 @@
 import { quote } from './errors.ts'
+import { shellOperand } from './shell-word.ts'
 
 /*
  * What is said of a mistake, and what to do about it, where rooms that do not know each other say the same.
@@ -35,9 +36,9 @@ export function didYouMean(meant: string): string {
 /** Of a directory that was named where a file is taken. */
 export const recursiveHint = '-r (recursive) takes it with everything in it'
 
-/** Of a box that is not there; `name` as a shell takes it. */
+/** Of a box that is not there. */
 export function createHint(name: string): string {
-  return `create it with: docker vault create ${name}`
+  return `create it with: docker vault create ${shellOperand(name)}`
 }
 
 /** Of what is given twice. */

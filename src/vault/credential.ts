@@ -1,5 +1,6 @@
 import { isSecretboxError, quote, SecretboxError } from '../base/errors.ts'
 import { typeIsGone } from '../base/messages.ts'
+import { shellOperand, shellWord } from '../base/shell-word.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Store } from '../store/store.ts'
 import { fieldsOf, manifestOf } from './boxes/fields.ts'
@@ -30,6 +31,18 @@ export async function renderedFor(types: Types, box: Box, tree: Manifest): Promi
   }
 }
 
+/** The files of variables among those that clients are given; null for a plain box, in which any file may be one. */
+export async function variablesFilesFor(
+  types: Types,
+  box: Pick<Box, 'name' | 'kind'>
+): Promise<string[] | null> {
+  if (box.kind === null) return null
+  const { files } = await typeOf(types, box)
+  return files.flatMap(({ path, contents }) =>
+    contents.kind === 'lines' && contents.format === 'variables' ? [path] : []
+  )
+}
+
 async function typeOf(types: Types, { name, kind }: Pick<Box, 'name' | 'kind'>): Promise<CredentialType> {
   const type = kind?.type ?? ''
   try {
@@ -46,7 +59,7 @@ async function typeOf(types: Types, { name, kind }: Pick<Box, 'name' | 'kind'>):
 function notComplete({ name }: Box, missing: readonly string[]): SecretboxError {
   const first = missing[0]?.split(' ')[0] ?? ''
   return new SecretboxError('invalid', `box ${quote(name)} lacks ${missing.join(', ')}`, {
-    hint: `set it with: docker vault set ${name} ${first}`
+    hint: `set it with: docker vault set ${shellOperand(name)} ${shellWord(first)}`
   })
 }
 

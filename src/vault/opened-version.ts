@@ -12,7 +12,7 @@ import { partOf, type PartLimits } from './boxes/part.ts'
 import { fileAt, type Entry, type Tree } from './boxes/tree.ts'
 import { summaryOf, type Box, type BoxSummary, type VersionInfo } from './boxes/records.ts'
 import { readManifest } from './boxes/version-records.ts'
-import { renderedFor, shownFor } from './credential.ts'
+import { renderedFor, shownFor, variablesFilesFor } from './credential.ts'
 import type { ShownCredential } from './credentials/shown.ts'
 import type { Types } from './credentials/types.ts'
 
@@ -37,6 +37,8 @@ export interface OpenedVersion extends OpenedNames {
   readonly users: readonly GrantTo<ContainerSubject>[] | null
   /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones, which end with the version. */
   read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
+  /** Which of its files are of variables; null of a plain box, in which any may be. */
+  variablesFiles(): Promise<readonly string[] | null>
   /** What a container is shown of `path`; see `partOf`. It ends with the version. */
   part(path: FilePath): Manifest
 }
@@ -78,6 +80,7 @@ export async function openVersion(
       users,
       read,
       credential: () => shownFor(types, box, tree),
+      variablesFiles: () => variablesFilesFor(types, box),
       async digest(path) {
         const contents = read(fileAt(tree, path))
         const key = keyring.digestKey(box.key)

@@ -3,6 +3,7 @@ import { leaveOneOut } from '../base/messages.ts'
 import type { BoxName, FilePath } from '../base/names.ts'
 import { Secret } from '../base/secret.ts'
 import { mostEnvBytes, mostVariables } from '../base/variables.ts'
+import { shellWord } from '../base/shell-word.ts'
 import type { Caller } from './access/authority.ts'
 import type { Manifest } from './boxes/manifest.ts'
 import { fileAt } from './boxes/tree.ts'
@@ -71,7 +72,7 @@ export async function whatIsInjected(
   let spareBytes = mostEnvBytes
   for (const { box, version, path: given } of asked.environment) {
     await vault.use(caller, box, version, async (opened, key) => {
-      const path = given ?? onlyFileIn(box, opened.tree)
+      const path = await pathOfVariables(opened, given)
       const place = `${box}:${path}`
       const bytes = await bytesOf(opened, path, place, spareBytes)
       spareBytes -= bytes.length
@@ -114,6 +115,24 @@ async function bytesOf(
   if (entry.size >= spareBytes)
     throw cannotTake(place, 'there is more than 1 MiB of them', 'give it as a file: --inject')
   return new Secret(await readWhole(opened, entry))
+}
+
+/** Which file is meant. Of a credential it is the one that its type makes for this: others are written for other readers. */
+async function pathOfVariables(opened: OpenedVersion, given: FilePath | null): Promise<FilePath> {
+  const { box, tree } = opened
+  const known = await opened.variablesFiles()
+  if (known === null) return given ?? onlyFileIn(box.name, tree)
+  const files = [...tree.keys()].filter(path => known.includes(path))
+  const path = given ?? files[0]
+  if (path !== undefined && (!tree.has(path) || files.includes(path))) return path
+  const type = `its type ${quote(box.kind?.type ?? '')} gives`
+  if (files.length === 0)
+    throw cannotTake(given === null ? box.name : `${box.name}:${given}`, `${type} no file of variables`)
+  throw cannotTake(
+    `${box.name}:${given ?? ''}`,
+    `${type} variables as ${quote(files[0] ?? '')}`,
+    `leave the file out: ${shellWord(box.name)}`
+  )
 }
 
 function onlyFileIn(box: BoxName, tree: Manifest): FilePath {

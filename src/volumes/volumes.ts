@@ -7,6 +7,7 @@ import { noSuchVersion } from '../vault/boxes/version-records.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/action/gate.ts'
 import type { BoxName, VolumeName } from '../base/names.ts'
+import { shellOperand } from '../base/shell-word.ts'
 import type { Vault } from '../vault/vault.ts'
 import { recordedDevice } from './device.ts'
 import { parseVolumeOptions, sameOptions } from './options.ts'
@@ -166,7 +167,10 @@ async function requireBox(
     )
   const { versions } = await vault.inspect(caller, box).catch((error: unknown) => {
     if (!isSecretboxError(error, 'not_found')) throw error
-    throw cannot(error, `create the box first (docker vault create ${box}), or set the option optional=true`)
+    throw cannot(
+      error,
+      `create the box first (docker vault create ${shellOperand(box)}), or set the option optional=true`
+    )
   })
   if (version === null || versions.some(known => known.version === version)) return
   const missing = noSuchVersion(box, version, versions)

@@ -205,7 +205,7 @@ test.each([
   expect(await run(['compose', 'up'], { env })).toMatchObject({
     code: 1,
     stdout: '',
-    stderr: `error: cannot find secret "s": ${reason}\nhint: say which it is: x-vault: ${box}:FILE\n`
+    stderr: `error: cannot find secret "s": ${reason}\nhint: say which it is: x-vault: "${box}:FILE"\n`
   })
 })
 

@@ -178,6 +178,47 @@ test('row 106: a variable that an --env-file gives, too, is refused, and one of 
   expect(await attempt(file)).toMatchObject({ code: 0 })
 })
 
+test('a credential of type env gives its variables in the way that the launcher reads, whatever they are', async () => {
+  await run(['create', '--type', 'env', 'typed'])
+  for (const [name, value] of [
+    ['QUOTED', `"it's" \\ $x #`],
+    ['PLAIN', 'x']
+  ] as const)
+    await run(['set', 'typed', name], { input: value })
+  const { args, digest } = await called(['run', '--env-box', 'typed', 'web'])
+  expect(args.slice(1, 3)).toEqual(mount('typed', 1, 'variables'))
+  expect(args).toContain(inEnv(1, 'variables'))
+  await run(['put', '--create', 'same', 'vars'], { input: `PLAIN=x\nQUOTED="\\"it's\\" \\\\ $x #"\n` })
+  expect((await called(['run', '--env-box', 'same', 'web'])).digest).toBe(digest)
+  const { args: files } = await called(['run', '--inject', 'typed,path=env.sh', 'web'])
+  expect(files[2]).toContain('volume-opt=path=env.sh')
+})
+
+test.each([
+  [
+    'typed:env',
+    'typed:env',
+    'its type "env" gives variables as "variables"',
+    'hint: leave the file out: typed\n'
+  ],
+  [
+    'typed:env.sh',
+    'typed:env.sh',
+    'its type "env" gives variables as "variables"',
+    'hint: leave the file out: typed\n'
+  ],
+  ['tok', 'tok', 'its type "token" gives no file of variables', ''],
+  ['tok:token', 'tok:token', 'its type "token" gives no file of variables', '']
+])('of a credential %j is no file of variables', async (given, place, reason, hint) => {
+  await run(['create', '--type', 'token', 'tok'])
+  await run(['set', 'tok', 'token'], { input: 'hunter2' })
+  const { env, calls } = await standIns('exit 0', { web: {} }, said)
+  expect(await runHere(['run', '--env-box', given, 'web'], { env })).toMatchObject(
+    failed(`error: cannot take the variables of "${place}": ${reason}\n${hint}`, 1)
+  )
+  expect(await calls()).toEqual([])
+})
+
 test('an image without a program is told, and one that is not there', async () => {
   const { env } = await standIns('exit 1', { bare: {} })
   expect(await runHere(['run', '--env-box', 'app', 'bare'], { env })).toMatchObject(

@@ -35,6 +35,19 @@ async function hintOf(args: readonly string[], box: string): Promise<string> {
   return stderr.slice(stderr.indexOf('hint: '))
 }
 
+test('a command that is to be pasted is quoted for a shell', async () => {
+  const hint = async (...args: string[]): Promise<string> => {
+    const { stderr } = await runHere(args, { env: {}, input: 'x' })
+    return stderr.slice(stderr.indexOf('hint: '))
+  }
+  expect(await hint('put', 'a $b', 'x')).toBe("hint: create it with: docker vault create 'a $b'\n")
+  expect(await hint('put', "it's", 'x')).toBe("hint: create it with: docker vault create 'it'\\''s'\n")
+  expect(await hint('remove', 'a b')).toBe(
+    `hint: write "a b:PATH"; to remove the box itself: docker-vault destroy 'a b'\n`
+  )
+  expect(await hint('put', '--', '-x', 'y')).toBe('hint: create it with: docker vault create -- -x\n')
+})
+
 test.each(reading)('%s %s, which only reads, reminds of a box and never has one created', async (...args) => {
   expect(await hintOf(args, 'wbe')).toBe('hint: did you mean "web"?\n')
   expect(await hintOf(args, 'web@3')).toBe('hint: did you mean "web"?\n')

@@ -229,7 +229,7 @@ test('options that docker will pass over, since the volume exists, are warned of
   }
   const hint =
     'hint: docker asks no driver about a volume that exists, and takes it as it is: ' +
-    'remove it first (docker volume rm "made"), or use another name\n'
+    'remove it first (docker volume rm made), or use another name\n'
   expect(await told('run', `${mountOf('made', 'box=db', 'mode=0440', 'rw=true')},${ours}`)).toBe(
     'warning: volume "made" exists already, with mode=0400 instead of mode=0440, rw=false instead of rw=true\n' +
       hint

@@ -65,6 +65,8 @@ const passwords: readonly [
   ['env', {}, 'env', 'a"b#\'$c ', 'A=a"b#\'$c \n'],
   ['env', {}, 'env.sh', "it's", "export A='it'\\''s'\n"],
   ['env', {}, 'env', '', 'A=\n'],
+  ['env', {}, 'variables', '"it\'s" \\ $x\t#', 'A="\\"it\'s\\" \\\\ $x\t#"\n'],
+  ['env', {}, 'variables', '', 'A=""\n'],
   ['env', {}, 'env', 'two\nlines', null],
   ['env', {}, 'env', 'nul\0', null],
   ['json', {}, 'secret.json', 'q"\\\n\t\x01\x7f', '{"A":"q\\"\\\\\\n\\t\\u0001\\u007f"}\n'],

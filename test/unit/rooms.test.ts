@@ -78,6 +78,7 @@ const sharedWithCli = [
   'base/peer-credentials.ts',
   'base/rights.ts',
   'base/secret.ts',
+  'base/shell-word.ts',
   'base/variables.ts',
   'settings.ts',
   'tar/',

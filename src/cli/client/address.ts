@@ -1,6 +1,7 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { namesBoxItself } from '../../base/messages.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import { UsageError } from '../output/failure.ts'
 
 /** A box, or a path in it, as users write them: `db`, `db:certs/key.pem`. */
@@ -31,7 +32,10 @@ export function parseBoxAlone(text: string, ofFile?: string): BoxName {
   const colon = text.indexOf(':')
   if (colon === -1) return parseBoxName(text)
   throw new SecretboxError('invalid', `bad box name ${quote(text)}: it contains ":"`, {
-    hint: ofFile === undefined ? `write the box alone: ${quote(text.slice(0, colon))}` : `${ofFile} ${text}`
+    hint:
+      ofFile === undefined
+        ? `write the box alone: ${quote(text.slice(0, colon))}`
+        : `${ofFile} ${shellWord(text)}`
   })
 }
 

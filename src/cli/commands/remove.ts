@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { quote } from '../../base/errors.ts'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
+import { shellOperand } from '../../base/shell-word.ts'
 import { placeOf } from '../client/address.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
@@ -36,7 +37,7 @@ function pathsByBox(cli: Cli, first: string, rest: readonly string[]): Map<BoxNa
     if (rest.length > 0) return new Map([[box, [...rest]]])
     throw new UsageError(
       `${quote(first)} names no file`,
-      `write "${box}:PATH"; to remove the box itself: ${cli.name} destroy ${box}`
+      `write "${box}:PATH"; to remove the box itself: ${cli.name} destroy ${shellOperand(box)}`
     )
   }
   const paths = new Map<BoxName, string[]>()

@@ -16,6 +16,7 @@ import type { BoxFile } from './box-file.ts'
 import type { PlacedSecret } from './box-secrets.ts'
 import { launchedService, refuseInEnvironment } from './launched-service.ts'
 import { dollars, entriesIn, listIn, mappingIn, meantText, serviceIn, textIn, type Mapping } from './model.ts'
+import { secretKey } from './vault-keys.ts'
 import { mountsOfSecrets, type BoxMount, type FoundSecret, type ServiceChange } from './with-volumes.ts'
 
 /** What services of a project are to have out of boxes. */
@@ -129,7 +130,7 @@ async function findSecret(cli: Cli, container: Container, secret: PlacedSecret):
         ? `box ${quote(secret.box)} has ${paths.length} files`
         : `box ${quote(secret.box)} has no file ${quote(secret.path)}`
     throw new SecretboxError('not_found', `cannot find secret ${quote(secret.secret)}: ${reason}`, {
-      hint: `say which it is: x-vault: ${secret.box}:FILE`
+      hint: `say which it is: ${secretKey}: ${quote(`${secret.box}:FILE`)}`
     })
   }
   const owner = await ownerOf(cli, container, secret)

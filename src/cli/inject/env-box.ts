@@ -1,5 +1,6 @@
 import { isSecretboxError, quote } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import { splitAt } from '../input/split-at.ts'
 import { UsageError } from '../output/failure.ts'
 import { valuesOf, type CommandLine } from './command-line.ts'
@@ -43,6 +44,6 @@ export function refuseBoxesInEnv(line: CommandLine): void {
   if (box === undefined) return
   throw new UsageError(
     `--env takes a variable, not the file ${quote(box)} of a box`,
-    `give it as: --env-box ${box}`
+    `give it as: --env-box ${shellWord(box)}`
   )
 }

@@ -7,6 +7,7 @@ import {
   type BoxName,
   type VolumeName
 } from '../../base/names.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import type { Cli } from '../declare/cli.ts'
 import { withFiles } from '../files/operator-files.ts'
 import { upload } from '../client/upload.ts'
@@ -113,7 +114,9 @@ async function destroyUnused(cli: Cli, made: readonly EphemeralBox[]): Promise<v
     // docker's own exit status tells whether it did its work.
     const reason = error instanceof Error ? error.message : String(error)
     cli.note(`warning: cannot tell whether ${boxes.join(', ')} is still needed: ${reason}`)
-    cli.note(`hint: once the container is gone: ${cli.name} destroy --force ${boxes.join(' ')}`)
+    cli.note(
+      `hint: once the container is gone: ${cli.name} destroy --force ${boxes.map(shellWord).join(' ')}`
+    )
   }
 }
 

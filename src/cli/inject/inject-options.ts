@@ -2,6 +2,7 @@ import { isSecretboxError, quote } from '../../base/errors.ts'
 import { didYouMean } from '../../base/messages.ts'
 import { parseVolumeName } from '../../base/names.ts'
 import { nearest } from '../../base/nearest.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import { optionNames, parseVolumeOptions, switchNames } from '../../volumes/options.ts'
 import { UsageError } from '../output/failure.ts'
 import { splitAt } from '../input/split-at.ts'
@@ -78,10 +79,6 @@ function refuseOptionInPlace(
     `${quote(last)} stands in the place of an alias: ${why}`,
     `write --inject ${shellWord(right)}, or, to have the box in a directory of that name, --inject ${shellWord(`${before.split(':')[0] ?? ''}:/run/vault/${last}`)}`
   )
-}
-
-function shellWord(text: string): string {
-  return /^[\w.,:/=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 function unknown(

@@ -1,4 +1,4 @@
-import { quote } from '../../base/errors.ts'
+import { shellOperand } from '../../base/shell-word.ts'
 import type { OptionDifference } from '../../volumes/options.ts'
 
 /** What a volume has instead of what was given for it, for people: `mode=0400 instead of mode=0440`. */
@@ -10,7 +10,8 @@ export function differencesText(differences: readonly OptionDifference[]): strin
 
 /** Why options were passed over, and what to do. */
 export function passedOverHint(volume: string | null): string {
-  const remove = volume === null ? 'remove it first' : `remove it first (docker volume rm ${quote(volume)})`
+  const remove =
+    volume === null ? 'remove it first' : `remove it first (docker volume rm ${shellOperand(volume)})`
   return `docker asks no driver about a volume that exists, and takes it as it is: ${remove}, or use another name`
 }
 

@@ -1,5 +1,6 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { BoxName } from '../../base/names.ts'
+import { shellOperand } from '../../base/shell-word.ts'
 import type { May } from '../../vault/action/permit.ts'
 import type { DescribedVolume } from './status.ts'
 
@@ -34,7 +35,9 @@ export function refuseKnownByName(box: BoxName, volumes: readonly DescribedVolum
   throw new SecretboxError(
     'in_use',
     `cannot rename box ${quote(box)}: it is in use${named === '' ? '' : ` by ${named}`}`,
-    { hint: `remove these first, or copy the box to a new one: docker vault cp ${box}: NEW:` }
+    {
+      hint: `remove these first, or copy the box to a new one: docker vault cp ${shellOperand(`${box}:`)} NEW:`
+    }
   )
 }
 

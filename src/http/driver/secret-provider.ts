@@ -7,6 +7,7 @@ import type { ContainerFacts } from '../../vault/access/containers.ts'
 import { Denial } from '../../vault/access/denial.ts'
 import { isForSome } from '../../vault/access/uses.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
+import { shellOperand, shellWord } from '../../base/shell-word.ts'
 import { fileAt } from '../../vault/boxes/tree.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -76,7 +77,7 @@ function factsOf({ TaskName, TaskImage, ServiceLabels }: z.infer<typeof SecretRe
 function refusalOfService(box: BoxName, service: string | undefined, { image }: ContainerFacts): Denial {
   const of = image === null ? '' : ` (image ${quote(image)})`
   return new Denial('denied', `service ${quote(service ?? '')}${of} may not use box ${quote(box)}`, {
-    hint: `docker vault grant ${box} image:${image ?? 'REFERENCE'} use`,
+    hint: `docker vault grant ${shellOperand(box)} ${shellWord(`image:${image ?? 'REFERENCE'}`)} use`,
     details: {},
     containers: []
   })

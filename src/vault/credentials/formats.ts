@@ -118,6 +118,12 @@ export const formats = {
     quotes: unquoted,
     refuse: firstOf(has(0, ...lineEnds), notUtf8, longerThan(60_000))
   },
+  /** A value of a file of variables (docs/environment.md), in double quotes. */
+  variables: {
+    instead: byte => (byte === tab ? undefined : cEscapes[byte]),
+    quotes: quoted,
+    refuse: has(0)
+  },
   /** A word of a POSIX shell, in single quotes. */
   shell: {
     instead: byte => (byte === 39 ? "'\\''" : undefined),

@@ -32,6 +32,7 @@ export const plain: Readonly<Record<string, TypeForm>> = {
     others: { pattern: '[A-Za-z_][A-Za-z0-9_]*', rule: 'letters, digits and "_", not a digit first' },
     files: {
       env: { format: 'env', lines: [{ each: '{name}={value}' }] },
+      variables: { format: 'variables', lines: [{ each: '{name}={value}' }] },
       'env.sh': { format: 'shell', lines: [{ each: 'export {name}={value}' }] }
     }
   },
