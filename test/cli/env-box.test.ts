@@ -240,6 +240,12 @@ test('a check of words needs a shell in the image, and one that is a shell finds
     )
   )
   expect(await calls()).toEqual([])
+  const { env: failing } = await standIns('exit 0', { web: {} }, { ...said, removed: 500 })
+  expect(await runHere(['run', ...args], { env: failing })).toMatchObject({
+    stderr:
+      'error: cannot remove the container that was made to look into an image: the Engine answered with status 500\n' +
+      'hint: remove it: docker rm --force 0\n'
+  })
   for (const instead of [['--no-healthcheck'], ['--health-cmd', 'true']])
     expect(await runHere(['run', ...instead, ...args], { env })).toMatchObject({ code: 0 })
   expect((await calls()).map(call => call.filter(word => word.startsWith('--health-cmd')).length)).toEqual([

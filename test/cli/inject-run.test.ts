@@ -364,7 +364,7 @@ test('--pull=always pulls again, --pull=never never', async () => {
   await runHere(['run', '--pull=never', 'absent'], { env })
   expect(await calls()).toEqual([
     ['pull', 'web'],
-    ['run', '--pull', 'always', 'web'],
+    ['run', '--pull=never', 'web'],
     ['run', '--pull=never', 'absent']
   ])
 })

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -199,6 +199,42 @@ test('a file that is no file of secrets is told, and nothing of it', async () =>
     stderr: 'error: cannot read "/nowhere": no such file or directory\n'
   })
   expect(await calls()).toEqual([])
+})
+
+/** Calls the volume driver as the Engine does. */
+async function drive(call: string, body: object): Promise<void> {
+  const args = ['-sf', '--unix-socket', `${daemon().directory}/plugin.sock`, '-d', JSON.stringify(body)]
+  execFileSync('curl', [...args, `http://driver/VolumeDriver.${call}`], { stdio: 'ignore' })
+  return Promise.resolve()
+}
+
+test('a volume that docker made for nothing is removed by the Engine, and the box goes with it', async () => {
+  const create = `for word do case $word in type=volume,source=*) name=\${word#type=volume,source=} ;; esac; done
+    box=$(${program} list --boxes | grep ^ephemeral)
+    curl -s --unix-socket ${daemon().directory}/plugin.sock http://driver/VolumeDriver.Create \\
+      -d "{\\"Name\\":\\"\${name%%,*}\\",\\"Opts\\":{\\"box\\":\\"$box\\",\\"ephemeral\\":\\"true\\"}}" >&2
+    exit 125`
+  const removed: string[] = []
+  const { env } = await standIns(speaking('1.45', create), image, {
+    removeVolume: async name => {
+      removed.push(name)
+      await drive('Remove', { Name: name })
+      return 204
+    }
+  })
+  const ended = await run(['run', '--secrets', '-', 'web'], { env, input: secrets })
+  expect(ended).toMatchObject({ code: 125, stderr: '{}' })
+  expect(removed).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
+  expect(await ephemeralBoxes()).toEqual([])
+
+  // What the Engine cannot do is told, with what to do.
+  const { env: failing } = await standIns(speaking('1.45', create), image, {
+    removeVolume: () => Promise.resolve(500)
+  })
+  const { stderr } = await run(['run', '--secrets', '-', 'web'], { env: failing, input: secrets })
+  const [box = ''] = await ephemeralBoxes()
+  expect(stderr).toContain(`warning: cannot tell whether ${box} is still needed: cannot remove volume "`)
+  expect(stderr).toContain(`hint: once the container is gone: docker-vault destroy --force ${box}\n`)
 })
 
 test('a signal while docker runs leaves no box behind', async () => {

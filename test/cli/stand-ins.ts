@@ -33,6 +33,10 @@ export interface Said {
   readonly containers?: Readonly<Record<string, unknown>>
   /** Volumes, as the Engine has them. */
   readonly volumesThere?: readonly unknown[]
+  /** Removes a volume, and gives the status that the Engine answers with. */
+  readonly removeVolume?: (name: string) => Promise<number>
+  /** The status with which the Engine answers who removes a container. */
+  readonly removed?: number
 }
 
 /**
@@ -50,7 +54,9 @@ export async function standIns(
     config = {},
     containers = {},
     digests = {},
-    volumesThere = []
+    volumesThere = [],
+    removeVolume = () => Promise.resolve(404),
+    removed = 204
   }: Said = {}
 ): Promise<StandIns> {
   const directory = await mkdtemp(join(tmpdir(), 'stand-ins-'))
@@ -78,7 +84,12 @@ export async function standIns(
       return
     }
     if (request.url?.startsWith('/containers/') === true) {
-      void answerLook(request, response, looks, files)
+      void answerLook(request, response, looks, { files, removed })
+      return
+    }
+    const volume = /^\/volumes\/(.*)$/.exec(request.url ?? '')?.[1]
+    if (volume !== undefined && request.method === 'DELETE') {
+      void removeVolume(decodeURIComponent(volume)).then(status => response.writeHead(status).end())
       return
     }
     if (request.url?.startsWith('/volumes') === true) {
@@ -133,7 +144,7 @@ async function answerLook(
   request: IncomingMessage,
   response: ServerResponse,
   looks: StandIns['looks'],
-  files: NonNullable<Said['files']>
+  { files, removed }: { files: NonNullable<Said['files']>; removed: number }
 ): Promise<void> {
   const url = new URL(request.url ?? '', 'http://docker')
   if (request.method === 'POST') {
@@ -146,7 +157,7 @@ async function answerLook(
   const found = look?.isThere === true ? files[path] : undefined
   if (request.method === 'DELETE' && look !== undefined) look.isThere = false
   if (found === undefined) {
-    response.writeHead(request.method === 'DELETE' ? 204 : 404).end()
+    response.writeHead(request.method === 'DELETE' ? removed : 404).end()
     return
   }
   const stat =

@@ -112,6 +112,29 @@ export function exchangeWithEngine(
   })
 }
 
+/** Of an answer of the Engine that is neither yes nor no; `what`: what cannot be done. */
+export function oddAnswer(what: string, status: number | undefined, hint?: string): OutOfReach {
+  return new OutOfReach(`${what}: the Engine answered with status ${status ?? 0}`, hint, {
+    wasAnswered: true
+  })
+}
+
+/** Gone, not there, or somebody has it, or is removing it. */
+const settled = [204, 404, 409]
+
+/** Has the Engine remove what is at a path, unless somebody has it. `what` is that in words. Throws `OutOfReach`. */
+export async function removeFromEngine(
+  socket: string,
+  path: string,
+  what: string,
+  hint?: string
+): Promise<void> {
+  const answer = await exchangeWithEngine(socket, { method: 'DELETE', path })
+  answer.resume()
+  if (!settled.includes(answer.statusCode ?? 0))
+    throw oddAnswer(`cannot remove ${what}`, answer.statusCode, hint)
+}
+
 /**
  * Asks the Engine. Null when it knows no such thing, or nothing can have such a name; throws `OutOfReach` when it does
  * not answer, or something that does not fit the schema.

@@ -10,6 +10,7 @@ import {
 import { shellWord } from '../../base/shell-word.ts'
 import type { Cli } from '../declare/cli.ts'
 import { withFiles } from '../files/operator-files.ts'
+import { findEngineSocket, removeFromEngine } from '../client/engine.ts'
 import { upload } from '../client/upload.ts'
 import type { InjectOptions } from './inject-options.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
@@ -128,8 +129,10 @@ async function shownBoxes(cli: Cli, made: readonly EphemeralBox[]): Promise<Read
   )
   const shown = (all: typeof volumes) => new Set(all.map(({ options }) => options.box))
   if (left.length === 0) return shown(volumes)
-  // Those that a container has stay. Where the daemon cannot ask the Engine, they go as anonymous ones do.
-  await cli.api.prune(left, []).catch(() => undefined)
+  // By whom docker made them, who need not be one for whom the daemon would.
+  const socket = await findEngineSocket(cli.env, cli.docker)
+  for (const volume of left)
+    await removeFromEngine(socket, `/volumes/${encodeURIComponent(volume)}`, `volume ${quote(volume)}`)
   return shown(await cli.api.volumes())
 }
 

@@ -1,11 +1,12 @@
 import * as z from 'zod/mini'
 import { quote } from '../../base/errors.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import { entriesOf } from '../../tar/entries.ts'
-import { exchangeWithEngine, findEngineSocket } from '../client/engine.ts'
+import { exchangeWithEngine, findEngineSocket, oddAnswer, removeFromEngine } from '../client/engine.ts'
 import { fitting } from '../client/fitting.ts'
 import { readAll } from '../client/http.ts'
 import type { Cli } from '../declare/cli.ts'
-import { OutOfReach } from '../output/failure.ts'
+import type { OutOfReach } from '../output/failure.ts'
 import type { ImageConfig } from './find-image.ts'
 
 /** What an image has at its paths, symlinks followed. */
@@ -55,12 +56,26 @@ export async function withImageFiles<T>(
   if (answer.statusCode !== 201) throw cannotLook(image, answer.statusCode)
   const { Id } = fitting(Made, text, () => cannotLook(image, answer.statusCode))
   const path = `/containers/${encodeURIComponent(Id)}`
+  let found: T
   try {
-    return await use(filesOf(socket, image, path))
-  } finally {
-    const removed = await exchangeWithEngine(socket, { method: 'DELETE', path: `${path}?v=1&force=1` })
-    removed.resume()
+    found = await use(filesOf(socket, image, path))
+  } catch (error) {
+    await removeLook(socket, Id, path).catch(() => undefined)
+    throw error
   }
+  await removeLook(socket, Id, path)
+  return found
+}
+
+/** Throws `OutOfReach` when the container stays. */
+function removeLook(socket: string, id: string, path: string): Promise<void> {
+  const hint = `remove it: docker rm --force ${shellWord(id)}`
+  return removeFromEngine(
+    socket,
+    `${path}?v=1&force=1`,
+    'the container that was made to look into an image',
+    hint
+  )
 }
 
 function filesOf(socket: string, image: string, container: string): ImageFiles {
@@ -107,9 +122,5 @@ function has(mode: number, bits: number): boolean {
 }
 
 function cannotLook(image: string, status: number | undefined): OutOfReach {
-  return new OutOfReach(
-    `cannot look into image ${quote(image)}: the Engine answered with status ${status ?? 0}`,
-    undefined,
-    { wasAnswered: true }
-  )
+  return oddAnswer(`cannot look into image ${quote(image)}`, status)
 }

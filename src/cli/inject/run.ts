@@ -156,8 +156,8 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
 
   const docker = dockerOf(cli)
   await endingAsDocker(cli, async guard => {
-    const failed = await pullIfNeeded(cli, docker, guard, verb, line, image)
-    if (failed !== null) return failed
+    const pulled = await pullIfNeeded(cli, docker, guard, verb, line, image)
+    if (typeof pulled === 'object') return pulled
     const found = await findImage(cli, image)
     const layout = await layOut(cli, docker, secrets, { image, found, line, claims: others })
     const mounted = [...others, ...claimsOfLayout(layout)]
@@ -179,8 +179,11 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
         ...empty.map(emptyMount)
       ]
       const labels = flagsOfLabels(await labelsOf(cli, injected, environment))
-      const ours = [...ownFlags, ...variables.replaced]
-      const rest = [...variables.flags, ...wordsWithout(line, ours), image, ...variables.words]
+      // What was looked at is what is to run: docker would pull again, and maybe something else.
+      const again = pulled === 'pulled' && lastValue(line, 'pull') === 'always' ? ['pull'] : []
+      const ours = [...ownFlags, ...again, ...variables.replaced]
+      const kept = again.map(name => `--${name}=never`)
+      const rest = [...variables.flags, ...kept, ...wordsWithout(line, ours), image, ...variables.words]
       const missed = guard.missed()
       if (missed !== null) return { code: null, signal: missed }
       return docker.run([verb, ...mounts.flat(), ...labels, ...rest], guard)
@@ -201,7 +204,10 @@ async function withVersions(cli: Cli, places: readonly BoxTarget[]): Promise<Giv
   return found.length === places.length ? found : null
 }
 
-/** Has docker pull the image when docker would: what an image asks for is written in it. Gives the ending of a pull that failed. */
+/**
+ * Has docker pull the image when docker would: what an image asks for is written in it. Gives the ending of a pull that failed, with
+ * which this is over.
+ */
 async function pullIfNeeded(
   cli: Cli,
   docker: Docker,
@@ -209,16 +215,17 @@ async function pullIfNeeded(
   verb: 'run' | 'create',
   line: CommandLine,
   image: string
-): Promise<Ending | null> {
+): Promise<'pulled' | 'not pulled' | Ending> {
   const pull = lastValue(line, 'pull') ?? 'missing'
   const platform = lastValue(line, 'platform')
   const present = pull === 'always' ? null : await findImage(cli, image)
-  if (pull === 'never' || isFor(platform, present)) return null
+  if (pull === 'never' || isFor(platform, present)) return 'not pulled'
   const quiet = lastValue(line, 'quiet') === 'true'
   const words = [...(platform === null ? [] : ['--platform', platform]), ...(quiet ? ['--quiet'] : []), image]
   const { code, signal } = await docker.run(['pull', ...words], guard, { asProgress: true })
   // The Engine may have it for other machines beside the one that it tells of.
-  if (code === 0 || present !== null) return null
+  if (code === 0) return 'pulled'
+  if (present !== null) return 'not pulled'
   // What docker itself exits with when it cannot get the image.
   return { code: code === 1 && verb === 'run' ? 125 : code, signal }
 }

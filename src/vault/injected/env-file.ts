@@ -87,9 +87,10 @@ function readVariable(
   const nameAt = skipExport(text, begin)
   let at = nameAt
   while (isOfName(text[at])) at++
-  // What follows is not looked at as text: it may be a value.
+  // Nothing but the name is ever a string: a line that is no variable may be a piece of a value.
+  if (text[at] !== equals) throw new BadLine(line, notAVariable)
   const name = text.toString('latin1', nameAt, at)
-  if (text[at] !== equals || !variableName.test(name)) throw new BadLine(line, notAVariable)
+  if (!variableName.test(name)) throw new BadLine(line, notAVariable)
   if (names.has(name)) throw new BadLine(line, thereAlready)
   at++
   const isQuoted = text[at] === singleQuote || text[at] === doubleQuote
