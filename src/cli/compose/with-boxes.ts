@@ -1,5 +1,5 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { parseBoxName, parseFilePath } from '../../base/names.ts'
+import { parseFilePath } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { findLauncher } from '../client/socket.ts'
 import { ownerOnHost } from '../inject/box-owner.ts'
@@ -10,7 +10,8 @@ import { withImageFiles } from '../inject/image-files.ts'
 import { normalTarget } from '../inject/injection.ts'
 import { remappedRoot } from '../inject/remapped-root.ts'
 import { pathsShown } from '../inject/shown-version.ts'
-import type { VariablesFile } from '../inject/variables.ts'
+import { nullIfDenied, refuseWithoutUse } from '../inject/may-use.ts'
+import { variablesAskedFor, type VariablesFile } from '../inject/variables.ts'
 import { UsageError } from '../output/failure.ts'
 import type { BoxFile } from './box-file.ts'
 import type { PlacedSecret } from './box-secrets.ts'
@@ -36,6 +37,10 @@ export interface Wanted {
  */
 export async function changesFor(cli: Cli, wanted: Wanted): Promise<ReadonlyMap<string, ServiceChange>> {
   const { model, secrets, variables } = wanted
+  await refuseWithoutUse(
+    cli,
+    [...secrets, ...[...variables.values()].flat()].map(({ box }) => box)
+  )
   const changes = new Map<string, ServiceChange>()
   for (const [name] of entriesIn(model['services'])) {
     const own = secrets.filter(({ service }) => service === name)
@@ -114,26 +119,33 @@ async function findVariables(
   files: readonly BoxFile[]
 ): Promise<VariablesFile[]> {
   if (files.length === 0) return []
-  const { environment } = await cli.api.injected({ files: [], environment: files })
-  const named = environment.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
+  const found = await variablesAskedFor(cli, files)
+  const named = found.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
   refuseInEnvironment(name, fields, named)
-  return environment.map(({ box, path }) => ({ box: parseBoxName(box), path: parseFilePath(path) }))
+  return found.map(({ box, path }) => ({ box, path }))
 }
 
 async function findSecret(cli: Cli, container: Container, secret: PlacedSecret): Promise<FoundSecret> {
-  const listing = await cli.api.box(secret.box)
-  const paths = pathsShown({ ...listing, files: listing.files.filter(({ type }) => type !== 'directory') })
+  const owner = await ownerOf(cli, container, secret)
+  const listing = await cli.api.box(secret.box).catch(nullIfDenied)
+  // Who may use it and not look into it has to know what is there.
+  if (listing === null && secret.path !== null) return { ...secret, path: secret.path, ...owner }
+  const paths =
+    listing === null
+      ? []
+      : pathsShown({ ...listing, files: listing.files.filter(({ type }) => type !== 'directory') })
   const path = secret.path ?? (paths.length === 1 ? paths[0] : undefined)
   if (path === undefined || !paths.includes(path)) {
     const reason =
-      secret.path === null
-        ? `box ${quote(secret.box)} has ${paths.length} files`
-        : `box ${quote(secret.box)} has no file ${quote(secret.path)}`
+      listing === null
+        ? `what is in box ${quote(secret.box)} is not for you to know`
+        : secret.path === null
+          ? `box ${quote(secret.box)} has ${paths.length} files`
+          : `box ${quote(secret.box)} has no file ${quote(secret.path)}`
     throw new SecretboxError('not_found', `cannot find secret ${quote(secret.secret)}: ${reason}`, {
       hint: `say which it is: ${secretKey}: ${quote(`${secret.box}:FILE`)}`
     })
   }
-  const owner = await ownerOf(cli, container, secret)
   return { ...secret, path: parseFilePath(path), ...owner }
 }
 

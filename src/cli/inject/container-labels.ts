@@ -1,7 +1,7 @@
-import { isSecretboxError } from '../../base/errors.ts'
 import type { BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import type { InjectOptions } from './inject-options.ts'
+import { nullIfDenied } from './may-use.ts'
 import { digestLabel, injectedLabel } from './labels.ts'
 import type { VariablesFile } from './variables.ts'
 
@@ -28,10 +28,7 @@ export async function labelsOf(
     version === undefined ? [] : [{ box, version, path: options['path'] ?? '', target }]
   )
   const asked = { files, environment: environment.map(({ box, path }) => ({ box, path })) }
-  const injected = await cli.api.injected(asked).catch((error: unknown) => {
-    if (isSecretboxError(error, 'denied')) return null
-    throw error
-  })
+  const injected = await cli.api.injected(asked).catch(nullIfDenied)
   const shown = boxes.map(({ box, version, target }) => ({ box, version: version ?? undefined, target }))
   return {
     ...(shown.length === 0 ? {} : { [injectedLabel]: JSON.stringify(shown) }),

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { dirname } from 'node:path/posix'
 import * as z from 'zod/mini'
-import { parseBoxName } from '../../base/names.ts'
+import { quote, SecretboxError } from '../../base/errors.ts'
+import { parseBoxName, type BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { askEngine, findEngineSocket } from '../client/engine.ts'
@@ -11,6 +12,7 @@ import { dockerOf, endingAsDocker } from './docker.ts'
 import { refuseBoxesInEnv } from './env-box.ts'
 import { refuseGivenTwice } from './given-variables.ts'
 import { launcherTarget } from './launched.ts'
+import { isRoot, nullIfDenied, refuseWithoutUse } from './may-use.ts'
 
 /** The flags of `docker exec`, of every docker from 20.10 to 29. */
 export const execFlags = flagTable({
@@ -58,7 +60,14 @@ async function execWithVariables(cli: Cli, line: CommandLine): Promise<void> {
   // What nobody knows docker itself shall tell of.
   const container = await askEngine(socket, `/containers/${encodeURIComponent(name)}/json`, Container)
   const files = container === null ? [] : filesOf(container)
-  if (container !== null) await refuseGiven(cli, line, container, files)
+  if (container !== null && files.length > 0) {
+    const shown = await shownIn(cli, container, files)
+    await refuseWithoutUse(
+      cli,
+      shown.map(({ box }) => box)
+    )
+    await refuseGiven(cli, line, shown)
+  }
   const launched = files.length === 0 ? words : [launcherTarget, ...files, '--', ...words]
   const flags = line.flags.flatMap(flag => flag.words)
   await endingAsDocker(cli, guard => dockerOf(cli).run(['exec', ...flags, name, ...launched], guard))
@@ -70,24 +79,34 @@ function filesOf({ Path, Args }: Container): string[] {
   return Path === launcherTarget ? args.slice(0, Math.max(0, args.indexOf('--'))) : []
 }
 
+/** What of boxes these files are. Throws `denied` when that is not for the user to know: then nothing of it is for them to use. */
+async function shownIn(
+  cli: Cli,
+  { Mounts }: Container,
+  files: readonly string[]
+): Promise<{ box: BoxName; path: string; version: number | null }[]> {
+  const volumes = new Map((await cli.api.volumes()).map(({ name, options }) => [name, options]))
+  return files.flatMap(file => {
+    const mount = Mounts?.find(({ Destination }) => Destination === dirname(file))
+    const shown = volumes.get(mount?.Name ?? '')
+    if (shown === undefined && isRoot()) return []
+    if (shown === undefined)
+      throw new SecretboxError('denied', `cannot tell of which box the container has ${quote(file)}`, {
+        hint: 'docker exec runs a command without its variables'
+      })
+    return { box: parseBoxName(shown.box), path: shown.path, version: shown.version }
+  })
+}
+
 /** Refuses a variable that is given here and is in a file as well: there would be no telling which is meant. */
 async function refuseGiven(
   cli: Cli,
   line: CommandLine,
-  { Mounts }: Container,
-  files: readonly string[]
+  environment: Awaited<ReturnType<typeof shownIn>>
 ): Promise<void> {
-  if (files.length === 0 || [...valuesOf(line, 'env'), ...valuesOf(line, 'env-file')].length === 0) return
-  const volumes = new Map((await cli.api.volumes()).map(({ name, options }) => [name, options]))
-  const environment = files.flatMap(file => {
-    const mount = Mounts?.find(({ Destination }) => Destination === dirname(file))
-    const shown = volumes.get(mount?.Name ?? '')
-    return shown === undefined
-      ? []
-      : [{ box: parseBoxName(shown.box), path: shown.path, version: shown.version }]
-  })
-  const injected = await cli.api.injected({ files: [], environment })
-  const named = injected.environment.map(({ box, path, variables }) => ({
+  if ([...valuesOf(line, 'env'), ...valuesOf(line, 'env-file')].length === 0) return
+  const injected = await cli.api.injected({ files: [], environment }).catch(nullIfDenied)
+  const named = (injected?.environment ?? []).map(({ box, path, variables }) => ({
     place: `${box}:${path}`,
     variables
   }))

@@ -38,6 +38,7 @@ import {
   silentClaims,
   type Claim
 } from './mount-flags.ts'
+import { nullIfDenied, refuseWithoutUse } from './may-use.ts'
 import { refuseNestedTargets } from './nested-targets.ts'
 import { warnOfOtherOptions } from './other-options.ts'
 import { runFlags } from './run-flags.ts'
@@ -149,6 +150,10 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
   ]
   const claims = [...others, ...claimsOfSecrets(secrets)]
   refuseSharedTargets(claims)
+  await refuseWithoutUse(
+    cli,
+    [...injections, ...envBoxes].map(({ box }) => box)
+  )
   if ((await withVersions(cli, injections)) === null) return
   await refuseNestedTargets(cli, claims)
   await warnOfOtherOptions(cli, line, driver)
@@ -195,11 +200,11 @@ function claimOfDirectory({ directory, target, flag }: DirectoryInjection): Clai
   return { target, flag, shows: { kind: 'directory', path: directory }, isDirectory: true }
 }
 
-/** The boxes with their newest versions. Those that are missing are told; null when any is. */
+/** The boxes with their newest versions, as far as these are for the user to know. Those that are missing are told; null when any is. */
 async function withVersions(cli: Cli, places: readonly BoxTarget[]): Promise<GivenBox[] | null> {
   const found: GivenBox[] = []
   await cli.each(places, async place => {
-    found.push({ ...place, version: await versionShown(cli, place) })
+    found.push({ ...place, version: await versionShown(cli, place).catch(nullIfDenied) })
   })
   return found.length === places.length ? found : null
 }

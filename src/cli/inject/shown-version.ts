@@ -8,8 +8,7 @@ import type { BoxTarget } from './ephemeral.ts'
 import { isOn } from './inject-options.ts'
 
 /**
- * Which version of a box a container or build that began now would be shown; undefined for a box that is missing and may be.
- * Throws `not_found` for the box, its version, or the path in it.
+ * Which version of a box a container or build that began now would be shown; undefined for a box that is missing and may be. Throws `not_found` for the box, its version, or the path in it.
  */
 export async function versionShown(
   cli: Pick<Cli, 'api'>,

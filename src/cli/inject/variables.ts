@@ -2,15 +2,17 @@ import { basename } from 'node:path/posix'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { variablesDirectory } from '../../base/variables.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import type { Cli } from '../declare/cli.ts'
 import { findLauncher } from '../client/socket.ts'
 import { lastValue, type CommandLine } from './command-line.ts'
 import type { EnvBox } from './env-box.ts'
 import type { ImageConfig } from './find-image.ts'
-import { refuseGivenTwice } from './given-variables.ts'
+import { refuseGivenTwice, type NamedVariables } from './given-variables.ts'
 import { withImageFiles } from './image-files.ts'
 import type { InjectOptions } from './inject-options.ts'
 import { launchedWith, launcherTarget, noShell, shellText } from './launched.ts'
+import { nullIfDenied } from './may-use.ts'
 import { boxMount, type Claim } from './mount-flags.ts'
 import { mountValue } from './mount-value.ts'
 
@@ -130,11 +132,31 @@ export async function filesOfVariables(
   envBoxes: readonly EnvBox[],
   besides: readonly NamedVariablesFile[]
 ): Promise<readonly VariablesFile[]> {
-  const asked = envBoxes.map(({ box, path }) => ({ box, path }))
-  const { environment } =
-    asked.length === 0 ? { environment: [] } : await cli.api.injected({ files: [], environment: asked })
-  const named = environment.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
+  const found = await variablesAskedFor(cli, envBoxes)
+  const named = found.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
   refuseGivenTwice(line, [...named, ...besides.map(({ flag, variables }) => ({ place: flag, variables }))])
-  const files = environment.map(({ box, path }) => ({ box: parseBoxName(box), path: parseFilePath(path) }))
-  return [...files, ...besides]
+  return [...found.map(({ box, path }) => ({ box, path })), ...besides]
+}
+
+/**
+ * Which files these are, and what their variables are called. For who may use a box and not read it, which the names would tell of, that
+ * is as it was asked, with no names. Throws what the daemon says of a file that is none of variables, `denied` when it has to be named.
+ */
+export async function variablesAskedFor(
+  cli: Pick<Cli, 'api'>,
+  asked: readonly { readonly box: BoxName; readonly path: FilePath | null }[]
+): Promise<(VariablesFile & Pick<NamedVariables, 'variables'>)[]> {
+  if (asked.length === 0) return []
+  const environment = asked.map(({ box, path }) => ({ box, path }))
+  const injected = await cli.api.injected({ files: [], environment }).catch(nullIfDenied)
+  if (injected !== null)
+    return injected.environment.map(({ box, path, variables }) => {
+      return { box: parseBoxName(box), path: parseFilePath(path), variables }
+    })
+  return asked.map(({ box, path }) => {
+    if (path !== null) return { box, path, variables: [] }
+    throw new SecretboxError('denied', `cannot tell which file of box ${quote(box)} has the variables`, {
+      hint: `you may use it, and not look into it: name the file, ${shellWord(`${box}:FILE`)}`
+    })
+  })
 }
