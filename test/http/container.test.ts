@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import { mkdtemp } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, statSync } from 'node:fs'
+import { createPublicKey, verify, type JsonWebKey } from 'node:crypto'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
@@ -136,6 +137,28 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
       ...{ sub: 'compose:shop/api', box: 'db', container: 'web-1', container_id: container },
       ...{ image: 'web:2', image_id: `sha256:${'1'.repeat(64)}`, project: 'shop', service: 'api' }
     })
+    // As OpenBao does it: by the static key and the role of docs/identity.md, without a look at what we say of either.
+    const [header = '', claims = '', signature = ''] = String(body['token']).split('.')
+    const [jwk] = keys
+    const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' })
+    const pem = createPublicKey(key.export({ type: 'spki', format: 'pem' }))
+    const isGood = (text: string): boolean =>
+      verify(
+        'sha256',
+        Buffer.from(text),
+        { key: pem, dsaEncoding: 'ieee-p1363' },
+        Buffer.from(signature, 'base64url')
+      )
+    expect([isGood(`${header}.${claims}`), isGood(`${header}.${claims.slice(1)}`)]).toEqual([true, false])
+    expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toEqual({
+      ...{ alg: 'ES256', typ: 'JWT', kid: jwk?.kid }
+    })
+    const role = roleInDocs()
+    expect(role.bound_audiences).toContain(payload.aud)
+    expect(payload).toMatchObject(role.bound_claims)
+    expect(payload[role.user_claim]).toBe('compose:shop/api')
+    const { iat = 0, nbf = 0, exp = 0 } = payload
+    expect([nbf - iat, exp - iat]).toEqual([0, 300])
     expect(body['expires']).toBe(new Date((payload.exp ?? 0) * 1000).toISOString())
     expect(await newestEntry('token.issue')).toMatchObject({
       ...{ token: payload.jti, audience: 'https://bao.example', container }
@@ -291,11 +314,15 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
   test('is served again after a kill of the daemon', async () => {
     const { asks } = await held()
     const before = (await asks(self)).body
+    const identity = async (): Promise<string> =>
+      (await ask(daemon.adminSocket, { method: 'GET', url: '/identity' })).body.toString()
+    const shown = await identity()
     driver.close()
     await daemon.kill('SIGKILL')
     await startHere()
     expect(await eventuallyAnswered(asks)).toEqual(before)
     expect((await asks(tokenFor('bao'))).status).toBe(200)
+    expect(await identity()).toBe(shown)
   })
 
   test('is gone with the copy, and where nobody asked for it there is none', async () => {
@@ -316,6 +343,16 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     )
   })
 })
+
+/** The role that docs/identity.md has an OpenBao written. */
+function roleInDocs(): {
+  bound_audiences: string[]
+  bound_claims: Record<string, string>
+  user_claim: string
+} {
+  const docs = readFileSync(new URL('../../docs/identity.md', import.meta.url), 'utf8')
+  return JSON.parse(/<<'EOF'\n(\{[^]*?\n\})\nEOF/.exec(docs)?.[1] ?? '') as ReturnType<typeof roleInDocs>
+}
 
 async function eventuallyAnswered(asks: AskWithin): Promise<Record<string, unknown>> {
   for (;;) {
