@@ -11,6 +11,7 @@ import { reach } from './base/fault-points.ts'
 import { nameHostPaths } from './base/host-paths.ts'
 import { adminApi } from './http/admin/admin.ts'
 import { createCopySockets } from './http/container/sockets.ts'
+import { createCrowds } from './http/transport/crowd.ts'
 import { serveUnixSocket } from './http/transport/serve.ts'
 import { describeStatus, describeVolumes, lookAtVolumes } from './http/admin/status.ts'
 import { volumeDriver } from './http/driver/volume-driver.ts'
@@ -42,8 +43,14 @@ import { watchCopies } from './controller/watch.ts'
 
 /** How long what is in flight may take to end after SIGTERM; the Engine sends SIGKILL after 10 s. */
 const closeTimeoutMs = 4000
-/** How many connections people may have open who are not root: each of them, and all. */
-const peoplesConnections = { perUid: 32, all: 1024 }
+/** How many connections people may have open who are not root, by how well they are known. */
+const peoplesConnections = {
+  named: { perUid: 32, all: 1024 },
+  grouped: { perUid: 32, all: 512 },
+  stranger: { perUid: 32, all: 128 }
+}
+/** How long they may keep us waiting. */
+const peoplesIdleMs = 60_000
 /** How long an Engine is left alone before the plugin ends for it. */
 const settleMs = 1000
 
@@ -137,6 +144,7 @@ async function startDaemon(
   )
   const allVolumes = lookAtVolumes({ store, holders, engine })
   const api = adminApi({
+    gate,
     vault,
     granting: tellingOfGrants(opened.granting, (...what) => refusals.changed(...what)),
     syscalls,
@@ -151,13 +159,23 @@ async function startDaemon(
     reconcile: async (caller, apply) => (await reconcile(caller, apply)).findings,
     types: opened.readTypes,
     audit: opened.readAudit,
-    auditAfter: sequence => audit.after(sequence)
+    auditAfter: (sequence, signal) => audit.after(sequence, signal)
   })
   letOthersReach(config.publicSocket)
+  const crowds = createCrowds(peoplesConnections)
   const people = await serveUnixSocket(
     config.publicSocket,
     0o666,
-    { syscalls, log, limit: peoplesConnections },
+    {
+      ...{ syscalls, log },
+      people: {
+        idleMs: peoplesIdleMs,
+        enter: (descriptor, uid) => {
+          const person = { ...syscalls.peerOf(descriptor), groups: syscalls.groupsOf(descriptor) }
+          return crowds(opened.standing(person)).enter(uid)
+        }
+      }
+    },
     api
   )
   const admin = await serveUnixSocket(config.adminSocket, 0o600, { syscalls, log }, api)

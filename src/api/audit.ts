@@ -48,6 +48,7 @@ export const AuditEntry = z.lazy(() =>
     service: z.optional(z.string()),
     task: z.optional(z.string()),
     count: z.optional(z.int()),
+    times: z.optional(z.int()),
     audience: z.optional(z.string()),
     token: z.optional(z.string()),
     boxes: z.optional(z.string()),

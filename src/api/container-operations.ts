@@ -12,21 +12,21 @@ export const containerOperations = {
     method: 'GET',
     path: '/v1/self',
     answers: { 200: { [jsonType]: Self } },
-    refusals: [400, 429]
+    refusals: [400]
   },
   listSecretMounts: {
     ...none,
     method: 'GET',
     path: '/v1/secret_mounts',
     answers: { 200: { [jsonType]: SecretMounts } },
-    refusals: [400, 404, 413, 429]
+    refusals: [400, 404, 413]
   },
   listSecretEnvironment: {
     ...none,
     method: 'GET',
     path: '/v1/secret_environment',
     answers: { 200: { [jsonType]: SecretEnvironment } },
-    refusals: [400, 404, 409, 413, 429]
+    refusals: [400, 404, 409, 413]
   },
   issueToken: {
     ...none,
@@ -34,6 +34,6 @@ export const containerOperations = {
     path: '/v1/token',
     bodies: { [jsonType]: TokenRequest },
     answers: { 200: { [jsonType]: TokenAnswer } },
-    refusals: [400, 413, 429]
+    refusals: [400, 413]
   }
 } as const satisfies Readonly<Record<string, Operation>>

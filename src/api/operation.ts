@@ -30,8 +30,8 @@ export const purposeHeader = 'Secretbox-Purpose'
 /** The headers of every operation. */
 export const commonHeaders = { [purposeHeader]: Words } as const
 
-/** Denied, a fault, sealed, a full disk. */
-export const commonRefusals: readonly number[] = [403, 500, 503, 507]
+/** Denied, asked too often, a fault, sealed, a full disk. */
+export const commonRefusals: readonly number[] = [403, 429, 500, 503, 507]
 
 /** What the query of an operation says, read. */
 export type QueryOf<O extends Operation> = {

@@ -62,8 +62,8 @@ export interface Granting {
   can(caller: Caller, subject: Subject, gids: readonly number[], right: Right, box: BoxName): Promise<Answer>
 }
 
-/** As many as decisions go through one by one. */
-const mostGrants = 10_000
+/** As many as decisions go through one by one; of one person, and of all who are not root, so that there is room for others, and for root. */
+const mostGrants = { all: 10_000, ofPeople: 9000, ofOne: 1000 } as const
 
 export function createGranting(parts: { store: Store; gate: Gate; now?: () => number }): Granting {
   const { store, gate, now = Date.now } = parts
@@ -136,10 +136,7 @@ async function adding(
       grant.note === wish.note
   )
   if (present !== undefined) return { answer: present, details: { grant: present.id, rights }, writes: [] }
-  if (grants.length >= mostGrants)
-    throw new SecretboxError('too_large', `there are ${mostGrants} grants, more than that cannot be`, {
-      hint: 'grant to a group, or by a glob; revoke those that have expired'
-    })
+  refuseTooMany(caller, grants)
   const grant: Grant = {
     ...wish,
     rights,
@@ -150,6 +147,16 @@ async function adding(
   const touched = await boxesWithGrant(store, permit, grant)
   const details = { grant: grant.id, rights, ...(grant.expires === null ? {} : { expires: grant.expires }) }
   return { answer: grant, details, writes: [...touched, putGrant(keyring, grant)] }
+}
+
+function refuseTooMany(caller: Caller, grants: readonly Grant[]): void {
+  const own = isOrdinary(caller) ? grants.filter(({ by }) => by === caller.uid).length : 0
+  const most = isOrdinary(caller) ? mostGrants.ofPeople : mostGrants.all
+  if (own < mostGrants.ofOne && grants.length < most) return
+  const what = own < mostGrants.ofOne ? `there are ${grants.length} grants` : `you have made ${own} grants`
+  throw new SecretboxError('too_large', `${what}, more than that cannot be`, {
+    hint: 'grant to a group, or by a glob; revoke those that have expired'
+  })
 }
 
 async function revoking(

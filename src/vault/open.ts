@@ -10,11 +10,13 @@ import { loadSodium } from '../crypto/sodium.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import type { Authority } from './access/authority.ts'
+import { standingOf, type Standing } from './access/grants.ts'
 import { createGate, type Gate } from './action/gate.ts'
 import { createAudit, type Audit } from './audit/audit.ts'
 import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import { createGranting, type Granting } from './granting.ts'
+import type { Policies } from './action/policies.ts'
 import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { createReadTypes, type ReadTypes } from './read-types.ts'
@@ -55,6 +57,12 @@ export interface OpenedVault {
   readonly granting: Granting
   readonly vault: Vault
   readonly identity: Identity
+  /** How well a person is known, by what is known already; where nothing is, it is read for the next time. */
+  standing(person: {
+    readonly uid: number
+    readonly gid: number
+    readonly groups: readonly number[]
+  }): Standing
   /** How many blobs of unfinished changes were swept since it was opened. */
   swept(): number
   /** Zeroes the keys and closes the store. */
@@ -121,6 +129,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
         identity
       },
       swept: () => swept,
+      standing: standingBy(policies, sealing),
       async close() {
         sealing.wipe()
         await store.close()
@@ -129,5 +138,18 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** By what is known, so that it can be told at once; what is not known yet is read for the next time. */
+function standingBy(policies: Policies, sealing: Sealing): OpenedVault['standing'] {
+  return ({ uid, gid, groups }) => {
+    const policy = policies.known()
+    if (policy !== null) return standingOf({ uid, gids: [gid, ...groups] }, policy, Date.now())
+    void sealing
+      .keyring()
+      .then(keyring => policies.current(keyring))
+      .catch(() => undefined)
+    return 'stranger'
   }
 }

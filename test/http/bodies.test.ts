@@ -172,7 +172,7 @@ describe('bodies that are no change', () => {
       message: 'bad request: the body is not JSON'
     })
     const rule =
-      'bad change: it must be {"remove": [{"path", "recursive"}]}, {"rollback": version} or {"rename": name}'
+      'bad change: it must be {"remove": [{"path", "recursive"}]}, {"rollback": version}, {"rename": name} or {"owner": uid}'
     for (const body of [
       '',
       '{}',

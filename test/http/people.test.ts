@@ -278,6 +278,58 @@ test('a stranger’s denials do not fill the audit', async () => {
   expect((await newest()) - before).toBeLessThan(200)
 })
 
+/** Sends the head of a request and nothing of its body; the status that comes all the same. */
+async function headAlone(uid: number, method: string, url: string): Promise<number> {
+  process.seteuid?.(uid)
+  const socket = connect(daemon.publicSocket)
+  process.seteuid?.(0)
+  socket.write(`${method} ${url} HTTP/1.1\r\nHost: x\r\nContent-Length: ${4 << 20}\r\n\r\n`)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return Number(answer.toString().split(' ')[1])
+}
+
+test('who can be allowed nothing is denied before a body is read, and others may send no more than they need', async () => {
+  const [nobody, reader, writer] = [61_010, 61_011, 61_012]
+  for (const url of ['/grants', '/revoke', '/injected', '/prune'])
+    expect([url, await headAlone(nobody, 'POST', url)]).toEqual([url, 403])
+  await byRoot('PUT', '/vault/head/')
+  await grant(`user:${reader}`, 'head', 'info', 'use')
+  await grant(`user:${writer}`, 'head', 'write')
+  for (const uid of [nobody, reader]) expect(await headAlone(uid, 'PATCH', '/vault/head/')).toBe(403)
+  // These are read, up to what is too much.
+  const long = (bytes: number): string => JSON.stringify({ remove: [{ path: 'x'.repeat(bytes) }] })
+  expect((await as(writer, 'PATCH', '/vault/head/', long(1 << 20))).status).toBe(200)
+  expect((await as(writer, 'POST', '/injected', long(300 << 10))).status).toBe(413)
+  expect((await as(0, 'POST', '/injected', long(300 << 10))).status).toBe(400)
+  expect((await as(0, 'POST', '/grants', long(65 << 10))).status).toBe(413)
+})
+
+test('so many may follow the audit, and who leaves makes room', async () => {
+  const follower = 61_020
+  await byRoot('PUT', '/vault/followed/')
+  await grant(`user:${follower}`, 'followed', 'manage')
+  const follow = async (): Promise<[status: number, socket: Socket]> => {
+    process.seteuid?.(follower)
+    const socket = connect(daemon.publicSocket)
+    process.seteuid?.(0)
+    socket.write(
+      'GET /audit?box=followed&follow=1 HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n'
+    )
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    return [Number(answer.toString().split(' ')[1]), socket]
+  }
+  const open: [status: number, socket: Socket][] = []
+  for (let i = 0; i < 5; i++) open.push(await follow())
+  expect(open.map(([status]) => status)).toEqual([200, 200, 200, 200, 429])
+  open[0]?.[1].destroy()
+  // The daemon hears of it at its own time.
+  let again = await follow()
+  while (again[0] === 429) again = await follow()
+  expect(again[0]).toBe(200)
+  for (const [, socket] of [...open, again]) socket.destroy()
+})
+
 test('one user’s connections keep nobody else out', async () => {
   const held: Socket[] = []
   process.seteuid?.(bob)

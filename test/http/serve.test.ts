@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { Agent, request, type IncomingMessage, type RequestListener } from 'node:http'
+import { Agent, request, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pino from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { serveUnixSocket, type Serving } from '../../src/http/transport/serve.ts'
+import { serveUnixSocket, type ServeParts, type Serving } from '../../src/http/transport/serve.ts'
 import { loadSyscalls } from '../../src/base/syscalls.ts'
 
 const syscalls = loadSyscalls()
@@ -28,9 +28,14 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-async function serve(listener: RequestListener, dup = (fd: number) => syscalls.dup(fd)): Promise<Serving> {
+async function serve(
+  listener: RequestListener,
+  dup = (fd: number) => syscalls.dup(fd),
+  others: Partial<ServeParts> = {}
+): Promise<Serving> {
   const log = pino({ level: 'error' }, { write: line => void logged.push(line) })
-  const server = await serveUnixSocket(path, 0o600, { syscalls: { ...syscalls, dup }, log }, listener)
+  const parts = { syscalls: { ...syscalls, dup }, log, ...others }
+  const server = await serveUnixSocket(path, 0o600, parts, listener)
   servers.push(server)
   return server
 }
@@ -126,4 +131,62 @@ test('the socket of a process that died is replaced, that of one that answers is
     code: 'in_use',
     message: `cannot listen on "${path}": another process does`
   })
+})
+
+/** Who connects is somebody else than root. */
+function peopleFor(idleMs: number): Partial<ServeParts> {
+  const dup = (fd: number): number => syscalls.dup(fd)
+  return {
+    syscalls: { dup, peerOf: fd => ({ ...syscalls.peerOf(fd), uid: 1000 }) },
+    people: { enter: () => () => undefined, idleMs }
+  }
+}
+
+test('people who say nothing, or do not read, are cut off; who waits for an answer is not', async () => {
+  const answers: ServerResponse[] = []
+  const stalled = Promise.withResolvers<undefined>()
+  await serve(
+    (request, response) => {
+      if (request.url === '/wait') answers.push(response)
+      else if (request.method === 'POST') request.resume()
+      else response.once('close', () => stalled.resolve(undefined)).end(Buffer.alloc(16 << 20))
+    },
+    undefined,
+    peopleFor(30)
+  )
+  const opened = (first: string): Socket => {
+    const socket = connect(path).on('error', () => undefined)
+    if (first !== '') socket.write(first)
+    return socket
+  }
+  const head = ' HTTP/1.1\r\nHost: x\r\n'
+  const waiting = opened(`GET /wait${head}\r\n`)
+  const deaf = opened(`GET /big${head}\r\n`)
+  for (const first of ['', 'GET /x', `POST /x${head}Content-Length: 5\r\n\r\nab`]) {
+    const silent = opened(first).resume()
+    await new Promise(resolve => silent.once('close', resolve))
+  }
+  await stalled.promise
+  deaf.destroy()
+  // It has waited longer than all of these.
+  const [answer] = answers
+  answer?.end('late')
+  const [text] = (await once(waiting, 'data')) as [Buffer]
+  expect(text.toString()).toMatch(/^HTTP\/1.1 200 /)
+  waiting.destroy()
+})
+
+test('who sends requests without end and waits for no answer is cut off', async () => {
+  let asked = 0
+  await serve(
+    () => {
+      asked++
+    },
+    undefined,
+    peopleFor(3_600_000)
+  )
+  const socket = connect(path).on('error', () => undefined)
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3000))
+  await new Promise(resolve => socket.resume().once('close', resolve))
+  expect(asked).toBe(16)
 })

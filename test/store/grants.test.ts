@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
 import { parseBoxName } from '../../src/base/names.ts'
-import { parseBoxPattern } from '../../src/vault/access/box-pattern.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
+import { isEntry } from '../../src/vault/audit/reading.ts'
+import type { Keyring } from '../../src/crypto/keyring.ts'
+import type { Write } from '../../src/store/store.ts'
+import { createGate } from '../../src/vault/action/gate.ts'
+import { createPolicies } from '../../src/vault/policies.ts'
+import { parseBoxPattern, patternOfBox } from '../../src/vault/access/box-pattern.ts'
 import type { Grant } from '../../src/vault/access/grants.ts'
 import type { Caller } from '../../src/vault/access/authority.ts'
 import { parseSubject } from '../../src/vault/access/subjects.ts'
@@ -187,4 +193,79 @@ test('a box is given to another owner by root and by its owner alone; who gave i
   await again.vault.own(bob, db, 0, null)
   await expect(again.vault.inspect(bob, db)).rejects.toMatchObject({ code: 'denied' })
   expect(await again.vault.inspect(root, db)).toMatchObject({ owner: 0 })
+})
+
+test('one person makes no more than their share of grants, and people leave room for root', async () => {
+  const opened = await open()
+  const { vault, store, sealing } = opened
+  await vault.create(root, db)
+  await vault.own(root, db, 1000, null)
+  const wish = { rights: ['info'] as const, boxes: patternOfBox(db), note: '', expires: null }
+  const made = (keyring: Keyring, by: number, from: number, count: number): Write[] =>
+    Array.from({ length: count }, (_, i) =>
+      putGrant(
+        keyring,
+        grantOf('user:5', `x${i}`, { by, id: (from + i).toString(16).padStart(32, '0'), expires: null })
+      )
+    )
+  await store.commit(made(await sealing.keyring(), 1000, 0, 999))
+  await opened.close()
+  const again = await open()
+  const give = (caller: Caller, uid: number): Promise<unknown> =>
+    again.granting.grant(caller, { ...wish, subject: parseSubject(`user:${uid}`) })
+  await give(alice, 1)
+  await expect(give(alice, 2)).rejects.toMatchObject({
+    code: 'too_large',
+    message: 'you have made 1000 grants, more than that cannot be'
+  })
+  await give(root, 3)
+  await again.store.commit(made(await again.sealing.keyring(), 7, 5000, 8000))
+  await again.close()
+  const last = await open()
+  await last.vault.own(root, db, 1001, null)
+  const bob: Caller = { kind: 'user', uid: 1001, gid: 1001, pid: 1 }
+  const wishOf = (uid: number) => ({ ...wish, subject: parseSubject(`user:${uid}`) })
+  await expect(last.granting.grant(bob, wishOf(4))).rejects.toMatchObject({
+    code: 'too_large',
+    message: 'there are 9001 grants, more than that cannot be'
+  })
+  await last.granting.grant(root, wishOf(4))
+})
+
+test('what tells of names is done and counted when it is not recorded, and what must be recorded is not done', async () => {
+  const { store, sealing, audit } = await open()
+  let [stands, may] = [1, true]
+  const flood = { admit: () => stands, mayDo: () => may }
+  const gate = createGate({ sealing, audit, policies: createPolicies(store), flood })
+  const keyring = await sealing.keyring()
+  await store.commit([
+    putGrant(keyring, grantOf('user:1000', 'db', { rights: ['info', 'reveal'], expires: null }))
+  ])
+  const reveal = { box: db, path: 'f' }
+  const act = (fails = false): Promise<string> =>
+    gate.run(alice, 'box.inspect', { box: db }, () =>
+      fails ? Promise.reject(new SecretboxError('not_found', 'x')) : Promise.resolve('done')
+    )
+  expect(await act()).toBe('done')
+  stands = 0
+  expect(await act()).toBe('done')
+  await expect(act(true)).rejects.toThrow('x')
+  stands = 3
+  expect(await act()).toBe('done')
+  await expect(act(true)).rejects.toThrow('x')
+  await gate.run(alice, 'box.reveal', reveal, () => Promise.resolve())
+  may = false
+  await expect(gate.run(alice, 'box.reveal', reveal, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'too_many',
+    message: 'uid 1000 asks too often'
+  })
+  await gate.run(root, 'box.reveal', reveal, () => Promise.resolve())
+  const lines = await Array.fromAsync(audit.read(keyring, { limit: Infinity }))
+  expect(lines.filter(isEntry).map(({ action, times, failed }) => [action, times, failed])).toEqual([
+    ['box.inspect', undefined, undefined],
+    ['box.inspect', 3, undefined],
+    ['box.inspect', 3, 'not_found'],
+    ['box.reveal', undefined, undefined],
+    ['box.reveal', undefined, undefined]
+  ])
 })

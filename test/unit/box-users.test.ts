@@ -32,8 +32,7 @@ const starting: DescribedVolume = {
       box,
       version: 1,
       created: '2026-01-01T00:00:00.000Z',
-      container: null,
-      madeFor: null
+      container: null
     }
   ]
 }

@@ -10,6 +10,7 @@ import {
 import {
   gives,
   hasAny,
+  standingOf,
   isClosedBy,
   usesGranted,
   whyHas,
@@ -137,6 +138,26 @@ test.each([
 
 const letters = (...all: string[]): fc.Arbitrary<string> =>
   fc.array(fc.constantFrom(...all), { minLength: 1, maxLength: 8 }).map(each => each.join(''))
+
+test('boxes are read no further when there are too many characters', () => {
+  expect(() => parseBoxPattern('*'.repeat(1025))).toThrow('they have more than 1024 characters')
+  expect(parseBoxPattern('*'.repeat(1024)).text).toBe('*')
+  expect(parseBoxPattern('\\*'.repeat(255)).name).toBe('*'.repeat(255))
+})
+
+test('how well somebody is known', () => {
+  const [user, group] = ['user:1', 'group:5'].map(subject => ({
+    ...grant(subject, 'db', { rights: ['info'] }),
+    expires: '2030-01-01T00:00:00.000Z'
+  }))
+  const known = (uid: number, gids: number[], grants: Grant[], now = 0): string =>
+    standingOf({ uid, gids }, { grants, owners: new Map([[parseBoxName('db'), 7]]) }, now)
+  const grants = [user, group].filter(each => each !== undefined)
+  expect([known(1, [], grants), known(7, [], []), known(2, [5], grants), known(2, [6], grants)]).toEqual([
+    ...['named', 'named', 'grouped', 'stranger']
+  ])
+  expect(known(1, [5], grants, Date.parse('2031-01-01T00:00:00Z'))).toBe('stranger')
+})
 
 test('a glob is what a regular expression of it says, and one that covers another includes whatever that does', () => {
   const glob = letters('a', 'b', '*')

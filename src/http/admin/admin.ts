@@ -9,7 +9,8 @@ import type { Status } from '../../api/status.ts'
 import { Prune, pruneRule } from '../../api/volumes.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
-import type { Caller } from '../../vault/access/authority.ts'
+import { isOrdinary, type Caller } from '../../vault/access/authority.ts'
+import type { Gate } from '../../vault/action/gate.ts'
 import { parseBoxName, parseFilePath, parseVolumeName } from '../../base/names.ts'
 import type { Granting } from '../../vault/granting.ts'
 import type { ReadTypes } from '../../vault/read-types.ts'
@@ -24,11 +25,13 @@ import { grantAnswers } from './grants.ts'
 import { boxRoutes } from './boxes.ts'
 import { describeBad, describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
-import { bodyIn, queryOf } from '../transport/request.ts'
+import { createMeet, endBodies, type Meet } from './meet.ts'
+import { bodyIn, queryOf, takeJson } from '../transport/request.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
 export interface AdminParts extends AuditParts {
+  readonly gate: Pick<Gate, 'refuseHopeless'>
   readonly vault: Vault
   readonly granting: Granting
   readonly status: (caller: Caller) => Promise<Status>
@@ -42,7 +45,8 @@ export interface AdminParts extends AuditParts {
   readonly log: Logger
 }
 
-const maxJsonBytes = 4 << 20
+/** How long bodies of JSON may be: of root, of others, and those of a grant, which are short whoever asks. */
+const maxJsonBytes = { ofRoot: 4 << 20, ofOthers: 256 << 10, ofGrants: 64 << 10 } as const
 
 /** The admin API (docs/openapi.yaml). Callers are known by what the kernel notes of their connection (SO_PEERCRED, SO_PEERGROUPS). */
 export function adminApi(parts: AdminParts): Express {
@@ -63,13 +67,13 @@ export function adminApi(parts: AdminParts): Express {
     if (request.url.startsWith('/v1/')) request.url = request.url.slice('/v1'.length)
     next()
   })
-  for (const { path } of [operations.prune, operations.describeInjected, operations.grant, operations.revoke])
-    app.post(path, express.json({ limit: maxJsonBytes, type: () => true }))
-  app.patch('/vault/*path', express.json({ limit: maxJsonBytes, type: () => true }))
-  app.use('/vault', boxRoutes(parts, callerOf))
-  serveJson(app, parts, callerOf)
-  serveGrants(app, grantAnswers(parts.granting), callerOf)
-  route(app, operations.readAudit, auditRoute(parts, callerOf))
+  app.use(endBodies(callerOf))
+  const meet = createMeet(parts.gate, callerOf)
+  app.use('/vault', boxRoutes({ ...parts, meet }, callerOf))
+  const route = routing(app, meet, callerOf)
+  serveJson(route, parts, callerOf)
+  serveGrants(route, grantAnswers(parts.granting), callerOf)
+  route('readAudit', auditRoute(parts, callerOf))
   app.use((request: Request) => {
     throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
       hint: 'docs/openapi.yaml lists them'
@@ -80,37 +84,41 @@ export function adminApi(parts: AdminParts): Express {
 }
 
 /** What is answered with JSON and nothing else. */
-function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request) => Caller): void {
-  const serve = <O extends Operation>(
-    operation: O,
-    answer: (caller: Caller, query: QueryOf<O>, request: Request) => Promise<AnswerOf<O>>
+function serveJson(route: Route, parts: AdminParts, callerOf: (request: Request) => Caller): void {
+  const serve = <N extends keyof typeof operations>(
+    name: N,
+    answer: (
+      caller: Caller,
+      query: QueryOf<(typeof operations)[N]>,
+      request: Request
+    ) => Promise<AnswerOf<(typeof operations)[N]>>
   ): void => {
-    route(app, operation, async (request, response) => {
-      const query = queryOf(operation, request)
+    route(name, async (request, response) => {
+      const query = queryOf(operations[name], request)
       response.json(await answer(callerOf(request), query, request))
     })
   }
-  serve(operations.listVersions, async (caller, _query, { path }) => {
+  serve('listVersions', async (caller, _query, { path }) => {
     const address = parseUrlPath(path.slice('/versions'.length))
     if (address.box === null || !address.isBox)
       throw new SecretboxError('invalid', 'name a box: /versions/<box>/')
     const { name, versions } = await parts.vault.inspect(caller, address.box)
     return { name, versions }
   })
-  serve(operations.listTypes, async caller => {
+  serve('listTypes', async caller => {
     const { types, bad } = await parts.types(caller)
     return { types: types.map(describeType), ...(bad.length === 0 ? {} : { bad: bad.map(describeBad) }) }
   })
-  serve(operations.listVolumes, async caller => ({ volumes: await parts.volumes(caller) }))
-  serve(operations.status, parts.status)
-  serve(operations.showIdentity, parts.identity)
-  serve(operations.listUnused, (caller, { all }) => parts.unused.find(caller, all))
-  serve(operations.prune, async (caller, _query, request) => {
+  serve('listVolumes', async caller => ({ volumes: await parts.volumes(caller) }))
+  serve('status', parts.status)
+  serve('showIdentity', parts.identity)
+  serve('listUnused', (caller, { all }) => parts.unused.find(caller, all))
+  serve('prune', async (caller, _query, request) => {
     const { volumes, boxes } = bodyIn(Prune, request, 'request', pruneRule)
     const pruned = await parts.unused.prune(caller, volumes.map(parseVolumeName), boxes.map(parseBoxName))
     return { ...pruned, errors: pruned.errors.map(errorJson) }
   })
-  serve(operations.describeInjected, async (caller, _query, request) => {
+  serve('describeInjected', async (caller, _query, request) => {
     const { files, environment } = bodyIn(ToInject, request, 'request', toInjectRule)
     return whatIsInjected(parts.vault, caller, {
       files: files.map(({ box, version = null, path = '', target }) => {
@@ -121,50 +129,54 @@ function serveJson(app: Express, parts: AdminParts, callerOf: (request: Request)
       })
     })
   })
-  serve(operations.reconcile, async (caller, { apply }) => ({
+  serve('reconcile', async (caller, { apply }) => ({
     actions: await parts.reconcile(caller, apply)
   }))
 }
 
 /** What is answered about grants. */
 function serveGrants(
-  app: Express,
+  route: Route,
   answers: ReturnType<typeof grantAnswers>,
   callerOf: (request: Request) => Caller
 ): void {
-  const answering =
-    (answer: (caller: Caller, request: Request) => Promise<unknown>): RequestHandler =>
-    async (request, response) =>
-      void response.json(await answer(callerOf(request), request))
-  const { grant, listGrants, revoke, can } = operations
-  app.post(
-    grant.path,
-    answering((caller, request) => answers.grant(caller, request))
-  )
-  route(
-    app,
-    listGrants,
-    answering((caller, request) => answers.list(caller, request))
-  )
-  route(
-    app,
-    revoke,
-    answering((caller, request) => answers.revoke(caller, request))
-  )
-  route(
-    app,
-    can,
-    answering((caller, request) => answers.can(caller, request))
-  )
+  const serve = (
+    name: keyof typeof operations,
+    answer: (caller: Caller, request: Request) => Promise<unknown>
+  ): void =>
+    route(
+      name,
+      async (request, response) => void response.json(await answer(callerOf(request), request)),
+      maxJsonBytes.ofGrants
+    )
+  serve('grant', (caller, request) => answers.grant(caller, request))
+  serve('listGrants', (caller, request) => answers.list(caller, request))
+  serve('revoke', (caller, request) => answers.revoke(caller, request))
+  serve('can', (caller, request) => answers.can(caller, request))
 }
 
-/** Answers an operation; other methods at its path are refused. */
-function route(app: Express, { method, path }: Operation, answer: RequestHandler): void {
-  const at = app.route(path.replace('{box}/', '*path'))
-  at[method === 'GET' ? 'get' : 'post'](answer)
-  at.all(request => {
-    throw new MethodError(request, methodsAt(path))
-  })
+/** Answers an operation, which has a body of at most so many bytes if it has one; methods that none has at its path are refused. */
+type Route = (name: keyof typeof operations, answer: RequestHandler, maxBytes?: number) => void
+
+function routing(app: Express, meet: Meet, callerOf: (request: Request) => Caller): Route {
+  return (name, answer, maxBytes) => {
+    const { method, path, bodies }: Operation = operations[name]
+    const methods = methodsAt(path)
+    const at = app.route(path.replace('{box}/', '*path'))
+    const answered: RequestHandler = async (request, response, next) => {
+      if (Object.keys(bodies).length > 0) {
+        await meet(request, name, null)
+        const most = isOrdinary(callerOf(request)) ? maxJsonBytes.ofOthers : maxJsonBytes.ofRoot
+        await takeJson(request, response, maxBytes ?? most)
+      }
+      await answer(request, response, next)
+    }
+    at[method === 'GET' ? 'get' : 'post'](answered)
+    at.all((request, _response, next) => {
+      if (methods.includes(request.method)) next()
+      else throw new MethodError(request, methods)
+    })
+  }
 }
 
 /** Who is at the other end of each connection: the kernel noted that when it was made, and is asked once. */

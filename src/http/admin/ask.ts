@@ -6,12 +6,14 @@ import type { Caller } from '../../vault/access/authority.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { readBody } from '../transport/body.ts'
 import type { Manner } from './box-answers.ts'
+import type { Meet } from './meet.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the boxes are answered from, and all volumes, of which some show them. */
 export interface BoxParts {
   readonly vault: Vault
   readonly allVolumes: () => Promise<DescribedVolume[]>
+  readonly meet: Meet
 }
 
 /** Somebody's request about boxes, and where the answer goes. */

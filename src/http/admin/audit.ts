@@ -7,14 +7,18 @@ import { SecretboxError } from '../../base/errors.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../vault/audit/reading.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { ReadAudit } from '../../vault/read-audit.ts'
+import { createCrowd } from '../transport/crowd.ts'
 import { queryOf } from '../transport/request.ts'
 
 /** What the audit's endpoint answers from. */
 export interface AuditParts {
   readonly audit: ReadAudit
-  /** Resolves when there are entries after the number. */
-  readonly auditAfter: (sequence: number) => Promise<void>
+  /** Resolves when there are entries after the number, or the signal aborts. */
+  readonly auditAfter: (sequence: number, signal: AbortSignal) => Promise<void>
 }
+
+/** How many may follow the audit at once who are not root: each of them, and all; and how many with root. */
+const mostFollowers = { perUid: 4, all: 32, withRoot: 256 } as const
 
 const defaultLimit = 100
 /** As many entries as one JSON document holds; they are held in memory meanwhile. */
@@ -23,6 +27,21 @@ const pieceBytes = 32 << 10
 
 /** `GET /audit`: one JSON document of entries, newest first, or lines of any number of them, oldest first. */
 export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Caller): RequestHandler {
+  const followers = createCrowd({ perUid: mostFollowers.perUid, all: mostFollowers.all })
+  let following = 0
+  const begin = (caller: Caller, response: Response): void => {
+    const leave =
+      following >= mostFollowers.withRoot ? null : followers.enter(caller.kind === 'user' ? caller.uid : 0)
+    if (leave === null)
+      throw new SecretboxError('too_many', 'too many follow the audit already', {
+        hint: 'end one of those that do'
+      })
+    following++
+    response.once('close', () => {
+      following--
+      leave()
+    })
+  }
   return async (request, response) => {
     const { follow: follows, ...asked } = queryOf(operations.readAudit, request)
     const caller = callerOf(request)
@@ -42,11 +61,15 @@ export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Ca
       response.json(await documentOf(read(query)))
       return
     }
+    const isFollowing = follows && request.method === 'GET'
+    const leaving = new AbortController()
+    response.once('close', () => leaving.abort())
+    if (isFollowing) begin(caller, response)
     response.type(linesType)
     let newest = await sendLines(response, read(query))
-    while (follows && request.method === 'GET') {
-      await Promise.race([parts.auditAfter(newest), closed(response)])
-      if (response.destroyed) return
+    while (isFollowing) {
+      await parts.auditAfter(newest, leaving.signal)
+      if (leaving.signal.aborted) return
       newest = await sendLines(response, read({ ...query, from: newest + 1 }))
     }
     response.end()
@@ -99,8 +122,4 @@ function write(response: Response, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     response.write(text, error => (error ? reject(error) : resolve()))
   })
-}
-
-function closed(response: Response): Promise<void> {
-  return new Promise(resolve => response.once('close', resolve))
 }

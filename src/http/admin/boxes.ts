@@ -15,7 +15,7 @@ import { conditionsOf, isTar, refuseBody, reveal, wantsTar, type Ask, type BoxPa
 import { asTar, changed, created, destroyed, sendBoxes, sendListing } from './box-answers.ts'
 import { refuseKnownByName, refuseUsed } from './box-users.ts'
 import { onPath } from './entries.ts'
-import { bodyIn, headersOf, queryOf } from '../transport/request.ts'
+import { bodyIn, headersOf, queryOf, takeJson } from '../transport/request.ts'
 
 /** `/vault/…`: the boxes over HTTP, as docs/openapi.yaml has them. `callerOf` says who asks. */
 export function boxRoutes(parts: BoxParts, callerOf: (request: Request) => Caller): RequestHandler {
@@ -100,8 +100,14 @@ function goesWithTar(name: string): SecretboxError {
   return new SecretboxError('invalid', `"${name}" goes with Content-Type: ${tarType}`)
 }
 
-async function changeBox({ vault, allVolumes, caller, request, response }: Ask, box: BoxName): Promise<void> {
+/** It may name each entry of a box. */
+const maxPatchBytes = 4 << 20
+
+async function changeBox(ask: Ask, box: BoxName): Promise<void> {
+  const { vault, allVolumes, meet, caller, request, response } = ask
   queryOf(operations.changeBox, request)
+  await meet(request, 'changeBox', box)
+  await takeJson(request, response, maxPatchBytes)
   const patch = bodyIn(Patch, request, 'change', patchRule)
   const { ifVersion } = conditionsOf(headersOf(operations.changeBox, request))
   if ('rollback' in patch) {

@@ -88,7 +88,7 @@ async function diskOf(directory: string, isFull: boolean): Promise<Status['disk'
 
 /** A volume as `GET /volumes/` tells of it. */
 export interface DescribedVolume extends Volume {
-  readonly copies: readonly Omit<CopyRecord, 'volume' | 'device'>[]
+  readonly copies: readonly Omit<CopyRecord, 'volume' | 'device' | 'madeFor'>[]
   readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
 }
 
@@ -114,7 +114,7 @@ export function lookAtVolumes(parts: {
       const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
       described.push({
         ...volume,
-        copies: (copies.get(volume.name) ?? []).map(({ volume, device, ...copy }) => copy),
+        copies: (copies.get(volume.name) ?? []).map(({ volume, device, madeFor, ...copy }) => copy),
         containers: containers.map(({ id, name, image, state }) => ({ id, name, image, state }))
       })
     }

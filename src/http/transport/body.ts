@@ -63,13 +63,18 @@ export function createRecent(): Recent {
 
 /**
  * Reads what nobody has read of a body, zeroing it: a caller that is still sending gets the answer that way, and the
- * connection is good for another request.
+ * connection is good for another request. With more than `maxBytes` it is cut off.
  */
-export function discardBody(body: Readable): void {
+export function discardBody(body: Readable, maxBytes = Infinity): void {
   if (body.readableEnded) return
-  for (let piece = body.read() as Buffer | null; piece !== null; piece = body.read() as Buffer | null) {
+  let bytes = 0
+  const discard = (piece: Buffer): void => {
+    bytes += piece.length
     piece.fill(0)
+    if (bytes > maxBytes) body.destroy()
   }
-  body.on('data', (piece: Buffer) => piece.fill(0))
+  for (let piece = body.read() as Buffer | null; piece !== null; piece = body.read() as Buffer | null)
+    discard(piece)
+  body.on('data', discard)
   body.resume()
 }

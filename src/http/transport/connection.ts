@@ -1,3 +1,4 @@
+import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import { SecretboxError } from '../../base/errors.ts'
 import { newBytes, releaseBytes } from '../../base/secret.ts'
@@ -41,4 +42,15 @@ export function forgetfulConnection(
 /** Zeroes what is read once everybody has seen it: to be called when the others listen already. It also keeps the HTTP parser from reading the descriptor itself. */
 export function forgetPieces(socket: Socket): void {
   socket.on('data', (piece: Buffer) => releaseBytes(piece))
+}
+
+/** Ends connections whose time is over (`Socket.setTimeout`), unless their last request came whole and what was said so far was read. */
+export function cutIdle(http: Server, isAnswering: (socket: Socket) => boolean): void {
+  const asked = new WeakMap<Socket, IncomingMessage>()
+  http.on('request', request => asked.set(request.socket, request))
+  // Node's own way would be to end them all.
+  http.on('timeout', (socket: Socket) => {
+    const isOurTurn = isAnswering(socket) && asked.get(socket)?.complete === true
+    if (!isOurTurn || socket.writableLength > 0) socket.destroy()
+  })
 }

@@ -4,8 +4,14 @@ export interface Crowd {
   enter(uid: number): (() => void) | null
 }
 
+/** How many connections there may be: of each user, and of all together. */
+export interface CrowdLimits {
+  readonly perUid: number
+  readonly all: number
+}
+
 /** Root is not counted. */
-export function createCrowd({ perUid, all }: { readonly perUid: number; readonly all: number }): Crowd {
+export function createCrowd({ perUid, all }: CrowdLimits): Crowd {
   const open = new Map<number, number>()
   let sum = 0
   return {
@@ -23,4 +29,17 @@ export function createCrowd({ perUid, all }: { readonly perUid: number; readonly
       }
     }
   }
+}
+
+/**
+ * A crowd for each kind of people, with room of its own. A user may have thousands of uids (subuid(5)), and with them be in all of their
+ * groups, so that a number for each uid is no bound: nobody can keep those out by them who are of another kind.
+ */
+export function createCrowds<Kind extends string>(
+  limits: Readonly<Record<Kind, CrowdLimits>>
+): (kind: Kind) => Crowd {
+  const crowds = new Map(
+    Object.entries<CrowdLimits>(limits).map(([kind, limit]) => [kind, createCrowd(limit)])
+  )
+  return kind => crowds.get(kind) ?? createCrowd(limits[kind])
 }

@@ -1,4 +1,4 @@
-import type { Request } from 'express'
+import express, { type Request, type RequestHandler, type Response } from 'express'
 import * as z from 'zod/mini'
 import type { HeadersOf, Operation, QueryOf } from '../../api/operation.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
@@ -52,6 +52,17 @@ function valuesIn(
       )
     })
   )
+}
+
+/** Reads the body as JSON, whatever its type, for `bodyIn`. Throws what the parser throws, which `answerErrors` knows. */
+export function takeJson(request: Request, response: Response, maxBytes: number): Promise<void> {
+  const parse: RequestHandler = express.json({ limit: maxBytes, type: () => true })
+  return new Promise((resolve, reject) => {
+    void parse(request, response, (error?: unknown) => {
+      if (error instanceof Error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 /** What a body of JSON says. Throws `invalid`: `what` it is bad as, and `rule`, what it must be. */

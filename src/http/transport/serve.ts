@@ -7,8 +7,7 @@ import { newBytes } from '../../base/secret.ts'
 import { errnoOf, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
-import { createCrowd } from './crowd.ts'
-import { descriptorOf, forgetfulConnection, forgetPieces } from './connection.ts'
+import { cutIdle, descriptorOf, forgetfulConnection, forgetPieces } from './connection.ts'
 
 /** A server on a Unix socket. */
 export interface Serving {
@@ -20,10 +19,18 @@ export interface Serving {
 export interface ServeParts {
   readonly syscalls: Pick<Syscalls, 'dup' | 'peerOf'>
   readonly log: Logger
-  /** How many connections a user who is not root may have open, and all of them together. */
-  readonly limit?: { readonly perUid: number; readonly all: number }
+  /** What those who connect may take who are not root. */
+  readonly people?: PeopleLimits
   /** Called with the descriptor of each new connection. */
   readonly onConnection?: (descriptor: number) => void
+}
+
+/** What the connections of people may take who are not root. */
+export interface PeopleLimits {
+  /** Counts the connection of somebody, known by the descriptor, as `Crowd.enter` does. */
+  readonly enter: (descriptor: number, uid: number) => (() => void) | null
+  /** A connection is cut over which nothing is said for so long, unless it is for us to say something. */
+  readonly idleMs: number
 }
 
 /** What the connections to one socket of many may take. */
@@ -132,6 +139,9 @@ export function serveListening(parts: ServeParts, listener: RequestListener): Se
  */
 const waitingConnections = 4096
 
+/** How many requests of one connection may wait for their answers: who sends more without reading any is no client of ours. */
+const mostAtOnce = 16
+
 /** What is served of a server's connections; `serve` gives null for one that cannot be. */
 interface Connections {
   serve(accepted: Socket, onSocket?: (socket: Socket) => void): Socket | null
@@ -140,16 +150,21 @@ interface Connections {
 
 /** The connections that are served, and a way to end them when their answers are out. */
 function createConnections(
-  { syscalls, log, limit, onConnection }: ServeParts,
+  { syscalls, log, people, onConnection }: ServeParts,
   listener: RequestListener
 ): Connections {
   // Zero: the Engine keeps idle connections and must not find one closed (Engine fact 2). No request is timed: boxes are large.
-  const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener)
+  const http = createHttpServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
+    const { socket } = request
+    if ((sockets.get(socket) ?? 0) >= mostAtOnce) socket.destroy()
+    // What came over it at once is parsed to its end, also when it was cut meanwhile.
+    if (!socket.destroyed) listener(request, response)
+  })
   const buffer = newBytes(readBytes)
-  const crowd = limit === undefined ? null : createCrowd(limit)
   /** Each with the number of its answers that are under way; Node itself counts only for servers that listen. */
   const sockets = new Map<Socket, number>()
   let ending = false
+  cutIdle(http, socket => (sockets.get(socket) ?? 0) > 0)
   http.on('request', ({ socket }, response) => {
     sockets.set(socket, (sockets.get(socket) ?? 0) + 1)
     response.once('close', () => {
@@ -172,7 +187,8 @@ function createConnections(
       try {
         const descriptor = descriptorOf(accepted)
         onConnection?.(descriptor)
-        leave = crowd === null ? nothing : crowd.enter(syscalls.peerOf(descriptor).uid)
+        const uid = people === undefined ? 0 : syscalls.peerOf(descriptor).uid
+        leave = people === undefined || uid === 0 ? nothing : people.enter(descriptor, uid)
         if (leave === null) {
           accepted.end(tooMany, () => accepted.destroy())
           return null
@@ -186,6 +202,7 @@ function createConnections(
           left()
         })
         onSocket?.(socket)
+        if (people !== undefined && uid !== 0) socket.setTimeout(people.idleMs)
         http.emit('connection', socket)
         forgetPieces(socket)
         return socket

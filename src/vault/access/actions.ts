@@ -113,6 +113,8 @@ export interface Details {
   readonly service?: string | undefined
   readonly task?: string | undefined
   readonly count?: number | undefined
+  /** How many acts of the same caller an entry stands for, when others were not recorded. */
+  readonly times?: number | undefined
   /** For whom a token is, and which it is (its `jti`). */
   readonly audience?: string | undefined
   readonly token?: string | undefined

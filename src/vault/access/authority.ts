@@ -97,6 +97,22 @@ const containerActions: ReadonlySet<Action> = new Set<Action>(['box.answer', 'co
 /** What a person may ask for without naming a box. */
 const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'type.list', 'volume.list', 'grant.list'])
 
+/** What tells of names, of who may what, or of what was done: no contents, and nothing is changed. */
+const tellings: ReadonlySet<Action> = new Set<Action>([
+  'box.list',
+  'box.inspect',
+  'type.list',
+  'volume.list',
+  'audit.read',
+  'grant.list',
+  'grant.ask'
+])
+
+/** Whether an act tells of names alone. */
+export function isTelling(action: Action): boolean {
+  return tellings.has(action)
+}
+
 /** A rule that says whether a caller may do something to a resource. It is pure: what it goes by is in its arguments. */
 export type Authority = <A extends Action>(
   caller: Caller,
@@ -143,6 +159,28 @@ export function mayAct<A extends Action>(
     case 'container':
       return containerActions.has(action) && isAbout(resource, caller)
   }
+}
+
+/**
+ * Whether somebody may be allowed an action, as far as the box is known that it is about; null: it is not known yet, or it is
+ * about none. Who may not be will not be allowed it by `mayAct`.
+ */
+export function couldAct(
+  caller: Caller & { kind: 'user' },
+  action: Action,
+  box: BoxName | null,
+  policy: Policy,
+  now: number
+): boolean {
+  const right: Right | 'owner' | null = rightFor[action]
+  if (caller.uid === 0) return true
+  if (right === null) return false
+  const person = personOf(caller)
+  if (box === null) return hasAny(person, policy, now)
+  const pattern = patternOfBox(box)
+  return right === 'owner'
+    ? owns(person, pattern, policy)
+    : whyHas(person, right, pattern, policy, now) !== null
 }
 
 function isAbout(resource: object, copy: { box: BoxName; volume: VolumeName; mount: MountId }): boolean {

@@ -1,3 +1,4 @@
+import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
 import { coversGlob, matchesGlob, type Glob } from './glob.ts'
 
@@ -9,8 +10,16 @@ export interface BoxPattern extends Glob {
   readonly name: BoxName | null
 }
 
+/** More than any name has, with a backslash before each of its characters. */
+const mostPatternCharacters = 1024
+
 /** Reads a name or a glob. A backslash before anything but a star or a backslash is itself. Throws `invalid`. */
 export function parseBoxPattern(text: string): BoxPattern {
+  if (text.length > mostPatternCharacters)
+    throw new SecretboxError(
+      'invalid',
+      `bad boxes ${quote(text)}: they have more than ${mostPatternCharacters} characters`
+    )
   const literals = ['']
   for (const [piece] of text.matchAll(/\\[\\*]|[^]/gu)) {
     if (piece === '*') literals.push('')

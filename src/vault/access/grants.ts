@@ -122,3 +122,14 @@ export function hasAny(person: Person, policy: Policy, now: number): boolean {
     grant => isFor(person, grant.subject) && grant.rights.length > 0 && isLive(grant, now)
   )
 }
+
+/**
+ * How well a person is known: `named` who owns a box or has a grant of their own, `grouped` who is in a group that a grant is
+ * for, and a `stranger` who has no right on anything.
+ */
+export type Standing = 'named' | 'grouped' | 'stranger'
+
+export function standingOf(person: Person, policy: Policy, now: number): Standing {
+  const byName = { ...person, gids: [] }
+  return hasAny(byName, policy, now) ? 'named' : hasAny(person, policy, now) ? 'grouped' : 'stranger'
+}

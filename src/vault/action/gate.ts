@@ -1,13 +1,22 @@
 import { isSecretboxError, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Sealing } from '../../crypto/sealing.ts'
+import type { BoxName } from '../../base/names.ts'
 import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
-import { isOrdinary, mayAct, personOf, type Caller } from '../access/authority.ts'
+import {
+  couldAct,
+  isOrdinary,
+  isTelling,
+  mayAct,
+  nameOf,
+  personOf,
+  type Caller
+} from '../access/authority.ts'
 import { Denial } from '../access/denial.ts'
 import { hasAny, noPolicy } from '../access/grants.ts'
 import type { Decision } from '../audit/records.ts'
 import { createFlood } from './flood.ts'
-import { beginAct, denied, mayOf, type May, type Permit, type PermitParts } from './permit.ts'
+import { beginAct, denied, mayOf, standsFor, type May, type Permit, type PermitParts } from './permit.ts'
 import { createRepetitions } from './repetitions.ts'
 
 /** What `allow` allowed. */
@@ -36,6 +45,11 @@ export interface Gate {
    * the disk is full: recorded as far as that can be. Throws `denied`.
    */
   allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<Allowed>
+  /**
+   * Decides what can be decided while it is not known yet what exactly is asked for, nor of which box (null): throws `denied`, as the
+   * first of the actions, to who can be allowed none of them. It is recorded as any denial.
+   */
+  refuseHopeless(caller: Caller, actions: readonly [Action, ...Action[]], box: BoxName | null): Promise<void>
 }
 
 /** Nothing but tests has another rule than `mayAct`, and another clock than the host's. */
@@ -43,18 +57,10 @@ export type GateParts = Pick<PermitParts, 'audit' | 'policies'> &
   Partial<PermitParts> & { readonly sealing: Sealing }
 
 export function createGate({ sealing, ...others }: GateParts): Gate {
-  const parts: PermitParts = { authority: mayAct, now: Date.now, ...others }
+  const flood = createFlood(() => performance.now())
+  const parts: PermitParts = { authority: mayAct, now: Date.now, flood, ...others }
   const { audit, policies, authority, now } = parts
   const isRepeated = createRepetitions()
-  const flood = createFlood(() => performance.now())
-
-  const deny = async (caller: Caller, action: Action, keyring: Keyring, details: Details): Promise<void> => {
-    const isStranger = isOrdinary(caller) && !hasAny(personOf(caller), await policies.current(keyring), now())
-    const stands = isStranger ? flood.admit() : 1
-    if (stands === 0) return
-    const more = stands === 1 ? details : { ...details, count: stands }
-    await audit.append(keyring, { caller, action, decision: 'denied', details: more }, [])
-  }
 
   return {
     async run(caller, action, resource, work) {
@@ -63,20 +69,17 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
       const keyring = await sealing.keyring()
       const { permit, entry, done } = await beginAct(parts, keyring, caller, action, resource)
       if (!permit.may(action, resource)) {
-        await deny(caller, action, keyring, entry.details)
+        await deny(parts, caller, action, keyring, entry.details)
         throw denied(caller, action)
       }
+      if (isOrdinary(caller) && !isTelling(action) && !parts.flood.mayDo(caller.uid)) throw tooOften(caller)
       done.recorded = isRepeated(caller, action, entry.details)
       try {
         const result = await work(permit)
         if (!done.recorded) await permit.commit({}, [])
         return result
       } catch (error) {
-        // Why the work failed matters more than that this cannot be recorded, as on a full disk.
-        if (!done.recorded || done.wrote)
-          await audit
-            .append(keyring, { ...entry, ...howItEnded(error, entry.details) }, [])
-            .catch(() => undefined)
+        if (!done.recorded || done.wrote) await recordEnd(parts, keyring, entry, error, done.wrote)
         throw error
       }
     },
@@ -87,9 +90,11 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
       try {
         const keyring = await sealing.keyring()
         may = await mayOf(parts, caller, keyring)
-        if (may(action, theVault))
-          await audit.append(keyring, { caller, action, decision: 'allowed', details: {} }, [])
-        else await deny(caller, action, keyring, {})
+        if (may(action, theVault)) {
+          const stands = standsFor(parts.flood, caller, action)
+          if (stands !== null)
+            await audit.append(keyring, { caller, action, decision: 'allowed', details: stands }, [])
+        } else await deny(parts, caller, action, keyring, {})
       } catch (error) {
         if (!isSecretboxError(error)) throw error
         unrecorded = error.code
@@ -97,8 +102,57 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
       if (!may(action, theVault))
         throw unrecorded === 'sealed' && isOrdinary(caller) ? sealed() : denied(caller, action)
       return { unrecorded, may }
+    },
+
+    async refuseHopeless(caller, actions, box) {
+      if (!isOrdinary(caller)) return
+      if (sealing.isSealed()) throw sealed()
+      const keyring = await sealing.keyring()
+      const policy = await policies.current(keyring)
+      if (actions.some(action => couldAct(caller, action, box, policy, now()))) return
+      await deny(parts, caller, actions[0], keyring, box === null ? {} : { box })
+      throw denied(caller, actions[0])
     }
   }
+}
+
+/** Records a denial, or counts it. */
+async function deny(
+  { audit, policies, flood, now }: PermitParts,
+  caller: Caller,
+  action: Action,
+  keyring: Keyring,
+  details: Details
+): Promise<void> {
+  const isKnown = isOrdinary(caller) && hasAny(personOf(caller), await policies.current(keyring), now())
+  const stands = isOrdinary(caller) ? flood.admit(isKnown ? caller.uid : null) : 1
+  if (stands === 0) return
+  const more = stands === 1 ? details : { ...details, count: stands }
+  await audit.append(keyring, { caller, action, decision: 'denied', details: more }, [])
+}
+
+/** Records how an act ended that failed, or counts it. */
+async function recordEnd(
+  { audit, flood }: PermitParts,
+  keyring: Keyring,
+  entry: Decision & { readonly details: Details },
+  error: unknown,
+  hasWritten: boolean
+): Promise<void> {
+  const { caller } = entry
+  const times = isOrdinary(caller) && !hasWritten ? flood.admit(caller.uid) : 1
+  if (times === 0) return
+  const { details, ...ended } = howItEnded(error, entry.details)
+  const told = times === 1 ? details : { ...details, times }
+  // Why the work failed matters more than that this cannot be recorded, as on a full disk.
+  await audit.append(keyring, { ...entry, ...ended, details: told }, []).catch(() => undefined)
+}
+
+/** To who does more than the audit is to hold of one person. */
+function tooOften(caller: Caller): SecretboxError {
+  return new SecretboxError('too_many', `${nameOf(caller)} asks too often`, {
+    hint: 'each is recorded, and there are limits to what one person may fill the audit with; try again in a while'
+  })
 }
 
 /** To whom nothing but a grant could allow anything: grants cannot be read. The vault does not try to open for them. */

@@ -3,11 +3,12 @@ import type { BoxName } from '../../base/names.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Write } from '../../store/store.ts'
 import { detailsOf, type Action, type Details, type Resources } from '../access/actions.ts'
-import { isOrdinary, nameOf, rightFor, type Authority, type Caller } from '../access/authority.ts'
+import { isOrdinary, isTelling, nameOf, rightFor, type Authority, type Caller } from '../access/authority.ts'
 import { isClosedBy, noPolicy, usesGranted, type GrantTo, type Policy } from '../access/grants.ts'
 import type { ContainerSubject } from '../access/subjects.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Decision } from '../audit/records.ts'
+import type { Flood } from './flood.ts'
 import type { GrantsNow, Policies } from './policies.ts'
 
 /** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
@@ -58,6 +59,7 @@ export interface PermitParts {
   readonly authority: Authority
   /** Milliseconds since 1970. */
   readonly now: () => number
+  readonly flood: Flood
 }
 
 /** What the rule says of a caller by what is known whenever it is asked. Root's own acts and the Engine's need no look at grants. */
@@ -103,8 +105,10 @@ export async function beginAct<A extends Action>(
       await audit.inTurn(async append => {
         await permit.recheck()
         await looks.recheck(writes)
+        const stands = writes.length === 0 ? standsFor(parts.flood, caller, action) : {}
+        if (stands === null) return
         try {
-          await append(keyring, { ...entry, details: { ...details, ...more } }, writes)
+          await append(keyring, { ...entry, details: { ...details, ...more, ...stands } }, writes)
         } catch (error) {
           if (!isSecretboxError(error, 'conflict')) policies.forget()
           throw error
@@ -116,6 +120,13 @@ export async function beginAct<A extends Action>(
     }
   }
   return { permit, entry, done }
+}
+
+/** What an entry says of others like it, of what tells of names alone; null: it is not recorded itself, but counted. */
+export function standsFor(flood: Flood, caller: Caller, action: Action): { times?: number } | null {
+  if (!isOrdinary(caller) || !isTelling(action)) return {}
+  const times = flood.admit(caller.uid)
+  return times === 0 ? null : times === 1 ? {} : { times }
 }
 
 /** What an act has seen of the grants, and whether that is still so when it commits. */

@@ -37,8 +37,8 @@ export interface Audit {
    * nothing else. At the end comes what was looked at. It holds a page of entries at a time.
    */
   read(keyring: Keyring, query: AuditQuery): AsyncGenerator<AuditLine>
-  /** Resolves when there are entries after the number. */
-  after(sequence: number): Promise<void>
+  /** Resolves when there are entries after the number, or `signal` aborts. */
+  after(sequence: number, signal?: AbortSignal): Promise<void>
 }
 
 /** A caller as entries have them: which groups they are in is the host's to know. */
@@ -55,7 +55,7 @@ const maxTrimmed = 64
 export function createAudit(store: Store, maxEntries: number): Audit {
   let known: AuditEnds | null = null
   let queue: Promise<unknown> = Promise.resolve()
-  let appended = Promise.withResolvers<undefined>()
+  const waiting = new Set<() => void>()
 
   const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
 
@@ -88,8 +88,7 @@ export function createAudit(store: Store, maxEntries: number): Audit {
       known = null
       throw error
     }
-    appended.resolve(undefined)
-    appended = Promise.withResolvers()
+    for (const go of waiting) go()
   }
 
   /** One at a time: each entry names the one before it. */
@@ -106,8 +105,17 @@ export function createAudit(store: Store, maxEntries: number): Audit {
     // Not while an entry is being appended: what was read before must not be taken for known after.
     read: (keyring, query) => readEntries(store, keyring, () => inTurn(() => endsNow(keyring)), query),
 
-    async after(sequence) {
-      while (known === null || known.last <= sequence) await appended.promise
+    async after(sequence, signal) {
+      while ((known === null || known.last <= sequence) && signal?.aborted !== true)
+        await new Promise<void>(resolve => {
+          const go = (): void => {
+            waiting.delete(go)
+            signal?.removeEventListener('abort', go)
+            resolve()
+          }
+          waiting.add(go)
+          signal?.addEventListener('abort', go)
+        })
     }
   }
 }
