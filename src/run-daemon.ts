@@ -97,9 +97,9 @@ async function startDaemon(
   const volumes = createVolumes({ store, gate, vault, holders, copies, uses })
   const locks = createKeyedMutex()
   const observe = createObserve({ store, copies, holders, uses, log })
+  const findContainer = createFindContainer({ copies, holders, engine })
   const sockets = createCopySockets({
-    ...{ store, gate, vault, identity, copies, holders, syscalls, clock, log },
-    findContainer: createFindContainer({ copies, holders, engine })
+    ...{ store, gate, vault, identity, copies, holders, findContainer, syscalls, clock, log }
   })
   const release = createRelease({ store, gate, copies, sockets, observe, engine, uses, kept, log })
   const mounts = createMounts({
@@ -113,7 +113,7 @@ async function startDaemon(
     graceMs: config.graceMs
   })
   const withdraw = createWithdraw({ store, gate, copies, sockets, engine, uses, locks, log })
-  const attach = createAttach({ store, gate, holders, locks, engine, withdraw, log })
+  const attach = createAttach({ store, gate, holders, locks, engine, withdraw, findContainer, log })
   const failedStarts = createFailedStarts({
     engine,
     volumes: async () => (await volumes.list()).map(({ name }) => name),

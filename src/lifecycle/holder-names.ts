@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { copyKeyOf } from '../copies/copy-key.ts'
 import type { Holder, Holders } from '../copies/holders.ts'
+import type { FindContainer } from './container-of-copy.ts'
 import { isAstray, type Withdraw } from './withdraw.ts'
 import { coalesce } from '../base/coalesce.ts'
 import type { Container, Engine } from '../engine/engine.ts'
@@ -24,14 +25,15 @@ export interface AttachParts {
   readonly locks: KeyedMutex
   readonly engine: Engine
   readonly withdraw: Pick<Withdraw, 'from'>
+  readonly findContainer: FindContainer
   readonly log: Logger
 }
 
 /**
  * Notes on the records of copies which container holds them, and records it. Mount does not say for whom it is
  * (Engine fact 8), so this comes after the start: the kernel tells the container's id, the Engine its name and image. A copy
- * that came to one that it is not for is withdrawn. False when something that was found could not be recorded since the vault
- * is sealed: it must be tried again.
+ * that came to one that it is not for is withdrawn. False when it must be tried again: something that was found could not be
+ * recorded since the vault is sealed, or it is not known for certain who has a copy that is not for all.
  */
 export function createAttach(parts: AttachParts): () => Promise<boolean> {
   return coalesce(async () => {
@@ -40,20 +42,44 @@ export function createAttach(parts: AttachParts): () => Promise<boolean> {
     if (waiting.length === 0) return true
     const held = await holdersOf(parts.holders, waiting)
     const known = await containersById(parts.engine)
-    let isSettled = true
-    for (const record of waiting) {
-      const container = decideAttach(record, held.get(record) ?? [], known)
-      if (container === null) continue
-      const key = copyKeyOf(record.volume, record.mount)
-      if (isAstray(record, container)) {
-        await parts.withdraw.from(record, container)
-        continue
-      }
-      const isRecorded = await parts.locks.run(key, () => attachOne(parts, record, container))
-      isSettled &&= isRecorded
-    }
-    return isSettled
+    const settled = await Promise.all(
+      waiting.map(async record => {
+        const apparent = decideAttach(record, held.get(record) ?? [], known)
+        if (apparent === null) return true
+        const container = await certainly(parts, record, apparent, known)
+        // Of a box that is open it is told to nobody. Who has one that is not for all must be found.
+        if (container === null) return record.madeFor === null
+        if (isAstray(record, container)) await parts.withdraw.from(record, container)
+        else
+          return parts.locks.run(copyKeyOf(record.volume, record.mount), () =>
+            attachOne(parts, record, container)
+          )
+        return true
+      })
+    )
+    return !settled.includes(false)
   })
+}
+
+/**
+ * The container that has a copy, of which its mounts tell `apparent`: those of one that shares the network of another are the
+ * other's (Engine fact 19). That one is asked for, by the Engine's word and the kernel's, when it has no such volume, and wherever
+ * something hangs on it; null when it is not known.
+ */
+async function certainly(
+  { findContainer }: AttachParts,
+  record: CopyRecord,
+  apparent: RecordedContainer,
+  known: ReadonlyMap<string, Container>
+): Promise<RecordedContainer | null> {
+  const hasVolume = known.get(apparent.id)?.volumes.includes(record.volume) ?? true
+  if (record.madeFor === null && hasVolume) return apparent
+  try {
+    const { id, name, image } = await findContainer(record)
+    return { id, name, image }
+  } catch {
+    return null
+  }
 }
 
 function isNameless({ container }: CopyRecord): boolean {

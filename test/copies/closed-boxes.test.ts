@@ -13,7 +13,7 @@ import { getSecret } from '../../src/http/driver/secret-provider.ts'
 import { putGrant } from '../../src/vault/grants/records.ts'
 import { comesTo, eventually } from '../kit/eventually.ts'
 import { freshId } from '../kit/driver.ts'
-import { hold } from '../kit/hold.ts'
+import { hold, type Hold } from '../kit/hold.ts'
 import { root } from '../kit/open-vault.ts'
 import { addContainer, standInEngine, type StandInEngine, type StandInImage } from '../kit/stand-in-engine.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
@@ -58,6 +58,13 @@ async function closedTo(...subjects: string[]): Promise<Closed> {
   for (const subject of ['container:nobody', ...subjects]) await grant(stage, subject)
   await stage.makeVolume('db', 'hunter2')
   return { engine, stage, mount: (id = newId()) => stage.mount('db', id) }
+}
+
+/** Has a container run, and hold the copy; `mounts`: of which container its own mounts tell. */
+async function heldBy(engine: StandInEngine, copy: string, id: string, mounts = id): Promise<Hold> {
+  const holder = await hold(copy, mounts)
+  Object.assign(engine.containers.get(id) ?? {}, { state: 'running', pid: holder.pid })
+  return holder
 }
 
 /** The newest entry of the audit for an action. */
@@ -292,8 +299,7 @@ describe.skipIf(cannotMount)(
     test('is wiped and the container killed, when it is found to hold it', async () => {
       const { engine, stage, copy, thief } = await mounted()
       const id = thief()
-      Object.assign(engine.containers.get(id) ?? {}, { state: 'running' })
-      const holder = await hold(copy, id)
+      const holder = await heldBy(engine, copy, id)
       engine.tellMounted('db', id)
       engine.tell('start', id)
       await eventually(async () => (await newest(stage, 'copy.withdraw')) ?? null)
@@ -305,8 +311,7 @@ describe.skipIf(cannotMount)(
     test('is wiped and the container killed at last by another daemon than began it', async () => {
       const { engine, stage, copy, web, thief } = await mounted()
       const id = thief()
-      Object.assign(engine.containers.get(id) ?? {}, { state: 'running' })
-      const holder = await hold(copy, id)
+      const holder = await heldBy(engine, copy, id)
       const lease = await leaseOn(join(copy, 'password'))
       const never = 1_000_000
       engine.killFailures = never
@@ -333,6 +338,32 @@ describe.skipIf(cannotMount)(
       await holder.end()
     })
 
+    test('is told from one that shares the network of another, whose files it has', async () => {
+      const { engine, stage, copy, web } = await mounted()
+      const vpn = addContainer(engine, 'vpn', { volumes: [], state: 'running', pid: process.pid })
+      const holder = await heldBy(engine, copy, web, vpn)
+      engine.tell('start', web)
+      const named = await eventually(async () => (await newest(stage, 'copy.attach')) ?? null)
+      expect(named).toMatchObject({ container: web, containerName: 'web' })
+      expect([holder.read('password'), engine.kills]).toEqual(['hunter2', []])
+      await holder.end()
+    })
+
+    test('is found at one that hides behind the network of its container, and nobody is harmed who is not known', async () => {
+      const { engine, stage, copy, web, thief } = await mounted()
+      const id = thief()
+      const holder = await heldBy(engine, copy, id, web)
+      Object.assign(engine.containers.get(id) ?? {}, { state: 'exited' })
+      engine.tell('start', id)
+      await stage.clock.passUntil(() => engine.asked.filter(each => each.endsWith(`${id}/json`)).length > 1)
+      expect([holder.read('password'), engine.kills]).toEqual(['hunter2', []])
+      Object.assign(engine.containers.get(id) ?? {}, { state: 'running' })
+      await stage.clock.passUntil(async () => (await newest(stage, 'copy.withdraw')) !== undefined)
+      expect(() => holder.read('password')).toThrow()
+      expect(engine.kills).toEqual(['thief'])
+      await holder.end()
+    })
+
     test('is left alone when another has one of its own, be it gone already', async () => {
       const { engine, stage, copy, web, thief, mount } = await mounted()
       const other = thief()
@@ -343,7 +374,7 @@ describe.skipIf(cannotMount)(
       engine.tellMounted('db', other, at)
       await stage.unmount('db', id)
       engine.tellMounted('db', other, at - 1)
-      const holder = await hold(copy, web)
+      const holder = await heldBy(engine, copy, web)
       engine.tell('start', web)
       await eventually(async () => (await newest(stage, 'copy.attach')) ?? null)
       expect(holder.read('password')).toBe('hunter2')
@@ -357,7 +388,7 @@ describe.skipIf(cannotMount)(
       Object.assign(engine.containers.get(id) ?? {}, { state: 'running' })
       engine.tellMounted('db', id)
       engine.tellMounted('db', web)
-      const holder = await hold(copy, web)
+      const holder = await heldBy(engine, copy, web)
       engine.tell('start', web)
       const named = await eventually(async () => (await newest(stage, 'copy.attach')) ?? null)
       expect(named).toMatchObject({ container: web })

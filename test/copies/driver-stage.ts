@@ -13,6 +13,7 @@ import { createHolders } from '../../src/copies/holders.ts'
 import { createFailedStarts } from '../../src/controller/failed-starts.ts'
 import { watchCopies } from '../../src/controller/watch.ts'
 import { createAdmit } from '../../src/lifecycle/admit.ts'
+import { createFindContainer } from '../../src/lifecycle/container-of-copy.ts'
 import { createAttach } from '../../src/lifecycle/holder-names.ts'
 import { createKept, type Kept } from '../../src/lifecycle/kept.ts'
 import { createKeyedMutex } from '../../src/base/keyed-mutex.ts'
@@ -152,7 +153,7 @@ function stageOn(ground: Ground): DriverStage {
     labels: async () => (await Array.fromAsync(copyRows(store, null))).map(({ mount }) => mount),
     watch() {
       const withdraw = createWithdraw(parts)
-      const attach = createAttach({ ...parts, withdraw })
+      const attach = createAttach({ ...parts, withdraw, findContainer: createFindContainer(parts) })
       const chores = { ...parts, withdraw, reconcile, attach, sealing, failedStarts, volumes: allVolumes }
       watching = watchCopies(chores, ending.signal)
       onTestFinished(end)

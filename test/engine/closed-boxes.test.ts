@@ -23,18 +23,19 @@ interface Wanted {
   readonly volume?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly restart?: string
+  readonly network?: string
 }
 
 const ids = new Map<string, string>()
 
 async function create(
   name: string,
-  { image, volume = box, labels = {}, restart = '' }: Wanted
+  { image, volume = box, labels = {}, restart = '', network = 'none' }: Wanted
 ): Promise<string> {
   const mount = { Type: 'volume', Source: volume, Target: '/secrets', VolumeOptions: { NoCopy: true } }
   const { Id } = await callEngine<{ Id: string }>(engine, 'POST', `/containers/create?name=${box}-${name}`, {
     ...{ Image: image, Cmd: ['sleep', '86400'], StopSignal: 'SIGKILL', Labels: labels },
-    HostConfig: { NetworkMode: 'none', Mounts: [mount], RestartPolicy: { Name: restart } }
+    HostConfig: { NetworkMode: network, Mounts: [mount], RestartPolicy: { Name: restart } }
   })
   ids.set(name, Id)
   return Id
@@ -48,6 +49,11 @@ const kill = async (name: string): Promise<unknown> => {
 }
 const grant = (subject: string): Promise<unknown> =>
   askJson(admin, 'POST', '/grants', JSON.stringify({ subject, boxes: box, rights: ['use'] }))
+
+async function imageOf(name: string): Promise<string> {
+  const url = `/containers/${ids.get(name) ?? ''}/json`
+  return (await callEngine<{ Image: string }>(engine, 'GET', url)).Image
+}
 
 /** Its secret, as the container sees it; null while it does not run. */
 async function secretIn(name: string): Promise<string | null> {
@@ -101,6 +107,27 @@ test('an approved image is shown the box, and no other, whatever it is called by
   await kill('good')
   await start('good')
   expect(await secretIn('good')).toBe('hunter2')
+})
+
+test('a container with the network of another is not taken for that one, which has no grant', async () => {
+  await create('network', { image: other, volume: `${box}-open` })
+  await start('network')
+  const sharing = await create('sharing', {
+    image: await imageOf('good'),
+    network: `container:${ids.get('network') ?? ''}`
+  })
+  await start('sharing')
+  const named = await eventually(async () => {
+    const { entries } = await askJson<{ entries: { container?: string }[] }>(
+      admin,
+      'GET',
+      `/audit?limit=1&action=copy.attach&box=${box}`
+    )
+    return entries[0]?.container === sharing ? true : null
+  })
+  expect(named).toBe(true)
+  expect([await secretIn('sharing'), await secretIn('network')]).toEqual(['hunter2', 'hunter3'])
+  await Promise.all(['sharing', 'network'].map(kill))
 })
 
 test('a label counts that a container was given, and none that its image has; a name, once it is granted', async () => {

@@ -15,6 +15,8 @@ export interface StandInContainer {
   /** For which platform its image is, where the Engine has images of several. */
   platform?: Readonly<Record<string, string>>
   state: string
+  /** Its first process, while it runs. */
+  pid?: number
   /** Whether it is just starting: then nothing is answered about it until the question is taken back. */
   isLocked: boolean
   /** Names of volumes, all of the driver secretbox. */
@@ -234,15 +236,15 @@ function listed(id: string, container: StandInContainer): object {
 
 function inspected(
   id: string,
-  { state, error, restartPolicy, volumes, givenOptions }: StandInContainer
+  { name, image, imageId, labels, state, pid, error, restartPolicy, volumes, givenOptions }: StandInContainer
 ): object {
   const given = givenOptions.map(({ volume, options }) => ({
     ...{ Type: 'volume', Source: volume, Target: '/secrets' },
     VolumeOptions: options === null ? null : { DriverConfig: { Name: 'secretbox', Options: options } }
   }))
   return {
-    Id: id,
-    State: { Running: state === 'running', Error: error },
+    ...{ Id: id, Name: `/${name}`, Image: imageId, Config: { Image: image, Labels: labels } },
+    State: { Running: state === 'running', Pid: pid ?? 0, Error: error },
     HostConfig: { RestartPolicy: { Name: restartPolicy }, Mounts: given },
     Mounts: volumes.map(mountOf)
   }
