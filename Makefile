@@ -1,13 +1,19 @@
 # Everything is built and run by the Node that package-lock.json pins, whatever Node the machine has.
 NODE := node_modules/.bin/node
+# Whatever starts an Engine starts that of this machine, or ENGINE: 20.10, 26 or 28, as Debian 12, 13 and sid have it.
+ifneq ($(ENGINE),)
+another := build/engine-$(ENGINE)/unpacked
+export PATH := $(CURDIR)/build/engine-$(ENGINE)/bin:$(PATH)
+export ENGINE_PLUGINS := $(CURDIR)/build/engine-$(ENGINE)/cli-plugins
+endif
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: demo-packages plugin cli ## see it work: a throw-away Engine, two containers, their secrets (root, under two minutes)
+demo: demo-packages $(another) plugin cli ## see it work: a throw-away Engine, two containers, their secrets (root, under two minutes)
 	@$(NODE) test/kit/engine/with-engine.ts demo/demo
 
-test: test-packages node_modules/.installed ## run all tests (root); ends with the line "N passed, N failed"
+test: test-packages $(another) node_modules/.installed ## run all tests (root); ends with the line "N passed, N failed"
 	@$(NODE) test/run.ts
 
 check: node_modules/.installed ## types, lint and the tests without a daemon, in a minute
@@ -15,16 +21,16 @@ check: node_modules/.installed ## types, lint and the tests without a daemon, in
 	@$(NODE) node_modules/eslint/bin/eslint.js --cache --cache-location build/lint .
 	@$(NODE) node_modules/vitest/vitest.mjs run --project main --no-isolate test/unit
 
-test-one: node_modules/.installed ## one file: make test-one FILE=test/unit/options.test.ts
+test-one: $(another) node_modules/.installed ## one file: make test-one FILE=test/unit/options.test.ts
 	@$(NODE) node_modules/vitest/vitest.mjs run $(FILE)
 
 watch: node_modules/.installed ## tests without an Engine, again whenever a file changes
 	@$(NODE) node_modules/vitest/vitest.mjs watch --project main
 
-test-long: test-packages node_modules/.installed ## the same with every case and full numbers: all power cuts, all moments of all faults
+test-long: test-packages $(another) node_modules/.installed ## the same with every case and full numbers: all power cuts, all moments of all faults
 	@LONG_TESTS=1 $(NODE) test/run.ts
 
-soak: soak-packages node_modules/.installed ## random operations and faults against a model, for MINUTES=10; SEED=n plays the same again (root)
+soak: soak-packages $(another) node_modules/.installed ## random operations and faults against a model, for MINUTES=10; SEED=n plays the same again (root)
 	@$(NODE) test/soak/run.ts
 
 mutants: node_modules/.installed ## break MUTANTS=30 things at random, by SEED=1, and count what the tests without an Engine notice (root)
@@ -42,7 +48,7 @@ install: rights plugin cli ## put the plugin and "docker vault" into your Engine
 uninstall: rights node_modules/.installed ## take them out; boxes and key stay unless you say PURGE=1
 	@$(NODE) install/uninstall.ts
 
-bench: bench-packages plugin cli ## measure speed and memory (root)
+bench: bench-packages $(another) plugin cli ## measure speed and memory (root)
 	@$(NODE) test/bench/run.ts
 
 clean: ## remove what was built
@@ -55,6 +61,10 @@ node_modules/.installed: package-lock.json
 # First of all: whoever is not root should not wait for a build to learn so.
 rights:
 	@[ "$$(id -u)" = 0 ] || { printf 'error: cannot $(MAKECMDGOALS): not root\nhint: try: sudo make $(MAKECMDGOALS)\n' >&2; exit 1; }
+
+build/engine-%/unpacked:
+	@test/kit/engine/packages patchelf
+	@test/kit/engine/other-engine $* $(@D)
 
 demo-packages:
 	@test/kit/engine/packages openssl

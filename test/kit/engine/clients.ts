@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { tryCommand } from './command.ts'
 import type { Engine } from './engine.ts'
 
-/** The docker clients of this machine: Debian's, and any that was installed beside it. */
-export const clients = ['/usr/bin/docker', '/usr/local/bin/docker'].filter(existsSync)
+/** The docker clients on the PATH: the Engine's own, and any that was installed beside it. */
+export const clients = (process.env['PATH'] ?? '')
+  .split(':')
+  .map(directory => join(directory, 'docker'))
+  .filter(existsSync)
 
 /** Those of them that have BuildKit, in themselves (before 23) or by buildx. */
 export async function clientsWithBuildKit(engine: Engine): Promise<string[]> {

@@ -94,6 +94,13 @@ async function writeConfiguration(root: string, containerdSocket: string): Promi
   for (const directory of ['docker-config', 'plugin-data', 'plugin-key']) {
     await mkdir(join(root, directory), { mode: 0o700 })
   }
+  // Plugins of the client that belong to this Engine, where it is not the machine's own (Makefile).
+  const { ENGINE_PLUGINS: plugins } = process.env
+  if (plugins !== undefined)
+    await writeFile(
+      join(root, 'docker-config/config.json'),
+      JSON.stringify({ cliPluginsExtraDirs: [plugins] })
+    )
   // An empty file instead of the host's /etc/docker/daemon.json, whose settings are not ours.
   await writeFile(join(root, 'daemon.json'), '{}')
   const containerdConfig = `version = 2
