@@ -190,7 +190,7 @@ test('the systemd unit runs the daemon as the plugin does', () => {
 })
 
 test('the index of what tests share names each of its files, and no other', () => {
-  const named = [...text('test/kit/README.md').matchAll(/`([\w-]+(?:\.ts|\.c)|packages)`/g)].map(
+  const named = [...text('test/kit/README.md').matchAll(/`([\w-]+(?:\.ts|\.c)|packages|other-engine)`/g)].map(
     ([, file]) => file
   )
   const files = globSync('test/kit/{,engine/}*', {

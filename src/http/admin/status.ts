@@ -88,7 +88,7 @@ async function diskOf(directory: string, isFull: boolean): Promise<Status['disk'
 
 /** A volume as `GET /volumes/` tells of it. */
 export interface DescribedVolume extends Volume {
-  readonly copies: readonly Omit<CopyRecord, 'volume' | 'device' | 'madeFor'>[]
+  readonly copies: readonly Pick<CopyRecord, 'mount' | 'box' | 'version' | 'created' | 'container'>[]
   readonly containers: readonly Pick<Container, 'id' | 'name' | 'image' | 'state'>[]
 }
 
@@ -114,7 +114,9 @@ export function lookAtVolumes(parts: {
       const containers = [...known.values()].filter(({ volumes }) => volumes.includes(volume.name))
       described.push({
         ...volume,
-        copies: (copies.get(volume.name) ?? []).map(({ volume, device, madeFor, ...copy }) => copy),
+        copies: (copies.get(volume.name) ?? []).map(({ mount, box, version, created, container }) => {
+          return { mount, box, version, created, container }
+        }),
         containers: containers.map(({ id, name, image, state }) => ({ id, name, image, state }))
       })
     }
