@@ -1,5 +1,7 @@
 import { quote } from './errors.ts'
-import { shellOperand } from './shell-word.ts'
+import { asGlob, type BoxName } from './names.ts'
+import type { Right } from './rights.ts'
+import { shellOperand, shellWord } from './shell-word.ts'
 
 /*
  * What is said of a mistake, and what to do about it, where rooms that do not know each other say the same.
@@ -39,6 +41,11 @@ export const recursiveHint = '-r (recursive) takes it with everything in it'
 /** Of a box that is not there. */
 export function createHint(name: string): string {
   return `create it with: docker vault create ${shellOperand(name)}`
+}
+
+/** What gives a right on the box of this very name: a star in it is none of a glob. */
+export function grantCommand(box: BoxName, subject: string, right: Right): string {
+  return `docker vault grant ${shellOperand(asGlob(box))} ${shellWord(subject)} ${right}`
 }
 
 /** Of what is given twice. */

@@ -48,6 +48,11 @@ export function parseBoxName(text: string): BoxName {
   return text as BoxName
 }
 
+/** What a glob of boxes has in it for this text itself: `\*` a star, `\\` a backslash. */
+export function asGlob(text: string): string {
+  return text.replaceAll(/[\\*]/g, '\\$&')
+}
+
 /** Checks a volume's name; the Engine itself checks nothing for drivers that are not "local". Throws `invalid`. */
 export function parseVolumeName(text: string): VolumeName {
   const reason = whyNotName(text)

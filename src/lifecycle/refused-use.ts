@@ -1,4 +1,5 @@
 import { quote, type ErrorCode } from '../base/errors.ts'
+import { grantCommand } from '../base/messages.ts'
 import type { BoxName, VolumeName } from '../base/names.ts'
 import { referenceOf } from '../vault/access/containers.ts'
 import { Denial } from '../vault/access/denial.ts'
@@ -71,10 +72,11 @@ function commandsFor(box: BoxName, whom: readonly StartCandidate[]): string {
   if (first === undefined) return ''
   const reference = referenceOf(first)
   const digest = first.imageId ?? first.digests[0]
+  const grant = (image: string): string => grantCommand(box, `image:${image}`, 'use')
   const ways = [
     reference === null ? 'it was made by an ID, or its tag is another image’s by now: make it anew' : null,
-    digest === undefined ? null : `docker vault grant ${box} image:${digest} use (that very image)`,
-    reference === null ? null : `docker vault grant ${box} image:${reference} use (whatever is called so)`
+    digest === undefined ? null : `${grant(digest)} (that very image)`,
+    reference === null ? null : `${grant(reference)} (whatever is called so)`
   ]
   return ways.filter(way => way !== null).join(', or ')
 }

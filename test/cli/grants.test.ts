@@ -197,14 +197,30 @@ test('names of people are looked up on this host, and nowhere else', async () =>
 test.each([
   ['30d', '2026-01-31T00:00:00.000Z'],
   ['1h30m', '2026-01-01T01:30:00.000Z'],
-  ['2026-02-01T00:00:00+01:00', '2026-01-31T23:00:00.000Z']
+  ['1w', '2026-01-08T00:00:00.000Z'],
+  ['1w1d', '2026-01-09T00:00:00.000Z'],
+  ['2026-02-01T00:00:00+01:00', '2026-01-31T23:00:00.000Z'],
+  // A date is until it begins; where no zone is said, that of the terminal is meant.
+  ['2026-02-01', new Date('2026-02-01T00:00').toISOString()],
+  ['2026-02-01T12:30', new Date('2026-02-01T12:30').toISOString()]
 ])('%s from the first of January on is until %s', (text, time) => {
   expect(parseUntil(text, Date.parse('2026-01-01T00:00:00Z'))).toBe(time)
 })
 
-test.each(['', '0s', 'tomorrow', '2026-02-01', '999999999d', '2025-01-01T00:00:00Z'])(
-  '%j is no end',
-  text => {
-    expect(() => parseUntil(text, Date.parse('2026-01-01T00:00:00Z'))).toThrow('bad time')
-  }
-)
+test.each([
+  '',
+  '0s',
+  '1y',
+  'tomorrow',
+  '2026-02-30',
+  '2026-13-01',
+  '2026-02-30T00:00Z',
+  '2026-2-1',
+  '2026-02-01Z',
+  '2025-12-31',
+  '9999-01-02',
+  '999999999d',
+  '2025-01-01T00:00:00Z'
+])('%j is no end', text => {
+  expect(() => parseUntil(text, Date.parse('2026-01-01T00:00:00Z'))).toThrow('bad time')
+})

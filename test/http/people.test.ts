@@ -133,7 +133,14 @@ test('a manager grants what is not theirs to have, but for reveal; and who asks 
   const give = (...given: string[]): Promise<Answer> =>
     as(bob, 'POST', '/grants', { subject: `user:${stranger}`, boxes: 'theirs', rights: given })
   expect((await give('info', 'use', 'write', 'manage')).status).toBe(200)
-  expect((await give('reveal')).status).toBe(403)
+  const refused = await give('info', 'reveal')
+  expect(refused.status).toBe(403)
+  expect(jsonOf(refused)).toMatchObject({
+    hint: 'ask as root, or for a grant of the rights "manage" and "reveal"'
+  })
+  expect(jsonOf(await as(bob, 'PATCH', '/vault/theirs/', { rename: 'mine' }))).toMatchObject({
+    hint: 'ask as root, or for a grant of the rights "manage" and "reveal"'
+  })
   expect(
     (await as(bob, 'POST', '/grants', { subject: 'user:1', boxes: 'the*', rights: ['info'] })).status
   ).toBe(403)

@@ -32,6 +32,9 @@ test.each([
   ['user:4294967294', { kind: 'user', uid: 4294967294 }],
   ['group:27', { kind: 'group', gid: 27 }],
   ['image:postgres:*', { kind: 'image', reference: 'postgres:*' }],
+  ['image:Registry/a-b__c/d.e:V1', { kind: 'image', reference: 'Registry/a-b__c/d.e:V1' }],
+  ['image:deadbeef', { kind: 'image', reference: 'deadbeef' }],
+  ['image:Reg*/a', { kind: 'image', reference: 'Reg*/a' }],
   ['image:registry.example:5000/a/b:1', { kind: 'image', reference: 'registry.example:5000/a/b:1' }],
   [`image:${digest}`, { kind: 'digest', repository: null, digest }],
   [`image:ghcr.io/a/b@${digest}`, { kind: 'digest', repository: 'ghcr.io/a/b', digest }],
@@ -48,6 +51,11 @@ test.each([
   expect(isAnyContainer(parseSubject(text))).toBe(text === 'container:*')
 })
 
+const shortId = 'it looks like an ID: that is sha256: and all 64 digits, as "docker vault approve" finds them'
+const composeRule =
+  'a project is small letters, digits, "_" and "-"; a service, behind "/", also capital letters and "."'
+const containerRule =
+  'a name is letters, digits, "_", "-" and ".", and begins with a letter or digit; "*" is any number of them'
 test.each([
   ['alice', 'it has no colon'],
   ['User:1', 'there is no kind "User"'],
@@ -71,11 +79,31 @@ test.each([
     `image:@${digest}`,
     'an image is a reference without blanks, or a digest: sha256: and 64 hexadecimal digits'
   ],
-  ['compose:a/b/c', 'projects and services are letters, digits, "_", "-" and "."'],
-  ['compose:a/', 'projects and services are letters, digits, "_", "-" and "."'],
+  // What no container can be called.
+  ['image:3f2a1b4c5d6e', shortId],
+  [`image:${digest.slice('sha256:'.length)}`, shortId],
+  ['image:Nginx', 'docker knows no image with a capital letter in its name'],
+  ['image:ghcr.io/Acme/app:1', 'docker knows no image with a capital letter in its name'],
+  ['image:*/Acme/*', 'docker knows no image with a capital letter in its name'],
+  [`image:ghcr.io/Acme/app@${digest}`, 'docker knows no image with a capital letter in its name'],
+  ['image:https://ghcr.io/acme/app', 'a reference has no scheme, such as https://'],
+  ['image:nginx:', 'behind the colon comes a tag, of letters, digits, "_", "." and "-"'],
+  ['image:nginx:-1', 'behind the colon comes a tag, of letters, digits, "_", "." and "-"'],
+  ['image:ghcr.io/acme/', 'there is nothing before, behind or between its slashes'],
+  ['image:/acme', 'there is nothing before, behind or between its slashes'],
+  ['image:ghcr.io//app', 'there is nothing before, behind or between its slashes'],
+  ['image:acme/-app', 'a name is small letters and digits, with ".", "_" and "-" between them'],
+  ['image:ngin?', 'a name is small letters and digits, with ".", "_" and "-" between them'],
+  ['compose:a/b/c', composeRule],
+  ['compose:a/', composeRule],
+  ['compose:a/*', composeRule],
+  ['compose:Shop/web', composeRule],
+  ['compose:a.b', composeRule],
   ['label:a', 'a label is NAME=VALUE'],
   ['label:=a', 'a label is NAME=VALUE'],
-  ['container:a/b', 'a name is letters, digits, "_", "-" and ".", with "*" for any of them'],
+  ['container:a/b', containerRule],
+  ['container:/web', containerRule],
+  ['container:-web', containerRule],
   ['label:a=\n', 'it contains a control character, or is no Unicode'],
   ['label:a=\ud800', 'it contains a control character, or is no Unicode'],
   [`label:a=${'x'.repeat(1024)}`, 'it is longer than 1024 bytes']

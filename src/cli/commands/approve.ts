@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { BoxName } from '../../base/names.ts'
+import { shellOperand } from '../../base/shell-word.ts'
 import { patternOfBox } from '../../vault/access/box-pattern.ts'
 import { imageName } from '../../vault/access/image-reference.ts'
 import { isPerson, parseSubject } from '../../vault/access/subjects.ts'
@@ -49,7 +50,7 @@ async function pinsOf(cli: Cli, image: string): Promise<string[]> {
   const found = await findDigests(cli, image)
   if (found === null)
     throw new SecretboxError('not_found', `the Engine has no image ${quote(image)}`, {
-      hint: `docker pull ${image}`
+      hint: `docker pull ${shellOperand(image)}`
     })
   const { id, repoDigests } = found
   const { repository } = imageName(image)

@@ -25,8 +25,10 @@ export function grant(cli: Cli): Command {
     .addArgument(boxesOperand())
     .addArgument(subjectOperand())
     .addArgument(rights)
-    .option('--expires <when>', 'until when: in how long, such as 30d or 12h, or a time', text =>
-      parseUntil(text, Date.now())
+    .option(
+      '--expires <when>',
+      'until when: in how long, such as 12h, 30d or 2w, a date (until it begins), or a time',
+      text => parseUntil(text, Date.now())
     )
     .option('--note <text>', 'why, for people')
     .action(

@@ -10,7 +10,8 @@ export function rename(cli: Cli): Command {
     cli,
     'rename',
     'Give a box another name. Contents and versions stay what they are. One that a volume shows or a container uses keeps ' +
-      'its name: they know it by that.',
+      'its name: they know it by that. Who is not root needs the rights manage and reveal on it, and manage on the new name: more may be ' +
+      'granted on that.',
     ['$ rename db database']
   )
     .summary('Give a box another name')

@@ -1,6 +1,6 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { grantCommand } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
-import { shellOperand } from '../../base/shell-word.ts'
 import type { Cli } from '../declare/cli.ts'
 
 /**
@@ -17,7 +17,7 @@ export async function refuseWithoutUse(cli: Pick<Cli, 'api'>, boxes: Iterable<Bo
     const may = await cli.api.can(subject, 'use', box, groups).catch(nullIfDenied)
     if (may?.can === true) continue
     throw new SecretboxError('denied', `you may not give box ${quote(box)} to a container`, {
-      hint: `who manages the box can let you: docker vault grant ${shellOperand(box)} ${subject} use`
+      hint: `who manages the box can let you: ${grantCommand(box, subject, 'use')}`
     })
   }
 }

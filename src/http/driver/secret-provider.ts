@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { base64 } from '../../base/base64.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
+import { grantCommand } from '../../base/messages.ts'
 import { newBytes } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { ContainerFacts } from '../../vault/access/containers.ts'
 import { Denial } from '../../vault/access/denial.ts'
 import { isForSome } from '../../vault/access/uses.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
-import { shellOperand, shellWord } from '../../base/shell-word.ts'
 import { fileAt } from '../../vault/boxes/tree.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -77,7 +77,7 @@ function factsOf({ TaskName, TaskImage, ServiceLabels }: z.infer<typeof SecretRe
 function refusalOfService(box: BoxName, service: string | undefined, { image }: ContainerFacts): Denial {
   const of = image === null ? '' : ` (image ${quote(image)})`
   return new Denial('denied', `service ${quote(service ?? '')}${of} may not use box ${quote(box)}`, {
-    hint: `docker vault grant ${shellOperand(box)} ${shellWord(`image:${image ?? 'REFERENCE'}`)} use`,
+    hint: grantCommand(box, `image:${image ?? 'REFERENCE'}`, 'use'),
     details: {},
     containers: []
   })

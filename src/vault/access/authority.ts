@@ -223,6 +223,17 @@ function granted(resource: Resources[Action]): Right[] {
   return rights.includes('reveal') ? ['reveal'] : []
 }
 
+/**
+ * The rights that an ordinary user must have for what is asked, as far as they can be granted; a new name takes the first of them
+ * alone. It goes by what is asked, and by nothing that there is.
+ */
+export function rightsFor(action: Action, resource: Resources[Action]): Right[] {
+  const right: Right | 'owner' | null = rightFor[action]
+  if (right === null || right === 'owner') return []
+  const more: Right[] = action === 'box.rename' ? ['reveal'] : granted(resource)
+  return [...new Set([right, ...more])]
+}
+
 /** A caller as messages and the audit name it. */
 export function nameOf(caller: Caller): string {
   return caller.kind === 'user' ? `uid ${caller.uid}` : caller.kind

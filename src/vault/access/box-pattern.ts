@@ -1,5 +1,5 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { parseBoxName, type BoxName } from '../../base/names.ts'
+import { asGlob, parseBoxName, type BoxName } from '../../base/names.ts'
 import { coversGlob, matchesGlob, type Glob } from './glob.ts'
 
 /** Which boxes a grant is about: one by its name, or all whose names are as a glob says, there already or not. */
@@ -41,7 +41,7 @@ export function patternOfBox(name: BoxName): BoxPattern {
 }
 
 function patternOf(literals: readonly string[], name: BoxName | null): BoxPattern {
-  return { literals, name, text: literals.map(literal => literal.replaceAll(/[\\*]/g, '\\$&')).join('*') }
+  return { literals, name, text: literals.map(asGlob).join('*') }
 }
 
 /** Whether a grant of these boxes is about this one. */

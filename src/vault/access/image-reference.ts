@@ -30,6 +30,25 @@ export function matchesReference(glob: string, reference: string): boolean {
   return matches(fullGlob(glob), `${repository}:${tag}`)
 }
 
+/**
+ * Why no reference is one of a glob of them, in words that go on after a colon; null where there can be some. By the grammar
+ * of distribution/reference (regexp.go), as far as people get it wrong.
+ */
+export function whyNoReference(glob: string): string | null {
+  const { repository, tag } = splitTag(glob)
+  if (/^[a-z]+:\/\//i.test(glob)) return 'a reference has no scheme, such as https://'
+  if (tag !== null && !/^[\w*][\w.*-]{0,127}$/.test(tag))
+    return 'behind the colon comes a tag, of letters, digits, "_", "." and "-"'
+  const parts = repository.split('/')
+  const path = hasRegistry(repository) || parts[0]?.includes('*') === true ? parts.slice(1) : parts
+  if (parts.includes('')) return 'there is nothing before, behind or between its slashes'
+  if (path.some(part => /[A-Z]/.test(part))) return 'docker knows no image with a capital letter in its name'
+  // A part of one star stands for parts of any kind, those of a registry among them.
+  if (!path.every(part => /^[a-z\d*]([a-z\d._*-]*[a-z\d*])?$/.test(part)))
+    return 'a name is small letters and digits, with ".", "_" and "-" between them'
+  return null
+}
+
 /** What no reference has in it: what a star of the narrow glob stands for, one of the wide one must, too. */
 const [inComponent, anything] = ['\0', '\x01'] as const
 
@@ -83,11 +102,17 @@ function splitTag(named: string): { repository: string; tag: string | null } {
   return { repository: named.slice(0, colon), tag: named.slice(colon + 1) }
 }
 
-function fullRepository(repository: string): string {
+/** Whether what comes before the first slash is one. */
+function hasRegistry(repository: string): boolean {
   const slash = repository.indexOf('/')
   const first = repository.slice(0, slash)
-  const hasRegistry = slash !== -1 && (/[.:A-Z]/.test(first) || first === 'localhost')
-  if (!hasRegistry) return officialRegistry + official(repository)
+  return slash !== -1 && (/[.:A-Z]/.test(first) || first === 'localhost')
+}
+
+function fullRepository(repository: string): string {
+  if (!hasRegistry(repository)) return officialRegistry + official(repository)
+  const slash = repository.indexOf('/')
+  const first = repository.slice(0, slash)
   // By its older name, too.
   if (first === 'docker.io' || first === 'index.docker.io')
     return officialRegistry + official(repository.slice(slash + 1))

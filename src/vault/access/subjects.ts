@@ -1,6 +1,6 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { coversGlob, type Glob } from './glob.ts'
-import { coversReference } from './image-reference.ts'
+import { coversReference, whyNoReference } from './image-reference.ts'
 
 /*
  * Whom a grant is for. Text is read into a typed value once, where it comes in: from the API, the command line or the
@@ -61,12 +61,13 @@ export function parseSubject(text: string): Subject {
   if (/\p{Cc}/u.test(what) || !what.isWellFormed())
     refuse('it contains a control character, or is no Unicode')
   const { read, rule } = readers[kind as keyof typeof readers]
-  return read(what) ?? refuse(rule)
+  const subject = read(what) ?? refuse(rule)
+  return typeof subject === 'string' ? refuse(subject) : subject
 }
 
 interface Reader {
-  /** Null for what is not right. */
-  readonly read: (what: string) => Subject | null
+  /** Null for what is not right; a reason where there is more to say than the rule. */
+  readonly read: (what: string) => Subject | string | null
   readonly rule: string
 }
 
@@ -83,11 +84,14 @@ const readers = {
     read: imageOf,
     rule: 'an image is a reference without blanks, or a digest: sha256: and 64 hexadecimal digits'
   },
-  compose: { read: composeOf, rule: 'projects and services are letters, digits, "_", "-" and "."' },
+  compose: {
+    read: composeOf,
+    rule: 'a project is small letters, digits, "_" and "-"; a service, behind "/", also capital letters and "."'
+  },
   label: { read: labelOf, rule: 'a label is NAME=VALUE' },
   container: {
-    read: what => (/^[\w.*-]+$/.test(what) ? { kind: 'container', name: globIn(what) } : null),
-    rule: 'a name is letters, digits, "_", "-" and ".", with "*" for any of them'
+    read: what => (/^[a-zA-Z\d*][\w.*-]*$/.test(what) ? { kind: 'container', name: globIn(what) } : null),
+    rule: 'a name is letters, digits, "_", "-" and ".", and begins with a letter or digit; "*" is any number of them'
   }
 } as const satisfies Readonly<Record<string, Reader>>
 
@@ -96,21 +100,28 @@ function numbered<S>(what: string, make: (id: number) => S): S | null {
   return /^(0|[1-9]\d{0,9})$/.test(what) && id <= maxId ? make(id) : null
 }
 
-function imageOf(what: string): Subject | null {
+/** What no container's image can be called is refused: it would match none, without a word. */
+function imageOf(what: string): Subject | string | null {
   // Older Engines begin an ID so, and a registry's digest: hash functions that nobody uses are none here.
   const [, repository, digest] = /^(?:([^@]*)@)?(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.exec(what) ?? []
   if (digest !== undefined) {
-    return repository === '' || repository?.includes('*')
-      ? null
-      : { kind: 'digest', repository: repository ?? null, digest }
+    if (repository === '' || repository?.includes('*')) return null
+    return (
+      (repository === undefined ? null : whyNoReference(repository)) ?? {
+        ...{ kind: 'digest', repository: repository ?? null, digest }
+      }
+    )
   }
-  return /[\s@]/.test(what) || /^sha(256|512):/.test(what)
-    ? null
-    : { kind: 'image', reference: what.replaceAll(/\*{3,}/g, '**') }
+  if (/[\s@]/.test(what) || /^sha(256|512):/.test(what)) return null
+  // As many digits as "docker images" shows, or all: docker takes no name for what is 64 of them.
+  if (/^[0-9a-f]{12,64}$/.test(what))
+    return 'it looks like an ID: that is sha256: and all 64 digits, as "docker vault approve" finds them'
+  return whyNoReference(what) ?? { kind: 'image', reference: what.replaceAll(/\*{3,}/g, '**') }
 }
 
+/** Compose makes the name of a project of these alone (compose-spec, 04-version-and-name.md). */
 function composeOf(what: string): Subject | null {
-  const [, project, service] = /^([\w.-]+)(?:\/([\w.-]+))?$/.exec(what) ?? []
+  const [, project, service] = /^([a-z\d_-]+)(?:\/([\w.-]+))?$/.exec(what) ?? []
   return project === undefined ? null : { kind: 'compose', project, service: service ?? null }
 }
 

@@ -65,12 +65,12 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
   return {
     async run(caller, action, resource, work) {
       if (sealing.isSealed() && !authority(caller, action, resource, noPolicy, now()))
-        throw isOrdinary(caller) ? sealed() : denied(caller, action)
+        throw isOrdinary(caller) ? sealed() : denied(caller, action, resource)
       const keyring = await sealing.keyring()
       const { permit, entry, done } = await beginAct(parts, keyring, caller, action, resource)
       if (!permit.may(action, resource)) {
         await deny(parts, caller, action, keyring, entry.details)
-        throw denied(caller, action)
+        throw denied(caller, action, resource)
       }
       if (isOrdinary(caller) && !isTelling(action) && !parts.flood.mayDo(caller.uid)) throw tooOften(caller)
       done.recorded = isRepeated(caller, action, entry.details)
@@ -100,7 +100,7 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
         unrecorded = error.code
       }
       if (!may(action, theVault))
-        throw unrecorded === 'sealed' && isOrdinary(caller) ? sealed() : denied(caller, action)
+        throw unrecorded === 'sealed' && isOrdinary(caller) ? sealed() : denied(caller, action, theVault)
       return { unrecorded, may }
     },
 
@@ -111,7 +111,7 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
       const policy = await policies.current(keyring)
       if (actions.some(action => couldAct(caller, action, box, policy, now()))) return
       await deny(parts, caller, actions[0], keyring, box === null ? {} : { box })
-      throw denied(caller, actions[0])
+      throw denied(caller, actions[0], theVault)
     }
   }
 }

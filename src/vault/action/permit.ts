@@ -1,9 +1,18 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { BoxName } from '../../base/names.ts'
+import { shellOperand } from '../../base/shell-word.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Write } from '../../store/store.ts'
 import { detailsOf, type Action, type Details, type Resources } from '../access/actions.ts'
-import { isOrdinary, isTelling, nameOf, rightFor, type Authority, type Caller } from '../access/authority.ts'
+import {
+  isOrdinary,
+  isTelling,
+  nameOf,
+  rightFor,
+  rightsFor,
+  type Authority,
+  type Caller
+} from '../access/authority.ts'
 import { isClosedBy, noPolicy, usesGranted, type GrantTo, type Policy } from '../access/grants.ts'
 import type { ContainerSubject } from '../access/subjects.ts'
 import type { Audit } from '../audit/audit.ts'
@@ -95,7 +104,7 @@ export async function beginAct<A extends Action>(
     async recheck() {
       if (!isOrdinary(caller)) return
       await policies.current(keyring)
-      if (!permit.may(action, resource)) throw denied(caller, action)
+      if (!permit.may(action, resource)) throw denied(caller, action, resource)
     },
     async commit(more, writes) {
       if (done.recorded && writes.length === 0) {
@@ -164,20 +173,20 @@ function createLooks(
         throw new SecretboxError(
           'conflict',
           `a grant to containers on box ${quote(given.box)} was revoked meanwhile`,
-          { hint: 'start the container again, or see: docker vault grants ' + given.box }
+          { hint: `start the container again, or see: docker vault grants ${shellOperand(given.box)}` }
         )
     }
   }
 }
 
-/** It goes by what was asked alone, so that it is the same whether there is such a box or not. */
-export function denied(caller: Caller, action: Action): SecretboxError {
-  const right = rightFor[action]
-  const others =
-    !isOrdinary(caller) || right === null
-      ? ''
-      : right === 'owner'
-        ? ', or as the owner of the box'
-        : `, or for a grant of the right "${right}"`
-  return new SecretboxError('denied', `${nameOf(caller)} may not ${action}`, { hint: `ask as root${others}` })
+/** It goes by what was asked alone, so that it is the same whether there is such a box or not: it names all the rights that this takes. */
+export function denied(caller: Caller, action: Action, resource: Resources[Action]): SecretboxError {
+  const rights = rightsFor(action, resource).map(quote)
+  const ways = ['as root']
+  if (isOrdinary(caller) && rightFor[action] === 'owner') ways.push('as the owner of the box')
+  if (isOrdinary(caller) && rights.length > 0)
+    ways.push(`for a grant of the right${rights.length === 1 ? '' : 's'} ${rights.join(' and ')}`)
+  return new SecretboxError('denied', `${nameOf(caller)} may not ${action}`, {
+    hint: `ask ${ways.join(', or ')}`
+  })
 }
