@@ -22,6 +22,17 @@ export function processWith(pid: number): ProcessIdentity | null {
   }
 }
 
+/** The uid, as it is here, of who is root in the user namespace of a process (user_namespaces(7)); null when nobody is, or it is not known. */
+export function rootFor(pid: number): number | null {
+  try {
+    const map = readFileSync(`/proc/${pid}/uid_map`, 'latin1')
+    const outside = /^ *0 +(\d+) /m.exec(map)?.[1]
+    return outside === undefined ? null : Number(outside)
+  } catch {
+    return null
+  }
+}
+
 /** True when it was seen and is there no more. */
 export function hasEnded(one: ProcessIdentity | null): boolean {
   return one !== null && !isSameProcess(processWith(one.pid), one)

@@ -54,6 +54,22 @@ export function ownershipOf(
   return { uid, gid, mode: (entry.type === 'directory' ? dirmode : mode) ?? entry.mode }
 }
 
+/** Who would read, by the numbers of the host. */
+export interface Reader {
+  readonly uid: number
+  readonly gids: readonly number[]
+}
+
+/** Whether somebody could read all that a copy shows where it lies: its owner, and who may go to the socket that it would have. */
+export function mayReadAll(
+  reader: Reader,
+  entries: Iterable<WithMode | { readonly type: 'symlink' }>,
+  options: OwnershipOptions
+): boolean {
+  const { uid, gid, mode } = socketPlaceOwnership(entries, options)
+  return reader.uid === uid || (mode & (reader.gids.includes(gid) ? 0o050 : 0o005)) !== 0
+}
+
 /**
  * Who may go to a copy's socket, where all of the copy is to be had: its owner, and the group or all others when they may
  * read every file of it where it lies.

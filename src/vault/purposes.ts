@@ -33,7 +33,7 @@ export const purposes = {
   /** To give a file to a service of a swarm, which may not be one that may use the box. */
   serve: { action: 'box.serve', shows: 'contents', recorded: 'within', missing: 'fill', form: 'rendered' },
   /** To tell a container, at the socket of its copy, what is in that. */
-  answer: { action: 'box.answer', shows: 'contents', recorded: 'before', missing: 'fill', form: 'rendered' },
+  answer: { action: 'box.answer', shows: 'contents', recorded: 'within', missing: 'fill', form: 'rendered' },
   /** To make a copy for a container. */
   mount: { action: 'box.mount', shows: 'contents', recorded: 'within', missing: 'fill', form: 'rendered' },
   /** The same, for a volume whose box may be missing: the copy is empty then. */

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { mkdtemp } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { createPublicKey, verify, type JsonWebKey } from 'node:crypto'
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
@@ -85,26 +85,26 @@ async function newestEntry(action: string): Promise<Entry | undefined> {
   return (JSON.parse(body.toString()) as { entries: Entry[] }).entries[0]
 }
 
-describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
-  beforeAll(async () => {
-    home = await mkdtemp(join(tmpdir(), 'secretbox-'))
-    engine.listen(join(home, 'docker.sock'))
-    await startHere()
-    await makeBox(daemon.adminSocket, 'db', { password: 'hunter2' })
-    await driver.call('Create', { Name: 'db', Opts: { api: 'true' } })
-    await driver.call('Create', { Name: 'other', Opts: { box: 'db', api: 'true' } })
-    await driver.call('Create', { Name: 'plain', Opts: { box: 'db' } })
-  })
-  afterAll(async () => {
-    driver.close()
-    await daemon.kill('SIGTERM')
-    await removeHome(home)
-    engine.close()
-  })
-  beforeEach(() => {
-    Object.assign(said, { pid: 0, volume: 'db', beside: {}, labels: {}, imageLabels: {}, answers: true })
-  })
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'secretbox-'))
+  engine.listen(join(home, 'docker.sock'))
+  await startHere()
+  await makeBox(daemon.adminSocket, 'db', { password: 'hunter2' })
+  await driver.call('Create', { Name: 'db', Opts: { api: 'true' } })
+  await driver.call('Create', { Name: 'other', Opts: { box: 'db', api: 'true' } })
+  await driver.call('Create', { Name: 'plain', Opts: { box: 'db' } })
+})
+afterAll(async () => {
+  driver.close()
+  await daemon.kill('SIGTERM')
+  await removeHome(home)
+  engine.close()
+})
+beforeEach(() => {
+  Object.assign(said, { pid: 0, volume: 'db', beside: {}, labels: {}, imageLabels: {}, answers: true })
+})
 
+describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
   test('tells the container what it is, and leaves out what nobody says', async () => {
     const { asks } = await held()
     expect(await asks(self)).toEqual({
@@ -229,6 +229,34 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     expect((await ask(join(copy, place), environment)).status).toBe(403)
   })
 
+  test('gives no user of the container what that one could not read where it lies', async () => {
+    await makeBox(daemon.adminSocket, 'app', { vars: 'A=hunter2' })
+    await driver.call('Create', { Name: 'app', Opts: { mode: '0400', dirmode: '0500', uid: '34' } })
+    await driver.call('Create', { Name: 'open', Opts: { box: 'db', api: 'true', mode: '0444' } })
+    const id = freshId()
+    const ofVariables = await driver.mount('app', id)
+    onTestFinished(async () => {
+      await driver.unmount('app', id)
+    })
+    Object.assign(said, { volume: 'open', beside: { app: '/run/secretbox/env/1' } })
+    const { holder, asks } = await held('open')
+    const home = join(holder.path, '..')
+    chmodSync(home, 0o755)
+    mkdirSync(join(home, 'env'))
+    const bind = ['mount', '--bind', ofVariables, join(home, 'env')]
+    execFileSync('nsenter', ['--mount', `--target=${holder.pid}`, ...bind])
+    const as = (uid: number): AskWithin => askWithin(holder.pid, join(holder.path, place), uid)
+    expect(await as(33)(environment)).toMatchObject({
+      status: 403,
+      body: { message: 'uid 33 may not read all of the copy of volume "app"' }
+    })
+    expect(await newestEntry('box.answer')).toMatchObject({ decision: 'denied', caller: { uid: 33 } })
+    // What all may read, and who owns the variables, and root.
+    expect((await as(33)(mounts)).status).toBe(200)
+    for (const ask of [as(34), asks])
+      expect((await ask(environment)).body).toEqual({ secret_environment: { A: 'hunter2' } })
+  })
+
   test('gives no token while it is not certain which container asks', async () => {
     const { asks } = await held()
     said.answers = false
@@ -262,7 +290,9 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     expect((await around(self)).status).toBe(403)
     expect((await other.asks(self)).body).toMatchObject({ volume: 'other' })
   })
+})
 
+describe.skipIf(cannotMount)('a service at the socket of a copy (takes root)', () => {
   test('refuses what it is not asked for', async () => {
     const refused: [Request, number, string][] = [
       [{ method: 'POST', url: '/v1/token', body: 'no JSON' }, 400, 'bad request: the body is not JSON'],

@@ -13,11 +13,14 @@ export interface JsonAnswer {
 /** Asks at a socket, as it is named in a mount namespace, by a connection for each request. */
 export type AskWithin = (request: Request) => Promise<JsonAnswer>
 
-/** A process in the mount namespace of another, which asks there until the test ends. */
-export function askWithin(pid: number, socketPath: string): AskWithin {
-  const child = spawn('nsenter', ['--mount', `--target=${pid}`, process.execPath, '-e', script, socketPath], {
-    stdio: ['pipe', 'pipe', 'inherit']
-  })
+/** A process of a user in the mount namespace of another, which asks there until the test ends. */
+export function askWithin(pid: number, socketPath: string, uid = 0): AskWithin {
+  const user = [`--setuid=${uid}`, `--setgid=${uid}`]
+  const child = spawn(
+    'nsenter',
+    ['--mount', `--target=${pid}`, ...user, process.execPath, '-e', script, socketPath],
+    { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' }
+  )
   const ended = once(child, 'exit')
   onTestFinished(async () => {
     child.stdin.end()

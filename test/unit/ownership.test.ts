@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ownershipOf, rootOfCopy, type OwnershipOptions } from '../../src/copies/ownership.ts'
+import { mayReadAll, ownershipOf, rootOfCopy, type OwnershipOptions } from '../../src/copies/ownership.ts'
 
 const none: OwnershipOptions = { uid: 0, gid: 0, mode: null, dirmode: null }
 const file = { type: 'file', mode: 0o4755 } as const
@@ -27,4 +27,17 @@ test('"mode" is for files and "dirmode" for directories, for the root of the cop
   expect(modes({ mode: 0o440 })).toEqual([0o440, 0o1700, null, 0o755])
   expect(modes({ dirmode: 0o2750 })).toEqual([0o4755, 0o2750, null, 0o2750])
   expect(modes({ mode: 0, dirmode: 0 })).toEqual([0, 0, null, 0])
+})
+
+test.each<[who: string, uid: number, gids: number[], options: Partial<OwnershipOptions>, may: boolean]>([
+  ['the owner', 7, [], { mode: 0o400, dirmode: 0o500 }, true],
+  ['another', 33, [33], { mode: 0o400, dirmode: 0o500 }, false],
+  ['one of the group', 33, [33, 8], { mode: 0o440, dirmode: 0o550 }, true],
+  ['one of the group, which may read less than others', 33, [8], { mode: 0o404, dirmode: 0o555 }, false],
+  ['another, when all may read', 33, [33], { mode: 0o444, dirmode: 0o755 }, true],
+  ['another, by a mode of a file', 33, [33], { mode: null, dirmode: 0o755 }, false],
+  ['another, when nobody may enter', 33, [33], { mode: 0o444, dirmode: 0o700 }, false]
+])('%s reads all of a copy only if it could where that lies', (_, uid, gids, options, may) => {
+  const entries = [{ ...file, mode: 0o600 }, directory, symlink]
+  expect(mayReadAll({ uid, gids }, entries, { ...none, uid: 7, gid: 8, ...options })).toBe(may)
 })

@@ -4,16 +4,14 @@ import { newBytes, Secret } from '../../src/base/secret.ts'
 import { variablesIn, volumesOfVariables } from '../../src/http/container/secret-environment.ts'
 import type { Entry } from '../../src/vault/boxes/tree.ts'
 
-const path = parseFilePath('')
-
-/** A version that shows one file with these bytes. */
-function showing(text: string | Buffer): Parameters<typeof variablesIn>[0] {
+/** The variables of a version that shows one file with these bytes. */
+function variablesOf(text: string | Buffer): Promise<Buffer[]> {
   const bytes = Buffer.from(text as string)
   const own = newBytes(bytes.length)
   own.set(bytes)
   const inline = new Secret(own)
   const file: Entry<Secret> = { type: 'file', mode: 0o600, size: bytes.length, content: { inline } }
-  return { read: () => inline, part: () => new Map([[parseFilePath('vars'), file]]) }
+  return variablesIn({ read: () => inline }, new Map([[parseFilePath('vars'), file]]))
 }
 
 test('files of variables lie in directories of their own below one place, and are read in their order', () => {
@@ -27,17 +25,17 @@ test('files of variables lie in directories of their own below one place, and ar
 })
 
 test('what JSON cannot hold, and what is no file of variables, is refused without a word of what it is', async () => {
-  const members = await variablesIn(showing('A=x\nB="\u0001\\n"'), path)
+  const members = await variablesOf('A=x\nB="\u0001\\n"')
   expect(members.map(String)).toEqual(['"A":"x"', '"B":"\\u0001\\u000a"'])
-  await expect(variablesIn(showing(Buffer.from('A=x\nB=\xff', 'latin1')), path)).rejects.toMatchObject({
+  await expect(variablesOf(Buffer.from('A=x\nB=\xff', 'latin1'))).rejects.toMatchObject({
     code: 'conflict',
     message: 'variable "B" has a value that is no UTF-8, and JSON can hold no other'
   })
-  await expect(variablesIn(showing('A=x\nhunter2'), path)).rejects.toMatchObject({
+  await expect(variablesOf('A=x\nhunter2')).rejects.toMatchObject({
     code: 'invalid',
     message: 'line 2: it is not NAME=value'
   })
-  await expect(variablesIn(showing('#'.repeat((1 << 20) + 1)), path)).rejects.toMatchObject({
+  await expect(variablesOf('#'.repeat((1 << 20) + 1))).rejects.toMatchObject({
     code: 'too_large'
   })
 })

@@ -3,6 +3,7 @@ import type { Syscalls } from '../../base/syscalls.ts'
 import type { Copies } from '../../copies/copies.ts'
 import { copyKeyOf } from '../../copies/copy-key.ts'
 import type { Holders } from '../../copies/holders.ts'
+import type { Reader } from '../../copies/ownership.ts'
 import type { Resources } from '../../vault/access/actions.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { descriptorOf } from '../transport/connection.ts'
@@ -32,4 +33,11 @@ export async function callerOn(
   // After the look: so it was this process that was looked at.
   const isThere = syscalls.isPeerThere(descriptorOf(socket)) ?? true
   return isShown && isThere ? { kind: 'container', ...peer, ...copy } : { kind: 'user', ...peer }
+}
+
+/** The user at the other end, and its groups, as they were when it connected. */
+export function readerOn(socket: Socket, syscalls: Pick<Syscalls, 'peerOf' | 'groupsOf'>): Reader {
+  const descriptor = descriptorOf(socket)
+  const { uid, gid } = syscalls.peerOf(descriptor)
+  return { uid, gids: [gid, ...syscalls.groupsOf(descriptor)] }
 }

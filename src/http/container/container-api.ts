@@ -8,12 +8,17 @@ import type { AnswerOf, Operation } from '../../api/operation.ts'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { DescribedContainer } from '../../engine/describe.ts'
 import type { FindContainer } from '../../lifecycle/container-of-copy.ts'
+import { mayReadAll, type OwnershipOptions, type Reader } from '../../copies/ownership.ts'
+import { rootFor } from '../../base/process-identity.ts'
 import type { Caller } from '../../vault/access/authority.ts'
+import { Denial } from '../../vault/access/denial.ts'
+import type { Manifest } from '../../vault/boxes/manifest.ts'
 import type { Gate } from '../../vault/action/gate.ts'
 import type { OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { CopyRecord } from '../../volumes/records.ts'
-import type { FilePath, VolumeName } from '../../base/names.ts'
+import type { VolumeOptions } from '../../volumes/options.ts'
+import type { VolumeName } from '../../base/names.ts'
 import type { Identity } from '../../vault/identity/identity.ts'
 import { answerErrors, MethodError } from '../transport/answers.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
@@ -29,14 +34,16 @@ export interface Asked {
   /** What is noted of the copy. */
   readonly record: Pick<CopyRecord, 'version' | 'created'>
   readonly caller: Caller
+  /** The same by what it may read. */
+  readonly reader: Reader
 }
 
 export interface ContainerApiParts {
   readonly gate: Gate
   readonly vault: Pick<Vault, 'open'>
   readonly identity: Pick<Identity, 'issue'>
-  /** The part of the box that a volume shows. */
-  readonly pathOf: (volume: VolumeName) => Promise<FilePath>
+  /** How a volume shows its box. */
+  readonly optionsOf: (volume: VolumeName) => Promise<Pick<VolumeOptions, 'path' | keyof OwnershipOptions>>
   readonly findContainer: FindContainer
   /** Counts a request over a connection; false when there were too many. Throws when the copy is gone. */
   readonly mayAsk: (socket: Socket) => boolean
@@ -71,7 +78,7 @@ export function containerApi(parts: ContainerApiParts): Express {
     const respond: RequestHandler = async (request, response) => {
       queryOf(operation, request)
       const asked = await parts.asked(request.socket)
-      const answered = await toContainersAlone(answer(asked, request))
+      const answered = await toContainersAlone(asked.caller, answer(asked, request))
       response.set('Cache-Control', 'no-store')
       if (!Buffer.isBuffer(answered)) response.json(answered)
       else
@@ -98,11 +105,12 @@ export function containerApi(parts: ContainerApiParts): Express {
     })
   )
   serve(operations.listSecretMounts, asked =>
-    openFor(parts, asked, async opened => {
-      const { volume } = asked.copy
-      const { targets } = await findContainer(asked.copy)
-      return secretMountsIn(opened, await parts.pathOf(volume), targets.get(volume) ?? [])
-    })
+    openFor(
+      parts,
+      asked,
+      () => findContainer(asked.copy),
+      (opened, shown, { targets }) => secretMountsIn(opened, shown, targets.get(asked.copy.volume) ?? [])
+    )
   )
   serve(operations.listSecretEnvironment, (asked, { socket }) => secretEnvironmentOf(parts, asked, socket))
   serve(operations.issueToken, async ({ caller, copy }, request) => {
@@ -119,16 +127,26 @@ export function containerApi(parts: ContainerApiParts): Express {
   return app
 }
 
-/** Opens what a copy was made of. */
+/**
+ * Opens what a copy was made of for who could read all of the copy where it lies, and for root of the container. A container
+ * has processes of several users, and what it shows to them all need not be for each of them.
+ */
 function openFor<T>(
-  { vault }: ContainerApiParts,
-  { caller, copy, record }: Asked,
-  use: (opened: OpenedVersion) => Promise<T>
+  { vault, optionsOf }: ContainerApiParts,
+  { caller, copy, record, reader }: Asked,
+  find: () => Promise<DescribedContainer>,
+  use: (opened: OpenedVersion, shown: Manifest, container: DescribedContainer) => Promise<T>
 ): Promise<T> {
-  return vault.open(caller, 'answer', copy, record.version, opened => {
+  return vault.open(caller, 'answer', copy, record.version, async (opened, note) => {
     // A version that is younger than the copy is of another box of that name.
     if (record.version === null || opened.info.created > record.created) throw notWhatWasMounted()
-    return use(opened)
+    const container = await find()
+    const options = await optionsOf(copy.volume)
+    const shown = opened.part(options.path)
+    const isRoot = reader.uid === 0 || (container.pid !== null && reader.uid === rootFor(container.pid))
+    if (!isRoot && !mayReadAll(reader, shown.values(), options)) throw mayNotRead(reader, copy.volume)
+    await note([])
+    return use(opened, shown, container)
   })
 }
 
@@ -148,8 +166,7 @@ async function secretEnvironmentOf(
       const beside = await parts.askedBeside(socket, volume)
       const its = beside.find(asked => asked.caller.kind === 'container')
       if (its === undefined) throw unknownVariables(volume)
-      const path = await parts.pathOf(volume)
-      members.push(...(await openFor(parts, its, opened => variablesIn(opened, path))))
+      members.push(...(await openFor(parts, its, () => Promise.resolve(container), variablesIn)))
     }
     return objectOfMembers('secret_environment', members)
   } finally {
@@ -162,11 +179,11 @@ function selfOf({ id, name, image, imageId, compose }: DescribedContainer): Self
 }
 
 /** The gate knows whom it denies, and not where they asked. */
-async function toContainersAlone<T>(answer: Promise<T>): Promise<T> {
+async function toContainersAlone<T>(caller: Caller, answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (cause) {
-    if (!isSecretboxError(cause, 'denied')) throw cause
+    if (caller.kind === 'container' || !isSecretboxError(cause, 'denied')) throw cause
     throw new SecretboxError(
       'denied',
       `${cause.message}: here only the container is answered that has this copy`,
@@ -181,6 +198,14 @@ async function toContainersAlone<T>(answer: Promise<T>): Promise<T> {
 function notWhatWasMounted(): SecretboxError {
   return new SecretboxError('not_found', 'the box that this copy was made of is not there any more', {
     hint: 'read the files from the copy'
+  })
+}
+
+function mayNotRead({ uid }: Reader, volume: VolumeName): Denial {
+  return new Denial('denied', `uid ${uid} may not read all of the copy of volume ${quote(volume)}`, {
+    hint: 'ask as the user whose the files are, or as root of the container',
+    details: {},
+    containers: []
   })
 }
 

@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import { posix } from 'node:path'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { jsonText } from '../../base/json-text.ts'
-import type { FilePath, VolumeName } from '../../base/names.ts'
+import type { VolumeName } from '../../base/names.ts'
 import { mostEnvBytes, variablesDirectory } from '../../base/variables.ts'
 import type { DescribedContainer } from '../../engine/describe.ts'
+import type { Manifest } from '../../vault/boxes/manifest.ts'
 import { readVariables, type Variable } from '../../vault/injected/env-file.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
 import { inOne } from './json-members.ts'
@@ -23,13 +24,10 @@ export function volumesOfVariables({ targets }: Pick<DescribedContainer, 'target
  * The variables of the files that a copy shows, as members of a JSON object that the caller zeroes. Throws `conflict` for a value
  * that JSON cannot hold, `too_large`, and what `readVariables` and reading throw.
  */
-export async function variablesIn(
-  opened: Pick<OpenedVersion, 'read' | 'part'>,
-  path: FilePath
-): Promise<Buffer[]> {
+export async function variablesIn(opened: Pick<OpenedVersion, 'read'>, shown: Manifest): Promise<Buffer[]> {
   const members: Buffer[] = []
   try {
-    for (const [, entry] of opened.part(path)) {
+    for (const [, entry] of shown) {
       if (entry.type !== 'file') continue
       if (entry.size > mostEnvBytes)
         throw new SecretboxError('too_large', `a file of variables has more than ${mostEnvBytes} bytes`)

@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import { base64 } from '../../base/base64.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { jsonText } from '../../base/json-text.ts'
-import type { FilePath } from '../../base/names.ts'
+import type { Manifest } from '../../vault/boxes/manifest.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
 import { inOne, objectOfMembers } from './json-members.ts'
 
@@ -16,13 +16,11 @@ export const mostBytes = 4 << 20
  * `too_large`, and what reading throws.
  */
 export async function secretMountsIn(
-  opened: Pick<OpenedVersion, 'read' | 'part'>,
-  path: FilePath,
+  opened: Pick<OpenedVersion, 'read'>,
+  shown: Manifest,
   targets: readonly string[]
 ): Promise<Buffer> {
-  const files = [...opened.part(path)].flatMap(([at, entry]) =>
-    entry.type === 'file' ? [{ at, entry }] : []
-  )
+  const files = [...shown].flatMap(([at, entry]) => (entry.type === 'file' ? [{ at, entry }] : []))
   if (files.reduce((sum, { entry }) => sum + entry.size, 0) > mostBytes)
     throw new SecretboxError('too_large', `the copy has more than ${mostBytes} bytes of files`, {
       hint: 'read them from the copy'

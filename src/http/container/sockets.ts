@@ -14,7 +14,7 @@ import type { Caller } from '../../vault/access/authority.ts'
 import { copyRecordsOf, findCopyRow, getVolume } from '../../volumes/records.ts'
 import { serveListening, type Serving } from '../transport/serve.ts'
 import { allowance } from './allowance.ts'
-import { callerOn } from './caller.ts'
+import { callerOn, readerOn } from './caller.ts'
 import { containerApi, type Asked, type ContainerApiParts } from './container-api.ts'
 
 /** What one container may have open, and for how long without a word. */
@@ -23,12 +23,12 @@ const idleMs = 30_000
 
 export interface CopySocketsParts extends Omit<
   ContainerApiParts,
-  'mayAsk' | 'asked' | 'askedBeside' | 'pathOf'
+  'mayAsk' | 'asked' | 'askedBeside' | 'optionsOf'
 > {
   readonly store: Store
   readonly copies: Copies
   readonly holders: Pick<Holders, 'isShownTo'>
-  readonly syscalls: Pick<Syscalls, 'peerOf' | 'isPeerThere' | 'dup'>
+  readonly syscalls: Pick<Syscalls, 'peerOf' | 'groupsOf' | 'isPeerThere' | 'dup'>
   readonly clock: Pick<Clock, 'nowMs'>
   readonly log: Logger
 }
@@ -64,13 +64,14 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     if (!record) throw gone()
     const copy = { ...owner, box: record.box }
     connection.caller ??= callerOn(socket, copy, parts)
-    return { copy, record, caller: await connection.caller }
+    return { copy, record, caller: await connection.caller, reader: readerOn(socket, parts.syscalls) }
   }
   const askedBeside = async (socket: Socket, volume: VolumeName): Promise<Asked[]> => {
     const all: Asked[] = []
+    const reader = readerOn(socket, parts.syscalls)
     for await (const record of copyRecordsOf(parts.store, volume)) {
       const copy = { volume, mount: record.mount, box: record.box }
-      all.push({ copy, record, caller: await callerOn(socket, copy, parts) })
+      all.push({ copy, record, caller: await callerOn(socket, copy, parts), reader })
     }
     return all
   }
@@ -79,7 +80,7 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     containerApi({
       ...parts,
       ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() },
-      pathOf: async volume => (await getVolume(parts.store, volume)).options.path
+      optionsOf: async volume => (await getVolume(parts.store, volume)).options
     })
   )
 
