@@ -87,7 +87,7 @@ test('with Engine 26 and Compose 2.27 each secret is a part of a volume that sho
   const secrets = [found('db', '/etc/a$b', 'deep/file'), found('pw', '/run/secrets/pw', 'x')]
   const boxes = await mountsOfSecrets(secrets, { bySubpath: true, whyNot: free })
   const changes = new Map([['web', { boxes, mounts: [], fields: { labels: {} } }]])
-  const changed = withVolumes(model, new Set(['db', 'pw']), changes, { driver })
+  const changed = withVolumes(model, new Set(['db', 'pw']), changes, { driver, isOld: false })
   const [first, second] = Object.keys(changed['volumes'] as object).slice(1)
   expect(changed).toEqual({
     name: 'p',
@@ -248,13 +248,18 @@ secrets:
   const { code, stdout, stderr } = await run(['compose', 'config'], { env, cwd: directory })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   const { services, volumes, secrets } = parse(stdout) as {
-    services: { web: { volumes: { source: string; target: string }[]; command: string[] } }
+    services: { web: { volumes: string[]; command: string[] } }
     volumes: Record<string, { driver: string; driver_opts: object }>
     secrets?: object
   }
   expect(services.web.command).toEqual(['sh', '-c', 'echo $$HOME'])
   expect(secrets ?? {}).toEqual({})
-  const shown = services.web.volumes.map(({ source, target }) => [target, volumes[source]])
+  // The short syntax: of the long one docker-compose would keep the volume of the container before.
+  const shown = services.web.volumes.map(volume => {
+    const [source = '', target, mode] = volume.split(':')
+    expect(mode).toBe('nocopy')
+    return [target, volumes[source]]
+  })
   expect(shown).toEqual([
     [
       '/run/secrets',
@@ -407,6 +412,17 @@ test('an image is pulled or built before it is looked at, and a service that is 
       'error: service "built" would be without its variables: --entrypoint takes the place of what gives them\n' +
       'hint: set the entrypoint in a compose file, or use: docker vault run --env-box\n'
   })
+})
+
+test("compose run with another user makes the files that user's, and words of its command are none of ours", async () => {
+  const model = { name: 'p', services: { web: { image: 'web', user: '5', 'x-vault-env': 'vars' } } }
+  const { env } = await standIns(composeTwo(model), { web: {} }, launched)
+  for (const words of [['--user', '9:8'], ['-u9:8'], ['--user=9:8', '-T']]) {
+    const ended = await run(['compose', 'run', ...words, 'web', 'x', '--entrypoint', 'y', '-u', '3'], { env })
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(ended.stdout).toContain('"path":".env","uid":"9","gid":"8"')
+    expect(ended.stdout).toContain('"user":"5"')
+  }
 })
 
 test.each([

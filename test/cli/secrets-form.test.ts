@@ -50,6 +50,8 @@ const mount = (target: string, rest = '"kind":"text","content":"topsecret"'): st
 const long = 'x'.repeat(128 * 1024)
 
 test.each<[string, string, string?]>([
+  ['', 'it is empty', 'write {} for none'],
+  [' \n', 'it is empty', 'write {} for none'],
   ['null', 'it is null', 'write {} for none'],
   ['[]', 'it is not an object'],
   ['{"secret_mounts":null}', '"secret_mounts" is null', 'write {} for none'],

@@ -51,6 +51,11 @@ test('help fits a terminal of 80 columns', async () => {
   expect(await run(['help', 'versions'])).toEqual(await run(['versions', '--help']))
 })
 
+test.each(['run', 'create-container', 'exec', 'compose', 'stale'])('so does that of %s', async name => {
+  const [, ...lines] = (await run([name, '--help'])).stdout.split('\n')
+  expect(lines.filter(line => line.length > 80)).toEqual([])
+})
+
 test('started by docker, help speaks of "docker vault"', async () => {
   expect((await run(['vault', 'put', '--help'])).stdout).toMatch(/^Usage: docker vault put /)
   expect((await run(['help', 'vault'])).stdout).toMatch(/^Usage: docker vault COMMAND\n/)

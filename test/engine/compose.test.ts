@@ -205,6 +205,13 @@ test('x-vault-env gives a service variables, its check too, and up makes it agai
   expect(await engine.docker(['vault', 'exec', await idOf(), 'sh', '-c', 'echo $PASSWORD'])).toBe(
     `${canary}-2\n`
   )
+  // Another user is another volume, at the same place.
+  const again = await readFile(file, 'utf8')
+  await writeFile(file, again.replace('    x-vault-env: vars', '    user: "1300"\n    x-vault-env: vars'))
+  await compose('up', '--detach', '--no-color')
+  expect(await engine.docker(['vault', 'exec', await idOf(), 'sh', '-c', 'echo $(id -u) $PASSWORD'])).toBe(
+    `1300 ${canary}-2\n`
+  )
   // Without the box, what is there can still be taken away.
   await engine.docker(['vault', 'destroy', '--force', 'vars', 'vars-2'])
   await compose('down', '--volumes', '--timeout', '1')

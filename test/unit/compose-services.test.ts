@@ -181,9 +181,11 @@ test.each<[unknown, string]>([
   [['a', 7], 'it is no text'],
   [null, 'it is empty'],
   ['a:', '"a:" names no file'],
+  ['PASSWORD=hunter2', 'x-vault-env of service "web" takes a box, not the variable "PASSWORD" itself'],
   ['', 'bad box name ""']
 ])('x-vault-env: %j is refused', (given, reason) => {
   const attempt = (): unknown => boxVariablesIn({ services: { web: { 'x-vault-env': given } } })
   expect(attempt).toThrow(reason)
   expect(attempt).toThrow(UsageError)
+  expect(attempt).not.toThrow(/hunter2/)
 })

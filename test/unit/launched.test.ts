@@ -80,6 +80,20 @@ test('the command can be replaced as compose run does it, and the entrypoint sta
   expect(launched({ entrypoint: E, command: C })).toMatchObject({ entrypoint: [...by, ...E], command: C })
 })
 
+test('an image that was committed from a container with variables is as it was before', () => {
+  const committed = {
+    entrypoint: ['/run/secretbox/launcher'],
+    command: ['/run/secretbox/env/1/old', '--', ...E, ...C]
+  }
+  const { entrypoint, command } = launched(committed)
+  expect([...entrypoint, ...command]).toEqual([...by, ...E, ...C])
+  expect(
+    launched({ ...committed, health: ['CMD', '/run/secretbox/launcher', 'old', '--', 'a'] }).health
+  ).toEqual(['CMD', ...by, 'a'])
+  const text = `exec '/run/secretbox/launcher' 'old' '--' 'a'`
+  expect(launched({ ...committed, health: ['CMD-SHELL', text] }).health).toBeNull()
+})
+
 test('a check becomes the text of a shell', () => {
   expect(shellText(['a b', "it's", '$x', ''], bare)).toBe(String.raw`exec 'a b' 'it'\''s' '$x' ''`)
   expect(() => shellText(['a'], { shell: ['/usr/bin/python3', '-c'] })).toThrow(

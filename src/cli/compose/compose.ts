@@ -21,7 +21,8 @@ import { boxSecretsIn, placedSecretsIn } from './box-secrets.ts'
 import { boxVariablesIn } from './box-variables.ts'
 import { composeFlags } from './compose-flags.ts'
 import { findComposer, type Composer } from './composer.ts'
-import { imageOf, imagesToGet, refuseOtherEntrypoint, type Step } from './images.ts'
+import { imageOf, imagesToGet, type Step } from './images.ts'
+import { beforeCommand, refuseOtherEntrypoint, userIn } from './run-words.ts'
 import { meantServices } from './meant-services.ts'
 import type { Mapping } from './model.ts'
 import { readProject, type Project } from './project.ts'
@@ -41,9 +42,9 @@ In the compose files, which stay as they are:
       secrets: [db-password, tls-key]
       x-vault-env: app      # the variables of the only file of box "app"
 
-Services have secrets at /run/secrets/NAME, or as the long form says (target, uid,
-gid, mode). x-vault-env is BOX, BOX:FILE, or a list of these: variables that only
-the service's process has, and its health check.`
+Services have secrets at /run/secrets/NAME, or as the long form says (target,
+uid, gid, mode). x-vault-env is BOX, BOX:FILE, or a list of these: variables
+that only the service's process has, and its health check.`
 
 /** Commands that make containers, or show what these would be made of: they need the boxes. The others do without. */
 const makers = ['up', 'create', 'run', 'scale', 'watch']
@@ -115,6 +116,7 @@ async function runWithBoxes(
   const { model } = project
   const [verb = '', ...rest] = line.operands
   const driver = cli.env['SECRETBOX_DRIVER'] || `${pluginName}:latest`
+  const isOld = composer.version[0] < 2
   // In memory, for what variables were replaced by may be a secret of its own.
   return withPrivateDirectory(cli.env, async directory => {
     const runOver = async (name: string, over: Mapping, words: readonly string[], asProgress = false) => {
@@ -126,7 +128,7 @@ async function runWithBoxes(
       return composer.client.run(all, guard, { asProgress })
     }
     const without = (others: readonly string[]): Mapping =>
-      withVolumes(model, boxes.names, new Map(), { driver, others })
+      withVolumes(model, boxes.names, new Map(), { driver, isOld, others })
     const isMaker = makers.includes(verb)
     if (!isMaker && !showers.includes(verb))
       return runOver(
@@ -134,20 +136,19 @@ async function runWithBoxes(
         without(verb === 'down' ? await ownVolumes(cli, project.name) : []),
         line.operands
       )
-    const wanted = await wantedOf(
-      cli,
-      composer,
-      project,
-      boxes,
-      meantServices(model, rest, profilesOf(cli, line))
-    )
-    refuseOtherEntrypoint(line.operands, wanted)
-    const steps: readonly Step[] = isMaker ? await imagesToGet(cli, wanted, rest) : []
+    const own = verb === 'run' ? beforeCommand(model, rest) : rest
+    const meant = meantServices(model, own, profilesOf(cli, line))
+    const wanted = await wantedOf(cli, composer, project, boxes, {
+      meant,
+      user: verb === 'run' ? userIn(own) : null
+    })
+    if (verb === 'run') refuseOtherEntrypoint(own, wanted)
+    const steps: readonly Step[] = isMaker ? await imagesToGet(cli, wanted, own) : []
     for (const { words } of steps) {
       const ending = await runOver(`${words[0] ?? ''}.json`, without([]), words, true)
       if (ending.code !== 0) return ending
     }
-    const changed = withVolumes(model, boxes.names, await changesFor(cli, wanted), { driver })
+    const changed = withVolumes(model, boxes.names, await changesFor(cli, wanted), { driver, isOld })
     return runOver('compose.json', changed, line.operands)
   })
 }
@@ -158,7 +159,7 @@ async function wantedOf(
   { version: [major, minor] }: Composer,
   { model, name }: Project,
   { secrets, variables }: Boxes,
-  meant: ReadonlySet<string>
+  { meant, user }: { readonly meant: ReadonlySet<string>; readonly user: string | null }
 ): Promise<Wanted> {
   const api = await dockerOf(cli).ask(['version', '--format', '{{.Server.APIVersion}}'])
   const isNew = major > 2 || (major === 2 && minor >= 27)
@@ -166,6 +167,7 @@ async function wantedOf(
     model,
     secrets: secrets.filter(({ service }) => meant.has(service)),
     variables: new Map([...variables].filter(([service]) => meant.has(service))),
+    user,
     imageOf: service => imageOf(model, service, `${name}${major < 2 ? '_' : '-'}${service}`),
     bySubpath: isNew && hasSubpaths(api?.trim() ?? '')
   }

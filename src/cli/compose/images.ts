@@ -1,8 +1,7 @@
-import { quote } from '../../base/errors.ts'
 import type { Cli } from '../declare/cli.ts'
 import { findImage } from '../inject/find-image.ts'
-import { UsageError } from '../output/failure.ts'
 import { serviceIn, textIn, type Mapping } from './model.ts'
+import { valueAfter } from './run-words.ts'
 import type { Wanted } from './with-boxes.ts'
 
 /** A command of compose that is to be run before. */
@@ -40,22 +39,4 @@ export async function imagesToGet(
     ...(pull.length === 0 ? [] : [{ words: ['pull', ...pull] }]),
     ...(build.length === 0 ? [] : [{ words: ['build', ...build] }])
   ]
-}
-
-/** Throws `UsageError` for a `run --entrypoint`, by which compose leaves out what gives a service its variables. */
-export function refuseOtherEntrypoint([verb, ...words]: readonly string[], { variables }: Wanted): void {
-  if (verb !== 'run' || valueAfter(words, '--entrypoint') === null) return
-  const service = words.find(word => variables.has(word))
-  if (service === undefined) return
-  throw new UsageError(
-    `service ${quote(service)} would be without its variables: --entrypoint takes the place of what gives them`,
-    `set the entrypoint in a compose file, or use: docker vault run --env-box`
-  )
-}
-
-function valueAfter(words: readonly string[], flag: string): string | null {
-  const attached = words.find(word => word.startsWith(`${flag}=`))
-  if (attached !== undefined) return attached.slice(flag.length + 1)
-  const at = words.indexOf(flag)
-  return at === -1 ? null : (words[at + 1] ?? '')
 }

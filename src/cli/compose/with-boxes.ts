@@ -27,6 +27,8 @@ export interface Wanted {
   readonly variables: ReadonlyMap<string, readonly BoxFile[]>
   /** The image of a service, by the name that the Engine knows it by. */
   readonly imageOf: (service: string) => string
+  /** As whom services run, whatever they say; null: as they say. */
+  readonly user: string | null
   /** Engine and compose mount files by themselves. */
   readonly bySubpath: boolean
 }
@@ -52,12 +54,13 @@ export async function changesFor(cli: Cli, wanted: Wanted): Promise<ReadonlyMap<
 
 async function changeFor(
   cli: Cli,
-  { model, imageOf, bySubpath }: Wanted,
+  { model, imageOf, bySubpath, user }: Wanted,
   name: string,
   secrets: readonly PlacedSecret[],
   files: readonly BoxFile[]
 ): Promise<ServiceChange> {
-  const fields = serviceIn(model, name)
+  const own = serviceIn(model, name)
+  const fields = user === null ? own : { ...own, user }
   const [image, platform] = [imageOf(name), textIn(fields['platform'])]
   const found = await findImage(cli, image)
   const container: Container = { name, fields, image, found, platform }

@@ -35,19 +35,23 @@ export type WhyNot = (service: string, directory: string) => Promise<string | nu
 
 /**
  * The model without what names boxes, and with these changes; `secrets` are the names of those that come from boxes. Each volume that
- * is asked for is there once, and so is each of `others`, which nothing mounts.
+ * is asked for is there once, and so is each of `others`, which nothing mounts. `isOld`: for docker-compose 1.29.
  */
 export function withVolumes(
   model: Mapping,
   secrets: ReadonlySet<string>,
   changes: ReadonlyMap<string, ServiceChange>,
-  { driver, others = [] }: { driver: string; others?: readonly string[] }
+  { driver, isOld, others = [] }: { driver: string; isOld: boolean; others?: readonly string[] }
 ): Mapping {
   const volumes = new Map<string, Mapping>(others.map(name => [name, {}]))
   const services: Record<string, unknown> = {}
   for (const [name, service] of entriesIn(model['services'])) {
     const { boxes = [], mounts = [], fields = {} } = changes.get(name) ?? {}
-    services[name] = { ...withoutBoxes(service, secrets), ...volumesWith(service, boxes, mounts), ...fields }
+    services[name] = {
+      ...withoutBoxes(service, secrets),
+      ...volumesWith(service, boxes, mounts, isOld),
+      ...fields
+    }
     for (const { options } of boxes)
       volumes.set(volumeName(options), { driver, driver_opts: withDollars(options) })
   }
@@ -68,15 +72,34 @@ function withoutBoxes(service: Mapping, secrets: ReadonlySet<string>): Mapping {
   return { ...Object.fromEntries(rest), ...(own.length === used.length ? {} : { secrets: own }) }
 }
 
-function volumesWith(service: Mapping, boxes: readonly BoxMount[], mounts: readonly Mapping[]): Mapping {
+function volumesWith(
+  service: Mapping,
+  boxes: readonly BoxMount[],
+  mounts: readonly Mapping[],
+  isOld: boolean
+): Mapping {
   if (boxes.length + mounts.length === 0) return {}
-  const added = boxes.map(({ target, options, subpath }) => ({
+  const added = boxes.map(mount =>
+    isOld && !mount.target.includes(':') ? shortMount(mount) : longMount(mount)
+  )
+  return { volumes: [...listIn(service['volumes']), ...added, ...mounts] }
+}
+
+/**
+ * docker-compose 1.29 gives a container that it makes again the old one's volume wherever the long syntax has one (compose, service.py,
+ * get_container_data_volumes): it would keep the old secrets.
+ */
+function shortMount({ target, options }: BoxMount): string {
+  return `${volumeName(options)}:${dollars(target)}:nocopy`
+}
+
+function longMount({ target, options, subpath }: BoxMount): Mapping {
+  return {
     type: 'volume',
     source: volumeName(options),
     target: dollars(target),
     volume: { nocopy: true, ...(subpath === null ? {} : { subpath: dollars(subpath) }) }
-  }))
-  return { volumes: [...listIn(service['volumes']), ...added, ...mounts] }
+  }
 }
 
 function optionsOf({ box, path, uid, gid, mode }: FoundSecret): BoxMount['options'] {

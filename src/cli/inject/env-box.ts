@@ -17,11 +17,16 @@ const form = 'write it as --env-box BOX or --env-box BOX:FILE'
 const intoBox =
   'everybody can read arguments: put the line into a file of a box (docker vault put BOX:FILE), and give that: --env-box BOX:FILE'
 
-/** Reads the value of an `--env-box`. Throws `UsageError`, which says nothing of what may be a secret. */
-export function parseEnvBox(value: string): EnvBox {
+/** Throws `UsageError` for what is a variable where a box is wanted, by `what`; of its value it says nothing. */
+export function refuseVariable(value: string, what: string, hint: string): void {
   const [, variable] = /^([A-Za-z_][\w.-]*)=/.exec(value) ?? []
   if (variable !== undefined)
-    throw new UsageError(`--env-box takes a box, not the variable ${quote(variable)} itself`, intoBox)
+    throw new UsageError(`${what} takes a box, not the variable ${quote(variable)} itself`, hint)
+}
+
+/** Reads the value of an `--env-box`. Throws `UsageError`, which says nothing of what may be a secret. */
+export function parseEnvBox(value: string): EnvBox {
+  refuseVariable(value, '--env-box', intoBox)
   const flag = `--env-box ${value}`
   try {
     const colon = value.indexOf(':')

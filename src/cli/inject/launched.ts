@@ -32,16 +32,35 @@ type Executed = Pick<ImageConfig, 'entrypoint' | 'command' | 'health' | 'shell'>
  * files. Throws `UsageError` when it would have no program.
  */
 export function launchedWith(files: readonly string[], image: Executed, asked: AskedProgram): Launched {
-  const { entrypoint, command } = programOf(image, asked)
+  const before = withoutLauncher(image)
+  const { entrypoint, command } = programOf(before, asked)
   if (entrypoint.length + command.length === 0)
     throw new UsageError('no command is given, and the image has none', 'name one after the image')
   const launcher = [launcherTarget, ...files, '--']
-  const check = checkOf(image, asked)
+  const check = checkOf(before, asked)
   return {
     entrypoint: [...launcher, ...entrypoint],
     command,
     health: check === null ? null : ['CMD', ...launcher, ...check]
   }
+}
+
+/** An image that was committed from a container with variables runs by the launcher, with files that are not there: it is as it was before. */
+function withoutLauncher(image: Executed): Executed {
+  if (image.entrypoint[0] !== launcherTarget) return image
+  const words = [...image.entrypoint, ...image.command]
+  return {
+    ...image,
+    entrypoint: [],
+    command: words.slice(words.indexOf('--') + 1),
+    health: ownCheck(image.health)
+  }
+}
+
+function ownCheck(health: readonly string[]): readonly string[] {
+  const [kind, ...words] = health
+  if (kind === 'CMD' && words[0] === launcherTarget) return ['CMD', ...words.slice(words.indexOf('--') + 1)]
+  return kind === 'CMD-SHELL' && words[0]?.startsWith(`exec '${launcherTarget}'`) === true ? [] : health
 }
 
 /**

@@ -53,17 +53,24 @@ const ownFlags = ['inject', 'inject-dir', 'env-box', 'secrets', 'api']
 const flagsHelp = `
 Options, anywhere among docker's own and before the image:
   --inject BOX[:ALIAS|:/PATH][,OPTION]...
-                                   mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
-  --inject-dir DIR[:ALIAS|:/PATH]  mount a copy of this directory; it is gone with the container's volumes
-  --api                            let the container ask for itself, at a socket in each --inject: its option api
-  --secrets FILE|-                 give the container the secrets of this JSON; they are gone with it:
-                                   {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}},
-                                    "secret_environment": {"NAME": "value"}}
-  --env-box BOX[:FILE]             give the container's process the variables of a file of NAME=value lines
+      mount the box at /run/vault/BOX, at /run/vault/ALIAS or at /PATH
+  --inject-dir DIR[:ALIAS|:/PATH]
+      mount a copy of this directory; it is gone with the container's volumes
+  --api
+      let the container ask for itself, at a socket in each --inject: its option
+      api
+  --secrets FILE|-
+      give the container the secrets of this JSON; they are gone with it:
+      {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}},
+       "secret_environment": {"NAME": "value"}}
+  --env-box BOX[:FILE]
+      give the container's process the variables of a file of NAME=value lines
 
-Options of an --inject are those of a volume: ${runInjectOptions.join(', ')}. A name with a
-comma is quoted as in CSV. Files belong to whom the container runs as, unless uid and gid say otherwise. Copies are
-read-only; with rw the container may write into its own: that is kept nowhere, and lost when it stops.`
+Options of an --inject are those of a volume:
+${runInjectOptions.join(', ')}.
+A name with a comma is quoted as in CSV. Files belong to whom the container runs
+as, unless uid and gid say otherwise. Copies are read-only; with rw the
+container may write into its own: that is kept nowhere, and lost when it stops.`
 
 /** `run [--inject …]… [docker's arguments]`: `docker run`, with boxes. */
 export function run(cli: Cli): Command {

@@ -30,6 +30,7 @@ export function readSecrets(text: Buffer, source: string): ContainerSecrets {
     throw new UsageError(`cannot use the secrets of ${source}: ${reason}`, hint)
   }
   const [mounts, environment] = [new Map<string, Secret>(), new Map<string, Secret>()]
+  if (!text.some(byte => byte > 32)) refuse('it is empty', 'write {} for none')
   try {
     const whole = readJson(text)
     const [files, variables] = sections.map(name =>
