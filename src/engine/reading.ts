@@ -14,13 +14,15 @@ interface GivenMount {
 
 /** A container as it is listed. */
 export function containerIn(listed: Dockerode.ContainerInfo): Container {
+  // Null for one that was given none, and whose image has none.
+  const labels = listed.Labels as Container['labels'] | null
   return {
     id: listed.Id,
     name: nameIn(listed.Names),
     image: listed.Image,
     imageId: listed.ImageID || null,
     ...manifestIn(listed),
-    labels: listed.Labels,
+    labels: labels ?? {},
     state: listed.State,
     volumes: listed.Mounts.flatMap(mount => (mount.Type === 'volume' && mount.Name ? [mount.Name] : []))
   }

@@ -144,6 +144,7 @@ describe.skipIf(cannotMount)('a closed box (takes root)', () => {
       engine.containers.delete(web)
       return isShown
     }
+    expect(await shown({ labels: null }, {})).toBe(false)
     expect(await shown({ labels }, {})).toBe(true)
     expect(await shown({ labels }, { labels })).toBe(false)
     expect(await shown({ labels }, { labels: { ...names, tier: 'web' } })).toBe(true)

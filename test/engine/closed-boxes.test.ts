@@ -126,6 +126,11 @@ test('a container with the network of another is not taken for that one, which h
     return entries[0]?.container === sharing ? true : null
   })
   expect(named).toBe(true)
+  const { volumes } = await askJson<{
+    volumes: { name: string; copies: { container: { id: string } | null }[] }[]
+  }>(admin, 'GET', '/volumes/')
+  const holders = volumes.filter(({ name }) => name === box).flatMap(({ copies }) => copies)
+  expect(new Set(holders.map(({ container }) => container?.id))).toEqual(new Set([ids.get('good'), sharing]))
   expect([await secretIn('sharing'), await secretIn('network')]).toEqual(['hunter2', 'hunter3'])
   await Promise.all(['sharing', 'network'].map(kill))
 })

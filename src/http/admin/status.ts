@@ -104,7 +104,9 @@ export function lookAtVolumes(parts: {
     const known = await containersById(parts.engine)
     const copies = new Map<string, CopyRecord[]>()
     for (const record of records) {
-      const container = containerOf(held.get(record) ?? [], known) ?? record.container
+      // What was recorded with a name was found for certain; a copy's mounts may tell of another container.
+      const noted = record.container
+      const container = noted?.name ? noted : (containerOf(held.get(record) ?? [], known) ?? noted)
       copies.set(record.volume, [...(copies.get(record.volume) ?? []), { ...record, container }])
     }
     const described: DescribedVolume[] = []
