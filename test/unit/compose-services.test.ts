@@ -145,6 +145,18 @@ test.each<[object, string, string]>([
   )
 })
 
+test.each<object>([
+  { services: { 'x-vault-web': { 'x-vault-env': 'a' } }, secrets: { 'x-vault': { 'x-vault': 'a' } } },
+  { 'x-common': { 'x-vault-env': 'a', 'x-vault': 'a' }, services: { web: { 'x-vault-env': 'a' } } },
+  { services: { web: { environment: { 'x-vault-addr': 'a' }, labels: { 'x-vault.team': 'b' } } } },
+  { services: { web: { build: { args: { x_vault: 'a' } }, depends_on: { 'x-vault-web': {} } } } },
+  { networks: { n: { driver_opts: { 'x-vault': 'a' } } }, volumes: { 'x-vault': {} } }
+])("in %j names are the user's own, and fragments are for others to take", model => {
+  expect(() => {
+    refuseUnknownKeys(model as Mapping)
+  }).not.toThrow()
+})
+
 test.each<[string[], string[], string[]]>([
   [['-d'], [], ['web', 'db', 'cache']],
   [['-d', 'db'], [], ['db']],

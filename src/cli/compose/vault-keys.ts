@@ -23,15 +23,34 @@ export function refuseUnknownKeys(model: Mapping): void {
   walk(model, [])
 }
 
+/** What holds names that are the user's own, whatever they look like. */
+const ofNames = new Set([
+  ...[
+    'additional_contexts',
+    'annotations',
+    'args',
+    'depends_on',
+    'driver_opts',
+    'environment',
+    'extra_hosts'
+  ],
+  ...['labels', 'networks', 'options', 'sysctls', 'ulimits']
+])
+/** What holds, at the top of a model, things by their names. */
+const ofThings = new Set(['configs', 'networks', 'secrets', 'services', 'volumes'])
+
 function walk(value: unknown, path: readonly string[]): void {
   if (typeof value !== 'object' || value === null) return
   if (Array.isArray(value)) {
     for (const each of value) walk(each, path)
     return
   }
+  const isOfThings = path.length === 1 && ofThings.has(path[0] ?? '')
   for (const [key, inner] of Object.entries(value)) {
-    if (/^x[-_]?vault/i.test(key)) refuseUnless(key, path)
-    else walk(inner, [...path, key])
+    if (isOfThings) walk(inner, [...path, key])
+    else if (/^x[-_]?vault/i.test(key)) refuseUnless(key, path)
+    // What else begins so holds what is taken from there by anchors.
+    else if (!key.startsWith('x-') && (path.length === 0 || !ofNames.has(key))) walk(inner, [...path, key])
   }
 }
 
