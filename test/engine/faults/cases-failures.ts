@@ -1,4 +1,6 @@
 import type { FaultPoint } from '../../../src/base/fault-points.ts'
+import { ask } from '../../kit/engine/admin.ts'
+import { eventually } from '../../kit/eventually.ts'
 import { mountPoints, settled, startedAtLast, unmountPoints } from './moments.ts'
 import type { FaultCase } from './stage.ts'
 
@@ -13,6 +15,26 @@ const crashInMount = (point: FaultPoint): FaultCase => ({
     return [await startedAtLast(stage, starting)]
   }
 })
+
+/** The same of a container with two copies, of which one has a socket. At that the host's root is refused, so that it is served. */
+const crashWithSocket: FaultCase = {
+  fault: 'plugin crashes',
+  moment: 'in Mount, at mount.done, with a socket in a copy',
+  async play(stage) {
+    const mount = 'type=volume,volume-driver=secretbox,dst=/asking,volume-opt=box=db,volume-opt=api=true'
+    const starting = await stage.subject({ more: ['--mount', mount] })
+    await stage.rig.orders.give('mount.done', 'kill')
+    await settled(starting.start())
+    await startedAtLast(stage, starting)
+    const socket = `/proc/${(await starting.pid()) ?? 0}/root/asking/.secretbox/api.sock`
+    const isServed = await eventually(async () => {
+      const { status } = await ask(socket, 'GET', '/v1/self').catch(() => ({ status: 0 }))
+      return status === 403 || null
+    })
+    if (isServed !== true) throw new Error('nobody serves the socket')
+    return [starting]
+  }
+}
 
 const crashInUnmount = (point: FaultPoint): FaultCase => ({
   fault: 'plugin crashes',
@@ -77,6 +99,7 @@ const givenUpInMount = (point: FaultPoint): FaultCase => ({
 /** The daemon fails in the middle of a call: it dies there, or the call comes to nothing. */
 export const failureCases: readonly FaultCase[] = [
   ...mountPoints.map(crashInMount),
+  crashWithSocket,
   ...unmountPoints.map(crashInUnmount),
   ...mountPoints.map(throwInMount),
   ...unmountPoints.map(throwInUnmount)
