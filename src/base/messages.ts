@@ -53,3 +53,8 @@ export const leaveOneOut = 'leave one of them out'
 
 /** Of a record that cannot be read any more. */
 export const restoreStore = 'restore the store from a backup'
+
+/** Of a start that met a change of the grants on a box. */
+export function startAgainHint(box: string): string {
+  return `start the container again, or see: docker vault grants ${shellOperand(box)}`
+}

@@ -1,3 +1,5 @@
+import { quote, SecretboxError } from '../base/errors.ts'
+import { startAgainHint } from '../base/messages.ts'
 import type { BoxName } from '../base/names.ts'
 import type { Secret } from '../base/secret.ts'
 import { theVault, type Action } from './access/actions.ts'
@@ -162,6 +164,7 @@ export function createVault(parts: VaultParts): Vault {
         const record: RecordOpening = writes =>
           permit.commit(opened === null ? {} : { version: opened.info.version }, writes)
         const shown = (shows === 'names' ? opened && namesOf(opened) : opened) as OpenedFor<typeof purpose>
+        if (recorded === 'within' && !opened?.users) permit.beforeCommit(() => refuseClosed(store, permit))
         try {
           if (recorded === 'before') await record([])
           return await use(shown, ...((recorded === 'within' ? [record] : []) as RecordFor<typeof purpose>))
@@ -193,6 +196,16 @@ async function openedFor(
   const users = await usersOf(permit, box)
   const opened = await openVersion({ ...parts, keyring: permit.keyring }, box, { version, form, users })
   return action === 'box.reveal' ? readWhile(opened, () => permit.recheck()) : opened
+}
+
+/** Throws `conflict` when the box, which was open to any container or not there, is closed by now. */
+async function refuseClosed(store: VaultParts['store'], permit: BoxPermit): Promise<void> {
+  const box = await findBox(store, permit)
+  box?.key.wipe()
+  if (box?.isClosed !== true) return
+  throw new SecretboxError('conflict', `box ${quote(box.name)} was closed meanwhile`, {
+    hint: startAgainHint(box.name)
+  })
 }
 
 /** The grants that let containers use a closed box now; null for one that any may use. */

@@ -216,6 +216,51 @@ test('a container gets no copy of a box once what let it was revoked', async () 
   }
 })
 
+const closings: Record<string, (opened: OpenVault, box: BoxName) => Promise<unknown>> = {
+  'a grant on it': (opened, box) => grant(opened, toImage, box, 'use'),
+  'a grant on boxes that are called so': (opened, box) =>
+    grant(opened, toImage, `${box.slice(0, -1)}*`, 'use'),
+  async 'a grant that was revoked again'(opened, box) {
+    await grant(opened, toImage, box, 'use')
+    await opened.granting.revoke(root, patternOfBox(box), toImage, null)
+  }
+}
+
+test.each(Object.entries(closings))(
+  'nothing is given of a box any more once %s has closed it',
+  async (_, close) => {
+    const opened = await open()
+    const { vault } = opened
+    const [volume, mount] = [parseVolumeName('v'), parseMountId('m')]
+    const once = (box: BoxName, ...other: (() => Promise<unknown>)[]): (() => Promise<void>) => {
+      const acts = [...other, () => close(opened, box)]
+      return async () => {
+        for (const act of acts.splice(0)) await act()
+      }
+    }
+    const [shown, missing, served] = ['shown', 'missing', 'served'].map(parseBoxName) as [
+      BoxName,
+      BoxName,
+      BoxName
+    ]
+    const conflict = { code: 'conflict', message: expect.stringContaining('was closed meanwhile') as unknown }
+    await vault.create(root, shown)
+    await vault.create(root, served)
+    for (const [purpose, resource, ...first] of [
+      ['mount', { box: shown, volume, mount }],
+      ['mountIfThere', { box: missing, volume, mount }, () => vault.create(root, missing)],
+      ['serve', { box: served, path: 'f', service: 's', task: 't', image: 'i' }]
+    ] as const) {
+      const inBetween = once(resource.box, ...first)
+      const opening = vault.open({ kind: 'engine' }, purpose, resource, null, async (_version, record) => {
+        await inBetween()
+        await record([])
+      })
+      await expect(opening, purpose).rejects.toMatchObject(conflict)
+    }
+  }
+)
+
 test('what is being read is read no further once that is revoked', async () => {
   const opened = await open()
   const { vault, granting } = opened

@@ -1,6 +1,6 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
+import { startAgainHint } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
-import { shellOperand } from '../../base/shell-word.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Write } from '../../store/store.ts'
 import { detailsOf, type Action, type Details, type Resources } from '../access/actions.ts'
@@ -45,11 +45,13 @@ export interface Permit<A extends Action = Action> {
   users(box: BoxName): Promise<readonly GrantTo<ContainerSubject>[]>
   /** With them whose boxes are. */
   policy(): Promise<Policy>
+  /** Has `check` asked, the last that was given, at each commit: nothing is committed between that and the commit. It throws what says no. */
+  beforeCommit(check: () => Promise<void>): void
   /** Throws `denied` when what was allowed is so no more: a grant was revoked or has expired. */
   recheck(): Promise<void>
   /**
    * Commits the writes and the audit entry of the action in one transaction. `more` adds to what the entry says. Throws
-   * what `recheck` throws: nothing is committed between that and this, so that what was revoked before is not done after.
+   * what `recheck` and the check of `beforeCommit` throw: nothing is committed between that and this, so that what was revoked before is not done after.
    */
   commit(more: Details, writes: readonly Write[]): Promise<void>
 }
@@ -98,9 +100,13 @@ export async function beginAct<A extends Action>(
   const entry = { caller, action, decision: 'allowed', details } as const
   const done = { recorded: false, wrote: false }
   const looks = createLooks(parts, keyring, caller)
+  let isStillSo = (): Promise<void> => Promise.resolve()
   const permit: Permit<A> = {
     ...{ caller, keyring, resource, may: await mayOf(parts, caller, keyring), ...looks },
     policy: () => policies.current(keyring),
+    beforeCommit(check) {
+      isStillSo = check
+    },
     async recheck() {
       if (!isOrdinary(caller)) return
       await policies.current(keyring)
@@ -114,6 +120,7 @@ export async function beginAct<A extends Action>(
       await audit.inTurn(async append => {
         await permit.recheck()
         await looks.recheck(writes)
+        await isStillSo()
         const stands = writes.length === 0 ? standsFor(parts.flood, caller, action) : {}
         if (stands === null) return
         try {
@@ -173,7 +180,7 @@ function createLooks(
         throw new SecretboxError(
           'conflict',
           `a grant to containers on box ${quote(given.box)} was revoked meanwhile`,
-          { hint: `start the container again, or see: docker vault grants ${shellOperand(given.box)}` }
+          { hint: startAgainHint(given.box) }
         )
     }
   }
