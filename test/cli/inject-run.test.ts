@@ -524,7 +524,7 @@ test('help tells of our own flags and leaves the others to docker', async () => 
   const { code, stdout } = await runHere(['run', '--help'], { env })
   expect(code).toBe(0)
   expect(stdout).toContain('--inject BOX[:ALIAS|:/PATH][,OPTION]...')
-  expect(stdout).toContain('--inject-dir DIR[:ALIAS|:/PATH] ')
+  expect(stdout).toContain('--inject-dir DIR[:ALIAS|:/PATH]\n')
   expect(stdout).toContain('that is kept nowhere, and lost when it stops')
   expect(stdout).toContain('Everything else is as in: docker run --help')
   expect(await calls()).toEqual([])

@@ -229,12 +229,17 @@ test('a volume that docker made for nothing is removed by the Engine, and the bo
 
   // What the Engine cannot do is told, with what to do.
   const { env: failing } = await standIns(speaking('1.45', create), image, {
-    removeVolume: () => Promise.resolve(500)
+    removeVolume: name => {
+      removed.push(name)
+      return Promise.resolve(500)
+    }
   })
   const { stderr } = await run(['run', '--secrets', '-', 'web'], { env: failing, input: secrets })
   const [box = ''] = await ephemeralBoxes()
   expect(stderr).toContain(`warning: cannot tell whether ${box} is still needed: cannot remove volume "`)
   expect(stderr).toContain(`hint: once the container is gone: docker-vault destroy --force ${box}\n`)
+  await drive('Remove', { Name: removed[1] })
+  expect(await ephemeralBoxes()).toEqual([])
 })
 
 test('a signal while docker runs leaves no box behind', async () => {
