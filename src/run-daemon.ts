@@ -49,8 +49,8 @@ const peoplesConnections = {
   grouped: { perUid: 32, all: 512 },
   stranger: { perUid: 32, all: 128 }
 }
-/** How long they may keep us waiting. */
-const peoplesIdleMs = 60_000
+/** How long they may keep us waiting: what is put into a box may come from a program that takes its time. */
+const peoplesIdleMs = 300_000
 /** How long an Engine is left alone before the plugin ends for it. */
 const settleMs = 1000
 

@@ -146,6 +146,8 @@ function standingBy(policies: Policies, sealing: Sealing): OpenedVault['standing
   return ({ uid, gid, groups }) => {
     const policy = policies.known()
     if (policy !== null) return standingOf({ uid, gids: [gid, ...groups] }, policy, Date.now())
+    // For whoever connects a vault does not try to open.
+    if (sealing.isSealed()) return 'stranger'
     void sealing
       .keyring()
       .then(keyring => policies.current(keyring))

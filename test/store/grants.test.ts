@@ -1,3 +1,5 @@
+import { renameSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { parseBoxName } from '../../src/base/names.ts'
 import { SecretboxError } from '../../src/base/errors.ts'
@@ -268,4 +270,21 @@ test('what tells of names is done and counted when it is not recorded, and what 
     ['box.reveal', undefined, undefined],
     ['box.reveal', undefined, undefined]
   ])
+})
+
+test('for people who are not root a sealed vault does not try to open', async () => {
+  const before = await open()
+  await before.close()
+  renameSync(before.keyFile, `${before.keyFile}-away`)
+  const { sealing, gate, standing } = await open()
+  renameSync(`${before.keyFile}-away`, before.keyFile)
+  expect(standing({ uid: 1000, gid: 1000, groups: [] })).toBe('stranger')
+  await expect(gate.allow(alice, 'volume.list')).rejects.toMatchObject({ code: 'sealed' })
+  await expect(gate.refuseHopeless(alice, ['grant.add'], null)).rejects.toMatchObject({ code: 'sealed' })
+  // What was begun meanwhile would be done by then.
+  await readFile(before.keyFile)
+  for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+  expect(sealing.isSealed()).toBe(true)
+  await gate.allow(root, 'volume.list')
+  expect(sealing.isSealed()).toBe(false)
 })

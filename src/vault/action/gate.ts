@@ -85,6 +85,7 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
     },
 
     async allow(caller, action) {
+      if (sealing.isSealed() && isOrdinary(caller)) throw sealed()
       let may: May = (other, on) => authority(caller, other, on, noPolicy, now())
       let unrecorded: ErrorCode | null = null
       try {
@@ -99,8 +100,7 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
         if (!isSecretboxError(error)) throw error
         unrecorded = error.code
       }
-      if (!may(action, theVault))
-        throw unrecorded === 'sealed' && isOrdinary(caller) ? sealed() : denied(caller, action, theVault)
+      if (!may(action, theVault)) throw denied(caller, action, theVault)
       return { unrecorded, may }
     },
 
