@@ -1,3 +1,4 @@
+import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 
 /** What a URL below `/vault` names: all boxes, a box, or a path in a box. */
@@ -9,11 +10,19 @@ export type UrlTarget =
       /** `/vault/box/` or `/vault/box` itself. */ readonly isBox: boolean
     }
 
-/** Reads `/<box>/<path>` with percent-encoded components, which Express has decoded once already. Throws `invalid`. */
+/** Reads `/<box>/<path>` with percent-encoded components. Throws `invalid`. */
 export function parseUrlPath(urlPath: string): UrlTarget {
-  const components = urlPath.split('/').slice(1).map(decodeURIComponent)
+  const components = urlPath.split('/').slice(1).map(decoded)
   const [box = '', ...rest] = components
   if (box === '' && rest.length === 0) return { box: null }
   const written = rest.join('/')
   return { box: parseBoxName(box), path: parseFilePath(written), isBox: written === '' }
+}
+
+function decoded(component: string): string {
+  try {
+    return decodeURIComponent(component)
+  } catch {
+    throw new SecretboxError('invalid', `bad URL: ${quote(component)} is not percent-encoded UTF-8`)
+  }
 }
