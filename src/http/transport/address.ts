@@ -23,6 +23,11 @@ function decoded(component: string): string {
   try {
     return decodeURIComponent(component)
   } catch {
-    throw new SecretboxError('invalid', `bad URL: ${quote(component)} is not percent-encoded UTF-8`)
+    throw badComponent(component)
   }
+}
+
+/** Of a part of a URL that cannot be decoded. */
+export function badComponent(component: string): SecretboxError {
+  return new SecretboxError('invalid', `bad URL: ${quote(component)} is not percent-encoded UTF-8`)
 }

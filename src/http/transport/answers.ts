@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Request } from 'express'
 import type { Logger } from 'pino'
 import { httpStatuses, type ErrorAnswer } from '../../api/errors.ts'
+import { badComponent } from './address.ts'
 import { internalError, quote, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 
 /** Nothing can be done with this method at this URL: 405, with the methods that it takes in `Allow` (RFC 9110). */
@@ -85,9 +86,7 @@ function requestError({ status, type, limit, message }: HttpError): SecretboxErr
     return new SecretboxError('too_large', `bad request: the body may have at most ${limit ?? 0} bytes`)
   }
   const [, component] = /^Failed to decode param '(.*)'$/.exec(message) ?? []
-  if (component !== undefined) {
-    return new SecretboxError('invalid', `bad URL: ${quote(component)} is not percent-encoded UTF-8`)
-  }
+  if (component !== undefined) return badComponent(component)
   return new SecretboxError(
     'invalid',
     `bad request: ${type === 'entity.parse.failed' ? 'the body is not JSON' : message}`
