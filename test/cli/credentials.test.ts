@@ -193,7 +193,36 @@ test('credentials are found by type, scope, and fields that are no secret, and a
   const [box] = JSON.parse(await ok(['inspect', 'found'])) as { UUID: string }[]
   expect(await ok(['list', '--uuid', box?.UUID ?? ''])).toBe('found\n')
   expect(await ok(['list', '--owner', '0', 'found'])).toBe('found\n')
+  expect(await ok(['list', '--owner', 'root', 'found'])).toBe('found\n')
   expect(await ok(['list', '--owner', '1000'])).toBe('')
+  const others = 'error: box "found" is not among those that were asked for\n'
+  for (const asked of [
+    ['--owner', 'daemon'],
+    ['--uuid', '00000000-0000-4000-8000-000000000000']
+  ])
+    expect(await run(['list', ...asked, 'found'])).toMatchObject({
+      ...{ code: 1, stdout: '' },
+      stderr: expect.stringContaining(others) as string
+    })
+  expect(await run(['list', '--owner', 'nobody-here'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no user "nobody-here" on this host') as string
+  })
+  for (const uuid of [box?.UUID ?? '', box?.UUID.toUpperCase() ?? ''])
+    expect(await ok(['inspect', '--format', '{{.Name}}', uuid])).toBe('found\n')
+  const none = '00000000-0000-4000-8000-000000000000'
+  expect(await run(['inspect', none])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`error: no such box "${none}"\n`) as string
+  })
+  // A name goes before a UUID.
+  await ok(['create', box?.UUID ?? ''])
+  expect(await ok(['inspect', '--format', '{{.Name}}', box?.UUID ?? ''])).toBe(`${box?.UUID}\n`)
+  await ok(['destroy', box?.UUID ?? ''])
+  const table = await ok(['list', '--boxes', '--format', 'table'])
+  expect(table).toMatch(/^BOX +TYPE +SCOPE +VERSION +ENTRIES +SIZE +CHANGED\n/)
+  expect(table).toMatch(/^found +basic-auth +use=reports site=a +3 /m)
+  expect(await ok(['list', '--boxes', 'found'])).toBe('found\n')
   expect(JSON.parse(await ok(['list', '--type', 'basic-auth', '--format', 'json']))).toMatchObject({
     Type: 'basic-auth',
     Scope: { use: 'reports', site: 'a' },

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { parseUntil } from '../../src/cli/output/time.ts'
 import { groupsOfUser, readSubject } from '../../src/cli/input/people.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
@@ -18,7 +18,7 @@ test('grants are made, listed, asked about and revoked', async () => {
   ).toMatchObject(done)
   const { stdout } = await run(['grants', 'db'])
   expect(stdout).toMatch(
-    /^BOXES +SUBJECT +RIGHTS +EXPIRES +NOTE\nd\* +compose:shop\/web +use +20\S+Z +web shop\ndb +user:1 +info write +never *\n$/
+    /^BOXES +SUBJECT +RIGHTS +EXPIRES +BY +GRANTED +NOTE\nd\* +compose:shop\/web +use +20\S+:\d\dZ +0 +\S.* +web shop\ndb +user:1 +info write +never +0 +\S.*\n$/
   )
   expect((await run(['grants', '--format', '{{.Subject}} {{json .Rights}}'])).stdout).toBe(
     'compose:shop/web ["use"]\nuser:1 ["info","write"]\n'
@@ -112,12 +112,53 @@ test.each([
     1,
     'a container cannot have the right "reveal": all it can have is "use"'
   ],
+  [['can', 'user:nobody-here', 'info', 'db'], 2, 'there is no user "nobody-here" on this host'],
+  [['can', 'image:Nginx', 'use', 'db'], 2, 'bad subject "image:Nginx"'],
   [['can', 'user:1'], 2, '"can" takes SUBJECT, RIGHT and BOX, or --test FILE'],
   [['create', '--reveal', 'sometimes', 'x'], 2, 'option "--reveal <when>" argument "sometimes" is invalid']
 ])('%j is refused', async (args, code, message) => {
   const result = await run(args)
   expect(result).toMatchObject({ code, stdout: '' })
   expect(result.stderr).toContain(`error: ${message}`)
+})
+
+describe('what is never revealed is given to nobody, root neither', () => {
+  const never = 'error: box "sealed" is never revealed\n'
+  beforeAll(async () => {
+    await run(['create', '--reveal', 'never', 'sealed'])
+    await run(['create', 'open'])
+    for (const text of ['first', 'second']) await run(['put', 'sealed:key'], { input: text })
+    await run(['rollback', 'sealed', '2'])
+  })
+  test.each([
+    [['read', 'sealed:key']],
+    [['read', 'sealed']],
+    [['read', '-r', 'sealed']],
+    [['read', '--version', '2', 'sealed:key']],
+    [['cp', 'sealed:key', 'out']],
+    [['cp', 'sealed:', 'out']],
+    [['cp', 'sealed:', '-']],
+    [['cp', '--version', '2', 'sealed:key', 'out']],
+    [['cp', 'sealed:', 'open:']],
+    [['cp', 'sealed:key', 'open:key']],
+    [['cp', 'sealed:key', 'sealed:again']],
+    [['diff', 'sealed']],
+    [['diff', 'sealed', '2', '3']],
+    [['edit', 'sealed:key']],
+    [['build', '--inject', 'sealed', '.']]
+  ])('%j', async args => {
+    const cwd = temporaryDirectory()
+    writeFileSync(join(cwd, 'Dockerfile'), 'FROM scratch\nRUN a\n')
+    const { env } = await standIns('echo "Docker version 20.10.24, build 1"')
+    const { code, stdout, stderr } = await run(args, { cwd, env: { ...env, EDITOR: 'cat' } })
+    expect([code, stderr]).toEqual([1, expect.stringContaining(never)])
+    expect(stdout).not.toMatch(/first|second/)
+    expect(readdirSync(cwd)).toEqual(['Dockerfile'])
+  })
+  test('and nothing came of it', async () => {
+    expect(await run(['list', 'open'])).toMatchObject(done)
+    expect((await run(['versions', 'sealed', '--format', '{{.Version}}'])).stdout).toBe('4\n3\n2\n1\n')
+  })
 })
 
 test('a box that is never revealed is read by nobody', async () => {

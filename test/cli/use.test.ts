@@ -83,6 +83,19 @@ test('who may use a box and not look into it names the file', async () => {
   })
 })
 
+test('who may not make boxes that go with their container is told what that takes', async () => {
+  const made = await forAll('exit 0')
+  const refused = {
+    code: 1,
+    stdout: '',
+    stderr:
+      'error: you may not make boxes that go with their container\n' +
+      `hint: as root: docker vault grant 'ephemeral-*' user:${other} manage\n`
+  }
+  expect(await runAs(other, made, ['run', '--inject-dir', '/usr/share/doc:/x', 'web'])).toEqual(refused)
+  expect(await made.calls()).toEqual([])
+})
+
 test('compose asks for those boxes that its services are to have', async () => {
   const model = {
     name: 'p',

@@ -36,7 +36,8 @@ const needs = {
   'grant.ask': ['manage'],
   'grant.add': ['manage'],
   'grant.revoke': ['manage'],
-  'identity.show': ['root'],
+  // Public keys are for all.
+  'identity.show': [],
   reconcile: ['root'],
   status: ['root']
 } as const satisfies Partial<Record<Action, readonly string[]>>

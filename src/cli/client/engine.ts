@@ -41,12 +41,21 @@ export async function findEngineSocket(env: NodeJS.ProcessEnv, given: EngineChoi
   return (await findEngine(env, given)).socket
 }
 
+/** `/` for a user whom passwd(5) does not know: there is nothing of theirs in it. */
+function ownHome(): string {
+  try {
+    return homedir()
+  } catch {
+    return '/'
+  }
+}
+
 async function engineAddress(
   env: NodeJS.ProcessEnv,
   given: EngineChoice
 ): Promise<{ address: string; chosenBy: string | null }> {
   if (given.host !== null) return { address: given.host, chosenBy: '--host' }
-  const configDir = given.configDir ?? env['DOCKER_CONFIG'] ?? join(env['HOME'] || homedir(), '.docker')
+  const configDir = given.configDir ?? env['DOCKER_CONFIG'] ?? join(env['HOME'] || ownHome(), '.docker')
   if (given.context === null && env['DOCKER_HOST'])
     return { address: env['DOCKER_HOST'], chosenBy: 'DOCKER_HOST' }
   const context = given.context ?? env['DOCKER_CONTEXT'] ?? (await chosenContext(configDir))

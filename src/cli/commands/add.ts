@@ -3,11 +3,12 @@ import type { SecretboxError } from '../../base/errors.ts'
 import { resolvePath, type LinkTree } from '../../vault/boxes/links.ts'
 import { childOf, parentOf, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import type { Address } from '../client/address.ts'
-import { toFill } from './box-to-fill.ts'
+import { toFillUnseen } from './box-to-fill.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { followOf, withFollowOptions, type FollowOptions } from '../declare/follow-options.ts'
 import { directoryOperand, ownFileOperand } from '../declare/operand.ts'
+import { nullIfDenied } from '../inject/may-use.ts'
 import { withFiles, type SourceOperand } from '../files/operator-files.ts'
 import { upload } from '../client/upload.ts'
 
@@ -31,7 +32,7 @@ export function add(cli: Cli): Command {
       sources: string[],
       options: { recursive?: boolean } & FollowOptions
     ) => {
-      await toFill(box, cli.api.versions(box))
+      await toFillUnseen(box, cli.api.versions(box))
       const typed: SourceOperand[] = []
       await cli.each(sources, async source => {
         typed.push({ source, path: await Promise.resolve(pathBelow(below ?? root, source)) })
@@ -58,7 +59,10 @@ async function withParentsResolved(
   operands: readonly SourceOperand[]
 ): Promise<SourceOperand[]> {
   if (operands.every(({ path }) => parentOf(path) === root || path === root)) return [...operands]
-  const tree: LinkTree = new Map((await cli.api.box(box)).files.map(file => [file.path as FilePath, file]))
+  const listing = await cli.api.box(box).catch(nullIfDenied)
+  // Who may not look at the box is told of symlinks by the daemon, which follows none in the names of an upload.
+  if (listing === null) return [...operands]
+  const tree: LinkTree = new Map(listing.files.map(file => [file.path as FilePath, file]))
   const resolved: SourceOperand[] = []
   await cli.each(operands, async ({ source, path }) => {
     const parent = parentOf(path)

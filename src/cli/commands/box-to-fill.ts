@@ -1,6 +1,12 @@
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import { createHint } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
+import { nullIfDenied } from '../inject/may-use.ts'
+
+/** As `toFill`; null for who may not look, and may yet be allowed to put something there: the daemon decides that. */
+export async function toFillUnseen<T>(box: BoxName, asked: Promise<T>): Promise<T | null> {
+  return toFill(box, asked).catch(nullIfDenied)
+}
 
 /**
  * What was asked about a box that something is to be put into. Throws what asking does, `not_found` with how to make

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { readFile } from 'node:fs/promises'
 import type { CanAnswer } from '../../api/grants.ts'
-import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
 import type { Right } from '../../base/rights.ts'
 import { printSubject } from '../../vault/access/subjects.ts'
@@ -16,8 +16,8 @@ export function can(cli: Cli): Command {
   return command(
     cli,
     'can',
-    'Say whether somebody may do something with a box, and what says so. Exit code 0: yes, 1: no. With --test, whether all ' +
-      'lines of a file hold: "yes SUBJECT RIGHT BOX" or "no SUBJECT RIGHT BOX" each.',
+    'Say whether somebody may do something with a box, and what says so. Exit code 0: yes, 1: no, 2: bad question, 3: no answer. ' +
+      'With --test, whether all lines of a file hold: "yes SUBJECT RIGHT BOX" or "no SUBJECT RIGHT BOX" each.',
     ['$ can user:alice reveal db', '$ can compose:shop/web use db', '$ can --test policy.txt']
   )
     .summary('Say whether somebody may do something')
@@ -42,7 +42,11 @@ export function can(cli: Cli): Command {
         }
         if (subject === undefined || right === undefined || box === undefined)
           throw new UsageError('"can" takes SUBJECT, RIGHT and BOX, or --test FILE')
-        const answer = await ask(cli, { subject, right, box })
+        const answer = await answerTo(cli, { subject, right, box })
+        if (answer === null) {
+          cli.endWith(exitCodes.unanswered)
+          return
+        }
         cli.print(answer.can ? `yes: ${whyText(answer)}` : 'no')
         if (!answer.can) cli.endWith(exitCodes.failed)
       }
@@ -55,8 +59,22 @@ interface Question {
   readonly box: BoxName
 }
 
+/** Null for none, as where the caller may not ask, which is told by then: that is not a no. */
+async function answerTo(cli: Cli, question: Question): Promise<CanAnswer | null> {
+  try {
+    return await ask(cli, question)
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    cli.fail(error)
+    return null
+  }
+}
+
+/** Throws `UsageError` for a subject that is none. */
 async function ask(cli: Cli, { subject, right, box }: Question): Promise<CanAnswer> {
-  const read = await readSubject(subject)
+  const read = await readSubject(subject).catch((error: unknown) => {
+    throw isSecretboxError(error) ? new UsageError(error.message, error.hint) : error
+  })
   const groups = read.kind === 'user' ? await groupsOfUser(read.uid) : []
   return cli.api.can(printSubject(read), right, box, groups)
 }
@@ -86,9 +104,14 @@ async function checkAll(cli: Cli, file: string): Promise<void> {
     throw new SecretboxError('invalid', `cannot read ${quote(file)}: ${reasonOf(error)}`)
   })
   const expectations = readExpectations(file, text)
-  let held = 0
+  let [held, isAnswered] = [0, true]
   await cli.each(expectations, async expectation => {
-    const { can: may } = await ask(cli, expectation)
+    const answer = await answerTo(cli, expectation)
+    if (answer === null) {
+      isAnswered = false
+      return
+    }
+    const { can: may } = answer
     const { subject, right, box, isYes, line } = expectation
     if (may !== isYes)
       throw new SecretboxError(
@@ -98,6 +121,7 @@ async function checkAll(cli: Cli, file: string): Promise<void> {
     held++
   })
   cli.note(`${held} of ${expectations.length} expectations hold`)
+  if (!isAnswered) cli.endWith(exitCodes.unanswered)
 }
 
 /** Reads all before any is asked about. Throws `UsageError` that names the line. */

@@ -1,14 +1,39 @@
 import { basename } from 'node:path'
+import { quote, SecretboxError } from '../../base/errors.ts'
 import { parentOf, type FilePath } from '../../base/names.ts'
 import type { Api } from '../client/api.ts'
-import type { Place } from '../client/address.ts'
-import { toFill } from './box-to-fill.ts'
+import { addressText, type Place } from '../client/address.ts'
+import { nullIfDenied } from '../inject/may-use.ts'
+import { toFill, toFillUnseen } from './box-to-fill.ts'
 
-/** What is there where something is to be copied to, or null. Throws `not_found`, with how to make the box, when there is none. */
-export async function presentAt(api: Api, { box, path }: Place): Promise<'file' | 'directory' | null> {
-  if (path !== '') return (await toFill(box, api.kindAt(box, path)))?.kind ?? null
-  await toFill(box, api.versions(box))
+/**
+ * What is there where something is to be copied to, or null; `unseen` for who may not look, and may yet be allowed to copy. Throws
+ * `not_found`, with how to make the box, when there is none.
+ */
+export async function presentAt(
+  api: Api,
+  { box, path }: Place
+): Promise<'file' | 'directory' | 'unseen' | null> {
+  if (path !== '')
+    return toFill(box, api.kindAt(box, path)).then(
+      found => found?.kind ?? null,
+      (error: unknown) => {
+        nullIfDenied(error)
+        return 'unseen' as const
+      }
+    )
+  await toFillUnseen(box, api.versions(box))
   return 'directory'
+}
+
+/** Of a directory that is copied to a place of which it cannot be told whether it is one: the copy would go into it, or take its name. */
+export function unseenTarget(source: string, { box, path }: Place): SecretboxError {
+  const to = addressText(box, path)
+  return new SecretboxError(
+    'denied',
+    `cannot copy ${quote(source)} to ${quote(to)}: you may not look whether that is a directory`,
+    { hint: `write "${to}/" to copy it into that, or "${source}/." to copy what is in it there` }
+  )
 }
 
 /** What is copied, and what the target is. */

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { addressText, type Place } from '../client/address.ts'
-import { copyTarget, presentAt } from './copy-target.ts'
+import { copyTarget, presentAt, unseenTarget } from './copy-target.ts'
 import { mergeTar } from './merge-tar.ts'
 import type { Cli } from '../declare/cli.ts'
 import { directoryModeOf, findInBox } from './cp-out.ts'
@@ -32,6 +32,8 @@ export async function copyBetween(
     throw new SecretboxError('conflict', `cannot copy ${what}: that is a file, and this a directory`)
   }
   const isContents = found.kind === 'directory' && (contents || (from.path === '' && to.path === ''))
+  if (present === 'unseen' && found.kind === 'directory' && !isContents && !intoDirectory)
+    throw unseenTarget(addressText(from.box, from.path), to)
   const copying = { isContents, isDirectory: present === 'directory', intoDirectory }
   const [directory, name] = copyTarget(to.path, copying, () => basename(from.path) || from.box)
   const mode = name === '' || found.kind === 'file' ? 0 : await directoryModeOf(cli, from, found.version)

@@ -1,9 +1,10 @@
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseFilePath } from '../../base/names.ts'
 import type { Place } from '../client/address.ts'
-import { toFill } from './box-to-fill.ts'
-import { copyTarget, presentAt } from './copy-target.ts'
+import { toFillUnseen } from './box-to-fill.ts'
+import { copyTarget, presentAt, unseenTarget } from './copy-target.ts'
 import { mergeTar } from './merge-tar.ts'
 import type { Cli } from '../declare/cli.ts'
 import { decompressed } from '../input/decompressed.ts'
@@ -22,6 +23,8 @@ export async function copyIn(
 ): Promise<void> {
   const present = await presentAt(cli.api, { box, path })
   const isContents = /(^|\/)\.\/?$/.test(source)
+  if (present === 'unseen' && !isContents && !intoDirectory && isDirectoryThere(source))
+    throw unseenTarget(source, { box, path })
   const copying = { isContents, isDirectory: present === 'directory', intoDirectory }
   const [directory, name] = copyTarget(path, copying, () => ownName(source))
   const operands = [{ source, path: parseFilePath(name) }]
@@ -31,6 +34,11 @@ export async function copyIn(
     error => cli.fail(error),
     files => upload(cli, { box, path: directory }, files)
   )
+}
+
+/** What is not there is told of when it is opened. */
+function isDirectoryThere(source: string): boolean {
+  return statSync(source, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 function ownName(source: string): string {
@@ -45,7 +53,7 @@ function ownName(source: string): string {
 
 /** Merges the tar archive on stdin into a directory of a box, as one new version. */
 export async function copyTarIn(cli: Cli, to: Place): Promise<void> {
-  await toFill(to.box, cli.api.versions(to.box))
+  await toFillUnseen(to.box, cli.api.versions(to.box))
   await mergeTar(cli, to, count =>
     count(decompressed(cli.stdin as AsyncIterable<Buffer>, 'a tar archive from standard input'))
   )

@@ -4,6 +4,7 @@ import type { BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { boxOperand } from '../declare/operand.ts'
+import { ageField } from '../output/fields.ts'
 import { listFormat, printerFor, type Fields } from '../output/format.ts'
 
 const fields: Fields = {
@@ -13,10 +14,10 @@ const fields: Fields = {
   Rights: { heading: 'RIGHTS', show: (rights: readonly string[]) => rights.join(' '), fields: 'any' },
   Expires: { heading: 'EXPIRES', show: (time: string | null) => expiry(time, Date.now()) },
   By: { heading: 'BY' },
-  At: { heading: 'AT' },
+  At: ageField('GRANTED'),
   Note: { heading: 'NOTE' }
 }
-const columns = ['Boxes', 'Subject', 'Rights', 'Expires', 'Note']
+const columns = ['Boxes', 'Subject', 'Rights', 'Expires', 'By', 'At', 'Note']
 
 /** `grants [BOX]`: what was granted, those of globs that are about the box among them. */
 export function grants(cli: Cli): Command {
@@ -55,5 +56,7 @@ export function grants(cli: Cli): Command {
 
 function expiry(time: string | null, nowMs: number): string {
   if (time === null) return 'never'
-  return Date.parse(time) <= nowMs ? `expired ${time}` : time
+  // Seconds are enough for a person, and leave room for the other columns.
+  const shown = time.replace(/\.\d+Z$/, 'Z')
+  return Date.parse(time) <= nowMs ? `expired ${shown}` : shown
 }

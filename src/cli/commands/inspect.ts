@@ -1,5 +1,9 @@
 import type { Command } from 'commander'
 import type { BoxListing } from '../../api/boxes.ts'
+import { isSecretboxError } from '../../base/errors.ts'
+import { parseBoxName, type BoxName } from '../../base/names.ts'
+import type { Api } from '../client/api.ts'
+import { nullIfDenied } from '../inject/may-use.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { entryFields, entryShape } from '../output/entry-fields.ts'
@@ -10,7 +14,7 @@ import { printableJson } from '../output/printable.ts'
 
 /** `inspect BOX…`: everything there is to know about boxes, but no contents, as a JSON array. */
 export function inspect(cli: Cli): Command {
-  const boxes = boxOperand('names of boxes').several()
+  const boxes = boxOperand('names of boxes, or their UUIDs').several()
   return command(cli, 'inspect', 'Show the details of boxes as JSON; contents are never shown', [
     '$ inspect db',
     "$ inspect --format '{{.Version}}' db"
@@ -23,11 +27,23 @@ export function inspect(cli: Cli): Command {
       const details: Record<string, unknown>[] = []
       await cli.each(
         names,
-        async name => void details.push(detailsOf(await cli.api.box(boxes.parse(name), version)))
+        async name => void details.push(detailsOf(await findBox(cli.api, boxes.parse(name), version)))
       )
       if (print === null) cli.stdout.write(`${printableJson(details, 4)}\n`)
       else print(details)
     })
+}
+
+/** The box of a name, or with that UUID when none is called so. Throws what asking by the name does. */
+async function findBox(api: Api, name: BoxName, version: number | undefined): Promise<BoxListing> {
+  return api.box(name, version).catch(async (error: unknown) => {
+    const isNone = isSecretboxError(error, 'not_found') || isSecretboxError(error, 'denied')
+    if (!isNone || !/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(name)) throw error
+    const found = await api.boxesAndDamaged({ uuid: name.toLowerCase() }).catch(nullIfDenied)
+    const [box] = found?.boxes ?? []
+    if (box === undefined) throw error
+    return api.box(parseBoxName(box.name), version)
+  })
 }
 
 /** The fields of a credential have these, and what clients are given of it. */

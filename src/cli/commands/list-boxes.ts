@@ -1,8 +1,10 @@
+import { quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName } from '../../base/names.ts'
 import { parseBoxAlone } from '../client/address.ts'
 import type { BoxSummary } from '../../api/boxes.ts'
 import type { Cli } from '../declare/cli.ts'
 import { readableBoxes } from './all-boxes.ts'
+import { uidOf } from '../input/people.ts'
 import { ageField, sizeField } from '../output/fields.ts'
 import { printerFor, type Fields } from '../output/format.ts'
 import { matcherOf, type ListOptions } from '../declare/list-options.ts'
@@ -22,6 +24,7 @@ const fields: Fields = {
 }
 const ofCredentials = ['Name', 'Type', 'Scope', 'Shown', 'Version', 'Changed']
 const columns = ['Name', 'Version', 'Files', 'Size', 'Changed']
+const withTypes = ['Name', 'Type', 'Scope', 'Version', 'Files', 'Size', 'Changed']
 
 /**
  * `list --boxes`: at a terminal a table of boxes, elsewhere their names, a line each. With a pattern, only
@@ -29,12 +32,15 @@ const columns = ['Name', 'Version', 'Files', 'Size', 'Changed']
  */
 export async function listBoxes(cli: Cli, names: readonly string[], options: ListOptions): Promise<void> {
   const plain = options.quiet === true || cli.stdout.isTTY !== true
-  const { type, scope, filter, uuid, owner, format = plain ? '{{.Name}}' : 'table' } = options
+  const { type, scope, filter, uuid, format = plain ? '{{.Name}}' : 'table' } = options
   const isSearch = (type ?? scope ?? filter) !== undefined
-  const print = printerFor(cli, format, fields, isSearch ? ofCredentials : columns)
+  const printing = (shown: readonly string[]) => printerFor(cli, format, fields, shown)
+  // A bad format is told of before anything is asked.
+  printing(columns)
   const matches = matcherOf(options.pattern)
   // At a terminal and in a format what is no secret is shown.
   const withFields = filter !== undefined || (!plain && isSearch) || options.format !== undefined
+  const owner = options.owner === undefined ? undefined : await uidOf(options.owner)
   const all = await readableBoxes(cli, { uuid, owner, fields: withFields })
   const boxes = all.filter(
     box =>
@@ -43,6 +49,8 @@ export async function listBoxes(cli: Cli, names: readonly string[], options: Lis
   if (all.length === 0 && names.length === 0 && (uuid ?? owner) === undefined) sayHowToBegin(cli)
   const chosen =
     names.length === 0 ? boxes : (await named(cli, all, names)).filter(box => boxes.includes(box))
+  const isTyped = chosen.some(box => box.type !== undefined)
+  const print = printing(isSearch ? ofCredentials : isTyped ? withTypes : columns)
   print((options.pattern === undefined ? chosen : await holding(cli, chosen, matches)).map(rowOf))
 }
 
@@ -74,9 +82,14 @@ async function named(
   await cli.each(names, async text => {
     const name = parseBoxAlone(text)
     const box = byName.get(name)
-    // The daemon says that there is none, and what may have been meant.
-    if (box === undefined) await cli.api.versions(name)
-    else found.push(box)
+    if (box === undefined) {
+      // The daemon says that there is none, and what may have been meant.
+      await cli.api.versions(name)
+      throw new SecretboxError('not_found', `box ${quote(name)} is not among those that were asked for`, {
+        hint: 'it is of another owner, or has another UUID'
+      })
+    }
+    found.push(box)
   })
   return found
 }

@@ -11,7 +11,7 @@ import { sizeField } from '../output/fields.ts'
 import { listFormat, printerFor, type Fields } from '../output/format.ts'
 import { counted, humanSize } from '../output/human.ts'
 import { listBoxes, sayHowToBegin } from './list-boxes.ts'
-import { matcherOf, parseUid, type ListOptions } from '../declare/list-options.ts'
+import { matcherOf, type ListOptions } from '../declare/list-options.ts'
 import { readPair } from '../declare/pairs.ts'
 import { addressOperand } from '../declare/operand.ts'
 import { printable } from '../output/printable.ts'
@@ -49,7 +49,7 @@ export function list(cli: Cli): Command {
       readPair
     )
     .option('--uuid <uuid>', 'list the box with this ID')
-    .option('--owner <uid>', 'list the boxes of this user, by number', parseUid)
+    .option('--owner <user>', 'list the boxes of this user, by name or number')
     .option('-q, --quiet', 'print plain lines at a terminal, too')
     .option('--no-trunc', 'do not cut long lines at a terminal')
     .action(async (names: string[], options: ListOptions) => {

@@ -1,7 +1,7 @@
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { directoryHasName } from '../../base/messages.ts'
 import { addressText, type Place } from '../client/address.ts'
-import { toFill } from './box-to-fill.ts'
+import { toFillUnseen } from './box-to-fill.ts'
 import type { Cli } from '../declare/cli.ts'
 import { UsageError } from '../output/failure.ts'
 import { givenFile, standardInput } from '../input/given-file.ts'
@@ -74,7 +74,7 @@ function typed(secret: Buffer): GivenContents {
 
 /** Nobody types a secret for a box that is not there, or over another one unknowingly. */
 async function tellWhatIsThere(cli: Cli, { box, path }: Place, mayCreate: boolean): Promise<void> {
-  const listing = await toFill(box, cli.api.box(box)).catch((error: unknown) => {
+  const listing = await toFillUnseen(box, cli.api.box(box)).catch((error: unknown) => {
     if (mayCreate && isSecretboxError(error, 'not_found')) return null
     throw error
   })

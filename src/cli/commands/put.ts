@@ -82,11 +82,15 @@ async function storeFile(
 
 /** Makes the box unless it is there, and takes it away again when nothing gets into it. */
 async function inBoxThatMayBeNew(cli: Cli, box: BoxName, store: () => Promise<void>): Promise<void> {
+  let mayNot: unknown = null
   const isNew = await cli.api.createBox(box).then(
     () => true,
     (error: unknown) => {
       if (isSecretboxError(error, 'exists')) return false
-      throw error
+      if (!isSecretboxError(error, 'denied')) throw error
+      // Who may not make it may put something into it, if it is there.
+      mayNot = error
+      return false
     }
   )
   try {
@@ -94,7 +98,7 @@ async function inBoxThatMayBeNew(cli: Cli, box: BoxName, store: () => Promise<vo
   } catch (error) {
     // Somebody may have put something else there meanwhile: then it stays, and why this failed matters more.
     if (isNew) await cli.api.destroyBox(box, { ifVersion: 1 }).catch(() => undefined)
-    throw error
+    throw mayNot !== null && isSecretboxError(error, 'not_found') ? mayNot : error
   }
   if (isNew) cli.note(`note: made box ${quote(box)}`)
 }

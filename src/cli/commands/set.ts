@@ -9,6 +9,7 @@ import { nearest } from '../../base/nearest.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { boxOperand, fieldOperand } from '../declare/operand.ts'
+import { nullIfDenied } from '../inject/may-use.ts'
 import { charsetChoices } from '../input/generate.ts'
 import { UsageError } from '../output/failure.ts'
 import { fieldsOfListing } from './fields.ts'
@@ -52,8 +53,10 @@ export function set(cli: Cli): Command {
       checkContents(options)
       if (options.value !== undefined && (options.generate === true || options.file !== undefined))
         throw new UsageError('take --value, --file or --generate: each says what to store')
-      const listing = await cli.api.box(box)
-      const field = fieldNamed(listing, name)
+      // Who may not look may set a field all the same: the daemon knows the type, and checks.
+      const listing = await cli.api.box(box).catch(nullIfDenied)
+      if (listing === null && options.value !== undefined) throw unseenField(box, name)
+      const field = listing === null ? null : fieldNamed(listing, name)
       const body =
         options.value === undefined
           ? (await contentsFor(cli, { box, path: pathOf(name) }, contentsOf(field, options))).body
@@ -78,6 +81,16 @@ function fieldNamed(listing: BoxListing, name: string): FieldOfBox | null {
     'invalid',
     `box ${quote(listing.name)} has no field ${quote(name)}: it has ${names.join(', ')}`,
     meant === null ? {} : { hint: didYouMean(meant) }
+  )
+}
+
+function unseenField(box: BoxName, name: string): SecretboxError {
+  return new SecretboxError(
+    'denied',
+    `cannot tell whether ${quote(name)} is a secret: you may not look at box ${quote(box)}`,
+    {
+      hint: `pipe it in, take --file or --generate, or type it at the prompt; --value is for fields that are no secret`
+    }
   )
 }
 

@@ -10,7 +10,7 @@ export interface ListOptions {
   readonly scope?: Readonly<Record<string, string>>
   readonly filter?: Readonly<Record<string, string>>
   readonly uuid?: string
-  readonly owner?: number
+  readonly owner?: string
   readonly trunc: boolean
 }
 
@@ -23,10 +23,4 @@ export function matcherOf(pattern: string | undefined): (path: string) => boolea
   } catch (error) {
     throw new UsageError(`bad pattern ${JSON.stringify(pattern)}: ${(error as Error).message}`)
   }
-}
-
-/** Reads `--owner`. Throws `UsageError`. */
-export function parseUid(text: string): number {
-  if (/^\d{1,10}$/.test(text)) return Number(text)
-  throw new UsageError(`bad owner ${JSON.stringify(text)}: it is the number of a user`)
 }

@@ -52,7 +52,7 @@ export async function withEphemeralBoxes<T>(
   const made: EphemeralBox[] = []
   try {
     for (const each of wanted) {
-      await cli.api.createBox(each.box)
+      await cli.api.createBox(each.box).catch(saidOfEphemeral)
       made.push(each)
       await each.fill()
     }
@@ -60,6 +60,15 @@ export async function withEphemeralBoxes<T>(
   } finally {
     if (made.length > 0) await destroyUnused(cli, made)
   }
+}
+
+/** To who may not make such a box, which they never named. */
+function saidOfEphemeral(error: unknown): never {
+  if (!isSecretboxError(error, 'denied')) throw error
+  const uid = process.getuid?.() ?? 0
+  throw new SecretboxError('denied', 'you may not make boxes that go with their container', {
+    hint: `as root: docker vault grant '${ephemeralPrefix}*' user:${uid} manage`
+  })
 }
 
 const injectHint =

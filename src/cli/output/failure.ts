@@ -1,8 +1,8 @@
 import { SecretboxError } from '../../base/errors.ts'
 import { printable } from './printable.ts'
 
-/** What the process's exit status says: all done, something failed, the command was wrong, no daemon. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, outOfReach: 3 } as const
+/** What the process's exit status says: all done, something failed, the command was wrong, no daemon, or no answer of its where 1 is a no. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, outOfReach: 3, unanswered: 3 } as const
 
 /** The command line itself is wrong: exit status 2. */
 export class UsageError extends SecretboxError {

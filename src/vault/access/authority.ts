@@ -35,7 +35,7 @@ export type Caller =
 
 /**
  * The right that each action takes on each box that it names; `owner`: it is for who owns the box, and nobody can be granted it;
- * null: it is root's alone. `box.use` tells the names of
+ * null: it is root's alone, or public. `box.use` tells the names of
  * variables, and of contents whether they are equal to others: that tells a guess from the right one. What names no box, a listing of
  * whatever there is, may be asked for by who has any right on anything: it shows what they have a right on.
  */
@@ -97,6 +97,14 @@ const containerActions: ReadonlySet<Action> = new Set<Action>(['box.answer', 'co
 /** What a person may ask for without naming a box. */
 const listings: ReadonlySet<Action> = new Set<Action>(['box.list', 'type.list', 'volume.list', 'grant.list'])
 
+/** What is public, so that also who has no right on anything may ask for it. */
+const publicActions: ReadonlySet<Action> = new Set<Action>(['identity.show'])
+
+/** Whether anybody may ask for it who reaches the daemon. */
+export function isPublic(action: Action): boolean {
+  return publicActions.has(action)
+}
+
 /** What tells of names, of who may what, or of what was done: no contents, and nothing is changed. */
 const tellings: ReadonlySet<Action> = new Set<Action>([
   'box.list',
@@ -105,7 +113,8 @@ const tellings: ReadonlySet<Action> = new Set<Action>([
   'volume.list',
   'audit.read',
   'grant.list',
-  'grant.ask'
+  'grant.ask',
+  'identity.show'
 ])
 
 /** Whether an act tells of names alone. */
@@ -142,7 +151,7 @@ export function mayAct<A extends Action>(
     case 'user': {
       if (caller.uid === 0) return !containerActions.has(action)
       const right: Right | 'owner' | null = rightFor[action]
-      if (right === null) return false
+      if (right === null) return isPublic(action)
       const person = personOf(caller)
       if (action === 'grant.ask' && isAboutSelf(person, resource)) return hasAny(person, policy, now)
       const boxes = boxesIn(resource)
@@ -174,7 +183,7 @@ export function couldAct(
 ): boolean {
   const right: Right | 'owner' | null = rightFor[action]
   if (caller.uid === 0) return true
-  if (right === null) return false
+  if (right === null) return isPublic(action)
   const person = personOf(caller)
   if (box === null) return hasAny(person, policy, now)
   const pattern = patternOfBox(box)

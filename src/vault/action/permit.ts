@@ -6,6 +6,7 @@ import type { Write } from '../../store/store.ts'
 import { detailsOf, type Action, type Details, type Resources } from '../access/actions.ts'
 import {
   isOrdinary,
+  isPublic,
   isTelling,
   nameOf,
   rightFor,
@@ -138,11 +139,19 @@ export async function beginAct<A extends Action>(
   return { permit, entry, done }
 }
 
-/** What an entry says of others like it, of what tells of names alone; null: it is not recorded itself, but counted. */
-export function standsFor(flood: Flood, caller: Caller, action: Action): { times?: number } | null {
+/**
+ * What an entry says of others like it, of what tells of names alone; null: it is not recorded itself, but counted. What is public
+ * counts as what strangers do, whoever asks: they may have thousands of uids.
+ */
+export function standsFor(
+  flood: Flood,
+  caller: Caller,
+  action: Action
+): Pick<Details, 'times' | 'count'> | null {
   if (!isOrdinary(caller) || !isTelling(action)) return {}
-  const times = flood.admit(caller.uid)
-  return times === 0 ? null : times === 1 ? {} : { times }
+  const isOfAll = isPublic(action)
+  const times = flood.admit(isOfAll ? null : caller.uid)
+  return times === 0 ? null : times === 1 ? {} : isOfAll ? { count: times } : { times }
 }
 
 /** What an act has seen of the grants, and whether that is still so when it commits. */
