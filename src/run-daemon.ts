@@ -21,7 +21,7 @@ import { lockedMemory } from './crypto/locked-memory.ts'
 import { loadSyscalls } from './base/syscalls.ts'
 import { openVault } from './vault/open.ts'
 import { processWith } from './base/process-identity.ts'
-import { createAdmit } from './lifecycle/admit.ts'
+import { createAdmit, createIsGranted } from './lifecycle/admit.ts'
 import { createFindContainer } from './lifecycle/container-of-copy.ts'
 import { createAttach } from './lifecycle/holder-names.ts'
 import { createFailedStarts } from './controller/failed-starts.ts'
@@ -99,7 +99,8 @@ async function startDaemon(
   const observe = createObserve({ store, copies, holders, uses, log })
   const findContainer = createFindContainer({ copies, holders, engine })
   const sockets = createCopySockets({
-    ...{ store, gate, vault, identity, copies, holders, findContainer, syscalls, clock, log }
+    ...{ store, gate, vault, identity, copies, holders, findContainer, syscalls, clock, log },
+    isGranted: createIsGranted(engine)
   })
   const release = createRelease({ store, gate, copies, sockets, observe, engine, uses, kept, log })
   const mounts = createMounts({

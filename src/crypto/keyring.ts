@@ -12,6 +12,8 @@ export const keyBytes = 32
 export interface Keyring {
   /** A name as the store may show it: 64 hex digits that only the holder of the root key can link to the name. */
   hideName(name: string): string
+  /** 64 hex digits that say that who wrote a text in clear had the root key. */
+  readonly tag: (text: string) => string
   /** Encrypts under the vault's own key (box records, audit). */
   encrypt(recordKey: string, plaintext: Uint8Array): Buffer
   /** Decrypts what `encrypt` made; the plaintext is the caller's. Throws `damaged`. */
@@ -37,7 +39,7 @@ export function createKeyring(parts: {
   const { sodium, envelope, storeId } = parts
   const derive = (key: Secret, purpose: string): Secret =>
     new Secret(sodium.keyedHash(key.bytes(), Buffer.from(`secretbox/1 ${purpose}`), keyBytes))
-  const memory = parts.allocate(2 * keyBytes)
+  const memory = parts.allocate(3 * keyBytes)
   const keep = (purpose: string, place: number): Secret => {
     const derived = derive(parts.rootKey, purpose)
     const kept = memory.subarray(place * keyBytes, (place + 1) * keyBytes)
@@ -47,6 +49,7 @@ export function createKeyring(parts: {
   }
   const nameKey = keep('names', 0)
   const recordKey = keep('records', 1)
+  const tagKey = keep('tags', 2)
 
   const bind = (key: string): Buffer => Buffer.from(`${storeId} ${key}`)
   const withKeyOf = <T>(boxKey: Secret, blob: string | null, use: (key: Uint8Array) => T): T => {
@@ -60,6 +63,7 @@ export function createKeyring(parts: {
 
   return {
     hideName: name => sodium.keyedHash(nameKey.bytes(), Buffer.from(name), 32).toString('hex'),
+    tag: text => sodium.keyedHash(tagKey.bytes(), bind(text), 32).toString('hex'),
     encrypt: (key, plaintext) => envelope.encrypt(recordKey.bytes(), bind(key), plaintext),
     decrypt: (key, encrypted) => envelope.decrypt(recordKey.bytes(), bind(key), encrypted),
     encryptForBox: (boxKey, blob, key, plaintext) =>
@@ -70,6 +74,7 @@ export function createKeyring(parts: {
     wipe() {
       nameKey.wipe()
       recordKey.wipe()
+      tagKey.wipe()
     }
   }
 }

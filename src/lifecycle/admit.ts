@@ -6,6 +6,7 @@ import type { GrantTo } from '../vault/access/grants.ts'
 import type { ContainerSubject } from '../vault/access/subjects.ts'
 import {
   decideUse,
+  isForSome,
   type StartCandidate,
   type UseDecision,
   type UseFacts,
@@ -41,6 +42,23 @@ export function createAdmit(engine: Engine): Admit {
       if ('need' in decision) facts = await answered(engine, closed.volume, facts, decision)
       else return whom(closed, decision)
     }
+  }
+}
+
+/** Whether one of these grants is for a container that runs. Throws what the Engine's answers do. */
+export type IsGranted = (
+  container: { readonly id: string },
+  volume: VolumeName,
+  users: readonly GrantTo<ContainerSubject>[]
+) => Promise<boolean>
+
+export function createIsGranted(engine: Pick<Engine, 'containers' | 'image'>): IsGranted {
+  return async ({ id }, volume, users) => {
+    const known = (await engine.containers(volume)).find(one => one.id === id)
+    if (known === undefined) return false
+    const { imageId, platform } = known
+    const ofImage = imageId === null ? unknownImage : await engine.image(imageId, platform)
+    return isForSome({ ...known, ofImage }, users)
   }
 }
 

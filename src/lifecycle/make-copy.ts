@@ -11,6 +11,7 @@ import type { OpenedVersion } from '../vault/opened-version.ts'
 import type { RecordOpening } from '../vault/purposes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { bootId } from '../volumes/device.ts'
+import { isMadeOf, originOf } from '../volumes/origin.ts'
 import { putCopyRecord, type CopyRecord, type Volume } from '../volumes/records.ts'
 import type { Admit } from './admit.ts'
 import type { Uses } from './engine-calls.ts'
@@ -59,9 +60,8 @@ export function createMakeCopy({
   return async (caller, volume, { key, owner }, twinOf) => {
     const { options } = volume
     const fill = async (opened: OpenedVersion | null, record: RecordOpening): Promise<void> => {
-      // A version that is younger than a copy of it is not the one: the box was destroyed, and this is another.
-      if (twinOf !== null && opened !== null && opened.info.created > twinOf.created)
-        throw anotherBox(options.box)
+      // The box may have been destroyed, and this is another.
+      if (twinOf !== null && opened !== null && !isMadeOf(twinOf, opened)) throw anotherBox(options.box)
       const users = opened?.users ?? null
       // A mount ID is of one container alone: the one that a twin is for was let in before.
       const madeFor =
@@ -75,7 +75,8 @@ export function createMakeCopy({
         const created = new Date(clock.dateMs()).toISOString()
         const version = opened?.info.version ?? null
         const copyRecord = newCopyRecord(volume, { mount: owner.mount, version, device, created, madeFor })
-        await record(twinOf === null ? [putCopyRecord(copyRecord)] : [])
+        const of = opened === null ? {} : { origin: originOf(copyRecord, options, opened) }
+        await record(twinOf === null ? [putCopyRecord({ ...copyRecord, ...of })] : [])
         FAULT: await reach('mount.recorded')
       })
     }

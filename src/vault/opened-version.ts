@@ -35,6 +35,8 @@ export interface OpenedVersion extends OpenedNames {
   readonly tree: Manifest
   /** The grants that let containers use the box now; null: any container may. Who gives it to one asks for that first. */
   readonly users: readonly GrantTo<ContainerSubject>[] | null
+  /** What says of a text in clear that this vault wrote it; see `Keyring`. */
+  readonly tag: (text: string) => string
   /** A file's bytes in pieces that the reader zeroes, or a view of the tree's own for inline ones, which end with the version. */
   read(entry: Extract<Entry<Secret>, { type: 'file' }>): AsyncIterable<Buffer> | Secret
   /** Which of its files are of variables; null of a plain box, in which any may be. */
@@ -79,6 +81,7 @@ export async function openVersion(
       tree,
       users,
       read,
+      tag: text => keyring.tag(text),
       credential: () => shownFor(types, box, tree),
       variablesFiles: () => variablesFilesFor(types, box),
       async digest(path) {

@@ -3,13 +3,16 @@ import { quote, SecretboxError } from '../base/errors.ts'
 import type { Store, StoredRecord, Write } from '../store/store.ts'
 import {
   isMountId,
+  parseFilePath,
   parseBoxName,
   parseMountId,
   parseVolumeName,
   type BoxName,
+  type FilePath,
   type MountId,
   type VolumeName
 } from '../base/names.ts'
+import type { OwnershipOptions } from '../copies/ownership.ts'
 import { readOptions, type VolumeOptions } from './options.ts'
 
 /** A volume as it is kept, in clear: the Engine asks for it while the vault is sealed. */
@@ -33,6 +36,16 @@ export interface CopyRecord {
   readonly container: RecordedContainer | null
   /** The containers for one of which the copy of a closed box was made, by their IDs; null when that one is found, and for any. */
   readonly madeFor: readonly string[] | null
+  /** Absent for the empty copy of a box that is missing. */
+  readonly origin?: Origin
+}
+
+/** Of which box a copy was made, and how it shows it, by the word of who has the keys (origin.ts). */
+export interface Origin extends OwnershipOptions {
+  readonly boxId: string
+  readonly path: FilePath
+  /** 64 hex digits. */
+  readonly tag: string
 }
 
 /** As many containers as a copy may be made for. */
@@ -62,7 +75,18 @@ const CopySchema = z.strictObject({
   container: z
     .strictObject({ id: plainText, name: plainText.nullable(), image: plainText.nullable() })
     .nullable(),
-  madeFor: z.array(plainText.max(64)).min(1).max(mostMadeFor).nullable()
+  madeFor: z.array(plainText.max(64)).min(1).max(mostMadeFor).nullable(),
+  origin: z
+    .strictObject({
+      boxId: plainText,
+      path: z.union([z.literal(''), checkedBy(parseFilePath)]),
+      uid: z.int().nonnegative(),
+      gid: z.int().nonnegative(),
+      mode: z.int().min(0).max(0o7777).nullable(),
+      dirmode: z.int().min(0).max(0o7777).nullable(),
+      tag: z.string().regex(/^[0-9a-f]{64}$/)
+    })
+    .exactOptional()
 })
 
 /** More than any record of these has. */

@@ -5,7 +5,7 @@ import { createPublicKey, verify, type JsonWebKey } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
+import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ask, type Request } from '../kit/ask.ts'
 import { askWithin, type AskWithin } from '../kit/ask-within.ts'
@@ -180,6 +180,7 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
 
   test('gives the files of its copy by where they are, and says so in the audit', async () => {
     const awkward = 'a "b" \\ \u0001\n\u00e4'
+    await makeBox(daemon.adminSocket, 'older', { one: 'x', two: 'y', three: 'z' })
     await makeBox(daemon.adminSocket, 'files', { 'd/text': awkward, binary: Buffer.of(0xff, 0, 1) })
     await driver.call('Create', { Name: 'files', Opts: { api: 'true' } })
     said.volume = 'files'
@@ -194,7 +195,14 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
       }
     })
     expect(await newestEntry('box.answer')).toMatchObject({ decision: 'allowed', box: 'files', version: 3 })
-    // A box that came later in its place is not what the copy was made of.
+    // A box that came in its place is not what the copy was made of, whichever is older.
+    const claims = async (): Promise<unknown> =>
+      decodeJwt(String((await asks(tokenFor('bao'))).body['token']))
+    expect(await claims()).toHaveProperty('box', 'files')
+    await ask(daemon.adminSocket, { method: 'DELETE', url: '/vault/files/?force=1' })
+    await ask(daemon.adminSocket, { method: 'PATCH', url: '/vault/older/', body: '{"rename":"files"}' })
+    expect(await asks(mounts)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+    expect(await claims()).not.toHaveProperty('box')
     await ask(daemon.adminSocket, { method: 'DELETE', url: '/vault/files/?force=1' })
     expect((await asks(mounts)).status).toBe(404)
     await makeBox(daemon.adminSocket, 'files', { one: 'x', two: 'y' })

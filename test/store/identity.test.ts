@@ -23,7 +23,10 @@ const container: KnownContainer = {
 }
 
 function issue({ identity }: OpenVault, caller: Caller = asking, about = copy): Promise<IssuedToken> {
-  return identity.issue(caller, about, 'bao', () => Promise.resolve(container))
+  return identity.issue(caller, about, 'bao', {
+    find: () => Promise.resolve(container),
+    has: () => true
+  })
 }
 
 function keySet({ keys }: PublicIdentity): ReturnType<typeof createLocalJWKSet> {
@@ -107,9 +110,9 @@ test('a token is recorded with what it says before anybody has it; one that coul
   const opened = await open()
   const { claims } = await issue(opened)
   const unknown = new Error('which container it is, nobody knows')
-  await expect(opened.identity.issue(asking, copy, 'bao', () => Promise.reject(unknown))).rejects.toBe(
-    unknown
-  )
+  await expect(
+    opened.identity.issue(asking, copy, 'bao', { find: () => Promise.reject(unknown), has: () => true })
+  ).rejects.toBe(unknown)
   expect((await entries(opened)).slice(-2)).toMatchObject([
     {
       action: 'token.issue',

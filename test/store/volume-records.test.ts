@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { parseBoxName, parseMountId, parseVolumeName } from '../../src/base/names.ts'
+import { parseBoxName, parseFilePath, parseMountId, parseVolumeName } from '../../src/base/names.ts'
 import { parseVolumeOptions } from '../../src/volumes/options.ts'
 import {
   damagedRecords,
@@ -36,7 +36,11 @@ const label: CopyRecord = {
     version: 3,
     created,
     device: { number: 57, boot: 'b' },
-    ...{ container: null, madeFor: ['c'.repeat(64), 'd'] }
+    ...{ container: null, madeFor: ['c'.repeat(64), 'd'] },
+    origin: {
+      ...{ boxId: 'b', path: parseFilePath('d/f'), uid: 0, gid: 4294967294, mode: 0o400, dirmode: null },
+      tag: '0a'.repeat(32)
+    }
   }
 }
 
@@ -169,6 +173,8 @@ describe('a copy record', () => {
     ['is of a box that has no name', { ...label, mount: 'm2', box: '..' }],
     ['is of version 0', { ...label, mount: 'm2', version: 0 }],
     ['has a time that is none', { ...label, mount: 'm2', created: 'now' }],
+    ['is of a box by no ID', { ...label, mount: 'm2', origin: { ...label.origin, boxId: 1 } }],
+    ['has no tag', { ...label, mount: 'm2', origin: { ...label.origin, tag: 'x' } }],
     ['is made for nobody', { ...label, mount: 'm2', madeFor: [] }],
     ['is made for a control character', { ...label, mount: 'm2', madeFor: ['a\nb'] }],
     ['does not say for whom it is made', { ...label, mount: 'm2', madeFor: undefined }],

@@ -168,7 +168,7 @@ describe('a keyring', () => {
       }
     })
     expect(Buffer.compare(root.bytes(), rootKey())).toBe(0)
-    expect(kept.map(bytes => bytes.length)).toEqual([64])
+    expect(kept.map(bytes => bytes.length)).toEqual([96])
     expect(kept.some(bytes => Buffer.from(bytes).includes(rootKey()))).toBe(false)
     const sealed = keyring.encrypt('here', Buffer.from('secret'))
     keyring.wipe()

@@ -16,6 +16,7 @@ test('boxes are read by their records where no caller is, and else by the permit
     'vault/boxes/granted.ts',
     'vault/boxes/records.ts',
     'vault/boxes/version-records.ts',
+    'vault/identity/identity.ts',
     'vault/policies.ts',
     'vault/sweep.ts'
   ])

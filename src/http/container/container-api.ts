@@ -7,8 +7,9 @@ import { jsonType } from '../../api/media-types.ts'
 import type { AnswerOf, Operation } from '../../api/operation.ts'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { DescribedContainer } from '../../engine/describe.ts'
+import type { IsGranted } from '../../lifecycle/admit.ts'
 import type { FindContainer } from '../../lifecycle/container-of-copy.ts'
-import { mayReadAll, type OwnershipOptions, type Reader } from '../../copies/ownership.ts'
+import { mayReadAll, type Reader } from '../../copies/ownership.ts'
 import { rootFor } from '../../base/process-identity.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import { Denial } from '../../vault/access/denial.ts'
@@ -16,9 +17,10 @@ import type { Manifest } from '../../vault/boxes/manifest.ts'
 import type { Gate } from '../../vault/action/gate.ts'
 import type { OpenedVersion } from '../../vault/opened-version.ts'
 import type { Vault } from '../../vault/vault.ts'
+import { isMadeOf } from '../../volumes/origin.ts'
 import type { CopyRecord } from '../../volumes/records.ts'
-import type { VolumeOptions } from '../../volumes/options.ts'
-import type { VolumeName } from '../../base/names.ts'
+import { shellOperand } from '../../base/shell-word.ts'
+import type { BoxName, VolumeName } from '../../base/names.ts'
 import type { Identity } from '../../vault/identity/identity.ts'
 import { answerErrors, MethodError } from '../transport/answers.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
@@ -32,7 +34,7 @@ import type { AskedCopy } from './caller.ts'
 export interface Asked {
   readonly copy: AskedCopy
   /** What is noted of the copy. */
-  readonly record: Pick<CopyRecord, 'version' | 'created'>
+  readonly record: CopyRecord
   readonly caller: Caller
   /** The same by what it may read. */
   readonly reader: Reader
@@ -42,9 +44,8 @@ export interface ContainerApiParts {
   readonly gate: Gate
   readonly vault: Pick<Vault, 'open'>
   readonly identity: Pick<Identity, 'issue'>
-  /** How a volume shows its box. */
-  readonly optionsOf: (volume: VolumeName) => Promise<Pick<VolumeOptions, 'path' | keyof OwnershipOptions>>
   readonly findContainer: FindContainer
+  readonly isGranted: IsGranted
   /** Counts a request over a connection; false when there were too many. Throws when the copy is gone. */
   readonly mayAsk: (socket: Socket) => boolean
   /** Who asks over a connection. Throws when the copy is gone. */
@@ -113,9 +114,12 @@ export function containerApi(parts: ContainerApiParts): Express {
     )
   )
   serve(operations.listSecretEnvironment, (asked, { socket }) => secretEnvironmentOf(parts, asked, socket))
-  serve(operations.issueToken, async ({ caller, copy }, request) => {
+  serve(operations.issueToken, async ({ caller, copy, record }, request) => {
     const { audience } = bodyIn(TokenRequest, request, 'request', tokenRequestRule)
-    const { token, claims } = await identity.issue(caller, copy, audience, () => findContainer(copy))
+    const { token, claims } = await identity.issue(caller, copy, audience, {
+      find: () => findContainer(copy),
+      has: box => record.version !== null && isMadeOf(record, box)
+    })
     return { token, expires: new Date(claims.exp * 1000).toISOString() }
   })
   app.use((request: Request) => {
@@ -132,19 +136,20 @@ export function containerApi(parts: ContainerApiParts): Express {
  * has processes of several users, and what it shows to them all need not be for each of them.
  */
 function openFor<T>(
-  { vault, optionsOf }: ContainerApiParts,
+  { vault, isGranted }: ContainerApiParts,
   { caller, copy, record, reader }: Asked,
   find: () => Promise<DescribedContainer>,
   use: (opened: OpenedVersion, shown: Manifest, container: DescribedContainer) => Promise<T>
 ): Promise<T> {
   return vault.open(caller, 'answer', copy, record.version, async (opened, note) => {
-    // A version that is younger than the copy is of another box of that name.
-    if (record.version === null || opened.info.created > record.created) throw notWhatWasMounted()
+    // Another box may have its name by now.
+    if (record.version === null || !isMadeOf(record, opened)) throw notWhatWasMounted()
     const container = await find()
-    const options = await optionsOf(copy.volume)
-    const shown = opened.part(options.path)
+    if (opened.users !== null && !(await isGranted(container, copy.volume, opened.users)))
+      throw mayNotUse(container, copy.box)
+    const shown = opened.part(record.origin.path)
     const isRoot = reader.uid === 0 || (container.pid !== null && reader.uid === rootFor(container.pid))
-    if (!isRoot && !mayReadAll(reader, shown.values(), options)) throw mayNotRead(reader, copy.volume)
+    if (!isRoot && !mayReadAll(reader, shown.values(), record.origin)) throw mayNotRead(reader, copy.volume)
     await note([])
     return use(opened, shown, container)
   })
@@ -198,6 +203,14 @@ async function toContainersAlone<T>(caller: Caller, answer: Promise<T>): Promise
 function notWhatWasMounted(): SecretboxError {
   return new SecretboxError('not_found', 'the box that this copy was made of is not there any more', {
     hint: 'read the files from the copy'
+  })
+}
+
+function mayNotUse({ id, name }: DescribedContainer, box: BoxName): Denial {
+  return new Denial('denied', `container ${quote(name)} may not use box ${quote(box)}`, {
+    hint: `see: docker vault grants ${shellOperand(box)}`,
+    details: { container: id, containerName: name },
+    containers: []
   })
 }
 

@@ -11,7 +11,7 @@ import type { Holders } from '../../copies/holders.ts'
 import type { Store } from '../../store/store.ts'
 import type { CopySockets } from '../../lifecycle/copy-sockets.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { copyRecordsOf, findCopyRow, getVolume } from '../../volumes/records.ts'
+import { copyRecordsOf, findCopyRow } from '../../volumes/records.ts'
 import { serveListening, type Serving } from '../transport/serve.ts'
 import { allowance } from './allowance.ts'
 import { callerOn, readerOn } from './caller.ts'
@@ -21,10 +21,7 @@ import { containerApi, type Asked, type ContainerApiParts } from './container-ap
 const mostConnections = 16
 const idleMs = 30_000
 
-export interface CopySocketsParts extends Omit<
-  ContainerApiParts,
-  'mayAsk' | 'asked' | 'askedBeside' | 'optionsOf'
-> {
+export interface CopySocketsParts extends Omit<ContainerApiParts, 'mayAsk' | 'asked' | 'askedBeside'> {
   readonly store: Store
   readonly copies: Copies
   readonly holders: Pick<Holders, 'isShownTo'>
@@ -79,8 +76,7 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     parts,
     containerApi({
       ...parts,
-      ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() },
-      optionsOf: async volume => (await getVolume(parts.store, volume)).options
+      ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() }
     })
   )
 

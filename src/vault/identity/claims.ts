@@ -22,7 +22,8 @@ export interface TokenFacts {
   readonly issuer: string
   /** For whom it is: who checks a token must refuse one that is for somebody else. */
   readonly audience: string
-  readonly box: BoxName
+  /** Null: it has nothing of a box, or not of one that there is. */
+  readonly box: BoxName | null
   readonly container: KnownContainer
   /** Milliseconds since 1970. */
   readonly nowMs: number
@@ -40,7 +41,7 @@ export interface TokenClaims {
   readonly nbf: number
   readonly exp: number
   readonly jti: string
-  readonly box: string
+  readonly box?: string
   readonly container: string
   readonly container_id: string
   readonly image: string
@@ -60,7 +61,7 @@ export function tokenClaims({ issuer, audience, box, container, nowMs, id }: Tok
     nbf: seconds,
     exp: seconds + tokenSeconds,
     jti: id,
-    box,
+    ...(box === null ? {} : { box }),
     container: container.name,
     container_id: container.id,
     image: container.image,

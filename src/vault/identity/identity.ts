@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { Clock } from '../../base/clock.ts'
+import type { Keyring } from '../../crypto/keyring.ts'
 import type { Store } from '../../store/store.ts'
 import type { Resources } from '../access/actions.ts'
 import { theVault } from '../access/actions.ts'
 import type { Caller } from '../access/authority.ts'
 import type { Gate } from '../action/gate.ts'
 import { commitPrepared } from '../action/overtaken.ts'
+import { readBox, type Box } from '../boxes/records.ts'
 import { tokenClaims, type KnownContainer, type TokenClaims } from './claims.ts'
 import { signatureAlgorithm, signingKeyIn, type PublicKey } from './signing-key.ts'
 
@@ -27,14 +29,17 @@ export interface Identity {
   /** The public keys. The first who asks for them, or for a token, has the key made. */
   show(caller: Caller): Promise<PublicIdentity>
   /**
-   * A token about the container that has a copy, for `audience`; recorded before anybody has it. `container` finds out
-   * which it is, and throws when that is not certain.
+   * A token about the container that has a copy, for `audience`; recorded before anybody has it. `find` finds out
+   * which it is, and throws when that is not certain; `has`: whether what it has is of this box, which is not claimed otherwise.
    */
   issue(
     caller: Caller,
     copy: Resources['token.issue'],
     audience: string,
-    container: () => Promise<KnownContainer>
+    container: {
+      readonly find: () => Promise<KnownContainer>
+      readonly has: (known: { readonly box: Pick<Box, 'id'> } & Pick<Keyring, 'tag'>) => boolean
+    }
   ): Promise<IssuedToken>
 }
 
@@ -56,11 +61,14 @@ export function createIdentity({ store, storeId, gate, clock }: IdentityParts): 
         })
       ),
 
-    issue: (caller, copy, audience, find) =>
+    issue: (caller, copy, audience, { find, has }) =>
       gate.run(caller, 'token.issue', copy, async permit => {
         const container = await find()
         const id = randomUUID()
-        const { box } = permit.resource
+        const known = await readBox(store, permit.keyring, permit.resource.box)
+        known?.key.wipe()
+        const isIts = known !== null && has({ box: known, tag: permit.keyring.tag })
+        const box = isIts ? known.name : null
         const claims = tokenClaims({ issuer, audience, box, container, nowMs: clock.dateMs(), id })
         const details = {
           audience,
