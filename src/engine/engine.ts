@@ -91,6 +91,8 @@ export interface Engine {
 }
 
 const answerWithinMs = 5000
+/** It waits for the process to end, for ten seconds (moby, daemon/kill.go), and one that the kernel is busy with may not. */
+const killWithinMs = 12_000
 /** What the Engine answers to the start of a container that runs. */
 const alreadyStarted = 304
 /** What it answers to the end of one that does not run, and of one that is not there. */
@@ -177,7 +179,7 @@ function inTime(): { abortSignal: AbortSignal } {
 
 async function kill(docker: Dockerode, containerId: string): Promise<void> {
   try {
-    await docker.getContainer(containerId).kill()
+    await docker.getContainer(containerId).kill({ abortSignal: AbortSignal.timeout(killWithinMs) })
   } catch (error) {
     if (!notRunning.includes(httpStatusOf(error))) throw error
   }

@@ -201,3 +201,11 @@ test.each<[unknown, string]>([
   expect(attempt).toThrow(UsageError)
   expect(attempt).not.toThrow(/hunter2/)
 })
+
+test('what aliases name again and again is looked at once in each place', () => {
+  let bomb: Record<string, unknown> = { image: 'i' }
+  for (let depth = 0; depth < 100; depth++) bomb = { one: bomb, other: [bomb, bomb] }
+  expect(() => refuseUnknownKeys({ services: { web: bomb, db: bomb }, volumes: { v: bomb } })).not.toThrow()
+  const said = { 'x-vault-env': 'db' }
+  expect(() => refuseUnknownKeys({ services: { web: said }, volumes: { v: said } })).toThrow('"x-vault-env"')
+})

@@ -107,15 +107,17 @@ function outOfReach({ name, socketPath, hint }: Server, error: Error): OutOfReac
 export async function readAll(answer: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of answer) {
-    length += chunk.length
-    if (length > maxBytes)
-      throw new SecretboxError('too_large', `the answer is longer than ${maxBytes} bytes`)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of answer) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > maxBytes)
+        throw new SecretboxError('too_large', `the answer is longer than ${maxBytes} bytes`)
+    }
+    return Buffer.concat(chunks)
+  } finally {
+    for (const chunk of chunks) chunk.fill(0)
   }
-  const whole = Buffer.concat(chunks)
-  for (const chunk of chunks) chunk.fill(0)
-  return whole
 }
 
 /** Reads the daemon's `{"code","message","hint"}` off an answer whose status says that it failed. */

@@ -20,7 +20,7 @@ const places: Readonly<Record<string, string>> = {
  * begins with `x-`, and a container would be without its secrets.
  */
 export function refuseUnknownKeys(model: Mapping): void {
-  walk(model, [])
+  walk(model, [], new Map())
 }
 
 /** What holds names that are the user's own, whatever they look like. */
@@ -39,23 +39,34 @@ const ofNames = new Set([
 /** What holds, at the top of a model, things by their names. */
 const ofThings = new Set(['configs', 'networks', 'secrets', 'services', 'volumes'])
 
-function walk(value: unknown, path: readonly string[]): void {
+/** `seen`: where each value was met, as far as that matters: by aliases a short file names the same one more often than can be visited. */
+function walk(value: unknown, path: readonly string[], seen: Map<object, Set<string>>): void {
   if (typeof value !== 'object' || value === null) return
+  const place = path.length > 2 ? 'below' : placeOf(path)
+  const places = seen.get(value) ?? new Set()
+  if (places.has(place)) return
+  seen.set(value, places.add(place))
   if (Array.isArray(value)) {
-    for (const each of value) walk(each, path)
+    for (const each of value) walk(each, path, seen)
     return
   }
   const isOfThings = path.length === 1 && ofThings.has(path[0] ?? '')
   for (const [key, inner] of Object.entries(value)) {
-    if (isOfThings) walk(inner, [...path, key])
+    if (isOfThings) walk(inner, [...path, key], seen)
     else if (/^x[-_]?vault/i.test(key)) refuseUnless(key, path)
     // What else begins so holds what is taken from there by anchors.
-    else if (!key.startsWith('x-') && (path.length === 0 || !ofNames.has(key))) walk(inner, [...path, key])
+    else if (!key.startsWith('x-') && (path.length === 0 || !ofNames.has(key)))
+      walk(inner, [...path, key], seen)
   }
 }
 
+/** A path as `places` says it. */
+function placeOf(path: readonly string[]): string {
+  return path.map((name, depth) => (depth === 1 ? '*' : name)).join('.')
+}
+
 function refuseUnless(key: string, path: readonly string[]): void {
-  const place = path.map((name, depth) => (depth === 1 ? '*' : name)).join('.')
+  const place = placeOf(path)
   if (places[key] === place) return
   const where = path.length === 0 ? 'at the top' : `in ${quote(path.join('.'))}`
   const belongs = Object.keys(places).find(each => places[each] === place)

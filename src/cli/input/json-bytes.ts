@@ -41,8 +41,18 @@ export function readJson(text: Buffer): JsonValue {
 export function stringBytes(text: Buffer, { begin, end }: Pick<JsonValue, 'begin' | 'end'>): Secret {
   // No escape is shorter than what it stands for.
   const bytes = newBytes(end - begin - 2)
+  try {
+    return new Secret(bytes.subarray(0, writeUnescaped(text, begin + 1, end - 1, bytes)))
+  } catch (error) {
+    bytes.fill(0)
+    throw error
+  }
+}
+
+/** Gives how many bytes it wrote. */
+function writeUnescaped(text: Buffer, begin: number, end: number, bytes: Buffer): number {
   let length = 0
-  for (let at = begin + 1; at < end - 1;) {
+  for (let at = begin; at < end;) {
     if (text[at] !== backslash) {
       bytes[length++] = text[at++] ?? 0
       continue
@@ -57,7 +67,7 @@ export function stringBytes(text: Buffer, { begin, end }: Pick<JsonValue, 'begin
     length += bytes.write(String.fromCodePoint(point), length)
     at += 6 * units
   }
-  return new Secret(bytes.subarray(0, length))
+  return length
 }
 
 /** The bytes of any value, as they are written; the caller owns them. */

@@ -82,6 +82,7 @@ export function containerApi(parts: ContainerApiParts): Express {
       const answered = await toContainersAlone(asked.caller, answer(asked, request))
       response.set('Cache-Control', 'no-store')
       if (!Buffer.isBuffer(answered)) response.json(answered)
+      else if (response.closed) answered.fill(0)
       else
         response
           .once('close', () => answered.fill(0))
