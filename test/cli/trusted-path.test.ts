@@ -2,6 +2,7 @@ import { ensureDir } from 'fs-extra/esm'
 import { chown, chmod, lchown, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { findLauncher } from '../../src/cli/client/socket.ts'
 import { whyUntrusted } from '../../src/cli/input/trusted-path.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 
@@ -53,4 +54,14 @@ test('links are walked as the kernel does', async () => {
   expect(whyUntrusted(`${at('ours/outside')}/../deep`)).toBe(`"${at('theirs')}" belongs to uid 65534`)
   expect(whyUntrusted(at('ours/made by others'))).toBe(`"${at('ours/made by others')}" belongs to uid 65534`)
   expect(whyUntrusted(at('loop'))).toBe(`"${at('loop')}" leads through too many symlinks`)
+})
+
+test('a launcher that others could put there is not run in containers', async () => {
+  const directory = temporaryDirectory()
+  const env = { SECRETBOX_SOCKET: join(directory, 'admin.sock') }
+  const choice = { host: null, context: null, configDir: null }
+  await writeFile(join(directory, 'launcher'), '')
+  expect(await findLauncher(env, choice)).toBe(join(directory, 'launcher'))
+  await chmod(directory, 0o777)
+  await expect(findLauncher(env, choice)).rejects.toThrow('will not run the launcher')
 })

@@ -1,11 +1,13 @@
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { adminSocketName, launcherName, publicSocketName } from '../../base/default-paths.ts'
+import { errnoOf, quote } from '../../base/errors.ts'
 import { badSettings, type BadSetting } from '../../settings.ts'
 import { askEngine, findEngine, type FoundEngine } from './engine.ts'
 import { Distrusted, OutOfReach } from '../output/failure.ts'
 import type { EngineChoice } from './invocation.ts'
 import { splitAt } from '../input/split-at.ts'
+import { whyUntrusted } from '../input/trusted-path.ts'
 
 const pluginName = 'secretbox'
 const dataMount = 'data'
@@ -64,9 +66,30 @@ export async function findAdminSocket(env: NodeJS.ProcessEnv, given: EngineChoic
   }
 }
 
-/** Where the daemon has put the launcher, as the Engine finds it on the host. Throws what `findAdminSocket` throws. */
+/**
+ * Where the daemon has put the launcher, as the Engine finds it on the host. It becomes the first process of containers, and has
+ * their variables: it must be nobody's but root's and the user's own, wherever a socket that is named may lie. Throws
+ * `Distrusted`, and what `findAdminSocket` throws.
+ */
 export async function findLauncher(env: NodeJS.ProcessEnv, given: EngineChoice): Promise<string> {
-  return join(dirname((await findAdminSocket(env, given)).path), launcherName)
+  const path = join(dirname((await findAdminSocket(env, given)).path), launcherName)
+  const reason = whyUntrustedIfSeen(path)
+  if (reason !== null)
+    throw new Distrusted(
+      `will not run the launcher ${quote(path)} in a container: ${reason}`,
+      'it lies beside the socket; where does SECRETBOX_SOCKET lead?'
+    )
+  return path
+}
+
+/** What only root can see the way to is root's. */
+function whyUntrustedIfSeen(path: string): string | null {
+  try {
+    return whyUntrusted(path)
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') return null
+    throw error
+  }
 }
 
 function settingsOf({ Settings }: Plugin): Record<string, string> {
