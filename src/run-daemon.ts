@@ -148,6 +148,7 @@ async function startDaemon(
     gate,
     vault,
     granting: tellingOfGrants(opened.granting, (...what) => refusals.changed(...what)),
+    keyslots: opened.keyslots,
     syscalls,
     log,
     status: describeStatus({

@@ -54,6 +54,7 @@ export const AuditEntry = z.lazy(() =>
     boxes: z.optional(z.string()),
     subject: z.optional(z.string()),
     rights: z.optional(z.array(wordOf(rights))),
+    slot: z.optional(z.string()),
     grant: z.optional(z.string()),
     expires: z.optional(Time),
     previous: z.nullable(Digest)

@@ -24,6 +24,9 @@ export interface Operation {
   readonly refusals: readonly number[]
 }
 
+/** What an operation has that takes and tells nothing beside its answer. */
+export const none = { query: {}, headers: {}, bodies: {}, answerHeaders: {}, refusals: [] } as const
+
 /** By it a request says what for, when nobody asked for what is read, as when a shell completes names. */
 export const purposeHeader = 'Secretbox-Purpose'
 

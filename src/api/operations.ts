@@ -4,8 +4,9 @@ import { Change, Patch } from './changes.ts'
 import { PublicIdentity } from './identity.ts'
 import { CanAnswer, Grant, GrantList, GrantWish, RevokeWish, Revoked } from './grants.ts'
 import { Injected, ToInject } from './injected.ts'
+import { keyslotOperations } from './keyslot-operations.ts'
 import { fileType, jsonType, linesType, tarType } from './media-types.ts'
-import type { Operation } from './operation.ts'
+import { none, type Operation } from './operation.ts'
 import {
   Action,
   BoxToAsk,
@@ -35,7 +36,6 @@ import { Status } from './status.ts'
 import { TypeList } from './types.ts'
 import { Prune, Pruned, Reconciled, Unused, VolumeList } from './volumes.ts'
 
-const none = { query: {}, headers: {}, bodies: {}, answerHeaders: {}, refusals: [] } as const
 const ofVersions = { ETag: VersionTag, 'Cache-Control': NoStore } as const
 const change = { 200: { [jsonType]: Change } } as const
 const ofBoxes = [400, 404, 409] as const
@@ -181,6 +181,7 @@ export const operations = {
     answers: { 200: { [jsonType]: CanAnswer } },
     refusals: [400]
   },
+  ...keyslotOperations,
   listUnused: {
     ...none,
     method: 'GET',

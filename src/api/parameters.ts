@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { actions } from '../base/actions.ts'
 import { rights } from '../base/rights.ts'
 import { parseBoxName, parseFilePath } from '../base/names.ts'
+import { slotKinds } from './keyslots.ts'
 
 /*
  * What requests say in their query and headers: text, which is read into what it means. What a schema's issue says goes
@@ -142,6 +143,20 @@ export const IfMatch = z.lazy(() =>
 
 /** `If-None-Match`: only what is not there yet. */
 export const IfNoneMatch = z.lazy(() => z.optional(z.literal('*', 'only * is understood')))
+
+/** What a keyslot opens with. */
+export const SlotKindToUse = z.lazy(() => z.enum(slotKinds, `kinds are ${slotKinds.join(', ')}`))
+
+const slotNameRule =
+  'it must have lower-case letters, digits, dots, dashes and underscores, at most 64, and begin with a letter or a digit'
+const slotName = (): z.ZodMiniString =>
+  z.string(slotNameRule).check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, slotNameRule))
+
+/** A keyslot's name that must be there. */
+export const NameOfSlot = z.lazy(() => slotName())
+
+/** A keyslot's name; without it, any of the kind. */
+export const NameOfAnySlot = z.lazy(() => z.optional(slotName()))
 
 /** What needs no reading: one of several types that are wished, a purpose. */
 export const Words = z.lazy(() => z.optional(z.string()))

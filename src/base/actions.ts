@@ -3,7 +3,8 @@
  * are equal, `box.reveal` gives contents to the caller, `box.mount` to a container,
  * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm; `box.use` tells who is about to
  * give a box to a container what that needs to be told. `copy.describe` tells a container of its own copy, `token.issue` gives
- * it a token that says which it is, `identity.show` anybody the public keys for such tokens.
+ * it a token that says which it is, `identity.show` anybody the public keys for such tokens. `keyslot.test` tells whether something
+ * opens a keyslot.
  */
 export const actions = [
   'box.list',
@@ -34,6 +35,13 @@ export const actions = [
   'grant.ask',
   'grant.add',
   'grant.revoke',
+  'keyslot.list',
+  'keyslot.add',
+  'keyslot.replace',
+  'keyslot.remove',
+  'keyslot.test',
+  'vault.seal',
+  'vault.unseal',
   'reconcile',
   'status'
 ] as const

@@ -33,7 +33,10 @@ import { reconcile } from './commands/reconcile.ts'
 import { remove } from './commands/remove.ts'
 import { rename } from './commands/rename.ts'
 import { rollback } from './commands/rollback.ts'
+import { keyslot } from './commands/keyslot.ts'
+import { seal } from './commands/seal.ts'
 import { set } from './commands/set.ts'
+import { unseal } from './commands/unseal.ts'
 import { status } from './commands/status.ts'
 import { types } from './commands/types.ts'
 import { usedBy } from './commands/used-by.ts'
@@ -48,6 +51,7 @@ const commands = {
   'Versions of boxes:': [versions, diff, rollback],
   'Who may do what:': [grant, approve, revoke, grants, can, owner],
   'Containers and images:': [run, createContainer, exec, build, compose, usedBy, stale],
+  'The key of the vault:': [seal, unseal, keyslot],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const
 

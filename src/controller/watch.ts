@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
-import type { Sealing } from '../crypto/sealing.ts'
+import type { Sealing } from '../crypto/keyslots/sealing.ts'
 import type { Engine, EngineEvent } from '../engine/engine.ts'
 import type { VolumeName } from '../base/names.ts'
 import type { Withdraw } from '../lifecycle/withdraw.ts'

@@ -1,5 +1,6 @@
 import type { Envelope } from './envelope.ts'
 import type { Sodium } from './sodium.ts'
+import { SecretboxError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 
 /** The bytes of every root key, box key and blob key. */
@@ -24,6 +25,8 @@ export interface Keyring {
   decryptForBox(boxKey: Secret, blob: string | null, recordKey: string, encrypted: Uint8Array): Buffer
   /** A key of the box for digests of its contents, which encrypts nothing; the caller wipes it. */
   digestKey(boxKey: Secret): Secret
+  /** The root key under a keyslot's key, bound to that slot. */
+  wrapRootKey(slotKey: Secret, slotId: string): Buffer
   /** Zeroes the keys; the keyring is of no use afterwards. */
   wipe(): void
 }
@@ -39,17 +42,20 @@ export function createKeyring(parts: {
   const { sodium, envelope, storeId } = parts
   const derive = (key: Secret, purpose: string): Secret =>
     new Secret(sodium.keyedHash(key.bytes(), Buffer.from(`secretbox/1 ${purpose}`), keyBytes))
-  const memory = parts.allocate(3 * keyBytes)
+  const memory = parts.allocate(4 * keyBytes)
+  const kept = (place: number): Uint8Array => memory.subarray(place * keyBytes, (place + 1) * keyBytes)
   const keep = (purpose: string, place: number): Secret => {
     const derived = derive(parts.rootKey, purpose)
-    const kept = memory.subarray(place * keyBytes, (place + 1) * keyBytes)
-    kept.set(derived.bytes())
+    kept(place).set(derived.bytes())
     derived.wipe()
-    return new Secret(kept)
+    return new Secret(kept(place))
   }
   const nameKey = keep('names', 0)
   const recordKey = keep('records', 1)
   const tagKey = keep('tags', 2)
+  // New keyslots are made of it.
+  kept(3).set(parts.rootKey.bytes())
+  const rootKey = new Secret(kept(3))
 
   const bind = (key: string): Buffer => Buffer.from(`${storeId} ${key}`)
   const withKeyOf = <T>(boxKey: Secret, blob: string | null, use: (key: Uint8Array) => T): T => {
@@ -62,19 +68,30 @@ export function createKeyring(parts: {
   }
 
   return {
-    hideName: name => sodium.keyedHash(nameKey.bytes(), Buffer.from(name), 32).toString('hex'),
-    tag: text => sodium.keyedHash(tagKey.bytes(), bind(text), 32).toString('hex'),
-    encrypt: (key, plaintext) => envelope.encrypt(recordKey.bytes(), bind(key), plaintext),
-    decrypt: (key, encrypted) => envelope.decrypt(recordKey.bytes(), bind(key), encrypted),
+    hideName: name => sodium.keyedHash(live(nameKey), Buffer.from(name), 32).toString('hex'),
+    tag: text => sodium.keyedHash(live(tagKey), bind(text), 32).toString('hex'),
+    encrypt: (key, plaintext) => envelope.encrypt(live(recordKey), bind(key), plaintext),
+    decrypt: (key, encrypted) => envelope.decrypt(live(recordKey), bind(key), encrypted),
     encryptForBox: (boxKey, blob, key, plaintext) =>
       withKeyOf(boxKey, blob, derived => envelope.encrypt(derived, bind(key), plaintext)),
     decryptForBox: (boxKey, blob, key, encrypted) =>
       withKeyOf(boxKey, blob, derived => envelope.decrypt(derived, bind(key), encrypted)),
     digestKey: boxKey => derive(boxKey, 'digests'),
+    wrapRootKey: (slotKey, slotId) =>
+      envelope.encrypt(slotKey.bytes(), boundToSlot(storeId, slotId), rootKey.bytes()),
     wipe() {
-      nameKey.wipe()
-      recordKey.wipe()
-      tagKey.wipe()
+      for (const key of [nameKey, recordKey, tagKey, rootKey]) key.wipe()
     }
   }
+}
+
+/** The bytes of a key that is not wiped. Throws `sealed`: an act may be under way when the vault is sealed. */
+function live(key: Secret): Uint8Array {
+  if (key.length > 0) return key.bytes()
+  throw new SecretboxError('sealed', 'the vault was sealed meanwhile')
+}
+
+/** What a root key in a keyslot is bound to. */
+export function boundToSlot(storeId: string, slotId: string): Buffer {
+  return Buffer.from(`${storeId} keyslot/${slotId}`)
 }

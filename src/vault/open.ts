@@ -4,8 +4,9 @@ import { storeFileName, typesName } from '../base/default-paths.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName } from '../base/names.ts'
 import { createEnvelope } from '../crypto/envelope.ts'
-import { initialiseVault, readStoreId, type KeyslotParts } from '../crypto/keyslots.ts'
-import { createSealing, type Sealing } from '../crypto/sealing.ts'
+import { initialiseVault, type KeyslotParts } from '../crypto/keyslots/begin.ts'
+import { readHeader } from '../crypto/keyslots/header.ts'
+import { createSealing, type Sealing } from '../crypto/keyslots/sealing.ts'
 import { loadSodium } from '../crypto/sodium.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
@@ -17,6 +18,7 @@ import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import { createGranting, type Granting } from './granting.ts'
 import type { Policies } from './action/policies.ts'
+import { createKeyslots, type Keyslots } from './keyslots.ts'
 import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { createReadTypes, type ReadTypes } from './read-types.ts'
@@ -48,7 +50,8 @@ export interface OpenedVault {
   readonly storeFile: string
   readonly storeId: string
   readonly store: Store
-  readonly keyslots: KeyslotParts
+  readonly keyslotParts: KeyslotParts
+  readonly keyslots: Keyslots
   readonly sealing: Sealing
   readonly audit: Audit
   readonly readAudit: ReadAudit
@@ -79,7 +82,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
   const storeFile = join(settings.dataDirectory, storeFileName)
   const file = await openSqliteStore(storeFile, { create: true })
   const store = settings.wrap?.(file) ?? file
-  const keyslots: KeyslotParts = {
+  const keyslotParts: KeyslotParts = {
     sodium,
     envelope: createEnvelope(sodium),
     store,
@@ -87,10 +90,10 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     allocate: settings.allocate
   }
   try {
-    const storeId = (await readStoreId(store)) ?? (await initialiseVault(keyslots))
+    const storeId = (await readHeader(store))?.header.id ?? (await initialiseVault(keyslotParts))
     FAULT: await reach('start.opened')
     let swept = 0
-    const sealing = createSealing(keyslots, storeId, async keyring => {
+    const sealing = createSealing(keyslotParts, storeId, async keyring => {
       try {
         swept += await sweepStaging(store, keyring)
       } catch (error) {
@@ -110,6 +113,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
       pinnedVersions: name => settings.pinnedVersions(store, name)
     })
     const granting = createGranting({ store, gate })
+    const keyslots = createKeyslots({ sodium, store, storeId, sealing, gate })
     const identity = createIdentity({ store, storeId, gate, clock: systemClock })
     const readAudit = createReadAudit(gate, audit)
     const readTypes = createReadTypes(gate, types)
@@ -118,6 +122,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
         storeFile,
         storeId,
         store,
+        keyslotParts,
         keyslots,
         sealing,
         audit,

@@ -86,5 +86,5 @@ async function prepare(home: Home): Promise<Copies> {
       recordBytes.push(value.length)
   }
   await opened.close()
-  return bareCopies(join(home.root, 'bare'), fiveFiles, opened.keyslots.envelope, recordBytes)
+  return bareCopies(join(home.root, 'bare'), fiveFiles, opened.keyslotParts.envelope, recordBytes)
 }

@@ -38,6 +38,13 @@ const needs = {
   'grant.revoke': ['manage'],
   // Public keys are for all.
   'identity.show': [],
+  'keyslot.list': ['root'],
+  'keyslot.add': ['root'],
+  'keyslot.replace': ['root'],
+  'keyslot.remove': ['root'],
+  'keyslot.test': ['root'],
+  'vault.seal': ['root'],
+  'vault.unseal': ['root'],
   reconcile: ['root'],
   status: ['root']
 } as const satisfies Partial<Record<Action, readonly string[]>>
@@ -81,6 +88,13 @@ const wishes: {
   describeInjected: {
     'box.use': box => ({ url: '/injected', body: { files: [{ box, target: '/t' }], environment: [] } })
   },
+  listKeyslots: { 'keyslot.list': at('/keyslots') },
+  addKeyslot: { 'keyslot.add': at('/keyslots?name=a&kind=recovery') },
+  replaceKeyslot: { 'keyslot.replace': at('/keyslots?name=a&kind=recovery') },
+  removeKeyslot: { 'keyslot.remove': at('/keyslots?name=a') },
+  testKeyslot: { 'keyslot.test': at('/keyslots/test?name=a&kind=recovery', { body: 'x' }) },
+  seal: { 'vault.seal': at('/seal') },
+  unseal: { 'vault.unseal': at('/unseal?kind=recovery', { body: 'x' }) },
   reconcile: { reconcile: at('/reconcile') },
   status: { status: at('/status') },
   showIdentity: { 'identity.show': at('/identity') },

@@ -274,6 +274,13 @@ test("without grants root may do all but what is a container's own, and others w
     'grant.list': theVault,
     'grant.add': { boxes: patternOfBox(hers), subject: parseSubject('user:1'), rights: ['info'] },
     'grant.revoke': { boxes: patternOfBox(hers), subject: parseSubject('user:1') },
+    'keyslot.list': theVault,
+    'keyslot.add': { slot: 'a' },
+    'keyslot.replace': { slot: 'a' },
+    'keyslot.remove': { slot: 'a' },
+    'keyslot.test': { slot: 'a' },
+    'vault.seal': theVault,
+    'vault.unseal': theVault,
     reconcile: theVault,
     status: theVault
   }

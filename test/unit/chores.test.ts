@@ -171,6 +171,10 @@ test('the key is looked for while the vault is sealed, and each try is told of',
   expect(await chore.isDue(0)).toBe(true)
   await chore.run()
   expect(tries).toBe(1)
+  // Somebody has unsealed it: what waited for that is told once.
   isSealed = false
+  expect(await chore.isDue(0)).toBe(true)
+  await chore.run()
+  expect(tries).toBe(2)
   expect(await chore.isDue(0)).toBe(false)
 })

@@ -56,7 +56,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
     'http',
     'cli/client',
     'cli/inject',
-    'crypto/keyslots.ts',
+    'crypto/keyslots',
     'vault/grants/records.ts',
     'vault/credentials/form.ts',
     'volumes/records.ts'

@@ -5,6 +5,7 @@ import type { Right } from '../../base/rights.ts'
 import type { Injected, ToInject } from '../../api/injected.ts'
 import type { Change } from '../../api/changes.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
+import type { KeyslotList, slotKinds } from '../../api/keyslots.ts'
 import type { TypeList } from '../../api/types.ts'
 import type { Finding, Pruned, Unused, VolumeUse } from '../../api/volumes.ts'
 import type { BoxName, FilePath, VolumeName } from '../../base/names.ts'
@@ -47,6 +48,9 @@ export interface Contents {
   readonly bytes: number | null
   readonly body: AsyncIterable<Buffer>
 }
+
+/** What a keyslot opens with. */
+export type KeyslotKind = (typeof slotKinds)[number]
 
 /** The daemon, as the commands use it. Every call throws the daemon's own error, or `OutOfReach`. */
 export interface Api {
@@ -108,6 +112,14 @@ export interface Api {
   /** Those that something was taken from, as they are now. */
   revoke(wish: RevokeWish): Promise<readonly Grant[]>
   can(subject: string, right: Right, box: BoxName, groups: readonly number[]): Promise<CanAnswer>
+  keyslots(): Promise<KeyslotList['keyslots']>
+  /** Adds a keyslot, or puts it in the `place` of the one of that name. Gives what opens it, which the caller overwrites; empty for a passphrase. */
+  makeKeyslot(place: 'new' | 'same', name: string, kind: KeyslotKind, passphrase?: Body): Promise<Buffer>
+  removeKeyslot(name: string): Promise<void>
+  opensKeyslot(name: string, kind: KeyslotKind, given: Body): Promise<boolean>
+  seal(): Promise<void>
+  /** By the keyslot of a name, or any of that kind. */
+  unseal(kind: KeyslotKind, name: string | undefined, given: Body): Promise<void>
   /** By name. */
   types(): Promise<TypeList>
   volumes(): Promise<readonly VolumeUse[]>

@@ -10,12 +10,20 @@ import type { BoxName } from '../../base/names.ts'
 import type { Api } from './api.ts'
 import { callsTo, json, unfit, type Calls } from './call.ts'
 import { fitting } from './fitting.ts'
+import { readAll } from './http.ts'
+import type { Body } from '../output/body.ts'
 import type { AdminSocket } from './socket.ts'
 
 /** The API of the daemon at the socket that `findSocket` finds, as `callsTo` calls it. */
 export function connectApi(findSocket: () => Promise<AdminSocket>, purpose?: 'completion'): Api {
   const calls = callsTo(findSocket, purpose)
-  return { ...boxesBy(calls), ...contentsBy(calls), ...grantsBy(calls), ...daemonBy(calls) }
+  return {
+    ...boxesBy(calls),
+    ...contentsBy(calls),
+    ...grantsBy(calls),
+    ...keyslotsBy(calls),
+    ...daemonBy(calls)
+  }
 }
 
 type Boxes = Pick<
@@ -133,6 +141,39 @@ function grantsBy({ askJson }: Calls): Grants {
     revoke: async wish => (await askJson(operations.revoke, json(wish))).grants,
     can: (subject, right, box, groups) =>
       askJson(operations.can, { query: { subject, right, box, groups: groups.join(',') } })
+  }
+}
+
+type Keyslots = Pick<Api, 'keyslots' | 'makeKeyslot' | 'removeKeyslot' | 'opensKeyslot' | 'seal' | 'unseal'>
+
+/** More than what opens a keyslot has. */
+const mostSecretBytes = 4096
+
+function keyslotsBy({ ask, askJson }: Calls): Keyslots {
+  const sent = (body: Body): { body: Body; headers: OutgoingHttpHeaders } => ({
+    body,
+    headers: { 'Content-Type': fileType }
+  })
+  return {
+    keyslots: async () => (await askJson(operations.listKeyslots, {})).keyslots,
+    async makeKeyslot(place, name, kind, passphrase) {
+      const given = { query: { name, kind }, ...(passphrase === undefined ? {} : sent(passphrase)) }
+      const answer = await (place === 'new'
+        ? ask(operations.addKeyslot, given)
+        : ask(operations.replaceKeyslot, given))
+      return readAll(answer, mostSecretBytes)
+    },
+    async removeKeyslot(name) {
+      await askJson(operations.removeKeyslot, { query: { name } })
+    },
+    opensKeyslot: async (name, kind, given) =>
+      (await askJson(operations.testKeyslot, { query: { name, kind }, ...sent(given) })).opens,
+    async seal() {
+      await askJson(operations.seal, {})
+    },
+    async unseal(kind, name, given) {
+      await askJson(operations.unseal, { query: { kind, name }, ...sent(given) })
+    }
   }
 }
 

@@ -23,6 +23,15 @@ const keys = {
  */
 export async function askNewSecret(terminal: Input, stderr: Output, what: string): Promise<Buffer> {
   const secret = await askSecret(terminal, stderr, `Secret for ${quote(what)} (not shown): `)
+  return repeated(terminal, stderr, secret)
+}
+
+/** As `askNewSecret`, with a question of its own. */
+export async function askTwice(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
+  return repeated(terminal, stderr, await askSecret(terminal, stderr, question))
+}
+
+async function repeated(terminal: Input, stderr: Output, secret: Buffer): Promise<Buffer> {
   try {
     const again = await askSecret(terminal, stderr, 'The same again: ')
     const isSame = again.equals(secret)
@@ -39,7 +48,7 @@ export async function askNewSecret(terminal: Input, stderr: Output, what: string
  * Asks for a line at a terminal that does not show what is typed. The caller owns the bytes and overwrites
  * them. Throws `invalid` when the user breaks off, types nothing, more than 64 KiB, or what is no line of text.
  */
-function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
+export function askSecret(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
   const line = newBytes(maxLineBytes)
   let length = 0
   let finished = false

@@ -14,6 +14,7 @@ import type { Gate } from '../../vault/action/gate.ts'
 import { parseBoxName, parseFilePath, parseVolumeName } from '../../base/names.ts'
 import type { Granting } from '../../vault/granting.ts'
 import type { ReadTypes } from '../../vault/read-types.ts'
+import type { Keyslots } from '../../vault/keyslots.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { whatIsInjected } from '../../vault/what-is-injected.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
@@ -23,6 +24,7 @@ import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
 import { grantAnswers } from './grants.ts'
 import { boxRoutes } from './boxes.ts'
+import { serveKeyslots } from './keyslots.ts'
 import { describeBad, describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
 import { createMeet, endBodies, type Meet } from './meet.ts'
@@ -34,6 +36,7 @@ export interface AdminParts extends AuditParts {
   readonly gate: Pick<Gate, 'refuseHopeless'>
   readonly vault: Vault
   readonly granting: Granting
+  readonly keyslots: Keyslots
   readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
   readonly allVolumes: () => Promise<DescribedVolume[]>
@@ -74,6 +77,7 @@ export function adminApi(parts: AdminParts): Express {
   serveJson(route, parts, callerOf)
   serveGrants(route, grantAnswers(parts.granting), callerOf)
   route('readAudit', auditRoute(parts, callerOf))
+  serveKeyslots(app, meet, parts.keyslots, callerOf)
   app.use((request: Request) => {
     throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
       hint: 'docs/openapi.yaml lists them'

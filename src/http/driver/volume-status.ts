@@ -1,5 +1,5 @@
 import { isSecretboxError } from '../../base/errors.ts'
-import type { Sealing } from '../../crypto/sealing.ts'
+import type { Sealing } from '../../crypto/keyslots/sealing.ts'
 import type { CopyRecord, Volume } from '../../volumes/records.ts'
 import type { KnownVolume } from '../../volumes/volumes.ts'
 

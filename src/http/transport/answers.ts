@@ -61,6 +61,11 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
   }
 }
 
+/** For a body that is longer than it may be. */
+export function bodyTooLarge(maxBytes: number): SecretboxError {
+  return new SecretboxError('too_large', `bad request: the body may have at most ${maxBytes} bytes`)
+}
+
 /** What Express's own parts throw: a 4xx status and a message about the request. */
 interface HttpError extends Error {
   readonly status: number
@@ -83,7 +88,7 @@ function isHttpError(error: unknown): error is HttpError {
 // The parser's own message of bad JSON quotes the body.
 function requestError({ status, type, limit, message }: HttpError): SecretboxError {
   if (status === 413) {
-    return new SecretboxError('too_large', `bad request: the body may have at most ${limit ?? 0} bytes`)
+    return bodyTooLarge(limit ?? 0)
   }
   const [, component] = /^Failed to decode param '(.*)'$/.exec(message) ?? []
   if (component !== undefined) return badComponent(component)

@@ -30,6 +30,11 @@ interface OneGrant {
   readonly subject: Subject
 }
 
+/** A keyslot by its name. */
+interface OneSlot {
+  readonly slot: string
+}
+
 /** No box, volume or copy in particular. */
 interface Whole {
   readonly box?: never
@@ -82,6 +87,13 @@ export interface Resources {
   'grant.list': { readonly boxes: BoxPattern } | Whole
   'grant.add': OneGrant & { readonly rights: readonly Right[] }
   'grant.revoke': OneGrant
+  'keyslot.list': Whole
+  'keyslot.add': OneSlot
+  'keyslot.replace': OneSlot
+  'keyslot.remove': OneSlot
+  'keyslot.test': OneSlot
+  'vault.seal': Whole
+  'vault.unseal': Whole
   reconcile: Whole
   status: Whole
 }
@@ -122,6 +134,8 @@ export interface Details {
   readonly boxes?: string | undefined
   readonly subject?: string | undefined
   readonly rights?: readonly Right[] | undefined
+  /** The name of a keyslot. */
+  readonly slot?: string | undefined
   /** The grant's ID. */
   readonly grant?: string | undefined
   readonly expires?: string | undefined

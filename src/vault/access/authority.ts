@@ -68,6 +68,13 @@ export const rightFor: Readonly<Record<Action, Right | 'owner' | null>> = {
   'grant.list': 'manage',
   'grant.add': 'manage',
   'grant.revoke': 'manage',
+  'keyslot.list': null,
+  'keyslot.add': null,
+  'keyslot.replace': null,
+  'keyslot.remove': null,
+  'keyslot.test': null,
+  'vault.seal': null,
+  'vault.unseal': null,
   reconcile: null,
   status: null
 }

@@ -1,6 +1,6 @@
 import { isSecretboxError, SecretboxError, type ErrorCode } from '../../base/errors.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { Sealing } from '../../crypto/sealing.ts'
+import type { Sealing } from '../../crypto/keyslots/sealing.ts'
 import type { BoxName } from '../../base/names.ts'
 import { theVault, type Action, type Details, type Resources } from '../access/actions.ts'
 import {
@@ -50,6 +50,8 @@ export interface Gate {
    * first of the actions, to who can be allowed none of them. It is recorded as any denial.
    */
   refuseHopeless(caller: Caller, actions: readonly [Action, ...Action[]], box: BoxName | null): Promise<void>
+  /** Lets a caller have the vault opened, which is root's alone to do, and records it when it is open. Throws `denied`, and what `work` throws. */
+  unseal(caller: Caller, work: () => Promise<void>): Promise<void>
 }
 
 /** Nothing but tests has another rule than `mayAct`, and another clock than the host's. */
@@ -112,6 +114,14 @@ export function createGate({ sealing, ...others }: GateParts): Gate {
       if (actions.some(action => couldAct(caller, action, box, policy, now()))) return
       await deny(parts, caller, actions[0], keyring, box === null ? {} : { box })
       throw denied(caller, actions[0], theVault)
+    },
+
+    async unseal(caller, work) {
+      const action = 'vault.unseal'
+      if (!authority(caller, action, theVault, noPolicy, now())) throw denied(caller, action, theVault)
+      await work()
+      const keyring = await sealing.keyring()
+      await audit.append(keyring, { caller, action, decision: 'allowed', details: {} }, [])
     }
   }
 }

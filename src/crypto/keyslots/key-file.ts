@@ -1,10 +1,10 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { errnoOf, reasonOf, SecretboxError } from '../base/errors.ts'
-import { quotePath } from '../base/host-paths.ts'
-import { openPrivateFile, refuseSharedFile } from '../base/private-files.ts'
-import { newBytes, Secret } from '../base/secret.ts'
-import { keyBytes } from './keyring.ts'
-import type { Sodium } from './sodium.ts'
+import { errnoOf, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { quotePath } from '../../base/host-paths.ts'
+import { openPrivateFile, refuseSharedFile } from '../../base/private-files.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
+import { keyBytes } from '../keyring.ts'
+import type { Sodium } from '../sodium.ts'
 
 /*
  * The file: "secretbox key 1\n" | vault id 16 bytes | key 32 bytes | BLAKE2b of all that, under a public key, 16 bytes.
@@ -41,7 +41,7 @@ export async function readKeyFile(sodium: Sodium, path: string): Promise<KeyFile
   try {
     const length = await readPrivateFile(path, bytes)
     if (length === null) return null
-    return parseKeyFile(sodium, path, bytes.subarray(0, length))
+    return parseKeyFile(sodium, `key file ${quotePath(path)}`, bytes.subarray(0, length))
   } finally {
     bytes.fill(0)
   }
@@ -65,9 +65,10 @@ async function readPrivateFile(path: string, into: Buffer): Promise<number | nul
   }
 }
 
-function parseKeyFile(sodium: Sodium, path: string, bytes: Buffer): KeyFile {
+/** Reads the bytes of a key file, which stay the caller's; `what` messages call it. Throws `damaged`. */
+export function parseKeyFile(sodium: Sodium, what: string, bytes: Buffer): KeyFile {
   const damaged = (reason: string): SecretboxError =>
-    new SecretboxError('damaged', `cannot use key file ${quotePath(path)}: ${reason}`, {
+    new SecretboxError('damaged', `cannot use ${what}: ${reason}`, {
       hint: 'restore the key file from a backup; without it the boxes cannot be opened'
     })
   if (bytes.length !== fileBytes) throw damaged(`a key file has ${fileBytes} bytes`)

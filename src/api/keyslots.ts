@@ -1,0 +1,28 @@
+import * as z from 'zod/mini'
+import { Time, wordOf, type Read } from './values.ts'
+
+/** What a keyslot opens with. */
+export const slotKinds = ['key-file', 'passphrase', 'recovery'] as const
+
+/** One way to the root key. */
+const Keyslot = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    kind: wordOf(slotKinds),
+    /** The uid of who made it. */
+    by: z.int(),
+    made: Time,
+    /** When it last opened the vault. */
+    opened: z.nullable(Time)
+  })
+)
+
+/** In the order in which they were made. */
+export const KeyslotList = z.lazy(() => z.object({ keyslots: z.array(Keyslot) }))
+export type KeyslotList = Read<typeof KeyslotList>
+
+/** Whether what was sent opens the keyslot. */
+export const Opens = z.lazy(() => z.object({ opens: z.boolean() }))
+
+/** Whether the vault is sealed now. */
+export const Sealed = z.lazy(() => z.object({ sealed: z.boolean() }))

@@ -1,0 +1,159 @@
+import { Secret } from '../base/secret.ts'
+import type { Sodium } from '../crypto/sodium.ts'
+import { putHeader, readHeader, type Header, type Slot } from '../crypto/keyslots/header.ts'
+import { newKeyFile } from '../crypto/keyslots/key-file.ts'
+import type { Credential } from '../crypto/keyslots/opening.ts'
+import { checkPassphrase, keyOfPassphrase, newPassphraseCost } from '../crypto/keyslots/passphrase.ts'
+import { keyOfRecoveryCode, newRecoveryCode } from '../crypto/keyslots/recovery.ts'
+import { sealedBy, type Sealing } from '../crypto/keyslots/sealing.ts'
+import {
+  newSlot,
+  replacingSlot,
+  slotNamed,
+  withoutSlot,
+  withSlot,
+  type SlotWish
+} from '../crypto/keyslots/slot.ts'
+import type { Store } from '../store/store.ts'
+import { theVault } from './access/actions.ts'
+import type { Caller } from './access/authority.ts'
+import type { Gate } from './action/gate.ts'
+import { commitPrepared } from './action/overtaken.ts'
+import type { Permit } from './action/permit.ts'
+
+/** A slot as it is listed: no more than what it is, who made it, and when. */
+export type ListedSlot = Pick<Slot, 'name' | 'kind' | 'by' | 'made' | 'opened'>
+
+/** What a slot is to be opened with. The passphrase is the caller's to wipe; the others are made, and given once. */
+export type NewCredential =
+  { readonly kind: 'passphrase'; readonly given: Secret } | { readonly kind: 'key-file' | 'recovery' }
+
+/** The ways to the root key: what root alone may see and change. */
+export interface Keyslots {
+  list(caller: Caller): Promise<readonly ListedSlot[]>
+  /**
+   * Adds a slot. Gives what opens it, a key file's bytes or a recovery code as it is printed, which the caller wipes; null for a
+   * passphrase. Throws `exists`, `invalid`, `too_large`, `unavailable`.
+   */
+  add(caller: Caller, name: string, wish: NewCredential): Promise<Secret | null>
+  /** As `add`, in the place of the slot of that name, which opens nothing any more. Throws `not_found`. */
+  replace(caller: Caller, name: string, wish: NewCredential): Promise<Secret | null>
+  /** Throws `not_found`, and `conflict` for the last one. */
+  remove(caller: Caller, name: string): Promise<void>
+  /** Whether something opens the slot of a name. Throws `not_found`, `invalid` when that is of another kind, `too_many` after a wrong try. */
+  test(caller: Caller, name: string, credential: Credential): Promise<boolean>
+  /** Drops the keys until somebody unseals the vault, whatever key files there are. */
+  seal(caller: Caller): Promise<void>
+  /** Throws what `Sealing.unseal` throws. */
+  unseal(caller: Caller, credential: Credential, name: string | null): Promise<void>
+}
+
+interface KeyslotsParts {
+  readonly sodium: Sodium
+  readonly store: Store
+  readonly storeId: string
+  readonly sealing: Sealing
+  readonly gate: Gate
+}
+
+export function createKeyslots({ sodium, store, storeId, sealing, gate }: KeyslotsParts): Keyslots {
+  const change = (permit: Permit, to: (header: Header) => Header): Promise<void> =>
+    commitPrepared(permit, async () => {
+      const stored = await readHeader(store)
+      if (stored === null) throw new Error('an open vault has no header')
+      const write = putHeader(permit.keyring, to(stored.header), stored.revision)
+      return { answer: undefined, details: {}, writes: [write] }
+    })
+
+  const making = async (
+    permit: Permit,
+    name: string,
+    wish: NewCredential,
+    place: (header: Header, slot: Slot) => Header
+  ): Promise<Secret | null> => {
+    const { key, gives, slot } = await newCredential(sodium, storeId, wish)
+    try {
+      const by = permit.caller.kind === 'user' ? permit.caller.uid : 0
+      const made = newSlot(permit.keyring, { ...slot, name, by, made: new Date().toISOString() }, key)
+      await change(permit, header => place(header, made))
+      return gives
+    } catch (error) {
+      gives?.wipe()
+      throw error
+    } finally {
+      key.wipe()
+    }
+  }
+
+  return {
+    list: caller =>
+      gate.run(caller, 'keyslot.list', theVault, async () =>
+        ((await readHeader(store))?.header.slots ?? []).map(listed)
+      ),
+
+    add: (caller, name, wish) =>
+      gate.run(caller, 'keyslot.add', { slot: name }, permit => making(permit, name, wish, withSlot)),
+
+    replace: (caller, name, wish) =>
+      gate.run(caller, 'keyslot.replace', { slot: name }, async permit => {
+        const stored = await readHeader(store)
+        // Before a second's work for a passphrase.
+        if (stored !== null) slotNamed(stored.header, name)
+        return making(permit, name, wish, replacingSlot)
+      }),
+
+    remove: (caller, name) =>
+      gate.run(caller, 'keyslot.remove', { slot: name }, permit =>
+        change(permit, header => withoutSlot(header, name))
+      ),
+
+    test: (caller, name, credential) =>
+      gate.run(caller, 'keyslot.test', { slot: name }, () => sealing.opens(credential, name)),
+
+    async seal(caller) {
+      await gate.run(caller, 'vault.seal', theVault, async permit => {
+        const by = caller.kind === 'user' ? caller.uid : 0
+        await permit.commit({}, [sealedBy(by, new Date().toISOString())])
+      })
+      sealing.wipe()
+    },
+
+    unseal: (caller, credential, name) => gate.unseal(caller, () => sealing.unseal(credential, name))
+  }
+}
+
+function listed({ name, kind, by, made, opened }: Slot): ListedSlot {
+  return { name, kind, by, made, opened }
+}
+
+/** A slot's key, which the caller wipes; what is given to the caller of it; and what the slot says. */
+async function newCredential(
+  sodium: Sodium,
+  storeId: string,
+  wish: NewCredential
+): Promise<{
+  key: Secret
+  gives: Secret | null
+  slot: SlotOf<SlotWish>
+}> {
+  if (wish.kind === 'passphrase') {
+    checkPassphrase(wish.given)
+    const cost = newPassphraseCost()
+    return {
+      key: await keyOfPassphrase(wish.given, cost),
+      gives: null,
+      slot: { kind: 'passphrase', ...cost }
+    }
+  }
+  if (wish.kind === 'recovery') {
+    const { code, printed } = newRecoveryCode()
+    const key = keyOfRecoveryCode(sodium, code)
+    code.wipe()
+    return { key, gives: printed, slot: { kind: 'recovery' } }
+  }
+  const { key, bytes } = newKeyFile(sodium, storeId)
+  return { key, gives: new Secret(bytes), slot: { kind: 'key-file' } }
+}
+
+/** What a kind's slot says beside what all say. */
+type SlotOf<W> = W extends unknown ? Omit<W, 'name' | 'by' | 'made'> : never

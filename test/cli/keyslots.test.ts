@@ -1,0 +1,119 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { atTerminal } from '../kit/terminal.ts'
+import { done } from '../kit/run-program.ts'
+import { scratchDirectory } from '../kit/temporary.ts'
+import { useCli } from '../kit/use-cli.ts'
+
+const { run, daemon, program } = useCli()
+const passphrase = 'correct horse battery'
+
+const names = async (): Promise<string> =>
+  (await run(['keyslot', 'list', '-f', '{{.Name}} {{.Kind}}'])).stdout
+
+test('keyslots of each kind are made, listed, tried and removed, and the last one stays', async () => {
+  const scratch = scratchDirectory()
+  expect(await names()).toBe('key-file key-file\n')
+  expect(await run(['keyslot', 'add', 'passphrase'], { input: `${passphrase}\n` })).toMatchObject(done())
+  const { code, stdout, stderr } = await run(['keyslot', 'add', 'recovery', '--name', 'safe'])
+  expect([code, stderr]).toEqual([
+    0,
+    'this is shown once: keep it where neither this host nor its backups are\n'
+  ])
+  expect(stdout).toMatch(/^([0-9a-z]{5}-){7}[0-9a-z]{5}\n$/)
+  const stick = join(scratch, 'stick')
+  expect(await run(['keyslot', 'add', 'key-file', '--name', 'stick', '--key-file', stick])).toMatchObject(
+    done()
+  )
+  expect(statSync(stick).mode & 0o777).toBe(0o600)
+  expect(await names()).toBe('key-file key-file\npassphrase passphrase\nsafe recovery\nstick key-file\n')
+
+  const opens = { code: 0, stdout: 'it opens the vault\n' }
+  expect(await run(['keyslot', 'test', 'safe'], { input: stdout.toUpperCase() })).toMatchObject(opens)
+  expect(await run(['keyslot', 'test', 'stick', '--key-file', stick])).toMatchObject(opens)
+  const other = join(daemon().directory, 'key/key')
+  expect(await run(['keyslot', 'test', 'stick', '--key-file', other])).toMatchObject({
+    code: 1,
+    stdout: 'it does not open the vault\n'
+  })
+  // Anew: the old file opens nothing.
+  const anew = join(scratch, 'anew')
+  expect(await run(['keyslot', 'replace', 'stick', '--key-file', anew])).toMatchObject(done())
+  expect(readFileSync(anew).equals(readFileSync(stick))).toBe(false)
+  for (const name of ['stick', 'safe', 'passphrase'])
+    expect(await run(['keyslot', 'remove', name])).toMatchObject(done())
+  expect(await run(['keyslot', 'remove', 'key-file'])).toMatchObject({
+    code: 1,
+    stderr:
+      'error: cannot remove keyslot "key-file": it is the last one\n' +
+      'hint: add another one first: docker vault keyslot add passphrase\n'
+  })
+})
+
+test.each([
+  [['add'], 'say what kind of keyslot to add', 'kinds are passphrase, recovery, key-file'],
+  [['add', 'tpm'], 'unknown kind of keyslot "tpm"', 'kinds are passphrase, recovery, key-file'],
+  [['open'], 'unknown word "open" after "keyslot"', 'there are: add, list, remove, replace, test'],
+  [['remove'], 'say which keyslot to remove', 'see which there are: keyslot list'],
+  [['add', 'key-file'], 'say where the key file is to be: --key-file FILE', null],
+  [['add', 'recovery', '--key-file', 'x'], '--key-file is for a key file, not for a recovery', null],
+  [['list', 'x'], '"list" takes no more words, not "x"', null]
+])('keyslot %j is refused before anything is asked', async (args, message, hint) => {
+  const { code, stderr } = await run(['keyslot', ...args])
+  expect(code).toBe(2)
+  expect(stderr).toBe(`error: ${message}\n${hint === null ? '' : `hint: ${hint}\n`}`)
+})
+
+test('a key file takes the place of nothing that is there', async () => {
+  const path = join(scratchDirectory(), 'there')
+  writeFileSync(path, 'x')
+  const { code, stderr } = await run(['keyslot', 'add', 'key-file', '--name', 'n', '--key-file', path])
+  expect([code, stderr]).toEqual([
+    1,
+    `error: cannot write "${path}": something of that name is there already\n`
+  ])
+  // And one that the daemon refuses leaves no file.
+  const second = join(scratchDirectory(), 'second')
+  expect(await run(['keyslot', 'add', 'key-file', '--name', 'key-file', '--key-file', second])).toMatchObject(
+    { code: 1 }
+  )
+  expect(existsSync(second)).toBe(false)
+})
+
+test('a sealed vault stays so until it is unsealed, whatever lies in the key directory', async () => {
+  await run(['create', 'box'])
+  await run(['keyslot', 'add', 'passphrase'], { input: passphrase })
+  expect(await run(['seal'])).toMatchObject(done())
+  const { code, stderr } = await run(['list', '--boxes'])
+  expect(code).toBe(1)
+  expect(stderr).toMatch(
+    /^error: the vault is sealed: uid 0 sealed it at .*\nhint: open it: docker vault unseal\n$/
+  )
+  expect(await run(['status', '--quiet'])).toMatchObject({ code: 1 })
+  expect(await run(['unseal'], { input: '' })).toMatchObject({
+    code: 1,
+    stderr: 'error: standard input is empty\nhint: pipe it in, or call this at a terminal to be asked\n'
+  })
+  expect(await run(['unseal'], { input: 'wrong horse battery' })).toMatchObject({
+    code: 1,
+    stderr:
+      'error: no keyslot opens with this passphrase\nhint: see which there are: docker vault keyslot list\n'
+  })
+  expect((await run(['unseal'], { input: passphrase })).stderr).toMatch(
+    /^error: the last try was wrong: the next is taken in \d s\n/
+  )
+  // Not by that keyslot, and shown to nobody.
+  const terminal = atTerminal(
+    `"${program}" unseal --keyslot key-file --key-file "${daemon().directory}/key/key"`,
+    {
+      SECRETBOX_SOCKET: daemon().adminSocket
+    }
+  )
+  expect(await terminal.ended).toEqual({ code: 0, screen: '' })
+  expect(await run(['list', '--boxes'])).toMatchObject(done('box\n'))
+  expect(await run(['unseal'], { input: passphrase })).toMatchObject({
+    code: 1,
+    stderr: 'error: the vault is unsealed already\n'
+  })
+})
