@@ -78,7 +78,7 @@ export function createKeyring(parts: {
       withKeyOf(boxKey, blob, derived => envelope.decrypt(derived, bind(key), encrypted)),
     digestKey: boxKey => derive(boxKey, 'digests'),
     wrapRootKey: (slotKey, slotId) =>
-      envelope.encrypt(slotKey.bytes(), boundToSlot(storeId, slotId), rootKey.bytes()),
+      envelope.encrypt(slotKey.bytes(), boundToSlot(storeId, slotId), live(rootKey)),
     wipe() {
       for (const key of [nameKey, recordKey, tagKey, rootKey]) key.wipe()
     }
