@@ -6,7 +6,7 @@ import { keyFileName } from '../../base/default-paths.ts'
 import { errnoOf, isSecretboxError, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { publishFile, syncDirectory, writeNewFile } from '../../base/fsync.ts'
 import { quotePath } from '../../base/host-paths.ts'
-import { Secret } from '../../base/secret.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
 import type { Store } from '../../store/store.ts'
 import type { Envelope } from '../envelope.ts'
 import { createKeyring, keyBytes } from '../keyring.ts'
@@ -44,7 +44,8 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
   const id = randomBytes(16).toString('hex')
   const { key, bytes } = newKeyFile(sodium, id)
   const rootKey = new Secret(randomBytes(keyBytes))
-  const keyring = createKeyring({ sodium, envelope, rootKey, storeId: id, allocate: parts.allocate })
+  // It lives for a moment: a vault is begun also where no memory can be locked, and stays sealed there.
+  const keyring = createKeyring({ sodium, envelope, rootKey, storeId: id, allocate: newBytes })
   try {
     await rm(paths.draft, { force: true })
     await writeNewFile(paths.draft, bytes, 0o600)

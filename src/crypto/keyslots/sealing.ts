@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
 import type { Store, Write } from '../../store/store.ts'
 import { createKeyring, type Keyring } from '../keyring.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
@@ -51,8 +52,7 @@ export function createSealing(
 
   /** Has the keys of a root key, which it wipes. */
   const begin = async (stored: StoredHeader, { rootKey, slot }: Opened): Promise<Keyring> => {
-    const keyring = createKeyring({ ...parts, rootKey, storeId })
-    rootKey.wipe()
+    const keyring = keyringOf(parts, rootKey, storeId)
     try {
       checkHeader(keyring, stored)
       await onOpen(keyring)
@@ -186,5 +186,14 @@ async function opensNow(
   } catch (error) {
     if (isSecretboxError(error, 'denied')) return false
     throw error
+  }
+}
+
+/** The keys of a root key, which is wiped. Throws `unavailable` where no memory can be locked for them. */
+function keyringOf(parts: KeyslotParts, rootKey: Secret, storeId: string): Keyring {
+  try {
+    return createKeyring({ ...parts, rootKey, storeId })
+  } finally {
+    rootKey.wipe()
   }
 }
