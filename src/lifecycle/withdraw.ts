@@ -44,6 +44,7 @@ interface Owed {
   readonly record: CopyRecord | null
   isWiped: boolean
   isKilled: boolean
+  underWay: Promise<void> | null
 }
 
 export interface WithdrawParts {
@@ -70,7 +71,12 @@ export function createWithdraw(parts: WithdrawParts): Withdraw {
   const { store, engine, uses, log } = parts
   const owed = new Set<Owed>()
 
-  const attempt = async (one: Owed): Promise<void> => {
+  /** One at a time for each: what is under way is not begun again. */
+  const attempt = (one: Owed): Promise<void> => {
+    one.underWay ??= attemptOnce(one).finally(() => (one.underWay = null))
+    return one.underWay
+  }
+  const attemptOnce = async (one: Owed): Promise<void> => {
     const { container, record } = one
     const wipeIt = async (): Promise<void> => {
       try {
@@ -101,7 +107,7 @@ export function createWithdraw(parts: WithdrawParts): Withdraw {
     // It is told of again and again until it is done.
     if ([...owed].some(one => one.container.id === id && one.record?.mount === record?.mount)) return
     log.error({ container: id, name }, 'a copy came to a container that may not use its box')
-    const one = { container, volume, record, isWiped: false, isKilled: false }
+    const one: Owed = { container, volume, record, isWiped: false, isKilled: false, underWay: null }
     owed.add(one)
     await attempt(one)
   }
