@@ -40,8 +40,8 @@ const others = withOwnEngine.filter(file => !longest.includes(file))
 
 const steps: readonly Step[] = [
   vitest('main'),
-  ...longest.map(file => vitest('own-engine', file)),
   vitest('engine'),
+  ...longest.map(file => vitest('own-engine', file)),
   check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
   ...others.map(file => vitest('own-engine', file)),
   check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
