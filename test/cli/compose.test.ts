@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -180,7 +180,7 @@ test('Compose 2 is given a model in memory that holds no secret, and gets everyt
   expect(stdout).not.toContain(canary)
   const asked = ['compose', '-f', 'a.yaml', '--ansi=never', '--profile', 'x', '-p', 'mine']
   expect((await calls()).filter(([word]) => word === 'compose').slice(1)).toEqual([
-    [...asked, '--profile', '*', 'config', '--format', 'json', '--no-consistency'],
+    [...asked, '--profile', '*', 'config', '--no-consistency'],
     [
       ...[
         'compose',
@@ -192,6 +192,30 @@ test('Compose 2 is given a model in memory that holds no secret, and gets everyt
       ],
       ...['--project-directory', process.cwd(), '--project-name', 'mine', 'up', '-d', '--file']
     ]
+  ])
+})
+
+test('Compose 2 is asked for YAML, which has what begins with x-, and told of secrets that it would refuse', async () => {
+  const cwd = temporaryDirectory()
+  await writeFile(
+    join(cwd, 'compose.yaml'),
+    'services: {web: {image: web, x-vault-env: vars}}\nsecrets: {alone: {x-vault: web:other}, named: {external: true, x-vault: web}}\n'
+  )
+  await writeFile(join(cwd, 'compose.override.yaml'), 'secrets: {other: {file: ./x}}\n')
+  const script = `case "$*" in
+    'compose version --short') echo 2.26.1 ;;
+    *config*) cat >input; printf '%s\\n' 'name: p' 'services:' '  web:' '    image: web' '    x-vault-env: none' ;;
+  esac`
+  const { env, calls } = await standIns(script, { web: {} })
+  expect(await run(['compose', 'up'], { env, cwd })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('no such box "none"') as string
+  })
+  expect(await readFile(join(cwd, 'input'), 'utf8')).toBe('{"secrets":{"alone":{"external":true}}}')
+  const files = ['compose.yaml', 'compose.override.yaml'].flatMap(name => ['--file', join(cwd, name)])
+  expect((await calls()).filter(([word]) => word === 'compose')[1]).toEqual([
+    ...['compose', '--project-directory', cwd, ...files, '--file', '-'],
+    ...['--profile', '*', 'config', '--no-consistency']
   ])
 })
 
@@ -452,6 +476,6 @@ test('nothing of a project that cannot be read is told', async () => {
   const { env } = await standIns(`case "$*" in *--short) echo 2.29.1 ;; *) echo '{"a": ${canary}' ;; esac`)
   expect(await run(['compose', 'up'], { env })).toMatchObject({
     code: 1,
-    stderr: 'error: cannot read what compose says of the project: it is not JSON\n'
+    stderr: 'error: cannot read what compose says of the project: line 2 is not YAML\n'
   })
 })

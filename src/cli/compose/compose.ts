@@ -162,7 +162,8 @@ async function wantedOf(
   { meant, user }: { readonly meant: ReadonlySet<string>; readonly user: string | null }
 ): Promise<Wanted> {
   const api = await dockerOf(cli).ask(['version', '--format', '{{.Server.APIVersion}}'])
-  const isNew = major > 2 || (major === 2 && minor >= 27)
+  // From where on it has the Engine mount a part of a volume (docker/compose, pkg/compose/create.go).
+  const isNew = major > 2 || (major === 2 && minor >= 26)
   return {
     model,
     secrets: secrets.filter(({ service }) => meant.has(service)),

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { UsageError } from '../output/failure.ts'
 import { entriesIn, mappingIn, serviceIn, textIn, type Mapping } from './model.ts'
-import { refuseUnknownKeys, variablesKey } from './vault-keys.ts'
+import { refuseUnknownKeys, secretKey, variablesKey } from './vault-keys.ts'
 
 /** Nobody extends deeper; a circle compose has refused. */
 const maxDepth = 32
@@ -24,6 +24,22 @@ export async function variablesInFiles(files: readonly string[]): Promise<Readon
   }
   return found
 }
+
+/** The secrets that say in these files of a project whose file of a box they are, and nothing else. One that cannot be read compose tells of. */
+export async function secretsOfBoxesAlone(files: readonly string[]): Promise<readonly string[]> {
+  const said = new Map<string, Set<string>>()
+  for (const file of files) {
+    const model: Mapping = await readYaml(file).catch(() => ({}))
+    for (const [name, fields] of entriesIn(model['secrets']))
+      said.set(name, new Set([...(said.get(name) ?? []), ...Object.keys(fields)]))
+  }
+  const isAlone = (keys: ReadonlySet<string>): boolean =>
+    keys.has(secretKey) && sources.every(key => !keys.has(key))
+  return [...said].flatMap(([name, keys]) => (isAlone(keys) ? [name] : []))
+}
+
+/** Where compose would have a secret from. */
+const sources = ['external', 'file', 'environment', 'driver']
 
 async function givenIn(file: string, model: Mapping, service: string, depth: number): Promise<unknown> {
   const fields = serviceIn(model, service)
@@ -56,12 +72,16 @@ async function readYaml(file: string): Promise<Mapping> {
 }
 
 /**
- * Reads YAML by the rules of its version 1.1, as docker-compose does. The library is one that no other command has to wait for. `what`
+ * Reads YAML, by the rules of its version 1.1 as docker-compose does unless told otherwise. The library is one that no other command has to wait for. `what`
  * is where the text comes from. Throws `invalid`, which says nothing of the text: it may hold what variables were replaced by.
  */
-export async function parseYaml(text: string, what: string): Promise<unknown> {
+export async function parseYaml(
+  text: string,
+  what: string,
+  version: '1.1' | '1.2' = '1.1'
+): Promise<unknown> {
   const { parseDocument } = await import('yaml')
-  const document = parseDocument(text, { version: '1.1', merge: true, logLevel: 'silent' })
+  const document = parseDocument(text, { version, merge: true, logLevel: 'silent' })
   const [error] = document.errors
   if (error === undefined) {
     try {

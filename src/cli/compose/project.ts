@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { SecretboxError } from '../../base/errors.ts'
 import { lastValue, valuesOf, wordsWithout, type CommandLine } from '../inject/command-line.ts'
 import type { Composer } from './composer.ts'
 import { entriesIn, mappingIn, textIn, type Mapping } from './model.ts'
-import { parseYaml, variablesInFiles } from './own-files.ts'
+import { parseYaml, secretsOfBoxesAlone, variablesInFiles } from './own-files.ts'
 import { variablesKey } from './vault-keys.ts'
 
 /** The names that compose looks for, in the working directory and those around it; each may have an `override` beside it. */
@@ -29,16 +28,14 @@ export async function readProject(
   env: NodeJS.ProcessEnv
 ): Promise<Project | null> {
   const isOld = major < 2
-  const all = wordsWithout(line, [])
-  // Compose 2 has it that a secret which says nothing else than `x-vault` says nothing.
+  // Compose 2 leaves out of JSON what begins with `x-`.
   const lenient = major > 2 || minor >= 10 ? ['--no-consistency'] : []
   // Also what another profile has: it may be asked for by name.
-  const asked = isOld ? ['config'] : ['--profile', '*', 'config', '--format', 'json', ...lenient]
-  const isInput = valuesOf(line, 'file').includes('-')
-  const text = await client.ask([...words, ...all, ...asked], isInput ? 'inherit' : 'ignore')
+  const asked = isOld ? ['config'] : ['--profile', '*', 'config', ...lenient]
+  const { flags, input } = isOld ? asWritten(line) : await withSecrets(line, env)
+  const text = await client.ask([...words, ...flags, ...asked], input)
   if (text === null) return null
-  const what = 'what compose says of the project'
-  const said = mappingIn(isOld ? await parseYaml(text, what) : parseJson(text, what))
+  const said = mappingIn(await parseYaml(text, 'what compose says of the project', isOld ? '1.1' : '1.2'))
   const model = isOld ? withVariables(said, await variablesInFiles(filesOf(line, env))) : said
   const directory = directoryOf(line, env)
   const given = lastValue(line, 'project-name')
@@ -57,11 +54,30 @@ function nameFlags(name: string | null): string[] {
   return name === null ? [] : ['--project-name', name]
 }
 
-function parseJson(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new SecretboxError('invalid', `cannot read ${what}: it is not JSON`)
+/** What compose reads, and from where. */
+interface Reading {
+  readonly flags: readonly string[]
+  readonly input: 'ignore' | 'inherit' | { readonly text: string }
+}
+
+function asWritten(line: CommandLine): Reading {
+  const isInput = valuesOf(line, 'file').includes('-')
+  return { flags: wordsWithout(line, []), input: isInput ? 'inherit' : 'ignore' }
+}
+
+/** Compose 2 takes no secret that says nothing but `x-vault`: it is told beside the files that these are external. */
+async function withSecrets(line: CommandLine, env: NodeJS.ProcessEnv): Promise<Reading> {
+  const written = asWritten(line)
+  const secrets = written.input === 'inherit' ? [] : await secretsOfBoxesAlone(filesOf(line, env))
+  if (secrets.length === 0) return written
+  const external = Object.fromEntries(secrets.map(name => [name, { external: true }]))
+  const files = filesOf(line, env).flatMap(file => ['--file', file])
+  return {
+    flags: [
+      ...wordsWithout(line, ['file', 'project-directory']),
+      ...['--project-directory', directoryOf(line, env), ...files, '--file', '-']
+    ],
+    input: { text: JSON.stringify({ secrets: external }) }
   }
 }
 

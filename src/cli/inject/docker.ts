@@ -27,8 +27,11 @@ export interface Conditions {
 export interface Docker {
   /** Runs it with our streams, and all descriptors that the user opened for it, to its end. Signals that we get are its own. */
   run(args: readonly string[], guard: SignalGuard, conditions?: Conditions): Promise<Ending>
-  /** Runs it unseen, without input unless it is to have ours. Gives what it wrote to standard output, or null when it failed. */
-  ask(args: readonly string[], input?: 'ignore' | 'inherit'): Promise<string | null>
+  /** Runs it unseen, without input unless it is to have ours, or some text. Gives what it wrote to standard output, or null when it failed. */
+  ask(
+    args: readonly string[],
+    input?: 'ignore' | 'inherit' | { readonly text: string }
+  ): Promise<string | null>
 }
 
 /** Finds the docker client as docker's own plugins do (docker/cli, cli-plugins/metadata: ReexecEnvvar). */
@@ -78,7 +81,9 @@ export function clientOf(
     },
 
     ask(args, input = 'ignore') {
-      const child = start(args, [input, 'pipe', 'ignore'])
+      const child = start(args, [typeof input === 'string' ? input : 'pipe', 'pipe', 'ignore'])
+      // One that ends without reading it says so by its exit status.
+      if (typeof input !== 'string') child.stdin?.on('error', () => undefined).end(input.text)
       const chunks: Buffer[] = []
       child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
       return new Promise((resolve, reject) => {
