@@ -88,12 +88,13 @@ export function createMounts(parts: MountsParts): Mounts {
     mount: (caller, name, mount, engineProcess = null) => {
       const copy = copyOf(name, mount)
       return locks.run(copy.key, async () => {
+        const begunMs = refusals.nowMs()
         FAULT: await reach('mount.begun')
         const volume = await getVolume(store, name)
         try {
           return await open(caller, volume, copy, engineProcess)
         } catch (error) {
-          throw refusals.refuse(name, error)
+          throw refusals.refuse(name, error, begunMs)
         }
       })
     },

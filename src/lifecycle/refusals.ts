@@ -46,8 +46,13 @@ const mostDenied = 1000
 
 /** The Mounts that this process refused, the newest of each volume: what really was, whatever anybody writes about it. */
 export interface Refusals {
-  /** Notes that a Mount fails, and gives the error that says so. */
-  refuse(volume: VolumeName, cause: unknown): SecretboxError
+  /** The time now, for `refuse`. */
+  nowMs(): number
+  /**
+   * Notes that a Mount fails that began at a time, and gives the error that says so. What changed since it began it may not have
+   * seen: that it waits for has come.
+   */
+  refuse(volume: VolumeName, cause: unknown, begunMs?: number): SecretboxError
   /** The volume was mounted. */
   forget(volume: VolumeName): void
   /** A box was made or changed, or what is granted was: what waited for that may go better now. */
@@ -71,12 +76,13 @@ export function createRefusals({ nowMs }: Pick<Clock, 'nowMs'>): Refusals {
   let newestMs = -Infinity
 
   return {
-    refuse(volume, cause) {
+    nowMs,
+    refuse(volume, cause, begunMs = nowMs()) {
       const error = refusal(volume, cause)
       newestMs = nowMs()
-      newest.set(volume, { code: error.code, ms: newestMs })
+      newest.set(volume, { code: error.code, ms: begunMs })
       // Another container of the volume may be the one that may use it.
-      if (cause instanceof Denial) for (const id of cause.containers) denied.set(id, newestMs)
+      if (cause instanceof Denial) for (const id of cause.containers) denied.set(id, begunMs)
       for (const id of denied.keys()) if (denied.size > mostDenied) denied.delete(id)
       return error
     },

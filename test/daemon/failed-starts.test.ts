@@ -308,6 +308,22 @@ describe('a container that cannot be started', () => {
     expect(failedStarts.all()).toEqual([])
   })
 
+  test('is tried again when what it waits for came while its Mount was being refused', async () => {
+    const { engine, refusals, pass } = await atHand()
+    const noBox = new SecretboxError('not_found', 'no such box "db"')
+    const id = addContainer(engine, 'db', { error: refused('db', noBox.message) })
+    const begunMs = refusals.nowMs()
+    await pass(1000)
+    refusals.changed('box', 'grant')
+    refusals.refuse(parseVolumeName('db'), noBox, begunMs)
+    expect(refusals.boxFor('db')).toBe('come')
+    const denied = new Denial('denied', 'it may not', { hint: 'grant it', details: {}, containers: [id] })
+    refusals.refuse(parseVolumeName('db'), denied, begunMs)
+    expect(refusals.grantFor(id)).toBe('come')
+    await pass(1000)
+    expect(engine.starts).toEqual(['db'])
+  })
+
   test('is not started at once with another one of its volume, for a Mount does not say whose it is', async () => {
     const { engine, failedStarts } = await atHand()
     const ended = Promise.withResolvers<undefined>()
