@@ -31,7 +31,16 @@ export const GrantWish = z.lazy(() =>
     rights: z.array(z.enum(rights)).check(z.minLength(1), z.maxLength(rights.length)),
     boxes: z.string(),
     note: z.exactOptional(z.string()),
-    expires: z.exactOptional(z.nullable(z.iso.datetime({ offset: true })))
+    // In UTC it is to be of four digits, too: what is kept could not be read again.
+    expires: z.exactOptional(
+      z.nullable(
+        z.iso
+          .datetime({ offset: true })
+          .check(
+            z.refine(text => new Date(text).getUTCFullYear() >= 0 && new Date(text).getUTCFullYear() <= 9999)
+          )
+      )
+    )
   })
 )
 

@@ -178,6 +178,18 @@ const cases: readonly Case[] = [
     status: 400
   },
   { id: 'grant', headers: json, body: '{"subject":"user:1","rights":["all"],"boxes":"db"}', status: 400 },
+  {
+    id: 'grant',
+    headers: json,
+    body: '{"subject":"user:1","rights":["info"],"boxes":"db","expires":"9999-12-31T23:59:59-05:00"}',
+    status: 400
+  },
+  {
+    id: 'grant',
+    headers: json,
+    body: '{"subject":"user:1","rights":["info"],"boxes":"db","expires":"soon"}',
+    status: 400
+  },
   { id: 'grant', headers: json, body: '{"subject":"image:a","rights":["reveal"],"boxes":"db"}', status: 400 },
   { id: 'grant', headers: json, body: `{"x":"${'x'.repeat(5 << 20)}"}`, status: 413 },
   { id: 'listGrants', status: 200 },
