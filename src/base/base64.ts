@@ -1,3 +1,4 @@
+import { viewOf } from './bytes.ts'
 import { newBytes } from './secret.ts'
 
 const digits = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
@@ -5,7 +6,7 @@ const padding = '='.charCodeAt(0)
 
 /** Base64 (RFC 4648) without a string in between, which could not be zeroed. The caller owns what it gives. */
 export function base64(bytes: Uint8Array): Buffer {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const view = viewOf(bytes)
   const text = newBytes(Math.ceil(view.length / 3) * 4).fill(padding)
   for (let from = 0, to = 0; from < view.length; from += 3, to += 4) {
     const left = view.length - from

@@ -1,3 +1,4 @@
+import { viewOf } from '../base/bytes.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import { newBytes, releaseBytes, Secret } from '../base/secret.ts'
@@ -114,10 +115,6 @@ async function sendEntry(
 /** More or fewer bytes would be taken for the entries that follow, or the other way round. */
 function otherLength(): SecretboxError {
   return new SecretboxError('damaged', 'a file of the box is not as long as its record says')
-}
-
-function viewOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** The entries of a tree, each directory before what is in it, and `up` where one is left. */

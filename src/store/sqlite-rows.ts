@@ -1,3 +1,4 @@
+import { viewOf } from '../base/bytes.ts'
 import type { DatabaseSync } from 'node:sqlite'
 import { newBytes } from '../base/secret.ts'
 import type { StoredRecord } from './store.ts'
@@ -93,5 +94,5 @@ function recordOf(row: Record<string, unknown>): StoredRecord {
   if (typeof revision !== 'number' || !(value instanceof Uint8Array)) {
     return { key, revision: 0, value: newBytes(0) }
   }
-  return { key, revision, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
+  return { key, revision, value: viewOf(value) }
 }

@@ -8,7 +8,7 @@ import type { DescribedContainer } from '../../engine/describe.ts'
 import type { Manifest } from '../../vault/boxes/manifest.ts'
 import { readVariables, type Variable } from '../../vault/injected/env-file.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
-import { inOne } from './json-members.ts'
+import { joined } from '../../base/bytes.ts'
 
 /** The volumes in which a container has files of variables (docs/environment.md), in the order in which these are read. */
 export function volumesOfVariables({ targets }: Pick<DescribedContainer, 'targets'>): VolumeName[] {
@@ -62,7 +62,7 @@ function memberOf({ name, value }: Variable): Buffer {
       { hint: 'read it from the environment' }
     )
   const text = jsonText(value.bytes())
-  const member = inOne([Buffer.from(`${JSON.stringify(name)}:`), text])
+  const member = joined([Buffer.from(`${JSON.stringify(name)}:`), text])
   text.fill(0)
   return member
 }

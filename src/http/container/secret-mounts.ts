@@ -5,7 +5,8 @@ import { SecretboxError } from '../../base/errors.ts'
 import { jsonText } from '../../base/json-text.ts'
 import type { Manifest } from '../../vault/boxes/manifest.ts'
 import { readWhole, type OpenedVersion } from '../../vault/opened-version.ts'
-import { inOne, objectOfMembers } from './json-members.ts'
+import { joined } from '../../base/bytes.ts'
+import { objectOfMembers } from './json-members.ts'
 
 /** Of the files together: whoever has more reads them from the copy. */
 export const mostBytes = 4 << 20
@@ -42,7 +43,7 @@ function memberOf(name: string, bytes: Buffer): Buffer {
   const kind = isUtf8(bytes) ? 'text' : 'base64'
   const encoded = kind === 'text' ? null : base64(bytes)
   const content = jsonText(encoded ?? bytes)
-  const member = inOne([
+  const member = joined([
     Buffer.from(`${JSON.stringify(name)}:{"kind":"${kind}","content":`),
     content,
     Buffer.from('}')

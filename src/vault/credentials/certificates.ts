@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { errnoOf } from '../../base/errors.ts'
 import { Unfit } from './refusal.ts'
-import { viewOf } from './bytes.ts'
+import { viewOf } from '../../base/bytes.ts'
 
 const block = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g
 

@@ -1,5 +1,5 @@
 import { base64 } from '../../base/base64.ts'
-import { bytesOfText, joinedAndWiped } from './bytes.ts'
+import { bytesOfText, joinedAndWiped } from '../../base/bytes.ts'
 import { escapedIn, formats, type Format } from './formats.ts'
 import type { FieldValues, Piece } from './type.ts'
 import { writtenIn } from './written.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { viewOf } from './bytes.ts'
+import { viewOf } from '../../base/bytes.ts'
 
 /** As deep as a document may be. */
 const mostDepth = 32

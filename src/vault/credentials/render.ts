@@ -1,5 +1,5 @@
 import { Secret } from '../../base/secret.ts'
-import { bytesOfText, joined, joinedAndWiped } from './bytes.ts'
+import { bytesOfText, joined, joinedAndWiped } from '../../base/bytes.ts'
 import { formats } from './formats.ts'
 import { jsonOf } from './json-document.ts'
 import type { CredentialType, FieldValues, FileContents, Piece, TypeLine } from './type.ts'

@@ -1,5 +1,5 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { bytesOfText } from './bytes.ts'
+import { bytesOfText } from '../../base/bytes.ts'
 import type { CredentialType } from './type.ts'
 import { checkValues } from './values.ts'
 

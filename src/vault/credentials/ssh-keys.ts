@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { fromBase64 } from '../../base/base64.ts'
-import { viewOf } from './bytes.ts'
+import { viewOf } from '../../base/bytes.ts'
 import { privateKeyIn } from './certificates.ts'
 import { Unfit } from './refusal.ts'
 

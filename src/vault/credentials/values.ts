@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { didYouMean } from '../../base/messages.ts'
 import { nearest } from '../../base/nearest.ts'
-import { bytesOfText } from './bytes.ts'
+import { bytesOfText, viewOf } from '../../base/bytes.ts'
 import { chainIn, privateKeyIn } from './certificates.ts'
 import { checks } from './checks.ts'
 import { about } from './refusal.ts'
@@ -83,7 +83,7 @@ const newline = 10
 
 /** What is not secret, as text. */
 export function shownText(value: Uint8Array): string {
-  return Buffer.from(value.buffer, value.byteOffset, value.length).toString()
+  return viewOf(value).toString()
 }
 
 /**

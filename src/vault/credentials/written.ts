@@ -1,4 +1,4 @@
-import { bytesOfText, joined, joinedAndWiped } from './bytes.ts'
+import { bytesOfText, joined, joinedAndWiped } from '../../base/bytes.ts'
 import { escapedIn, type Format } from './formats.ts'
 import type { FieldValues, Piece } from './type.ts'
 

@@ -1,3 +1,4 @@
+import { viewOf } from '../../base/bytes.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import { mostInVariable, mostVariables, variableName } from '../../base/variables.ts'
@@ -49,7 +50,7 @@ const exportWord = Buffer.from('export')
  * in memory.
  */
 export function readVariables(bytes: Uint8Array): Variable[] {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const text = viewOf(bytes)
   const found: Variable[] = []
   const names = new Set<string>()
   const nul = text.indexOf(0)

@@ -1,4 +1,4 @@
-import { newBytes } from '../../base/secret.ts'
+import { newBytes } from './secret.ts'
 
 /** All pieces, one after the other, in bytes of their own. The pieces stay what they are. */
 export function joined(pieces: readonly Uint8Array[]): Buffer {
