@@ -1,13 +1,13 @@
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { adminSocketName, launcherName, publicSocketName } from '../../base/default-paths.ts'
-import { errnoOf, quote } from '../../base/errors.ts'
+import { quote } from '../../base/errors.ts'
 import { badSettings, type BadSetting } from '../../settings.ts'
 import { askEngine, findEngine, type FoundEngine } from './engine.ts'
 import { Distrusted, OutOfReach } from '../output/failure.ts'
 import type { EngineChoice } from './invocation.ts'
 import { splitAt } from '../input/split-at.ts'
-import { whyUntrusted } from '../input/trusted-path.ts'
+import { whyUntrustedIfSeen } from '../input/trusted-path.ts'
 
 const pluginName = 'secretbox'
 const dataMount = 'data'
@@ -80,16 +80,6 @@ export async function findLauncher(env: NodeJS.ProcessEnv, given: EngineChoice):
       'it lies beside the socket; where does SECRETBOX_SOCKET lead?'
     )
   return path
-}
-
-/** What only root can see the way to is root's. */
-function whyUntrustedIfSeen(path: string): string | null {
-  try {
-    return whyUntrusted(path)
-  } catch (error) {
-    if (errnoOf(error) === 'EACCES') return null
-    throw error
-  }
 }
 
 function settingsOf({ Settings }: Plugin): Record<string, string> {

@@ -2,9 +2,8 @@ import { Agent } from 'node:http'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { errnoOf } from '../../base/errors.ts'
 import { whyPeerUntrusted } from './peer.ts'
-import { whyUntrusted } from '../input/trusted-path.ts'
+import { whyUntrustedIfSeen } from '../input/trusted-path.ts'
 
 /** Whoever answers at a socket is not to be trusted; the message says why, in words that go on after a colon. */
 export class UntrustedServer extends Error {}
@@ -27,7 +26,8 @@ export class TrustedConnections extends Agent {
 }
 
 async function openTrusted(path: string): Promise<Socket> {
-  refuse(ofPath(path))
+  // Who may not look there may not connect there, and is told so.
+  refuse(whyUntrustedIfSeen(path))
   const connection = connect(path)
   await once(connection, 'connect')
   try {
@@ -35,16 +35,6 @@ async function openTrusted(path: string): Promise<Socket> {
     return connection
   } catch (error) {
     connection.destroy()
-    throw error
-  }
-}
-
-function ofPath(path: string): string | null {
-  try {
-    return whyUntrusted(path)
-  } catch (error) {
-    // Who may not look there may not connect there, and is told so.
-    if (errnoOf(error) === 'EACCES') return null
     throw error
   }
 }

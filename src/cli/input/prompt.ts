@@ -21,17 +21,13 @@ const keys = {
  * Asks twice, since nobody sees what is typed. The caller owns the bytes and overwrites them. Throws what
  * `askSecret` does, and `invalid` when the two differ.
  */
-export async function askNewSecret(terminal: Input, stderr: Output, what: string): Promise<Buffer> {
-  const secret = await askSecret(terminal, stderr, `Secret for ${quote(what)} (not shown): `)
-  return repeated(terminal, stderr, secret)
+export function askNewSecret(terminal: Input, stderr: Output, what: string): Promise<Buffer> {
+  return askTwice(terminal, stderr, `Secret for ${quote(what)} (not shown): `)
 }
 
 /** As `askNewSecret`, with a question of its own. */
 export async function askTwice(terminal: Input, stderr: Output, question: string): Promise<Buffer> {
-  return repeated(terminal, stderr, await askSecret(terminal, stderr, question))
-}
-
-async function repeated(terminal: Input, stderr: Output, secret: Buffer): Promise<Buffer> {
+  const secret = await askSecret(terminal, stderr, question)
   try {
     const again = await askSecret(terminal, stderr, 'The same again: ')
     const isSame = again.equals(secret)

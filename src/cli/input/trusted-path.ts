@@ -36,6 +36,16 @@ export function whyUntrusted(path: string): string | null {
   return null
 }
 
+/** As `whyUntrusted`. A way that this user may not see is no other user's doing: only root can have made it so. */
+export function whyUntrustedIfSeen(path: string): string | null {
+  try {
+    return whyUntrusted(path)
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') return null
+    throw error
+  }
+}
+
 /** Whether it is a directory, no link to one, in which nobody else can take the place of what we make. */
 export function isTrustedDirectory(path: string): boolean {
   try {
