@@ -1,15 +1,15 @@
-import express, { type Express, type Request, type RequestHandler } from 'express'
+import express, { type Express, type Request } from 'express'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
-import { purposeHeader, type AnswerOf, type Operation, type QueryOf } from '../../api/operation.ts'
-import { methodsAt, operations } from '../../api/operations.ts'
+import { purposeHeader } from '../../api/operation.ts'
+import type { operations } from '../../api/operations.ts'
 import type { PublicIdentity } from '../../api/identity.ts'
 import { ToInject, toInjectRule } from '../../api/injected.ts'
 import type { Status } from '../../api/status.ts'
 import { Prune, pruneRule } from '../../api/volumes.ts'
 import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
-import { isOrdinary, type Caller } from '../../vault/access/authority.ts'
+import type { Caller } from '../../vault/access/authority.ts'
 import type { Gate } from '../../vault/action/gate.ts'
 import { parseBoxName, parseFilePath, parseVolumeName } from '../../base/names.ts'
 import type { Granting } from '../../vault/granting.ts'
@@ -20,15 +20,16 @@ import { whatIsInjected } from '../../vault/what-is-injected.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
 import type { UnusedThings } from '../../controller/unused.ts'
 import { parseUrlPath } from '../transport/address.ts'
-import { answerErrors, errorJson, MethodError } from '../transport/answers.ts'
+import { answerErrors, errorJson } from '../transport/answers.ts'
 import { auditRoute, type AuditParts } from './audit.ts'
 import { grantAnswers } from './grants.ts'
 import { boxRoutes } from './boxes.ts'
 import { serveKeyslots } from './keyslots.ts'
 import { describeBad, describeType } from './credential-answers.ts'
 import { descriptorOf } from '../transport/connection.ts'
-import { createMeet, endBodies, type Meet } from './meet.ts'
-import { bodyIn, queryOf, takeJson } from '../transport/request.ts'
+import { createMeet, endBodies } from './meet.ts'
+import { maxJsonBytes, routing, servingJson, type Route, type ServeJson } from './route.ts'
+import { bodyIn } from '../transport/request.ts'
 import type { DescribedVolume } from './status.ts'
 
 /** What the admin API answers from, beside the boxes. Each takes the caller and decides about it. */
@@ -47,9 +48,6 @@ export interface AdminParts extends AuditParts {
   readonly syscalls: Pick<Syscalls, 'peerOf' | 'groupsOf'>
   readonly log: Logger
 }
-
-/** How long bodies of JSON may be: of root, of others, and those of a grant, which are short whoever asks. */
-const maxJsonBytes = { ofRoot: 4 << 20, ofOthers: 256 << 10, ofGrants: 64 << 10 } as const
 
 /** The admin API (docs/openapi.yaml). Callers are known by what the kernel notes of their connection (SO_PEERCRED, SO_PEERGROUPS). */
 export function adminApi(parts: AdminParts): Express {
@@ -74,10 +72,11 @@ export function adminApi(parts: AdminParts): Express {
   const meet = createMeet(parts.gate, callerOf)
   app.use('/vault', boxRoutes({ ...parts, meet }, callerOf))
   const route = routing(app, meet, callerOf)
-  serveJson(route, parts, callerOf)
+  const serve = servingJson(route, callerOf)
+  serveJson(serve, parts)
   serveGrants(route, grantAnswers(parts.granting), callerOf)
   route('readAudit', auditRoute(parts, callerOf))
-  serveKeyslots(app, meet, parts.keyslots, callerOf)
+  serveKeyslots(route, serve, parts.keyslots, callerOf)
   app.use((request: Request) => {
     throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
       hint: 'docs/openapi.yaml lists them'
@@ -88,20 +87,7 @@ export function adminApi(parts: AdminParts): Express {
 }
 
 /** What is answered with JSON and nothing else. */
-function serveJson(route: Route, parts: AdminParts, callerOf: (request: Request) => Caller): void {
-  const serve = <N extends keyof typeof operations>(
-    name: N,
-    answer: (
-      caller: Caller,
-      query: QueryOf<(typeof operations)[N]>,
-      request: Request
-    ) => Promise<AnswerOf<(typeof operations)[N]>>
-  ): void => {
-    route(name, async (request, response) => {
-      const query = queryOf(operations[name], request)
-      response.json(await answer(callerOf(request), query, request))
-    })
-  }
+function serveJson(serve: ServeJson, parts: AdminParts): void {
   serve('listVersions', async (caller, _query, { path }) => {
     const address = parseUrlPath(path.slice('/versions'.length))
     if (address.box === null || !address.isBox)
@@ -157,30 +143,6 @@ function serveGrants(
   serve('listGrants', (caller, request) => answers.list(caller, request))
   serve('revoke', (caller, request) => answers.revoke(caller, request))
   serve('can', (caller, request) => answers.can(caller, request))
-}
-
-/** Answers an operation, which has a body of at most so many bytes if it has one; methods that none has at its path are refused. */
-type Route = (name: keyof typeof operations, answer: RequestHandler, maxBytes?: number) => void
-
-function routing(app: Express, meet: Meet, callerOf: (request: Request) => Caller): Route {
-  return (name, answer, maxBytes) => {
-    const { method, path, bodies }: Operation = operations[name]
-    const methods = methodsAt(path)
-    const at = app.route(path.replace('{box}/', '*path'))
-    const answered: RequestHandler = async (request, response, next) => {
-      if (Object.keys(bodies).length > 0) {
-        await meet(request, name, null)
-        const most = isOrdinary(callerOf(request)) ? maxJsonBytes.ofOthers : maxJsonBytes.ofRoot
-        await takeJson(request, response, maxBytes ?? most)
-      }
-      await answer(request, response, next)
-    }
-    at[method === 'GET' ? 'get' : 'post'](answered)
-    at.all((request, _response, next) => {
-      if (methods.includes(request.method)) next()
-      else throw new MethodError(request, methods)
-    })
-  }
 }
 
 /** Who is at the other end of each connection: the kernel noted that when it was made, and is asked once. */

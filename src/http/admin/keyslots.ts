@@ -1,123 +1,55 @@
-import type { Express, Request, RequestHandler, Response } from 'express'
-import type { AnswerOf, QueryOf } from '../../api/operation.ts'
+import type { Request, Response } from 'express'
 import { fileType } from '../../api/media-types.ts'
-import { methodsAt, operations } from '../../api/operations.ts'
+import { operations } from '../../api/operations.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { Keyslots, NewCredential } from '../../vault/keyslots.ts'
-import { bodyTooLarge, MethodError } from '../transport/answers.ts'
+import { bodyTooLarge } from '../transport/answers.ts'
 import { readBody } from '../transport/body.ts'
 import { queryOf } from '../transport/request.ts'
 import { refuseBody } from './ask.ts'
-import type { Meet } from './meet.ts'
+import type { Route, ServeJson } from './route.ts'
 
 /** More than a passphrase, a recovery code or a key file has. */
 const maxBytes = 4096
 
 /** `/keyslots`, `/seal` and `/unseal`. */
 export function serveKeyslots(
-  app: Express,
-  meet: Meet,
+  route: Route,
+  serve: ServeJson,
   keyslots: Keyslots,
   callerOf: (request: Request) => Caller
 ): void {
-  const answering = answeringAfter(meet)
-  const tell = async (response: Response, caller: Caller): Promise<void> => {
-    const answer: AnswerOf<typeof operations.listKeyslots> = { keyslots: await keyslots.list(caller) }
-    response.json(answer)
-  }
-
-  refusingOthers(
-    app
-      .route(operations.listKeyslots.path)
-      .get(answering('listKeyslots', (_query, request, response) => tell(response, callerOf(request))))
-      .post(
-        answering('addKeyslot', ({ name, kind }, request, response) =>
-          withNew(request, kind, async wish =>
-            give(response.status(201), await keyslots.add(callerOf(request), name, wish))
-          )
-        )
-      )
-      .put(
-        answering('replaceKeyslot', ({ name, kind }, request, response) =>
-          withNew(request, kind, async wish =>
-            give(response, await keyslots.replace(callerOf(request), name, wish))
-          )
-        )
-      )
-      .delete(
-        answering('removeKeyslot', async ({ name }, request, response) => {
-          await keyslots.remove(callerOf(request), name)
-          await tell(response, callerOf(request))
-        })
-      ),
-    operations.listKeyslots.path
-  )
-  refusingOthers(
-    app.route(operations.testKeyslot.path).post(
-      answering('testKeyslot', ({ name, kind }, request, response) =>
-        withBody(request, async given => {
-          const opens = await keyslots.test(callerOf(request), name, { kind, given })
-          response.json({ opens })
-        })
-      )
-    ),
-    operations.testKeyslot.path
-  )
-  serveSealing(app, answering, keyslots, callerOf)
-}
-
-type Answering = ReturnType<typeof answeringAfter>
-
-/** `/seal` and `/unseal`. */
-function serveSealing(
-  app: Express,
-  answering: Answering,
-  keyslots: Keyslots,
-  callerOf: (request: Request) => Caller
-): void {
-  refusingOthers(
-    app.route(operations.seal.path).post(
-      answering('seal', async (_query, request, response) => {
-        await keyslots.seal(callerOf(request))
-        response.json({ sealed: true })
-      })
-    ),
-    operations.seal.path
-  )
-  refusingOthers(
-    app.route(operations.unseal.path).post(
-      answering('unseal', ({ name = null, kind }, request, response) =>
-        withBody(request, async given => {
-          await keyslots.unseal(callerOf(request), { kind, given }, name)
-          response.json({ sealed: false })
-        })
-      )
-    ),
-    operations.unseal.path
-  )
-}
-
-/** Answers with what the query says, after `meet`. */
-function answeringAfter(meet: Meet) {
-  return <N extends keyof typeof operations>(
-      name: N,
-      answer: (
-        query: QueryOf<(typeof operations)[N]>,
-        request: Request,
-        response: Response
-      ) => Promise<unknown>
-    ): RequestHandler =>
-    async (request, response) => {
-      await meet(request, name, null)
-      await answer(queryOf(operations[name], request), request, response)
-    }
-}
-
-function refusingOthers(route: { all(answer: RequestHandler): unknown }, path: string): void {
-  route.all(request => {
-    throw new MethodError(request, methodsAt(path))
+  serve('listKeyslots', async caller => ({ keyslots: await keyslots.list(caller) }))
+  route('addKeyslot', async (request, response) => {
+    const { name, kind } = queryOf(operations.addKeyslot, request)
+    await withNew(request, kind, async wish =>
+      give(response.status(201), await keyslots.add(callerOf(request), name, wish))
+    )
   })
+  route('replaceKeyslot', async (request, response) => {
+    const { name, kind } = queryOf(operations.replaceKeyslot, request)
+    await withNew(request, kind, async wish =>
+      give(response, await keyslots.replace(callerOf(request), name, wish))
+    )
+  })
+  serve('removeKeyslot', async (caller, { name }) => {
+    await keyslots.remove(caller, name)
+    return { keyslots: await keyslots.list(caller) }
+  })
+  serve('testKeyslot', (caller, { name, kind }, request) =>
+    withBody(request, async given => ({ opens: await keyslots.test(caller, name, { kind, given }) }))
+  )
+  serve('seal', async caller => {
+    await keyslots.seal(caller)
+    return { sealed: true }
+  })
+  serve('unseal', (caller, { name = null, kind }, request) =>
+    withBody(request, async given => {
+      await keyslots.unseal(caller, { kind, given }, name)
+      return { sealed: false }
+    })
+  )
 }
 
 /** A passphrase comes with the request; the others are made here. */
