@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { maxId } from '../base/user-ids.ts'
 import { ItemError } from './errors.ts'
 import { Count, VersionNumber, wordOf, type Read } from './values.ts'
 
@@ -17,9 +18,6 @@ export const Change = z.lazy(() =>
 )
 export type Change = Read<typeof Change>
 
-/** uid_t; the last is nobody's (chown(2)). */
-const maxUid = 0xffff_fffe
-
 /** A change of a box that is asked for in JSON: one of several. */
 export const Patch = z.lazy(() =>
   z.union([
@@ -30,7 +28,7 @@ export const Patch = z.lazy(() =>
     }),
     z.strictObject({ rollback: VersionNumber }),
     z.strictObject({ rename: z.string() }),
-    z.strictObject({ owner: z.int().check(z.minimum(0), z.maximum(maxUid)) })
+    z.strictObject({ owner: z.int().check(z.minimum(0), z.maximum(maxId)) })
   ])
 )
 export type Patch = Read<typeof Patch>

@@ -24,6 +24,8 @@ export const GrantList = z.lazy(() =>
   z.object({ grants: z.array(Grant), damaged: z.exactOptional(z.array(z.string())) })
 )
 
+const hasFourDigits = (year: number): boolean => year >= 0 && year <= 9999
+
 /** What is to be granted. */
 export const GrantWish = z.lazy(() =>
   z.strictObject({
@@ -36,9 +38,7 @@ export const GrantWish = z.lazy(() =>
       z.nullable(
         z.iso
           .datetime({ offset: true })
-          .check(
-            z.refine(text => new Date(text).getUTCFullYear() >= 0 && new Date(text).getUTCFullYear() <= 9999)
-          )
+          .check(z.refine(text => hasFourDigits(new Date(text).getUTCFullYear())))
       )
     )
   })

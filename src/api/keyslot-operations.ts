@@ -3,6 +3,8 @@ import { fileType, jsonType } from './media-types.ts'
 import { none } from './operation.ts'
 import { NameOfAnySlot, NameOfSlot, SlotKindToUse } from './parameters.ts'
 
+const slotAndKind = { name: NameOfSlot, kind: SlotKindToUse } as const
+
 /** What can be asked about the ways to the key of the vault. */
 export const keyslotOperations = {
   listKeyslots: {
@@ -15,7 +17,7 @@ export const keyslotOperations = {
     ...none,
     method: 'POST',
     path: '/keyslots',
-    query: { name: NameOfSlot, kind: SlotKindToUse },
+    query: slotAndKind,
     bodies: { [fileType]: null },
     answers: { 201: { [fileType]: null } },
     refusals: [400, 409, 413]
@@ -24,7 +26,7 @@ export const keyslotOperations = {
     ...none,
     method: 'PUT',
     path: '/keyslots',
-    query: { name: NameOfSlot, kind: SlotKindToUse },
+    query: slotAndKind,
     bodies: { [fileType]: null },
     answers: { 200: { [fileType]: null } },
     refusals: [400, 404, 413]
@@ -41,7 +43,7 @@ export const keyslotOperations = {
     ...none,
     method: 'POST',
     path: '/keyslots/test',
-    query: { name: NameOfSlot, kind: SlotKindToUse },
+    query: slotAndKind,
     bodies: { [fileType]: null },
     answers: { 200: { [jsonType]: Opens } },
     refusals: [400, 404, 413]

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { actions } from '../base/actions.ts'
 import { rights } from '../base/rights.ts'
-import { parseBoxName, parseFilePath } from '../base/names.ts'
+import { parseBoxName, parseFilePath, slotName } from '../base/names.ts'
 import { slotKinds } from './keyslots.ts'
 
 /*
@@ -149,14 +149,13 @@ export const SlotKindToUse = z.lazy(() => z.enum(slotKinds, `kinds are ${slotKin
 
 const slotNameRule =
   'it must have lower-case letters, digits, dots, dashes and underscores, at most 64, and begin with a letter or a digit'
-const slotName = (): z.ZodMiniString =>
-  z.string(slotNameRule).check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, slotNameRule))
+const nameOfSlot = (): z.ZodMiniString => z.string(slotNameRule).check(z.regex(slotName, slotNameRule))
 
 /** A keyslot's name that must be there. */
-export const NameOfSlot = z.lazy(() => slotName())
+export const NameOfSlot = z.lazy(nameOfSlot)
 
 /** A keyslot's name; without it, any of the kind. */
-export const NameOfAnySlot = z.lazy(() => z.optional(slotName()))
+export const NameOfAnySlot = z.lazy(() => z.optional(nameOfSlot()))
 
 /** What needs no reading: one of several types that are wished, a purpose. */
 export const Words = z.lazy(() => z.optional(z.string()))

@@ -136,3 +136,6 @@ export function parentOf(path: FilePath): FilePath | null {
 export function childOf(parent: FilePath, name: string): FilePath {
   return (parent === '' ? name : `${parent}/${name}`) as FilePath
 }
+
+/** What a keyslot may be called. */
+export const slotName = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -4,7 +4,7 @@ import { rights as allRights, type Right } from '../base/rights.ts'
 import type { BoxName } from '../base/names.ts'
 import type { Store } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
-import { personOf, isOrdinary, type Caller } from './access/authority.ts'
+import { personOf, isOrdinary, uidOfMaker, type Caller } from './access/authority.ts'
 import { includesBox, patternOfBox, type BoxPattern } from './access/box-pattern.ts'
 import {
   gives,
@@ -141,7 +141,7 @@ async function adding(
     ...wish,
     rights,
     id: randomBytes(16).toString('hex'),
-    by: caller.kind === 'user' ? caller.uid : 0,
+    by: uidOfMaker(caller),
     at: new Date(now).toISOString()
   }
   const touched = await boxesWithGrant(store, permit, grant)

@@ -16,7 +16,7 @@ import {
 } from '../crypto/keyslots/slot.ts'
 import type { Store } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
-import type { Caller } from './access/authority.ts'
+import { uidOfMaker, type Caller } from './access/authority.ts'
 import type { Gate } from './action/gate.ts'
 import { commitPrepared } from './action/overtaken.ts'
 import type { Permit } from './action/permit.ts'
@@ -73,7 +73,7 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
   ): Promise<Secret | null> => {
     const { key, gives, slot } = await newCredential(sodium, storeId, wish)
     try {
-      const by = permit.caller.kind === 'user' ? permit.caller.uid : 0
+      const by = uidOfMaker(permit.caller)
       const made = newSlot(permit.keyring, { ...slot, name, by, made: new Date().toISOString() }, key)
       await change(permit, header => place(header, made))
       return gives
@@ -112,8 +112,7 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
 
     async seal(caller) {
       await gate.run(caller, 'vault.seal', theVault, async permit => {
-        const by = caller.kind === 'user' ? caller.uid : 0
-        await permit.commit({}, [sealedBy(by, new Date().toISOString())])
+        await permit.commit({}, [sealedBy(uidOfMaker(caller), new Date().toISOString())])
       })
       sealing.wipe()
     },

@@ -1,3 +1,5 @@
+import { maxId } from '../base/user-ids.ts'
+
 /** How the value of one option is read. */
 export interface ValueKind<T> {
   /** What a value must be. */
@@ -8,8 +10,6 @@ export interface ValueKind<T> {
   advise(name: string, text: string): string | null
 }
 
-/** Linux: (uid_t)-1 means "do not change" to chown(2). */
-const maxId = 0xffff_fffe
 const maxMode = 0o7777
 
 // Not the empty one, though `-o rw` gives it: an unset variable gives it, too, and must make nothing writable.

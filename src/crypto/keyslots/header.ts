@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { SecretboxError } from '../../base/errors.ts'
+import { slotName } from '../../base/names.ts'
 import type { Store, Write } from '../../store/store.ts'
 import type { Keyring } from '../keyring.ts'
 import { mostMemoryKiB, mostPasses } from './passphrase.ts'
@@ -10,22 +11,11 @@ const restoring = 'restore the data directory from a backup'
 /** Many more than anybody has ways to a vault. */
 export const mostSlots = 32
 
-const slotNamePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/
-/** What a slot may be called. */
-export const slotNameRule =
-  'a name of a keyslot has lower-case letters, digits, dots, dashes and underscores, at most 64, and begins with a letter or a digit'
-
-/** Throws `invalid`. */
-export function parseSlotName(text: string): string {
-  if (slotNamePattern.test(text)) return text
-  throw new SecretboxError('invalid', `bad name of a keyslot: ${slotNameRule}`)
-}
-
 const bytesInBase64 = z.base64()
 const common = {
   /** Random, 16 hex digits: what is wrapped is bound to it. */
   id: z.string().regex(/^[0-9a-f]{16}$/),
-  name: z.string().regex(slotNamePattern),
+  name: z.string().regex(slotName),
   /** The uid of who made it. */
   by: z.int().min(0).max(0xffff_ffff),
   made: z.iso.datetime(),
@@ -36,7 +26,7 @@ const common = {
 }
 
 /** One way to the root key. What a kind needs beside its secret stands with it. */
-export const Slot = z.discriminatedUnion('kind', [
+const Slot = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('key-file'), ...common }),
   z.strictObject({ kind: z.literal('recovery'), ...common }),
   z.strictObject({

@@ -1,9 +1,10 @@
+import { viewOf } from '../../base/bytes.ts'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import { Secret } from '../../base/secret.ts'
 import { boundToSlot } from '../keyring.ts'
-import type { Envelope } from '../envelope.ts'
 import type { Sodium } from '../sodium.ts'
+import type { KeyslotParts } from './begin.ts'
 import type { Header, Slot, SlotKind } from './header.ts'
 import { parseKeyFile, readKeyFile } from './key-file.ts'
 import { keyOfPassphrase } from './passphrase.ts'
@@ -25,10 +26,7 @@ export interface Credential {
 /** What to do about a vault that no key file opens. */
 export const unsealHint = 'open it: docker vault unseal'
 
-interface OpeningParts {
-  readonly sodium: Sodium
-  readonly envelope: Envelope
-}
+type OpeningParts = Pick<KeyslotParts, 'sodium' | 'envelope'>
 
 /**
  * Opens with the key file at `path`. Throws `sealed` when there is none, or it is of another vault or of a slot that was removed; and
@@ -105,11 +103,7 @@ function keyOfTypedCode(sodium: Sodium, typed: Secret): Secret {
 
 /** Null for a key file of another vault. */
 function keyInFile(sodium: Sodium, { id }: Header, bytes: Secret): Secret | null {
-  const { key, vaultId } = parseKeyFile(
-    sodium,
-    'the key file',
-    Buffer.from(bytes.bytes().buffer, bytes.bytes().byteOffset, bytes.length)
-  )
+  const { key, vaultId } = parseKeyFile(sodium, 'the key file', viewOf(bytes.bytes()))
   if (vaultId === id) return key
   key.wipe()
   return null

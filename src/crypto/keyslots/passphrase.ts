@@ -2,9 +2,9 @@ import { argon2, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
+import { keyBytes } from '../keyring.ts'
 
 const saltBytes = 16
-const keyBytes = 32
 /** What a header may ask for; one that asks for more was not written by us. */
 export const mostMemoryKiB = 4 << 20
 export const mostPasses = 64

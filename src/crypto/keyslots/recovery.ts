@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
+import { keyBytes } from '../keyring.ts'
 import type { Sodium } from '../sodium.ts'
 
 /*
@@ -66,7 +67,7 @@ export function parseRecoveryCode(typed: Uint8Array): Secret {
 
 /** The key of a code's slot; the caller wipes both. The code is random, so nothing needs to make guessing dear. */
 export function keyOfRecoveryCode(sodium: Sodium, code: Secret): Secret {
-  return new Secret(sodium.keyedHash(code.bytes(), Buffer.from('secretbox/1 recovery'), 32))
+  return new Secret(sodium.keyedHash(code.bytes(), Buffer.from('secretbox/1 recovery'), keyBytes))
 }
 
 /** The digit that a character stands for, or null. */

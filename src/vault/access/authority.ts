@@ -250,6 +250,11 @@ export function rightsFor(action: Action, resource: Resources[Action]): Right[] 
   return [...new Set([right, ...more])]
 }
 
+/** The uid that what a caller makes is of: what is asked for by no user is root's. */
+export function uidOfMaker(caller: Caller): number {
+  return caller.kind === 'user' ? caller.uid : 0
+}
+
 /** A caller as messages and the audit name it. */
 export function nameOf(caller: Caller): string {
   return caller.kind === 'user' ? `uid ${caller.uid}` : caller.kind

@@ -1,3 +1,4 @@
+import { maxId } from '../../base/user-ids.ts'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { coversGlob, type Glob } from './glob.ts'
 import { coversReference, whyNoReference } from './image-reference.ts'
@@ -44,8 +45,6 @@ const subjectRule =
 
 /** The most bytes of what follows the kind. */
 const maxBytes = 1024
-/** uid_t and gid_t; the last of them is nobody's (chown(2)). */
-const maxId = 0xffff_fffe
 
 /** Reads `user:1000`, `image:postgres:*` and so on. Throws `invalid` that says what is wrong and what a subject is. */
 export function parseSubject(text: string): Subject {

@@ -1,5 +1,6 @@
 import { isSecretboxError } from '../../base/errors.ts'
 import type { Store, Write } from '../../store/store.ts'
+import { uidOfMaker } from '../access/authority.ts'
 import { patternOfBox } from '../access/box-pattern.ts'
 import type { BoxName } from '../../base/names.ts'
 import type { Details } from '../access/actions.ts'
@@ -38,7 +39,7 @@ export async function creation(
   const { box, writes } = newBox(keyring, {
     name,
     kind,
-    owner: caller.kind === 'user' ? caller.uid : 0,
+    owner: uidOfMaker(caller),
     isNeverRevealed,
     isClosed: isClosedBy(await permit.grants(), name)
   })
