@@ -17,8 +17,7 @@ test: test-packages $(another) node_modules/.installed ## run all tests (root); 
 	@$(NODE) test/run.ts
 
 check: node_modules/.installed ## types, lint and the tests without a daemon, in a minute
-	@$(NODE) node_modules/typescript/bin/tsc --project . --incremental --tsBuildInfoFile build/types
-	@$(NODE) node_modules/eslint/bin/eslint.js --cache --cache-location build/lint .
+	@$(NODE) node_modules/oxlint/bin/oxlint
 	@$(NODE) node_modules/vitest/vitest.mjs run --project main --no-isolate test/unit
 
 test-one: $(another) node_modules/.installed ## one file: make test-one FILE=test/unit/options.test.ts

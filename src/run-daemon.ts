@@ -58,7 +58,7 @@ const settleMs = 1000
  * Builds the daemon out of its parts, serves, and returns what ends it: copies of live containers stay. `startAnew`: has
  * this process end, with the reason, so that the Engine starts the plugin again.
  */
-// eslint-disable-next-line max-lines-per-function -- the list of the daemon's parts, from the lowest to the highest
+// oxlint-disable-next-line max-lines-per-function -- the list of the daemon's parts, from the lowest to the highest
 async function startDaemon(
   config: Config,
   supervisorDir: string,

@@ -10,7 +10,7 @@ import { failuresIn, type Failure, type Report } from './kit/report.ts'
 import { withOwnEngine } from './kit/with-own-engine.ts'
 
 /*
- * All tests, as `make test` runs them: types, lint and format count as one test each, then vitest's. They go side by
+ * All tests, as `make test` runs them: types with lint and format count as one test each, then vitest's. They go side by
  * side, more of them than there are processors, since those with an Engine wait most of the time. What failed is told
  * once more at the end, for it is far up by then. The last line of the output is `N passed, N failed` (and `, N skipped` if any were); the exit code
  * is 1 if any failed.
@@ -42,9 +42,8 @@ const steps: readonly Step[] = [
   vitest('main'),
   vitest('engine'),
   ...longest.map(file => vitest('own-engine', file)),
-  check('lint', 'node_modules/eslint/bin/eslint.js', '.'),
+  check('types and lint', 'node_modules/oxlint/bin/oxlint'),
   ...others.map(file => vitest('own-engine', file)),
-  check('types', 'node_modules/typescript/bin/tsc', '--project', '.'),
   check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.')
 ]
 

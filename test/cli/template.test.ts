@@ -25,6 +25,13 @@ function render(template: string): string {
   return parseTemplate(template, fields).render(row, valueText)
 }
 
+test('range goes through an object by key, as in docker', () => {
+  const ranged = parseTemplate('{{range $k, $v := .Scope}}{{$k}}={{$v}};{{end}}', {
+    Scope: { fields: 'any' }
+  })
+  expect(ranged.render({ Scope: { 'a!': 2, a: 1 } }, valueText)).toBe('a=1;a!=2;')
+})
+
 test('fields, functions, pipes and escapes work as in docker', () => {
   expect(render('{{.Name}}: {{ .Size }}')).toBe('Db: 12')
   expect(render('{{json .Tags}}')).toBe('["a","b"]')

@@ -79,10 +79,31 @@ test('no two files export the same name: one word has one meaning', () => {
   expect([...names]).toEqual([])
 })
 
+/** What makes bytes that V8 keeps in its heap if they are few, and copies there: calls without `new`, and with it. */
+function isOfHeap(node: ts.Node): boolean {
+  if (ts.isPropertyAccessExpression(node))
+    return /^(Buffer\.(alloc|allocUnsafe|allocUnsafeSlow|copyBytesFrom)|Uint8Array\.(from|of))$/.test(
+      node.getText()
+    )
+  if (!ts.isNewExpression(node) && !ts.isCallExpression(node)) return false
+  return node.expression.getText() === 'Uint8Array' && node.arguments?.length === 1
+}
+
+test('bytes are made by newBytes alone: V8 keeps short ones of its own in its heap, and copies them there', () => {
+  const places = (node: ts.Node, source: ts.SourceFile): string[] => [
+    ...(isOfHeap(node) ? [`${source.fileName}: ${node.getText()}`] : []),
+    ...node.getChildren(source).flatMap(child => places(child, source))
+  ]
+  const ofDaemonAndCli = sources.filter(({ fileName }) => fileName.startsWith('src/'))
+  const found = ofDaemonAndCli.flatMap(source => places(source, source))
+  expect(found.length).toBeGreaterThan(0)
+  expect(found.filter(place => !place.startsWith('src/base/secret.ts: '))).toEqual([])
+})
+
 test('an exception from a rule of lint says why', () => {
   const files = globSync('{src,install,rootfs-build,test}/**/*.ts', { cwd: root })
   const exceptions = files.flatMap(file =>
-    [...readFileSync(join(root, file), 'utf8').matchAll(/^.*\/[/*] eslint-disable.*$/gm)].map(
+    [...readFileSync(join(root, file), 'utf8').matchAll(/^.*\/[/*] oxlint-disable.*$/gm)].map(
       ([line]) => `${file}: ${line.trim()}`
     )
   )

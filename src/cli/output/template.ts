@@ -161,6 +161,11 @@ function render(node: Node, scope: Scope<unknown>, show: Show, row: Row): string
   if (node.kind !== 'range') return within(value, null)
   if (typeof value !== 'object')
     throw new UsageError(`bad format: range takes a list, not ${JSON.stringify(value)}`)
-  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value as object).sort()
+  const entries = Array.isArray(value) ? [...value.entries()] : byKey(Object.entries(value as object))
   return entries.map(([key, each]) => within(each, key)).join('')
+}
+
+/** As text/template goes through a map: by key. */
+function byKey<T>(entries: readonly [string, T][]): readonly [string, T][] {
+  return [...entries].sort(([one], [other]) => (one < other ? -1 : 1))
 }

@@ -16,7 +16,7 @@ export function checkScope(type: CredentialType, scope: BoxScope): void {
   if (pairs.length > mostPairs) throw badScope(`it has at most ${mostPairs} pairs`)
   for (const [name, value] of pairs) {
     if (!key.test(name)) throw badScope(`${quote(name)} is not small letters, digits, ".", "_" and "-"`)
-    // eslint-disable-next-line no-control-regex -- they are what is looked for
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
     if (value === '' || Buffer.byteLength(value) > mostBytes || /[\0-\x1f\x7f]/.test(value))
       throw badScope(`the value of ${quote(name)} is not 1 to ${mostBytes} bytes without control characters`)
   }
