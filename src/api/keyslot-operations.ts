@@ -1,9 +1,10 @@
 import { KeyslotList, Opens, Sealed } from './keyslots.ts'
 import { fileType, jsonType } from './media-types.ts'
 import { none } from './operation.ts'
-import { NameOfAnySlot, NameOfSlot, SlotKindToUse } from './parameters.ts'
+import { NameOfAnySlot, NameOfSlot, RecipientOfSlot, SlotKindToUse } from './parameters.ts'
 
 const slotAndKind = { name: NameOfSlot, kind: SlotKindToUse } as const
+const newSlot = { ...slotAndKind, recipient: RecipientOfSlot } as const
 
 /** What can be asked about the ways to the key of the vault. */
 export const keyslotOperations = {
@@ -17,7 +18,7 @@ export const keyslotOperations = {
     ...none,
     method: 'POST',
     path: '/keyslots',
-    query: slotAndKind,
+    query: newSlot,
     bodies: { [fileType]: null },
     answers: { 201: { [fileType]: null } },
     refusals: [400, 409, 413]
@@ -26,7 +27,7 @@ export const keyslotOperations = {
     ...none,
     method: 'PUT',
     path: '/keyslots',
-    query: slotAndKind,
+    query: newSlot,
     bodies: { [fileType]: null },
     answers: { 200: { [fileType]: null } },
     refusals: [400, 404, 413]

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { Time, wordOf, type Read } from './values.ts'
 
 /** What a keyslot opens with. */
-export const slotKinds = ['key-file', 'passphrase', 'recovery'] as const
+export const slotKinds = ['key-file', 'passphrase', 'recovery', 'recipient'] as const
 
 /** One way to the root key. */
 const Keyslot = z.lazy(() =>
@@ -13,7 +13,10 @@ const Keyslot = z.lazy(() =>
     by: z.int(),
     made: Time,
     /** When it last opened the vault. */
-    opened: z.nullable(Time)
+    opened: z.nullable(Time),
+    /** Of a recipient's: their public key as age writes it, and the age file for them that holds the slot's key, in base64. */
+    recipient: z.optional(z.string()),
+    file: z.optional(z.string())
   })
 )
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { actions } from '../base/actions.ts'
 import { rights } from '../base/rights.ts'
-import { parseBoxName, parseFilePath, slotName } from '../base/names.ts'
+import { ageRecipient, parseBoxName, parseFilePath, slotName } from '../base/names.ts'
 import { slotKinds } from './keyslots.ts'
 
 /*
@@ -156,6 +156,13 @@ export const NameOfSlot = z.lazy(nameOfSlot)
 
 /** A keyslot's name; without it, any of the kind. */
 export const NameOfAnySlot = z.lazy(() => z.optional(nameOfSlot()))
+
+const recipientRule = 'it must be the public key of an age identity: age1 and 58 more letters and digits'
+
+/** Whom a keyslot is for; for that kind alone. */
+export const RecipientOfSlot = z.lazy(() =>
+  z.optional(z.string(recipientRule).check(z.regex(ageRecipient, recipientRule)))
+)
 
 /** What needs no reading: one of several types that are wished, a purpose. */
 export const Words = z.lazy(() => z.optional(z.string()))

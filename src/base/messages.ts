@@ -25,6 +25,9 @@ export function typeIsGone(box: string, type: string): string {
   return `box ${quote(box)} is of type ${quote(type)}, which is not there any more`
 }
 
+/** What to do where nothing opens the vault of what somebody has. */
+export const keyslotsHint = 'see which there are: docker vault keyslot list'
+
 /** Of a record of ours that somebody else has changed. */
 export function notWhatWasWritten(what: string): string {
   return `${what} is not what was written`

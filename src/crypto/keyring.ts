@@ -1,10 +1,11 @@
 import type { Envelope } from './envelope.ts'
+import { createKeysInUse, derivedKey, keysOf, live, type Keys } from './keys.ts'
+import { keysOfSlot, wrapRootKey, type WrappedRootKey } from './slot-lock.ts'
 import type { Sodium } from './sodium.ts'
-import { SecretboxError } from '../base/errors.ts'
+import { isSecretboxError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 
-/** The bytes of every root key, box key and blob key. */
-export const keyBytes = 32
+export { keyBytes } from './keys.ts'
 
 /**
  * What an unsealed vault encrypts with: keys derived from the root key, which itself encrypts nothing. All records
@@ -25,73 +26,120 @@ export interface Keyring {
   decryptForBox(boxKey: Secret, blob: string | null, recordKey: string, encrypted: Uint8Array): Buffer
   /** A key of the box for digests of its contents, which encrypts nothing; the caller wipes it. */
   digestKey(boxKey: Secret): Secret
-  /** The root key under a keyslot's key, bound to that slot. */
-  wrapRootKey(slotKey: Secret, slotId: string): Buffer
+  /** The root key for who has a keyslot's key. */
+  wrapRootKey(slotKey: Secret, slotId: string): WrappedRootKey
+  /** As `wrapRootKey`, in a keyslot whose key is not at hand, and in which `old` has put its root key. Throws `damaged`. */
+  rewrapRootKey(old: Keyring, slotId: string, was: Pick<WrappedRootKey, 'public' | 'outer'>): WrappedRootKey
+  /** How often the root key has become another since the vault was opened. */
+  generation(): number
+  /**
+   * The keys of another root key, which stays the caller's; and what makes them these, once the store is under them. Until then whoever
+   * asks for them wipes them.
+   */
+  another(rootKey: Secret): { readonly keyring: Keyring; takeOver(): void }
   /** Zeroes the keys; the keyring is of no use afterwards. */
   wipe(): void
 }
 
-/** Derives the vault's keys from the root key, which stays the caller's to wipe, into memory that `allocate` gives. */
-export function createKeyring(parts: {
-  sodium: Sodium
-  envelope: Envelope
-  rootKey: Secret
-  storeId: string
-  allocate: (length: number) => Uint8Array
-}): Keyring {
-  const { sodium, envelope, storeId } = parts
-  const derive = (key: Secret, purpose: string): Secret =>
-    new Secret(sodium.keyedHash(key.bytes(), Buffer.from(`secretbox/1 ${purpose}`), keyBytes))
-  const memory = parts.allocate(4 * keyBytes)
-  const kept = (place: number): Uint8Array => memory.subarray(place * keyBytes, (place + 1) * keyBytes)
-  const keep = (purpose: string, place: number): Secret => {
-    const derived = derive(parts.rootKey, purpose)
-    kept(place).set(derived.bytes())
-    derived.wipe()
-    return new Secret(kept(place))
-  }
-  const nameKey = keep('names', 0)
-  const recordKey = keep('records', 1)
-  const tagKey = keep('tags', 2)
-  // New keyslots are made of it.
-  kept(3).set(parts.rootKey.bytes())
-  const rootKey = new Secret(kept(3))
+interface KeyringParts {
+  readonly sodium: Sodium
+  readonly envelope: Envelope
+  readonly rootKey: Secret
+  readonly storeId: string
+  readonly allocate: (length: number) => Uint8Array
+}
 
+/** Derives the vault's keys from the root key, which stays the caller's to wipe, into memory that `allocate` gives. */
+export function createKeyring(parts: KeyringParts): Keyring {
+  return keyringOf(parts, keysOf(parts))
+}
+
+function keyringOf(parts: Omit<KeyringParts, 'rootKey'>, first: Keys): Keyring {
+  const { sodium, envelope, storeId } = parts
+  const keys = createKeysInUse(first)
   const bind = (key: string): Buffer => Buffer.from(`${storeId} ${key}`)
+
+  const keyring: Keyring = {
+    ...ofSlots(parts, keys, {
+      encrypt: (place, outerKey) => keyring.encrypt(place, outerKey)
+    }),
+    ...ofBoxes(parts, bind),
+    hideName: name => sodium.keyedHash(live(keys.now().names), Buffer.from(name), 32).toString('hex'),
+    tag: text => sodium.keyedHash(live(keys.now().tags), bind(text), 32).toString('hex'),
+    encrypt: (key, plaintext) => envelope.encrypt(live(keys.now().records), bind(key), plaintext),
+    decrypt(key, encrypted) {
+      try {
+        return envelope.decrypt(live(keys.now().records), bind(key), encrypted)
+      } catch (error) {
+        const before = keys.before()
+        if (before === null || !isSecretboxError(error, 'damaged')) throw error
+        return envelope.decrypt(live(before.records), bind(key), encrypted)
+      }
+    },
+    generation: () => keys.generation(),
+    another(rootKey) {
+      const next = keysOf({ ...parts, rootKey })
+      return { keyring: keyringOf(parts, next), takeOver: () => keys.replace(next) }
+    },
+    wipe: () => keys.wipe()
+  }
+  return keyring
+}
+
+/** What is done under the keys of boxes. */
+function ofBoxes(
+  { sodium, envelope }: Pick<KeyringParts, 'sodium' | 'envelope'>,
+  bind: (key: string) => Buffer
+): Pick<Keyring, 'encryptForBox' | 'decryptForBox' | 'digestKey'> {
   const withKeyOf = <T>(boxKey: Secret, blob: string | null, use: (key: Uint8Array) => T): T => {
-    const key = derive(boxKey, blob === null ? 'manifest' : `blob ${blob}`)
+    const key = derivedKey(sodium, boxKey, blob === null ? 'manifest' : `blob ${blob}`)
     try {
       return use(key.bytes())
     } finally {
       key.wipe()
     }
   }
-
   return {
-    hideName: name => sodium.keyedHash(live(nameKey), Buffer.from(name), 32).toString('hex'),
-    tag: text => sodium.keyedHash(live(tagKey), bind(text), 32).toString('hex'),
-    encrypt: (key, plaintext) => envelope.encrypt(live(recordKey), bind(key), plaintext),
-    decrypt: (key, encrypted) => envelope.decrypt(live(recordKey), bind(key), encrypted),
     encryptForBox: (boxKey, blob, key, plaintext) =>
-      withKeyOf(boxKey, blob, derived => envelope.encrypt(derived, bind(key), plaintext)),
+      withKeyOf(boxKey, blob, each => envelope.encrypt(each, bind(key), plaintext)),
     decryptForBox: (boxKey, blob, key, encrypted) =>
-      withKeyOf(boxKey, blob, derived => envelope.decrypt(derived, bind(key), encrypted)),
-    digestKey: boxKey => derive(boxKey, 'digests'),
-    wrapRootKey: (slotKey, slotId) =>
-      envelope.encrypt(slotKey.bytes(), boundToSlot(storeId, slotId), live(rootKey)),
-    wipe() {
-      for (const key of [nameKey, recordKey, tagKey, rootKey]) key.wipe()
-    }
+      withKeyOf(boxKey, blob, each => envelope.decrypt(each, bind(key), encrypted)),
+    digestKey: boxKey => derivedKey(sodium, boxKey, 'digests')
   }
 }
 
-/** The bytes of a key that is not wiped. Throws `sealed`: an act may be under way when the vault is sealed. */
-function live(key: Secret): Uint8Array {
-  if (key.length > 0) return key.bytes()
-  throw new SecretboxError('sealed', 'the vault was sealed meanwhile')
-}
-
-/** What a root key in a keyslot is bound to. */
-export function boundToSlot(storeId: string, slotId: string): Buffer {
-  return Buffer.from(`${storeId} keyslot/${slotId}`)
+/** What puts the root key into keyslots. */
+function ofSlots(
+  { sodium, envelope, storeId }: Pick<KeyringParts, 'sodium' | 'envelope' | 'storeId'>,
+  keys: { now(): Keys },
+  { encrypt }: Pick<Keyring, 'encrypt'>
+): Pick<Keyring, 'wrapRootKey' | 'rewrapRootKey'> {
+  const placeOfOuter = (slotId: string): string => `keyslot/${slotId}/outer`
+  const wrapping = (slotId: string, publicKey: Buffer, outerKey: Secret): WrappedRootKey => {
+    const lock = { publicKey, outerKey }
+    return {
+      public: publicKey,
+      outer: encrypt(placeOfOuter(slotId), outerKey.bytes()),
+      wrapped: wrapRootKey({ sodium, envelope }, { storeId, slotId }, lock, live(keys.now().root))
+    }
+  }
+  return {
+    wrapRootKey(slotKey, slotId) {
+      const { publicKey, privateKey, outerKey } = keysOfSlot(sodium, slotKey)
+      privateKey.wipe()
+      try {
+        return wrapping(slotId, publicKey, outerKey)
+      } finally {
+        outerKey.wipe()
+      }
+    },
+    rewrapRootKey(old, slotId, was) {
+      const outerKey = new Secret(old.decrypt(placeOfOuter(slotId), was.outer))
+      try {
+        return wrapping(slotId, was.public, outerKey)
+      } finally {
+        outerKey.wipe()
+      }
+    }
+  }
 }

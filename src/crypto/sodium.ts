@@ -2,7 +2,7 @@ import sodium from 'libsodium-wrappers-sumo'
 import { newBytes } from '../base/secret.ts'
 
 /**
- * The two primitives taken from libsodium. Outputs belong to the caller, who zeroes what is secret. Arguments of
+ * The primitives taken from libsodium. Outputs belong to the caller, who zeroes what is secret. Arguments of
  * another length throw: a wiped key has none, and BLAKE2b would take that for a hash without key.
  */
 export interface Sodium {
@@ -10,7 +10,16 @@ export interface Sodium {
   hchacha20(key: Uint8Array, input: Uint8Array): Buffer
   /** Keyed BLAKE2b (RFC 7693) of `message`, key of 16–64 bytes, 16–64 bytes out. */
   keyedHash(key: Uint8Array, message: Uint8Array, length: number): Buffer
+  /** The public half of an X25519 key (RFC 7748), 32 bytes. */
+  publicKeyOf(privateKey: Uint8Array): Buffer
+  /** Encrypts for who has the private half: libsodium's `crypto_box_seal`, 48 bytes longer. It says nothing about who did it. */
+  encryptTo(publicKey: Uint8Array, message: Uint8Array): Buffer
+  /** What `encryptTo` was given; null when that was for another key, or was changed. */
+  decryptSent(publicKey: Uint8Array, privateKey: Uint8Array, sent: Uint8Array): Buffer | null
 }
+
+/** How much longer `encryptTo` makes a message: another public key, and a tag of Poly1305. */
+const sentOverheadBytes = 48
 
 /** The raw C functions behind the wrappers; the wrappers themselves leave arguments in the WASM heap (0.8.4). */
 interface RawSodium {
@@ -27,7 +36,25 @@ interface RawSodium {
     key: number,
     keyLength: number
   ): number
+  _crypto_scalarmult_base(out: number, privateKey: number): number
+  _crypto_box_seal(
+    out: number,
+    message: number,
+    messageLengthLow: number,
+    messageLengthHigh: number,
+    publicKey: number
+  ): number
+  _crypto_box_seal_open(
+    out: number,
+    sent: number,
+    sentLengthLow: number,
+    sentLengthHigh: number,
+    publicKey: number,
+    privateKey: number
+  ): number
 }
+
+type Run = (out: number, addresses: readonly number[]) => number
 
 /**
  * Loads libsodium. Every call copies its arguments into the WASM heap and zeroes all of them, and the
@@ -37,12 +64,8 @@ export async function loadSodium(): Promise<Sodium> {
   await sodium.ready
   const raw = (sodium as unknown as { libsodium: RawSodium }).libsodium
 
-  /** Lays `parts` and an output of `outLength` bytes in one heap block, calls `run` with their addresses. */
-  const call = (
-    outLength: number,
-    parts: readonly Uint8Array[],
-    run: (out: number, addresses: readonly number[]) => number
-  ): Buffer => {
+  /** Lays `parts` and an output of `outLength` bytes in one heap block, calls `run` with their addresses. Null: it says no. */
+  const tried = (outLength: number, parts: readonly Uint8Array[], run: Run): Buffer | null => {
     const total = parts.reduce((sum, part) => sum + part.length, outLength)
     const block = raw._malloc(total)
     if (block === 0) throw new Error('libsodium is out of memory')
@@ -54,18 +77,21 @@ export async function loadSodium(): Promise<Sodium> {
         next += part.length
         return address
       })
-      if (run(block, addresses) !== 0) throw new Error('libsodium refused its arguments')
-      const out = newBytes(outLength)
-      out.set(raw.HEAPU8.subarray(block, block + outLength))
-      // BLAKE2b leaves its result on the C stack, whose place is not exported: the same again on zeros overwrites it.
-      raw.HEAPU8.fill(0, block, block + total)
+      const isDone = run(block, addresses) === 0
+      const out = newBytes(isDone ? outLength : 0)
+      out.set(raw.HEAPU8.subarray(block, block + out.length))
+      // BLAKE2b leaves its result on the C stack, whose place is not exported: the same again on other bytes overwrites it.
+      // Not zeros: no public key is.
+      raw.HEAPU8.fill(9, block, block + total)
       run(block, addresses)
-      return out
+      return isDone ? out : null
     } finally {
       raw.HEAPU8.fill(0, block, block + total)
       raw._free(block)
     }
   }
+
+  const call = (...what: Parameters<typeof tried>): Buffer => whatIsDone(tried(...what))
 
   return {
     hchacha20(key, input) {
@@ -80,6 +106,49 @@ export async function loadSodium(): Promise<Sodium> {
       return call(length, [message, key], (out, [messageAt = 0, keyAt = 0]) =>
         raw._crypto_generichash(out, length, messageAt, message.length, 0, keyAt, key.length)
       )
+    },
+    ...publicKeys(raw, tried)
+  }
+}
+
+/** What is done with X25519 keys. */
+function publicKeys(
+  raw: RawSodium,
+  tried: (outLength: number, parts: readonly Uint8Array[], run: Run) => Buffer | null
+): Pick<Sodium, 'publicKeyOf' | 'encryptTo' | 'decryptSent'> {
+  const call = (...what: Parameters<typeof tried>): Buffer => whatIsDone(tried(...what))
+  return {
+    publicKeyOf(privateKey) {
+      refuseLength(privateKey)
+      return call(32, [privateKey], (out, [at = 0]) => raw._crypto_scalarmult_base(out, at))
+    },
+    encryptTo(publicKey, message) {
+      refuseLength(publicKey)
+      return call(
+        message.length + sentOverheadBytes,
+        [message, publicKey],
+        (out, [messageAt = 0, keyAt = 0]) => raw._crypto_box_seal(out, messageAt, message.length, 0, keyAt)
+      )
+    },
+    decryptSent(publicKey, privateKey, sent) {
+      refuseLength(publicKey)
+      refuseLength(privateKey)
+      if (sent.length < sentOverheadBytes) return null
+      return tried(
+        sent.length - sentOverheadBytes,
+        [sent, publicKey, privateKey],
+        (out, [sentAt = 0, publicAt = 0, privateAt = 0]) =>
+          raw._crypto_box_seal_open(out, sentAt, sent.length, 0, publicAt, privateAt)
+      )
     }
   }
+}
+
+function whatIsDone(out: Buffer | null): Buffer {
+  if (out === null) throw new Error('libsodium refused its arguments')
+  return out
+}
+
+function refuseLength({ length }: Uint8Array): void {
+  if (length !== 32) throw new RangeError('a key has 32 bytes')
 }

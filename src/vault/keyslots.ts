@@ -1,6 +1,9 @@
+import { joined, viewOf } from '../base/bytes.ts'
+import { SecretboxError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
+import { keyBytes } from '../crypto/keyring.ts'
 import type { Sodium } from '../crypto/sodium.ts'
-import { putHeader, readHeader, type Header, type Slot } from '../crypto/keyslots/header.ts'
+import { mostFileBytes, putHeader, readHeader, type Header, type Slot } from '../crypto/keyslots/header.ts'
 import { newKeyFile } from '../crypto/keyslots/key-file.ts'
 import type { Credential } from '../crypto/keyslots/opening.ts'
 import { checkPassphrase, keyOfPassphrase, newPassphraseCost } from '../crypto/keyslots/passphrase.ts'
@@ -10,6 +13,7 @@ import {
   newSlot,
   replacingSlot,
   slotNamed,
+  type ForRecipient,
   withoutSlot,
   withSlot,
   type SlotWish
@@ -21,19 +25,26 @@ import type { Gate } from './action/gate.ts'
 import { commitPrepared } from './action/overtaken.ts'
 import type { Permit } from './action/permit.ts'
 
-/** A slot as it is listed: no more than what it is, who made it, and when. */
-export type ListedSlot = Pick<Slot, 'name' | 'kind' | 'by' | 'made' | 'opened'>
+/** How every age file begins. */
+const ageBeginning = Buffer.from('age-encryption.org/v1\n')
 
-/** What a slot is to be opened with. The passphrase is the caller's to wipe; the others are made, and given once. */
+/** A slot as it is listed: what it is, who made it, and when; of a recipient whose it is, and the age file for them. */
+export type ListedSlot = Pick<Slot, 'name' | 'kind' | 'by' | 'made' | 'opened'> & Partial<ForRecipient>
+
+/** What a slot is to be opened with. What is given is the caller's to wipe; the others are made, and given once. */
 export type NewCredential =
-  { readonly kind: 'passphrase'; readonly given: Secret } | { readonly kind: 'key-file' | 'recovery' }
+  | { readonly kind: 'passphrase'; readonly given: Secret }
+  | { readonly kind: 'key-file' | 'recovery' }
+  /** `given`: the slot's key, 32 random bytes, and then the age file that holds it, which nobody here can check. */
+  | { readonly kind: 'recipient'; readonly given: Secret; readonly recipient: string }
 
 /** The ways to the root key: what root alone may see and change. */
 export interface Keyslots {
+  /** Also while the vault is sealed: what to open it with is asked then. */
   list(caller: Caller): Promise<readonly ListedSlot[]>
   /**
-   * Adds a slot. Gives what opens it, a key file's bytes or a recovery code as it is printed, which the caller wipes; null for a
-   * passphrase. Throws `exists`, `invalid`, `too_large`, `unavailable`.
+   * Adds a slot. Gives what opens it, a key file's bytes or a recovery code as it is printed, which the caller wipes; null for what
+   * the caller knows. Throws `exists`, `invalid`, `too_large`, `unavailable`.
    */
   add(caller: Caller, name: string, wish: NewCredential): Promise<Secret | null>
   /** As `add`, in the place of the slot of that name, which opens nothing any more. Throws `not_found`. */
@@ -86,10 +97,10 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
   }
 
   return {
-    list: caller =>
-      gate.run(caller, 'keyslot.list', theVault, async () =>
-        ((await readHeader(store))?.header.slots ?? []).map(listed)
-      ),
+    async list(caller) {
+      await gate.allow(caller, 'keyslot.list')
+      return ((await readHeader(store))?.header.slots ?? []).map(listed)
+    },
 
     add: (caller, name, wish) =>
       gate.run(caller, 'keyslot.add', { slot: name }, permit => making(permit, name, wish, withSlot)),
@@ -121,20 +132,20 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
   }
 }
 
-function listed({ name, kind, by, made, opened }: Slot): ListedSlot {
-  return { name, kind, by, made, opened }
+function listed(slot: Slot): ListedSlot {
+  const { name, kind, by, made, opened } = slot
+  const whose = slot.kind === 'recipient' ? { recipient: slot.recipient, file: slot.file } : {}
+  return { name, kind, by, made, opened, ...whose }
 }
 
 /** A slot's key, which the caller wipes; what is given to the caller of it; and what the slot says. */
-async function newCredential(
-  sodium: Sodium,
-  storeId: string,
-  wish: NewCredential
-): Promise<{
-  key: Secret
-  gives: Secret | null
-  slot: SlotOf<SlotWish>
-}> {
+interface Made {
+  readonly key: Secret
+  readonly gives: Secret | null
+  readonly slot: SlotOf<SlotWish>
+}
+
+async function newCredential(sodium: Sodium, storeId: string, wish: NewCredential): Promise<Made> {
   if (wish.kind === 'passphrase') {
     checkPassphrase(wish.given)
     const cost = newPassphraseCost()
@@ -150,8 +161,24 @@ async function newCredential(
     code.wipe()
     return { key, gives: printed, slot: { kind: 'recovery' } }
   }
+  if (wish.kind === 'recipient') return forRecipient(wish)
   const { key, bytes } = newKeyFile(sodium, storeId)
   return { key, gives: new Secret(bytes), slot: { kind: 'key-file' } }
+}
+
+function forRecipient({ given, recipient }: NewCredential & { kind: 'recipient' }): Made {
+  const [key, file] = [given.bytes().subarray(0, keyBytes), given.bytes().subarray(keyBytes)]
+  if (!viewOf(file).subarray(0, ageBeginning.length).equals(ageBeginning) || file.length > mostFileBytes)
+    throw new SecretboxError(
+      'invalid',
+      `bad keyslot for a recipient: it is made of ${keyBytes} random bytes and the age file that holds them`,
+      { hint: 'docker vault keyslot add recipient makes both' }
+    )
+  return {
+    key: new Secret(joined([key])),
+    gives: null,
+    slot: { kind: 'recipient', recipient, file: viewOf(file).toString('base64') }
+  }
 }
 
 /** What a kind's slot says beside what all say. */

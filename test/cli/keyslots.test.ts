@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { startDaemon } from '../kit/daemon-process.ts'
 import { atTerminal } from '../kit/terminal.ts'
 import { done } from '../kit/run-program.ts'
-import { scratchDirectory } from '../kit/temporary.ts'
+import { scratchDirectory, temporaryDirectory } from '../kit/temporary.ts'
 import { useCli } from '../kit/use-cli.ts'
 
 const { run, daemon, program } = useCli()
@@ -52,17 +54,83 @@ test('keyslots of each kind are made, listed, tried and removed, and the last on
 })
 
 test.each([
-  [['add'], 'say what kind of keyslot to add', 'kinds are passphrase, recovery, key-file'],
-  [['add', 'tpm'], 'unknown kind of keyslot "tpm"', 'kinds are passphrase, recovery, key-file'],
+  [['add'], 'say what kind of keyslot to add', 'kinds are passphrase, recovery, recipient, key-file'],
+  [['add', 'tpm'], 'unknown kind of keyslot "tpm"', 'kinds are passphrase, recovery, recipient, key-file'],
   [['open'], 'unknown word "open" after "keyslot"', 'there are: add, list, remove, replace, test'],
   [['remove'], 'say which keyslot to remove', 'see which there are: keyslot list'],
   [['add', 'key-file'], 'say where the key file is to be: --key-file FILE', null],
   [['add', 'recovery', '--key-file', 'x'], '--key-file is for a key file, not for a recovery', null],
-  [['list', 'x'], '"list" takes no more words, not "x"', null]
+  [['list', 'x'], '"list" takes no more words, not "x"', null],
+  [['remove', 'a', 'b'], '"remove" takes no more words, not "b"', null],
+  [['add', 'recovery', 'a', 'b'], '"add" takes no more words, not "b"', null],
+  [['add', 'recovery', 'a', '--name', 'b'], '"add" takes no more words, not "a"', null],
+  [['add', 'recipient'], 'say for whom: the public key of an age identity', 'age-keygen prints one: age1…'],
+  [['list', '--identity', 'x'], '--identity is for "test"', null]
 ])('keyslot %j is refused before anything is asked', async (args, message, hint) => {
   const { code, stderr } = await run(['keyslot', ...args])
   expect(code).toBe(2)
   expect(stderr).toBe(`error: ${message}\n${hint === null ? '' : `hint: ${hint}\n`}`)
+})
+
+test('a recipient opens the vault with what age-keygen made, and another host joins by it', async () => {
+  const scratch = scratchDirectory()
+  const [identity, other] = [join(scratch, 'identity'), join(scratch, 'other')]
+  for (const path of [identity, other]) execFileSync('age-keygen', ['-o', path], { stdio: 'pipe' })
+  const recipient = /age1\S+/.exec(readFileSync(identity, 'utf8'))?.[0] ?? ''
+  expect(await run(['keyslot', 'add', 'recipient', 'host-b', recipient])).toMatchObject(done())
+  const { code, stderr } = await run(['keyslot', 'add', 'recipient', 'x', `${recipient.slice(0, -1)}b`])
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /^error: bad recipient "age1.*"\nhint: it is the public key of an age identity, as age-keygen prints it: age1…\n$/
+    )
+  ])
+  expect(await run(['keyslot', 'test', 'host-b', '--identity', identity])).toMatchObject({
+    code: 0,
+    stdout: 'it opens the vault\n'
+  })
+  expect(await run(['keyslot', 'test', 'host-b', '--identity', other])).toMatchObject({
+    code: 1,
+    stdout: 'it does not open the vault\n'
+  })
+  expect(await run(['keyslot', 'test', 'host-b'])).toMatchObject({
+    code: 2,
+    stderr: 'error: keyslot "host-b" is opened by an identity\nhint: say which: --identity FILE\n'
+  })
+  await run(['create', 'joined'])
+  await run(['put', 'joined:f'], { input: 'x' })
+
+  // The store alone goes to the other host.
+  const elsewhere = temporaryDirectory()
+  cpSync(join(daemon().directory, 'data'), join(elsewhere, 'data'), { recursive: true })
+  const joining = await startDaemon({}, elsewhere)
+  try {
+    const there = (args: string[], given = {}) =>
+      run(args, { env: { SECRETBOX_SOCKET: joining.adminSocket }, ...given })
+    expect((await there(['keyslot', 'list', '-f', '{{.Name}}'])).stdout).toBe('key-file\nhost-b\n')
+    expect(await there(['unseal', '--identity', other])).toMatchObject({
+      code: 1,
+      stderr: 'error: no keyslot is for this identity\nhint: see which there are: docker vault keyslot list\n'
+    })
+    expect(await there(['unseal', '--identity', '-'], { input: readFileSync(identity) })).toMatchObject(
+      done()
+    )
+    expect(await there(['read', 'joined:f'])).toMatchObject(done('x'))
+    const key = join(joining.directory, 'key/key')
+    expect(await there(['keyslot', 'add', 'key-file', 'here', '--key-file', key])).toMatchObject(done())
+    expect(await joining.kill('SIGTERM')).toBe(0)
+    const again = await startDaemon({}, joining.directory)
+    expect(await run(['read', 'joined:f'], { env: { SECRETBOX_SOCKET: again.adminSocket } })).toMatchObject(
+      done('x')
+    )
+    await again.stop()
+  } finally {
+    await joining.stop()
+  }
+  expect(await run(['keyslot', 'replace', 'host-b'])).toMatchObject(done())
+  expect(await run(['keyslot', 'test', 'host-b', '--identity', identity])).toMatchObject({ code: 0 })
+  expect(await run(['keyslot', 'remove', 'host-b'])).toMatchObject(done())
+  await run(['destroy', 'joined'])
 })
 
 test('a key file takes the place of nothing that is there', async () => {

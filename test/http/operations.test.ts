@@ -409,7 +409,7 @@ test('a sealed vault answers as described, and its status says why', async () =>
   for (const [id, operation] of all.filter(([id]) => id !== 'unseal')) {
     const one = cases.find(each => each.id === id)
     const answer = await ask(daemon.adminSocket, requestOf(operation, one))
-    const answers = ['status', 'listVolumes', 'reconcile'].includes(id)
+    const answers = ['status', 'listVolumes', 'listKeyslots', 'reconcile'].includes(id)
     expect(answer.status, id).toBe(answers ? 200 : 503)
     expectAsDescribed(operation, answer)
   }

@@ -69,6 +69,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
  */
 const sharedWithCli = [
   'api/',
+  'base/bytes.ts',
   'base/compose-labels.ts',
   'base/default-paths.ts',
   'base/errors.ts',

@@ -57,6 +57,24 @@ test.each([16, 32, 64])(
   }
 )
 
+test('what is sent to a public key is decrypted by its owner alone, and nothing of it is left in the heap', () => {
+  const [own, other, message] = [randomBytes(32), randomBytes(32), randomBytes(32)]
+  const key = calls.publicKeyOf(own)
+  const sent = calls.encryptTo(key, message)
+  expect(tracesOf(own, message)).toEqual([])
+  expect(key.equals(Buffer.from(sodium.crypto_scalarmult_base(own)))).toBe(true)
+  expect(calls.decryptSent(key, own, sent)?.equals(message)).toBe(true)
+  expect(tracesOf(own, message)).toEqual([])
+  expect(calls.decryptSent(calls.publicKeyOf(other), other, sent)).toBe(null)
+  sent.writeUInt8(sent.readUInt8(40) ^ 1, 40)
+  expect(calls.decryptSent(key, own, sent)).toBe(null)
+  expect(calls.decryptSent(key, own, sent.subarray(0, 47))).toBe(null)
+  expect(
+    Buffer.from(sodium.crypto_box_seal_open(calls.encryptTo(key, message), key, own)).equals(message)
+  ).toBe(true)
+  expect(() => calls.encryptTo(key.subarray(1), message)).toThrow('a key has 32 bytes')
+})
+
 test('sealing and opening leave neither keys nor contents in the heap', () => {
   const envelope = createEnvelope(calls)
   const rootKey = new Secret(randomBytes(32))
@@ -65,7 +83,10 @@ test('sealing and opening leave neither keys nor contents in the heap', () => {
   const derived: Uint8Array[] = []
   const watched: Sodium = {
     hchacha20: (key, input) => noted(calls.hchacha20(key, input), key),
-    keyedHash: (key, message, length) => noted(calls.keyedHash(key, message, length), key)
+    keyedHash: (key, message, length) => noted(calls.keyedHash(key, message, length), key),
+    publicKeyOf: key => calls.publicKeyOf(key),
+    encryptTo: (key, message) => calls.encryptTo(key, message),
+    decryptSent: (key, own, sent) => calls.decryptSent(key, own, sent)
   }
   const noted = (out: Buffer, key: Uint8Array): Buffer => {
     derived.push(Uint8Array.from(out), Uint8Array.from(key))

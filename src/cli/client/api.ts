@@ -52,6 +52,14 @@ export interface Contents {
 /** What a keyslot opens with. */
 export type KeyslotKind = (typeof slotKinds)[number]
 
+/** A keyslot that is to be; what a passphrase is, or a recipient's key and the age file that holds it. */
+export interface NewKeyslot {
+  readonly name: string
+  readonly kind: KeyslotKind
+  readonly recipient?: string
+  readonly given?: Body
+}
+
 /** The daemon, as the commands use it. Every call throws the daemon's own error, or `OutOfReach`. */
 export interface Api {
   boxes(): Promise<readonly BoxSummary[]>
@@ -113,8 +121,8 @@ export interface Api {
   revoke(wish: RevokeWish): Promise<readonly Grant[]>
   can(subject: string, right: Right, box: BoxName, groups: readonly number[]): Promise<CanAnswer>
   keyslots(): Promise<KeyslotList['keyslots']>
-  /** Adds a keyslot, or puts it in the `place` of the one of that name. Gives what opens it, which the caller overwrites; empty for a passphrase. */
-  makeKeyslot(place: 'new' | 'same', name: string, kind: KeyslotKind, passphrase?: Body): Promise<Buffer>
+  /** Adds a keyslot, or puts it in the `place` of the one of that name. Gives what opens it, which the caller overwrites; empty for what was given. */
+  makeKeyslot(place: 'new' | 'same', slot: NewKeyslot): Promise<Buffer>
   removeKeyslot(name: string): Promise<void>
   opensKeyslot(name: string, kind: KeyslotKind, given: Body): Promise<boolean>
   seal(): Promise<void>

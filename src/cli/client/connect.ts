@@ -156,8 +156,8 @@ function keyslotsBy({ ask, askJson }: Calls): Keyslots {
   })
   return {
     keyslots: async () => (await askJson(operations.listKeyslots, {})).keyslots,
-    async makeKeyslot(place, name, kind, passphrase) {
-      const given = { query: { name, kind }, ...(passphrase === undefined ? {} : sent(passphrase)) }
+    async makeKeyslot(place, { given: body, ...query }) {
+      const given = { query, ...(body === undefined ? {} : sent(body)) }
       const answer = await (place === 'new'
         ? ask(operations.addKeyslot, given)
         : ask(operations.replaceKeyslot, given))

@@ -1,42 +1,43 @@
 import { Option, type Command } from 'commander'
-import { open, rm } from 'node:fs/promises'
-import { Readable } from 'node:stream'
-import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
-import { newBytes } from '../../base/secret.ts'
+import { quote, SecretboxError } from '../../base/errors.ts'
+import type { KeyslotList } from '../../api/keyslots.ts'
 import type { KeyslotKind } from '../client/api.ts'
 import { nothing, words, type Complete } from '../completion/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { choiceOperand, Operand } from '../declare/operand.ts'
 import { exitCodes, UsageError } from '../output/failure.ts'
-import { sendOut } from '../output/send-out.ts'
 import { listFormat, printerFor, type Fields } from '../output/format.ts'
-import { newPassphrase, secretFor } from './slot-secret.ts'
+import { makeKeyslot } from './new-keyslot.ts'
+import { keyByIdentity, secretFor } from './slot-secret.ts'
 
 interface KeyslotOptions {
   readonly name?: string
   readonly keyFile?: string
+  readonly identity?: string
   readonly format?: string
 }
 
 const verbs = ['add', 'list', 'remove', 'replace', 'test'] as const
 type Verb = (typeof verbs)[number]
-const kinds: readonly KeyslotKind[] = ['passphrase', 'recovery', 'key-file']
+const kinds: readonly KeyslotKind[] = ['passphrase', 'recovery', 'recipient', 'key-file']
 
 /** `keyslot add KIND`, `keyslot list`, `keyslot remove|replace|test NAME`: the ways to the key of the vault. */
 export function keyslot(cli: Cli): Command {
   return command(
     cli,
     'keyslot',
-    'Manage the ways to the key of the vault. "add" takes passphrase, recovery or key-file, and makes another way, named by ' +
-      '--name or as its kind: a passphrase is asked for or read from standard input, a recovery code is printed once, a key file is ' +
-      'written to --key-file. "replace" makes a keyslot anew, and what opened it before opens nothing any more; "test" says whether ' +
+    'Manage the ways to the key of the vault. "add" takes passphrase, recovery, recipient or key-file, and a name, which is that ' +
+      'without one: a passphrase is asked for or read from standard input, a recovery code is printed once, a key file is ' +
+      'written to --key-file, and a recipient is the public key of an age identity (age-keygen), of which the private half stays ' +
+      'where it is. "replace" makes a keyslot anew, and what opened it before opens nothing any more; "test" says whether ' +
       'something opens it, and the exit status is 1 if not. The last keyslot cannot be removed.',
     [
       '$ keyslot list',
       '$ keyslot add passphrase',
       '$ keyslot add recovery --name safe > /media/stick/recovery',
       '$ keyslot add key-file --key-file /media/stick/key',
+      '$ keyslot add recipient host-b age1mh7ukuuxfeduhlcuevycm7ja5r76hczmp4wj2qd0eqlj8zmf6clsycapp4',
       '$ keyslot test safe',
       '$ keyslot remove key-file'
     ]
@@ -44,10 +45,13 @@ export function keyslot(cli: Cli): Command {
     .summary('Manage the ways to the key of the vault')
     .addArgument(verbOperand())
     .addArgument(wordOperand().argOptional())
+    .addArgument(moreOperand().several().argOptional())
     .addOption(new Option('-n, --name <name>', 'what a new keyslot is called'))
     .option('--key-file <file>', 'a key file: for "add" and "replace", which write it, and for "test"')
+    .option('--identity <file>', 'a file of age identities, or "-" for standard input: for "test"')
     .option(...listFormat)
-    .action(async (verb: Verb, word: string | undefined, options: KeyslotOptions) => {
+    .action(async (verb: Verb, word: string | undefined, more: string[], options: KeyslotOptions) => {
+      if (options.identity !== undefined && verb !== 'test') throw new UsageError('--identity is for "test"')
       if (verb === 'list') {
         refuseWord(verb, word)
         await list(cli, options)
@@ -55,20 +59,49 @@ export function keyslot(cli: Cli): Command {
       }
       if (options.format !== undefined) throw new UsageError('--format is for "list"')
       if (verb === 'add') {
-        const kind = kindNamed(word)
-        await make(cli, 'new', options.name ?? kind, kind, options)
+        const { recipient, name, kind } = wishIn(word, more, options)
+        await makeKeyslot(cli, 'new', { name, kind, recipient, keyFile: options.keyFile })
         return
       }
       if (options.name !== undefined) throw new UsageError('--name is for "add"')
       const name = nameGiven(verb, word)
+      const [recipient, another] = more
+      refuseWord(verb, verb === 'replace' ? another : recipient)
       if (verb === 'remove') await cli.api.removeKeyslot(name)
       else {
-        const kind = await kindOfSlot(cli, name)
-        if (verb === 'replace') await make(cli, 'same', name, kind, options)
-        else await tell(cli, name, kind, options)
+        const slot = await slotNamed(cli, name)
+        if (verb === 'replace') await makeKeyslot(cli, 'same', anew(slot, recipient, options))
+        else await tell(cli, name, slot.kind, options)
       }
     })
 }
+
+/** What `add` is told of a new keyslot, whose name may stand before a recipient or behind `--name`. */
+function wishIn(
+  word: string | undefined,
+  more: readonly string[],
+  options: KeyslotOptions
+): { readonly kind: KeyslotKind; readonly name: string; readonly recipient: string | undefined } {
+  const kind = kindNamed(word)
+  const recipient = kind === 'recipient' ? more.at(-1) : undefined
+  const [name, another] = recipient === undefined ? more : more.slice(0, -1)
+  if (kind === 'recipient' && recipient === undefined)
+    throw new UsageError('say for whom: the public key of an age identity', 'age-keygen prints one: age1…')
+  refuseWord('add', name !== undefined && options.name !== undefined ? name : another)
+  return { kind, name: name ?? options.name ?? kind, recipient }
+}
+
+/** What `replace` makes of a keyslot: another for the same recipient, unless another one is named. */
+function anew(
+  { name, kind, recipient }: Slot,
+  given: string | undefined,
+  { keyFile }: KeyslotOptions
+): Parameters<typeof makeKeyslot>[2] {
+  if (given !== undefined && kind !== 'recipient') refuseWord('replace', given)
+  return { name, kind, recipient: given ?? recipient, keyFile }
+}
+
+type Slot = KeyslotList['keyslots'][number] & { readonly kind: KeyslotKind }
 
 const fields: Fields = {
   Name: { heading: 'NAME' },
@@ -92,65 +125,31 @@ async function list(cli: Cli, { format = 'table' }: KeyslotOptions): Promise<voi
   )
 }
 
-async function make(
-  cli: Cli,
-  place: 'new' | 'same',
-  name: string,
-  kind: KeyslotKind,
-  { keyFile }: KeyslotOptions
-): Promise<void> {
-  if ((kind === 'key-file') !== (keyFile !== undefined))
-    throw new UsageError(
-      kind === 'key-file'
-        ? 'say where the key file is to be: --key-file FILE'
-        : `--key-file is for a key file, not for a ${kind}`
-    )
-  if (keyFile === undefined) {
-    const made = await cli.api.makeKeyslot(
-      place,
-      name,
-      kind,
-      kind === 'passphrase' ? await newPassphrase(cli) : undefined
-    )
-    if (kind === 'recovery') {
-      const ended = newBytes(made.length + 1)
-      ended.set(made)
-      ended[made.length] = 0x0a
-      made.fill(0)
-      await sendOut(cli, 'the recovery code', Readable.from([ended]))
-      cli.note('this is shown once: keep it where neither this host nor its backups are')
-    }
-    return
-  }
-  // Before the keyslot is there, which would otherwise be one that nothing opens.
-  const file = await open(keyFile, 'wx', 0o600).catch((error: unknown) => {
-    throw new SecretboxError('invalid', `cannot write ${quote(keyFile)}: ${reasonOf(error)}`)
-  })
-  try {
-    const bytes = await cli.api.makeKeyslot(place, name, kind)
-    await file.writeFile(bytes)
-    await file.sync()
-    bytes.fill(0)
-  } catch (error) {
-    await rm(keyFile, { force: true })
-    throw error
-  } finally {
-    await file.close()
-  }
-}
-
 async function tell(cli: Cli, name: string, kind: KeyslotKind, options: KeyslotOptions): Promise<void> {
   if (kind === 'key-file' && options.keyFile === undefined)
     throw new UsageError(`keyslot ${quote(name)} is opened by a key file`, 'say which: --key-file FILE')
-  const opens = await cli.api.opensKeyslot(name, kind, await secretFor(cli, kind, options))
+  if (kind === 'recipient' && options.identity === undefined)
+    throw new UsageError(`keyslot ${quote(name)} is opened by an identity`, 'say which: --identity FILE')
+  const opens = await doesOpen(cli, name, kind, options)
   cli.print(opens ? 'it opens the vault' : 'it does not open the vault')
   if (!opens) cli.endWith(exitCodes.failed)
 }
 
-async function kindOfSlot(cli: Cli, name: string): Promise<KeyslotKind> {
+async function doesOpen(
+  cli: Cli,
+  name: string,
+  kind: KeyslotKind,
+  options: KeyslotOptions
+): Promise<boolean> {
+  if (kind !== 'recipient') return cli.api.opensKeyslot(name, kind, await secretFor(cli, kind, options))
+  const found = await keyByIdentity(cli, options.identity ?? '-', name)
+  return found !== null && cli.api.opensKeyslot(name, kind, [found.key])
+}
+
+async function slotNamed(cli: Cli, name: string): Promise<Slot> {
   const slot = (await cli.api.keyslots()).find(each => each.name === name)
   const kind = kinds.find(each => each === slot?.kind)
-  if (kind !== undefined) return kind
+  if (slot !== undefined && kind !== undefined) return { ...slot, kind }
   throw new SecretboxError('not_found', `no keyslot ${quote(name)}`, {
     hint: `see: ${cli.name} keyslot list`
   })
@@ -192,8 +191,19 @@ function wordOperand(): Operand<string> {
   }
   return new Operand({
     term: 'KIND|NAME',
-    meaning: 'for "add" passphrase, recovery or key-file; otherwise the name of a keyslot',
+    meaning: 'for "add" passphrase, recovery, recipient or key-file; otherwise the name of a keyslot',
     parse: text => text,
     complete
+  })
+}
+
+/** The name of what is added, and a recipient. */
+function moreOperand(): Operand<string> {
+  return new Operand({
+    term: 'NAME|RECIPIENT',
+    usage: '[NAME] [RECIPIENT]',
+    meaning: 'for "add" the name of the keyslot; of one for a recipient its public key, also for "replace"',
+    parse: text => text,
+    complete: nothing
   })
 }

@@ -1,4 +1,7 @@
+import { viewOf } from '../../base/bytes.ts'
 import { SecretboxError } from '../../base/errors.ts'
+import { keyInAgeFile } from '../age/key-in-file.ts'
+import { parseIdentities, type AgeIdentity } from '../age/x25519.ts'
 import type { KeyslotKind } from '../client/api.ts'
 import { readAll } from '../client/http.ts'
 import type { Cli } from '../declare/cli.ts'
@@ -10,13 +13,17 @@ import type { Body } from '../output/body.ts'
 export interface SlotChoice {
   readonly recovery?: boolean
   readonly keyFile?: string
+  readonly identity?: string
 }
 
 /** More than any of them has. */
 const mostBytes = 4096
+/** A file may have many identities. */
+const mostIdentityBytes = 64 << 10
 const lineFeed = 0x0a
 
-export function kindOf({ recovery, keyFile }: SlotChoice): KeyslotKind {
+export function kindOf({ recovery, keyFile, identity }: SlotChoice): KeyslotKind {
+  if (identity !== undefined) return 'recipient'
   return keyFile !== undefined ? 'key-file' : recovery === true ? 'recovery' : 'passphrase'
 }
 
@@ -29,6 +36,38 @@ export async function secretFor(
   if (kind === 'key-file' && keyFile !== undefined) return (await givenFile(keyFile)).body
   const question = kind === 'recovery' ? 'Recovery code (not shown): ' : 'Passphrase (not shown): '
   return [cli.stdin.isTTY === true ? await askSecret(cli.stdin, cli.stderr, question) : await piped(cli)]
+}
+
+/**
+ * The key of a keyslot for a recipient, by a file of identities ("-": standard input), which go no further; of the one of a name, or
+ * the first that they open. Null when they open none. Who sends the key overwrites it. Throws `invalid` for what are no identities.
+ */
+export async function keyByIdentity(
+  cli: Cli,
+  path: string,
+  name: string | undefined
+): Promise<{ readonly slot: string; readonly key: Buffer } | null> {
+  const { body } = path === '-' ? standardInput(cli.stdin) : await givenFile(path)
+  const bytes = await readAll(body, mostIdentityBytes)
+  const identities = identitiesIn(bytes)
+  try {
+    for (const slot of await cli.api.keyslots()) {
+      if (slot.file === undefined || (name !== undefined && name !== slot.name)) continue
+      const key = keyInAgeFile(identities, Buffer.from(slot.file, 'base64'))
+      if (key !== null) return { slot: slot.name, key: viewOf(key.bytes()) }
+    }
+    return null
+  } finally {
+    for (const identity of identities) identity.wipe()
+  }
+}
+
+function identitiesIn(bytes: Buffer): AgeIdentity[] {
+  try {
+    return parseIdentities(bytes)
+  } finally {
+    bytes.fill(0)
+  }
 }
 
 /** A passphrase that is to be: asked for twice, or piped in. */

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { SecretboxError } from '../../base/errors.ts'
-import { slotName } from '../../base/names.ts'
+import { ageRecipient, slotName } from '../../base/names.ts'
 import type { Store, Write } from '../../store/store.ts'
 import type { Keyring } from '../keyring.ts'
 import { mostMemoryKiB, mostPasses } from './passphrase.ts'
@@ -10,6 +10,9 @@ const storeKey = 'store'
 const restoring = 'restore the data directory from a backup'
 /** Many more than anybody has ways to a vault. */
 export const mostSlots = 32
+
+/** More than an age file for one recipient has that holds a key. */
+export const mostFileBytes = 2048
 
 const bytesInBase64 = z.base64()
 const common = {
@@ -21,14 +24,24 @@ const common = {
   made: z.iso.datetime(),
   /** When it last opened the vault. */
   opened: z.iso.datetime().nullable(),
-  /** The root key, under the slot's key. */
-  wrapped: bytesInBase64
+  /** The root key, for who has the slot's key; and what puts another root key in its place (slot-lock.ts). */
+  wrapped: bytesInBase64,
+  public: bytesInBase64.length(44),
+  outer: bytesInBase64
 }
 
 /** One way to the root key. What a kind needs beside its secret stands with it. */
 const Slot = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('key-file'), ...common }),
   z.strictObject({ kind: z.literal('recovery'), ...common }),
+  z.strictObject({
+    kind: z.literal('recipient'),
+    ...common,
+    /** Who opens it, by their public key as age writes it. */
+    recipient: z.string().regex(ageRecipient),
+    /** The slot's key, as an age file for that recipient. */
+    file: bytesInBase64.max(mostFileBytes * 2)
+  }),
   z.strictObject({
     kind: z.literal('passphrase'),
     ...common,

@@ -1,8 +1,9 @@
-import { viewOf } from '../../base/bytes.ts'
-import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import { joined, viewOf } from '../../base/bytes.ts'
+import { SecretboxError } from '../../base/errors.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import { Secret } from '../../base/secret.ts'
-import { boundToSlot } from '../keyring.ts'
+import { keyBytes } from '../keyring.ts'
+import { unwrapRootKey } from '../slot-lock.ts'
 import type { Sodium } from '../sodium.ts'
 import type { KeyslotParts } from './begin.ts'
 import type { Header, Slot, SlotKind } from './header.ts'
@@ -19,7 +20,7 @@ export interface Opened {
 /** What a person opens a vault with. */
 export interface Credential {
   readonly kind: SlotKind
-  /** As it was typed, or the bytes of a key file; the caller wipes it. */
+  /** As it was typed, the bytes of a key file, or the key that an age file held; the caller wipes it. */
   readonly given: Secret
 }
 
@@ -71,8 +72,7 @@ export async function openByCredential(
   { kind, given }: Credential
 ): Promise<Opened | null> {
   if (kind !== 'passphrase') {
-    const key =
-      kind === 'recovery' ? keyOfTypedCode(parts.sodium, given) : keyInFile(parts.sodium, header, given)
+    const key = keyOf(parts.sodium, header, { kind, given })
     try {
       return key === null ? null : firstThatOpens(parts, header, slots, key)
     } finally {
@@ -90,6 +90,12 @@ export async function openByCredential(
     }
   }
   return null
+}
+
+/** Of what is no passphrase. Null for a key file of another vault. */
+function keyOf(sodium: Sodium, header: Header, { kind, given }: Credential): Secret | null {
+  if (kind === 'recipient') return keyOfRecipient(given)
+  return kind === 'recovery' ? keyOfTypedCode(sodium, given) : keyInFile(sodium, header, given)
 }
 
 function keyOfTypedCode(sodium: Sodium, typed: Secret): Secret {
@@ -110,19 +116,24 @@ function keyInFile(sodium: Sodium, { id }: Header, bytes: Secret): Secret | null
 }
 
 function firstThatOpens(
-  { envelope }: OpeningParts,
-  { id }: Header,
+  parts: OpeningParts,
+  { id: storeId }: Header,
   slots: readonly Slot[],
   key: Secret
 ): Opened | null {
   for (const slot of slots) {
-    try {
-      const wrapped = Buffer.from(slot.wrapped, 'base64')
-      return { slot, rootKey: new Secret(envelope.decrypt(key.bytes(), boundToSlot(id, slot.id), wrapped)) }
-    } catch (error) {
-      // Under another key, or changed: there is no telling which.
-      if (!isSecretboxError(error, 'damaged')) throw error
-    }
+    const wrapped = Buffer.from(slot.wrapped, 'base64')
+    const rootKey = unwrapRootKey(parts, { storeId, slotId: slot.id }, key, wrapped)
+    if (rootKey !== null) return { slot, rootKey }
   }
   return null
+}
+
+/** The key of a recipient's slot is random: who opened the age file sends it as it is. Throws `invalid`. */
+function keyOfRecipient(given: Secret): Secret {
+  if (given.length !== keyBytes)
+    throw new SecretboxError('invalid', `bad key of a keyslot: it must have ${keyBytes} bytes`, {
+      hint: "it is what the keyslot's age file holds: docker vault unseal --identity FILE"
+    })
+  return new Secret(joined([given.bytes()]))
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
+import { keyslotsHint } from '../../base/messages.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { Store, Write } from '../../store/store.ts'
 import { createKeyring, type Keyring } from '../keyring.ts'
@@ -143,7 +144,7 @@ async function tried(
   if (opened !== null) return opened
   const what = name === null ? 'no keyslot opens' : `keyslot "${name}" does not open`
   throw new SecretboxError('denied', `${what} with this ${slotWords[credential.kind]}`, {
-    hint: 'see which there are: docker vault keyslot list'
+    hint: keyslotsHint
   })
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { Keyring } from '../keyring.ts'
+import type { WrappedRootKey } from '../slot-lock.ts'
 import { mostSlots, type Header, type Slot, type SlotKind } from './header.ts'
 import type { PassphraseCost } from './passphrase.ts'
 
@@ -9,18 +10,46 @@ import type { PassphraseCost } from './passphrase.ts'
 export const slotWords = {
   'key-file': 'key file',
   recovery: 'recovery code',
-  passphrase: 'passphrase'
+  passphrase: 'passphrase',
+  recipient: 'identity'
 } as const satisfies Record<SlotKind, string>
 
 /** What is said of a slot that is to be made. */
 export type SlotWish = { readonly name: string; readonly by: number; readonly made: string } & (
-  { readonly kind: 'key-file' | 'recovery' } | ({ readonly kind: 'passphrase' } & PassphraseCost)
+  | { readonly kind: 'key-file' | 'recovery' }
+  | ({ readonly kind: 'passphrase' } & PassphraseCost)
+  | ({ readonly kind: 'recipient' } & ForRecipient)
 )
+
+/** Whom a slot is for, and its key as an age file for them, in base64. */
+export interface ForRecipient {
+  readonly recipient: string
+  readonly file: string
+}
 
 /** A slot that opens with this key, which stays the caller's. */
 export function newSlot(keyring: Pick<Keyring, 'wrapRootKey'>, wish: SlotWish, key: Secret): Slot {
   const id = randomBytes(8).toString('hex')
-  return { ...wish, id, opened: null, wrapped: keyring.wrapRootKey(key, id).toString('base64') }
+  return { ...wish, id, opened: null, ...inBase64(keyring.wrapRootKey(key, id)) }
+}
+
+/** The header with another root key in every slot, each for who could open it before. Throws `damaged`. */
+export function withRootKey(header: Header, old: Keyring, keyring: Keyring): Header {
+  const slots = header.slots.map(slot => {
+    const [publicKey, outer] = [slot.public, slot.outer].map(text => Buffer.from(text, 'base64'))
+    if (publicKey === undefined || outer === undefined) throw new Error('a slot has both')
+    return { ...slot, ...inBase64(keyring.rewrapRootKey(old, slot.id, { public: publicKey, outer })) }
+  })
+  return { ...header, slots }
+}
+
+function inBase64({ wrapped, public: publicKey, outer }: WrappedRootKey): {
+  wrapped: string
+  public: string
+  outer: string
+} {
+  const text = (bytes: Buffer): string => bytes.toString('base64')
+  return { wrapped: text(wrapped), public: text(publicKey), outer: text(outer) }
 }
 
 /** The header with one more slot. Throws `exists`, `too_large`. */
@@ -74,7 +103,11 @@ export function slotsFor(header: Header, kind: SlotKind, name: string | null): r
   if (slot.kind !== kind)
     throw new SecretboxError(
       'invalid',
-      `keyslot ${quote(name)} opens with a ${slotWords[slot.kind]}, not a ${slotWords[kind]}`
+      `keyslot ${quote(name)} opens with ${withArticle(slot.kind)}, not ${withArticle(kind)}`
     )
   return [slot]
+}
+
+function withArticle(kind: SlotKind): string {
+  return `${kind === 'recipient' ? 'an' : 'a'} ${slotWords[kind]}`
 }

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import { fileType } from '../../api/media-types.ts'
 import { operations } from '../../api/operations.ts'
+import { SecretboxError } from '../../base/errors.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { Keyslots, NewCredential } from '../../vault/keyslots.ts'
@@ -22,14 +23,14 @@ export function serveKeyslots(
 ): void {
   serve('listKeyslots', async caller => ({ keyslots: await keyslots.list(caller) }))
   route('addKeyslot', async (request, response) => {
-    const { name, kind } = queryOf(operations.addKeyslot, request)
-    await withNew(request, kind, async wish =>
+    const { name, kind, recipient } = queryOf(operations.addKeyslot, request)
+    await withNew(request, kind, recipient, async wish =>
       give(response.status(201), await keyslots.add(callerOf(request), name, wish))
     )
   })
   route('replaceKeyslot', async (request, response) => {
-    const { name, kind } = queryOf(operations.replaceKeyslot, request)
-    await withNew(request, kind, async wish =>
+    const { name, kind, recipient } = queryOf(operations.replaceKeyslot, request)
+    await withNew(request, kind, recipient, async wish =>
       give(response, await keyslots.replace(callerOf(request), name, wish))
     )
   })
@@ -52,18 +53,25 @@ export function serveKeyslots(
   )
 }
 
-/** A passphrase comes with the request; the others are made here. */
+/** A passphrase and a recipient's key come with the request; the others are made here. */
 async function withNew(
   request: Request,
   kind: NewCredential['kind'],
+  recipient: string | undefined,
   use: (wish: NewCredential) => Promise<void>
 ): Promise<void> {
+  if ((kind === 'recipient') !== (recipient !== undefined))
+    throw new SecretboxError('invalid', 'name a recipient for a keyslot of that kind, and for no other')
+  if (kind === 'recipient' && recipient !== undefined) {
+    await withBody(request, given => use({ kind, given, recipient }))
+    return
+  }
   if (kind === 'passphrase') {
     await withBody(request, given => use({ kind, given }))
     return
   }
   await refuseBody(request)
-  await use({ kind })
+  if (kind !== 'recipient') await use({ kind })
 }
 
 /** Reads a short body, and zeroes it afterwards. */

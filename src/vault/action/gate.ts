@@ -44,7 +44,7 @@ export interface Gate {
    * Decides on what is about the whole vault, opens and changes no box, and must be possible while the vault is sealed or
    * the disk is full: recorded as far as that can be. Throws `denied`.
    */
-  allow(caller: Caller, action: 'status' | 'volume.list' | 'reconcile'): Promise<Allowed>
+  allow(caller: Caller, action: 'status' | 'volume.list' | 'keyslot.list' | 'reconcile'): Promise<Allowed>
   /**
    * Decides what can be decided while it is not known yet what exactly is asked for, nor of which box (null): throws `denied`, as the
    * first of the actions, to who can be allowed none of them. It is recorded as any denial.
