@@ -27,10 +27,14 @@ export const Self = z.lazy(() =>
   })
 )
 
-/** The files of the copy, by their paths in the container. */
+/** The files of its copies, by their paths in the container. */
 export const SecretMounts = z.lazy(() =>
   z.object({
-    secret_mounts: z.record(z.string(), z.object({ kind: wordOf(['text', 'base64']), content: z.string() }))
+    secret_mounts: z.record(
+      z.string(),
+      /** Of kind `json` any value, else a text. */
+      z.object({ kind: wordOf(['text', 'json', 'base64']), content: z.unknown() })
+    )
   })
 )
 

@@ -16,6 +16,7 @@ const VolumeOptions = z.lazy(() =>
     /** Null: the newest at each start. */
     version: z.nullable(VersionNumber),
     path: z.string(),
+    file: z.boolean(),
     uid: Count,
     gid: Count,
     mode: z.nullable(Count),

@@ -7,6 +7,8 @@ import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName, FilePath } from '../base/names.ts'
 import type { Caller } from '../vault/access/authority.ts'
+import { resolvePath } from '../vault/boxes/links.ts'
+import { fileAt } from '../vault/boxes/tree.ts'
 import type { OpenedVersion } from '../vault/opened-version.ts'
 import type { RecordOpening } from '../vault/purposes.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -68,6 +70,7 @@ export function createMakeCopy({
         users === null || twinOf !== null
           ? null
           : await admit({ box: options.box, volume: owner.volume, users })
+      if (options.file && opened !== null) refuseNoFile(opened, options)
       const tree = opened && opened.part(options.path)
       if (options.api && tree?.has(socketPlace.directory as FilePath)) throw placeIsTaken(options.box)
       const contents: CopyContents = opened && tree && { tree, read: entry => opened.read(entry) }
@@ -112,6 +115,19 @@ function newCopyRecord(
     ...{ volume: name, box: options.box, container: null },
     device: { number: device, boot: bootId() }
   }
+}
+
+/** A file by itself has no directory around it to show instead. Throws what `fileAt` throws for a path to nothing. */
+function refuseNoFile({ tree }: OpenedVersion, { box, path }: Volume['options']): void {
+  if (tree.get(resolvePath(tree, path, { follow: true }))?.type !== 'directory')
+    return void fileAt(tree, path)
+  throw new SecretboxError(
+    'invalid',
+    `${quote(path)} of box ${quote(box)} is a directory, and the volume has the option file`,
+    {
+      hint: 'name a file in it: path=FILE, or leave the option file out'
+    }
+  )
 }
 
 function placeIsTaken(box: BoxName): SecretboxError {

@@ -1,3 +1,4 @@
+import { basename, join } from 'node:path/posix'
 import type { Copies } from '../copies/copies.ts'
 import { copyKeyOf } from '../copies/copy-key.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -21,7 +22,7 @@ import { settle } from './settle.ts'
 /** What the Engine's Mount and Unmount do. */
 export interface Mounts {
   /**
-   * Gives the mount ID its copy of the volume and returns the copy's path. One whose copy is held, or was asked for before by
+   * Gives the mount ID its copy of the volume and returns the path of what the volume shows. One whose copy is held, or was asked for before by
    * the same process of the Engine, keeps it and has one use more. When it throws, nothing of the copy is left.
    */
   mount(
@@ -81,7 +82,7 @@ export function createMounts(parts: MountsParts): Mounts {
     }
     uses.begin(key, owner, engineProcess, decision.do === 'share')
     refusals.forget(owner.volume)
-    return copies.pathOf(key)
+    return placeShown(copies.pathOf(key), volume.options)
   }
 
   return {
@@ -109,6 +110,11 @@ export function createMounts(parts: MountsParts): Mounts {
       })
     }
   }
+}
+
+/** A bind of a file needs no directory: the Engine mounts whatever the path that it is given leads to (Engine fact 20). */
+function placeShown(contents: string, { file, path }: Volume['options']): string {
+  return file ? join(contents, basename(path)) : contents
 }
 
 function copyOf(volume: VolumeName, mount: MountId): OwnedCopy {

@@ -28,6 +28,8 @@ export interface VolumeOptions extends CopyOptions {
   readonly version: number | null
   /** The part of the box to serve; '' is all of it. */
   readonly path: FilePath
+  /** The volume is the file that `path` names, and not a directory with that in it: so it can be mounted where a file is to be. */
+  readonly file: boolean
   /** A missing box gives an empty copy instead of an error. */
   readonly optional: boolean
   /** The box goes with the last volume that shows it. */
@@ -48,6 +50,7 @@ const kinds = {
   box: boxName,
   version: versionNumber,
   path: pathInBox,
+  file: flag,
   uid: userId,
   gid: groupId,
   mode: permissionBits,
@@ -89,6 +92,7 @@ export function parseVolumeOptions(
     box: option('box', kinds.box) ?? usual.box,
     version: option('version', kinds.version) ?? usual.version,
     path: option('path', kinds.path) ?? usual.path,
+    file: option('file', kinds.file) ?? usual.file,
     uid: option('uid', kinds.uid) ?? usual.uid,
     gid: option('gid', kinds.gid) ?? usual.gid,
     mode: option('mode', kinds.mode) ?? usual.mode,
@@ -105,6 +109,7 @@ export function parseVolumeOptions(
       hint: 'add rw=true'
     })
   }
+  if (options.file) refuseBesideFile(options)
   if (options.ephemeral && !options.box.startsWith(ephemeralPrefix)) {
     throw new SecretboxError(
       'invalid',
@@ -210,6 +215,7 @@ function defaultsOf(volume: VolumeName): VolumeOptions {
     box: parseBoxName(volume),
     version: null,
     path: '' as FilePath,
+    file: false,
     uid: 0,
     gid: 0,
     mode: null,
@@ -221,6 +227,18 @@ function defaultsOf(volume: VolumeName): VolumeOptions {
     transient: false,
     api: false
   }
+}
+
+/** Throws `invalid` for what takes a directory, where the volume is a file. */
+function refuseBesideFile({ path, rw, optional, api }: VolumeOptions): void {
+  const refuse = (reason: string, hint: string): void => {
+    throw new SecretboxError('invalid', `bad option file: ${reason}`, { hint })
+  }
+  if (path === '') refuse('it is for one file of the box', 'say which: path=FILE')
+  // Who may write next to a file could put something else in its place, which whoever mounts it would follow.
+  if (rw) refuse('a file by itself cannot be writable', 'leave one of file and rw out')
+  if (optional) refuse('a box that is missing has no file', 'leave one of file and optional out')
+  if (api) refuse('the socket of the option api lies in a directory', 'leave one of file and api out')
 }
 
 function unknownOption(name: string): SecretboxError {

@@ -1,16 +1,16 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { stringify } from 'yaml'
 import { boxSecretsIn, placedSecretsIn } from '../../src/cli/compose/box-secrets.ts'
 import { dollars } from '../../src/cli/compose/model.ts'
-import { mountsOfSecrets, withVolumes, type FoundSecret } from '../../src/cli/compose/with-volumes.ts'
+import { mountOfSecret, volumeNameForm, withVolumes } from '../../src/cli/compose/with-volumes.ts'
 import { parseBoxName, parseFilePath } from '../../src/base/names.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { standIns, type Said } from './stand-ins.ts'
 import { useCli } from '../kit/use-cli.ts'
 
-const { run } = useCli()
+const { run, runHere } = useCli()
 const canary = 'hunter2-in-no-file-of-compose'
 
 beforeAll(async () => {
@@ -18,6 +18,8 @@ beforeAll(async () => {
   await run(['put', '--create', 'web', 'certs/key.pem'], { input: canary })
   await run(['put', 'web', 'other'], { input: canary })
   await run(['put', '--create', 'vars', '.env'], { input: 'PASSWORD=hunter2' })
+  await run(['create', 'pg', '--type', 'postgres'])
+  for (const field of ['host', 'user', 'password']) await run(['set', 'pg', field], { input: 'hunter2' })
 })
 
 const external = { db: { external: true } }
@@ -55,40 +57,37 @@ test.each([
   ])
 })
 
-const found = (
-  secret: string,
-  target: string,
-  path: string,
-  more: Partial<FoundSecret> = {}
-): FoundSecret => ({
-  service: 'web',
-  secret,
-  box: parseBoxName('db'),
-  path: parseFilePath(path),
-  target,
-  uid: '0',
-  gid: '0',
-  mode: '0444',
-  ...more
-})
 const driver = 'secretbox:latest'
-const free = () => Promise.resolve(null)
+const ofBox = { service: 'web', box: parseBoxName('db'), uid: '0', gid: '0', mode: '0444' }
 
-test('with Engine 26 and Compose 2.27 each secret is a part of a volume that shows nothing else', async () => {
+test('each secret is a volume that is this file, and is there once for all who mount the same', () => {
   const model = {
     name: 'p',
     secrets: { db: {}, pw: {}, plain: { file: '/x' } },
     services: {
       web: { image: 'i', secrets: ['db', { source: 'plain' }], volumes: ['v:/v'] },
+      old: { image: 'i', secrets: ['db'] },
       other: { image: 'j', 'x-vault-env': 'a' }
     },
     volumes: { v: {} }
   }
-  const secrets = [found('db', '/etc/a$b', 'deep/file'), found('pw', '/run/secrets/pw', 'x')]
-  const boxes = await mountsOfSecrets(secrets, { bySubpath: true, whyNot: free })
-  const changes = new Map([['web', { boxes, mounts: [], fields: { labels: {} } }]])
-  const changed = withVolumes(model, new Set(['db', 'pw']), changes, { driver, isOld: false })
-  const [first, second] = Object.keys(changed['volumes'] as object).slice(1)
+  const file = parseFilePath('deep/fi$le')
+  const boxes = [
+    mountOfSecret({ ...ofBox, secret: 'db', target: '/run/secrets/a$b', path: file }),
+    mountOfSecret({ ...ofBox, secret: 'pw', target: '/run/secrets/pw', path: parseFilePath('x') })
+  ]
+  const changes = new Map([
+    ['web', { boxes, mounts: [], fields: { labels: {} } }],
+    ['old', { boxes: boxes.slice(1), mounts: [], fields: {} }]
+  ])
+  const changedFor = (isOld: boolean) =>
+    withVolumes(model, new Set(['db', 'pw']), changes, { driver, isOld }) as typeof model
+  const changed = changedFor(false)
+  const [first = '', second = ''] = Object.keys(changed.volumes).slice(1)
+  const own = { box: 'db', file: 'true', uid: '0', gid: '0', mode: '0444' }
+  const long = (source: string, target: string): object => {
+    return { type: 'volume', source, target, volume: { nocopy: true } }
+  }
   expect(changed).toEqual({
     name: 'p',
     secrets: { plain: { file: '/x' } },
@@ -97,54 +96,89 @@ test('with Engine 26 and Compose 2.27 each secret is a part of a volume that sho
         image: 'i',
         secrets: [{ source: 'plain' }],
         labels: {},
-        volumes: [
-          'v:/v',
-          { type: 'volume', source: first, target: '/etc/a$$b', volume: { nocopy: true, subpath: 'file' } },
-          {
-            type: 'volume',
-            source: second,
-            target: '/run/secrets/pw',
-            volume: { nocopy: true, subpath: 'x' }
-          }
-        ]
+        volumes: ['v:/v', long(first, '/run/secrets/a$$b'), long(second, '/run/secrets/pw')]
       },
+      old: { image: 'i', secrets: [], volumes: [long(second, '/run/secrets/pw')] },
       other: { image: 'j' }
     },
     volumes: {
       v: {},
-      [first ?? '']: {
-        driver,
-        driver_opts: { box: 'db', path: 'deep/file', uid: '0', gid: '0', mode: '0444' }
-      },
-      [second ?? '']: { driver, driver_opts: { box: 'db', path: 'x', uid: '0', gid: '0', mode: '0444' } }
+      [first]: { driver, driver_opts: { ...own, path: 'deep/fi$$le' } },
+      [second]: { driver, driver_opts: { ...own, path: 'x' } }
     }
   })
-  expect(first).toMatch(/^vault-[0-9a-f]{16}$/)
+  expect(first).toMatch(volumeNameForm)
   expect(dollars('$a$$')).toBe('$$a$$$$')
+  // Of the long syntax docker-compose 1.29 would keep the volume of the container before.
+  expect(changedFor(true).services.old).toMatchObject({ volumes: [`${second}:/run/secrets/pw:nocopy`] })
 })
 
-test.each<[FoundSecret[], string | null]>([
-  [[found('db', '/run/secrets/db', 'a/db')], null],
-  [[found('db', '/run/secrets/db', 'db'), found('pw', '/run/more/pw', 'pw')], null],
-  [[found('db', '/run/secrets/db', 'password')], 'in box "db" it is called "password"'],
-  [
-    [found('pw', '/run/secrets/pw', 'pw'), found('db', '/run/secrets/db', 'db')],
-    'secret "pw" lies in that directory, too'
-  ],
-  [[found('db', '/etc/db', 'db')], 'the image has "/etc"']
-])('before, %j is mounted by its directory, or refused: %j', async (secrets, reason) => {
-  const mounting = mountsOfSecrets(secrets, {
-    bySubpath: false,
-    whyNot: (_service, directory) => Promise.resolve(directory === '/etc' ? 'the image has "/etc"' : null)
+/** A compose that says this of a project, and keeps what it is given to do something with; `version`: which it is. */
+async function composeOf(
+  model: object | string,
+  { images = { web: {} }, said = {}, version = '2.29.1', then = '' }: Partial<Told> = {}
+) {
+  const directory = temporaryDirectory()
+  const script = `case "$*" in
+    *--short) echo ${version} ;;
+    *config*) cat >"$KEPT/input"; cat "$KEPT/model" ;;
+    ${then}
+    *) while [ "$1" != --file ]; do shift; done; cp "$2" "$KEPT/given"; stat -c %a "$2" >"$KEPT/how"; stat -f -c %T "$2" >>"$KEPT/how" ;;
+  esac`
+  const isOld = version.startsWith('1')
+  const { env, ...rest } = await standIns(isOld ? 'exit 1' : script, images, {
+    ...said,
+    ...(isOld ? { compose: script } : {})
   })
-  if (reason === null) expect(await mounting).toHaveLength(secrets.length)
-  else
-    await expect(mounting).rejects.toMatchObject({
-      message: expect.stringContaining(
-        `: ${reason}, and a file by itself takes Docker Engine 26 and Compose 2.27`
-      ) as string
-    })
-})
+  await writeFile(join(directory, 'model'), typeof model === 'string' ? model : stringify(model))
+  const kept = (name: string): Promise<string | null> =>
+    readFile(join(directory, name), 'utf8').catch(() => null)
+  return {
+    ...rest,
+    kept,
+    /** Runs it. `given`: what compose was given in the place of the files, null when nothing was. */
+    compose: async (words: readonly string[], conditions: Parameters<typeof runHere>[1] = {}) => {
+      await rm(join(directory, 'given'), { force: true })
+      const ended = await runHere(['compose', ...words], {
+        ...conditions,
+        env: { ...env, KEPT: directory, ...conditions.env }
+      })
+      const given = await kept('given')
+      expect(given ?? '').not.toMatch(/hunter2/)
+      return { ...ended, given: given === null ? null : (JSON.parse(given) as Given) }
+    }
+  }
+}
+
+interface Told {
+  readonly images: Parameters<typeof standIns>[1]
+  readonly said: Said
+  readonly version: string
+  readonly then: string
+}
+
+interface Given {
+  readonly services: Record<string, Record<string, unknown> & { readonly volumes?: readonly unknown[] }>
+  readonly volumes: Record<string, { readonly driver: string; readonly driver_opts: Record<string, string> }>
+  readonly secrets: object
+}
+
+/** What a service is given: what each volume shows, by its target. */
+function shownTo({ services, volumes }: Given, service: string): Record<string, object | undefined> {
+  const mounts = (services[service]?.volumes ?? []).map(mount => {
+    const [source = '', target = ''] =
+      typeof mount === 'string'
+        ? mount.split(':')
+        : [(mount as { source: string }).source, (mount as { target: string }).target]
+    return [target, volumes[source]?.driver_opts] as const
+  })
+  return Object.fromEntries(mounts)
+}
+
+const launched: Said = {
+  config: { web: { Cmd: ['serve'], User: '7:8', Healthcheck: { Test: ['CMD', 'check'] } } }
+}
+const by = ['/run/secretbox/launcher', '/run/secretbox/env/1/.env', '--']
 
 test('Compose 2 is given a model in memory that holds no secret, and gets everything else as it is', async () => {
   const model = {
@@ -153,44 +187,39 @@ test('Compose 2 is given a model in memory that holds no secret, and gets everyt
       web: {
         image: 'web',
         user: '5:6',
-        secrets: [{ source: 'db_password' }, { source: 'tls', target: '/tls/key' }]
+        // As many as one likes in one directory, of one box or several.
+        secrets: [
+          ...['db_password', 'other', 'pg'].map(source => ({ source })),
+          { source: 'tls', target: '/tls/key', uid: '7', mode: '0400' }
+        ]
       }
     },
-    secrets: { db_password: { name: 'db_password', external: true }, tls: { 'x-vault': 'web:certs/key.pem' } }
+    secrets: {
+      db_password: { name: 'db_password', external: true },
+      other: { 'x-vault': 'web:other' },
+      pg: { 'x-vault': 'pg:.pgpass' },
+      tls: { 'x-vault': 'web:certs/key.pem' }
+    }
   }
-  const script = `case "$*" in
-    'compose version --short') echo 2.29.1 ;;
-    version*) echo 1.45 ;;
-    *config*) echo '${JSON.stringify(model)}' ;;
-    *) while [ "$1" != --file ]; do shift; done; stat -c %a "$2"; stat -f -c %T "$2"; cat "$2" ;;
-  esac`
-  const { env, calls } = await standIns(script, { web: {} })
-  const { code, stdout, stderr } = await run(
-    ['compose', '-f', 'a.yaml', '--ansi=never', '--profile', 'x', '-p', 'mine', 'up', '-d', '--file'],
-    { env }
-  )
+  const { compose, calls, kept } = await composeOf(model)
+  const words = ['-f', 'a.yaml', '--ansi=never', '--profile', 'x', '-p', 'mine', 'up', '-d', '--file']
+  const { code, stderr, given } = await compose(words)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(stdout).toMatch(/^600\ntmpfs\n/)
-  expect(stdout).toContain(
-    '"target":"/run/secrets/db_password","volume":{"nocopy":true,"subpath":"db_password"}'
-  )
-  expect(stdout).toContain(
-    '"driver_opts":{"box":"web","path":"certs/key.pem","uid":"5","gid":"6","mode":"0444"}'
-  )
-  expect(stdout).not.toContain(canary)
+  expect(await kept('how')).toBe('600\ntmpfs\n')
+  const own = { file: 'true', uid: '5', gid: '6', mode: '0444' }
+  expect(given && shownTo(given, 'web')).toEqual({
+    '/run/secrets/db_password': { box: 'db_password', path: 'db_password', ...own },
+    '/run/secrets/other': { box: 'web', path: 'other', ...own },
+    '/run/secrets/pg': { box: 'pg', path: '.pgpass', ...own },
+    '/tls/key': { box: 'web', path: 'certs/key.pem', ...own, uid: '7', mode: '0400' }
+  })
   const asked = ['compose', '-f', 'a.yaml', '--ansi=never', '--profile', 'x', '-p', 'mine']
   expect((await calls()).filter(([word]) => word === 'compose').slice(1)).toEqual([
     [...asked, '--profile', '*', 'config', '--no-consistency'],
     [
-      ...[
-        'compose',
-        '--file',
-        expect.stringMatching(/^\/(dev\/shm|run)\//) as string,
-        '--ansi=never',
-        '--profile',
-        'x'
-      ],
-      ...['--project-directory', process.cwd(), '--project-name', 'mine', 'up', '-d', '--file']
+      ...['compose', '--file', expect.stringMatching(/^\/(dev\/shm|run)\//) as string],
+      ...['--ansi=never', '--profile', 'x', '--project-directory', process.cwd()],
+      ...['--project-name', 'mine', 'up', '-d', '--file']
     ]
   ])
 })
@@ -202,16 +231,13 @@ test('Compose 2 is asked for YAML, which has what begins with x-, and told of se
     'services: {web: {image: web, x-vault-env: vars}}\nsecrets: {alone: {x-vault: web:other}, named: {external: true, x-vault: web}}\n'
   )
   await writeFile(join(cwd, 'compose.override.yaml'), 'secrets: {other: {file: ./x}}\n')
-  const script = `case "$*" in
-    'compose version --short') echo 2.26.1 ;;
-    *config*) cat >input; printf '%s\\n' 'name: p' 'services:' '  web:' '    image: web' '    x-vault-env: none' ;;
-  esac`
-  const { env, calls } = await standIns(script, { web: {} })
-  expect(await run(['compose', 'up'], { env, cwd })).toMatchObject({
+  const model = { name: 'p', services: { web: { image: 'web', 'x-vault-env': 'none' } } }
+  const { compose, calls, kept } = await composeOf(model, { version: '2.26.1' })
+  expect(await compose(['up'], { cwd })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('no such box "none"') as string
   })
-  expect(await readFile(join(cwd, 'input'), 'utf8')).toBe('{"secrets":{"alone":{"external":true}}}')
+  expect(await kept('input')).toBe('{"secrets":{"alone":{"external":true}}}')
   const files = ['compose.yaml', 'compose.override.yaml'].flatMap(name => ['--file', join(cwd, name)])
   expect((await calls()).filter(([word]) => word === 'compose')[1]).toEqual([
     ...['compose', '--project-directory', cwd, ...files, '--file', '-'],
@@ -221,24 +247,26 @@ test('Compose 2 is asked for YAML, which has what begins with x-, and told of se
 
 test.each([
   ['db_password:nothing', 'box "db_password" has no file "nothing"', 'db_password'],
-  ['web', 'box "web" has 2 files', 'web']
+  ['web', 'box "web" has 2 files', 'web'],
+  // Of a typed box it is what a container is shown that counts.
+  ['pg', 'box "pg" has 3 files', 'pg'],
+  ['pg:host', 'box "pg" has no file "host"', 'pg']
 ])('x-vault: %s is told before compose starts anything', async (value, reason, box) => {
-  const model = { services: { web: { image: 'web', secrets: ['s'] } }, secrets: { s: { 'x-vault': value } } }
-  const script = `case "$*" in *--short) echo 2.29.1 ;; *config*) echo '${JSON.stringify(model)}' ;; *up*) echo up ;; esac`
-  const { env } = await standIns(script, { web: {} })
-  expect(await run(['compose', 'up'], { env })).toMatchObject({
+  const { compose } = await composeOf({
+    services: { web: { image: 'web', secrets: ['s'] } },
+    secrets: { s: { 'x-vault': value } }
+  })
+  expect(await compose(['up'])).toMatchObject({
     code: 1,
-    stdout: '',
+    given: null,
     stderr: `error: cannot find secret "s": ${reason}\nhint: say which it is: x-vault: "${box}:FILE"\n`
   })
 })
 
 test('what is no project, or asks for no box, is as compose has it', async () => {
-  const { env, calls } = await standIns(
-    `case "$*" in *--short) echo 2.29.1 ;; *config*) echo '{"services":{"web":{"image":"web"}}}' ;; esac`
-  )
-  await run(['compose', '-f', 'a.yaml', 'up'], { env })
-  await run(['compose', '--version'], { env })
+  const { compose, calls } = await composeOf({ services: { web: { image: 'web' } } }, { then: '*) ;;' })
+  await compose(['-f', 'a.yaml', 'up'])
+  await compose(['--version'])
   const made = (await calls()).filter(call => !call.includes('config') && !call.includes('--short'))
   expect(made).toEqual([
     ['compose', '-f', 'a.yaml', 'up'],
@@ -246,125 +274,56 @@ test('what is no project, or asks for no box, is as compose has it', async () =>
   ])
 })
 
-test('docker-compose 1.29 reads what it is given in the place of its files', async () => {
-  const directory = join(temporaryDirectory(), 'proj')
-  await mkdir(directory)
-  await writeFile(
-    join(directory, 'docker-compose.yaml'),
-    `services:
-  web:
-    image: web
-    command: ["sh", "-c", "echo $$HOME"]
-    secrets:
-      - db_password
-      - source: tls
-        target: /srv/tls/key.pem
-        uid: "103"
-        mode: 0440
-secrets:
-  db_password:
-    external: true
-  tls:
-    x-vault: web:certs/key.pem
-`
-  )
-  const { env } = await standIns('exit 1', { web: {} })
-  const { code, stdout, stderr } = await run(['compose', 'config'], { env, cwd: directory })
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  const { services, volumes, secrets } = parse(stdout) as {
-    services: { web: { volumes: string[]; command: string[] } }
-    volumes: Record<string, { driver: string; driver_opts: object }>
-    secrets?: object
-  }
-  expect(services.web.command).toEqual(['sh', '-c', 'echo $$HOME'])
-  expect(secrets ?? {}).toEqual({})
-  // The short syntax: of the long one docker-compose would keep the volume of the container before.
-  const shown = services.web.volumes.map(volume => {
-    const [source = '', target, mode] = volume.split(':')
-    expect(mode).toBe('nocopy')
-    return [target, volumes[source]]
-  })
-  expect(shown).toEqual([
-    [
-      '/run/secrets',
-      {
-        driver: 'secretbox:latest',
-        driver_opts: { box: 'db_password', path: 'db_password', uid: '0', gid: '0', mode: '0444' }
-      }
-    ],
-    [
-      '/srv/tls',
-      {
-        driver: 'secretbox:latest',
-        driver_opts: { box: 'web', path: 'certs/key.pem', uid: '103', gid: '0', mode: '0440' }
-      }
-    ]
-  ])
-})
-
-const launched: Said = {
-  config: { web: { Cmd: ['serve'], User: '7:8', Healthcheck: { Test: ['CMD', 'check'] } } }
-}
-
-test('x-vault-env gives a service variables by the launcher, also where docker-compose 1.29 drops the key', async () => {
+test('docker-compose 1.29 is given the same, and what it drops where it merges files is read from these', async () => {
   const directory = join(temporaryDirectory(), 'proj')
   await mkdir(directory)
   const write = (name: string, text: string) => writeFile(join(directory, name), text)
   await write('docker-compose.yml', 'services:\n  web:\n    image: web\n    x-vault-env: other\n')
-  await write(
-    'docker-compose.override.yml',
-    'services:\n  web:\n    environment: [B=1]\n    x-vault-env: ["vars:.env"]\n  plain:\n    image: web\n'
-  )
-  const { env } = await standIns('exit 1', { web: {} }, launched)
-  const config = async (): Promise<{ services: Record<string, Record<string, unknown>> }> => {
-    const { code, stdout, stderr } = await run(['compose', 'config'], { env, cwd: directory })
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    return parse(stdout) as { services: Record<string, Record<string, unknown>> }
+  const override = (env: string): Promise<void> =>
+    write('docker-compose.override.yml', `services:\n  web:\n    x-vault-env: ${env}\n`)
+  await override('["vars:.env"]')
+  // As it writes what it has read: without the key, with a mode of YAML's.
+  const web = { image: 'web', environment: { B: '1' }, command: ['sh', '-c', 'echo $$HOME'] }
+  const secrets = ['db_password', { source: 'tls', target: '/srv/tls/key.pem', uid: '103', mode: 0o440 }]
+  const model = {
+    services: { web: { ...web, secrets }, plain: { image: 'web' } },
+    secrets: {
+      db_password: { external: true, name: 'db_password' },
+      tls: { 'x-vault': 'web:certs/key.pem' }
+    },
+    version: '3.9'
   }
-  const { services } = await config()
-  const by = ['/run/secretbox/launcher', '/run/secretbox/env/1/.env', '--']
-  expect(services['web']).toMatchObject({
+  const { compose, calls } = await composeOf(model, { version: '1.29.2', said: launched })
+  const { code, stderr, given } = await compose(['up'], { cwd: directory })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(given?.services['web']).toMatchObject({
     entrypoint: by,
-    command: ['serve'],
-    healthcheck: { test: ['CMD', ...by, 'check'] }
+    command: ['sh', '-c', 'echo $$HOME'],
+    healthcheck: { test: ['CMD', ...by, 'check'] },
+    labels: { 'io.secretbox.digest': expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+    secrets: []
   })
-  expect(services['web']?.['labels']).toMatchObject({
-    'io.secretbox.digest': expect.stringMatching(/^[0-9a-f]{64}$/) as string
+  expect(JSON.stringify(given)).not.toMatch(/x-vault/)
+  expect(given?.services['plain']).toEqual({ image: 'web' })
+  expect(given?.secrets).toEqual({})
+  const own = { file: 'true', uid: '7', gid: '8', mode: '0444' }
+  expect(given && shownTo(given, 'web')).toMatchObject({
+    '/run/secrets/db_password': { box: 'db_password', path: 'db_password', ...own },
+    '/srv/tls/key.pem': { box: 'web', path: 'certs/key.pem', ...own, uid: '103', mode: '0440' },
+    '/run/secretbox/env/1': { box: 'vars', path: '.env', uid: '7', gid: '8', mode: '0400' }
   })
-  expect(JSON.stringify(services)).not.toMatch(/x-vault|hunter2/)
-  expect(services['plain']).toEqual({ image: 'web' })
+  expect((await calls()).filter(call => call.includes('config'))).toEqual([['config']])
 
-  await write(
-    'docker-compose.override.yml',
-    'services:\n  web:\n    environment: [PASSWORD=1]\n    x-vault-env: vars\n'
-  )
-  expect(await run(['compose', 'up'], { env, cwd: directory })).toMatchObject({
-    code: 2,
-    stdout: '',
-    stderr:
-      'error: variable "PASSWORD" is in "vars:.env", and in the environment of service "web", too\nhint: leave one of them out\n'
-  })
-  await write('docker-compose.override.yml', 'services:\n  web:\n    x-vault-env: ${BOX}\n')
-  expect((await run(['compose', 'up'], { env: { ...env, BOX: 'vars' }, cwd: directory })).stderr).toContain(
+  await override('${BOX}')
+  expect((await compose(['up'], { env: { BOX: 'vars' }, cwd: directory })).stderr).toContain(
     'docker-compose 1.29 drops it where it merges files, and replaces no variables in it'
   )
   await write('docker-compose.override.yml', 'services:\n  web:\n    x-vault-envs: vars\n')
-  expect(await run(['compose', 'ps'], { env, cwd: directory })).toMatchObject({
+  expect(await compose(['ps'], { cwd: directory })).toMatchObject({
     code: 2,
     stderr: 'error: unknown key "x-vault-envs" in "services.web"\nhint: did you mean "x-vault-env"?\n'
   })
 })
-
-/** A Compose 2 that says this of a project, and prints what it is given to do something with. */
-function composeTwo(model: object, then = ''): string {
-  return `case "$*" in
-    *--short) echo 2.29.1 ;;
-    version*) echo 1.45 ;;
-    *config*) echo '${JSON.stringify(model)}' ;;
-    ${then}
-    *) while [ "$1" != --file ]; do shift; done; cat "$2" ;;
-  esac`
-}
 
 const missing = {
   name: 'proj',
@@ -374,31 +333,28 @@ const missing = {
 
 test('what makes no container needs no box, and down takes the volumes away that there are', async () => {
   const labelled = (name: string) => ({ Labels: { 'com.docker.compose.volume': name } })
-  const { env, asked } = await standIns(
-    composeTwo(missing),
-    {},
-    {
-      volumesThere: [labelled('vault-0123456789abcdef'), labelled('data'), { Labels: null }]
-    }
-  )
-  const given = async (...words: string[]): Promise<unknown> => {
-    const { code, stdout, stderr } = await run(['compose', ...words], { env })
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    return JSON.parse(stdout)
-  }
+  const { compose, asked } = await composeOf(missing, {
+    said: { volumesThere: [labelled('vault-0123456789abcdef'), labelled('data'), { Labels: null }] }
+  })
   const without = {
     name: 'proj',
     services: { web: { image: 'web', secrets: [] } },
     secrets: { plain: { file: '/x' } }
   }
-  expect(await given('logs', '-f', 'web')).toEqual({ ...without, volumes: {} })
+  const done = { code: 0, stderr: '' }
+  expect(await compose(['logs', '-f', 'web'])).toMatchObject({ ...done, given: { ...without, volumes: {} } })
   expect(asked).toEqual([])
-  expect(await given('down', '-v')).toEqual({ ...without, volumes: { 'vault-0123456789abcdef': {} } })
-  expect(asked).toEqual(['/volumes?filters={"label":["com.docker.compose.project=proj"]}'])
-  expect(await run(['compose', 'up'], { env })).toMatchObject({
-    code: 1,
-    stdout: expect.not.stringContaining('driver') as string
+  expect(await compose(['down', '-v'])).toMatchObject({
+    ...done,
+    given: {
+      ...without,
+      volumes: { 'vault-0123456789abcdef': {} },
+      // Compose 2 takes away what a service has.
+      services: { web: { image: 'web', volumes: [{ source: 'vault-0123456789abcdef' }] } }
+    }
   })
+  expect(asked).toEqual(['/volumes?filters={"label":["com.docker.compose.project=proj"]}'])
+  expect(await compose(['up'])).toMatchObject({ code: 1, given: null })
 })
 
 test('an image is pulled or built before it is looked at, and a service that is not meant is left alone', async () => {
@@ -411,26 +367,23 @@ test('an image is pulled or built before it is looked at, and a service that is 
     },
     secrets: { s: { 'x-vault': 'web:other' } }
   }
-  const { env, calls } = await standIns(
-    composeTwo(model, '*pull*) exit 5;;'),
-    { 'proj-built': {} },
-    {
-      config: { 'proj-built': { Cmd: ['x'] } }
-    }
-  )
+  const { compose, calls } = await composeOf(model, {
+    images: { 'proj-built': {} },
+    said: { config: { 'proj-built': { Cmd: ['x'] } } },
+    then: '*pull*) exit 5;;'
+  })
   const verbs = async (): Promise<string[][]> =>
     (await calls()).filter(call => call.includes('--project-directory')).map(call => call.slice(7))
-  expect(await run(['compose', 'up', '-d'], { env })).toMatchObject({ code: 5, stdout: '' })
+  expect(await compose(['up', '-d'])).toMatchObject({ code: 5, given: null })
   expect(await verbs()).toEqual([['pull', 'web']])
-  expect(await run(['compose', 'up', '--build', 'built'], { env })).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('"/run/secretbox/env/1/.env","--"],"command":["x"]') as string
-  })
+  const { code, given } = await compose(['up', '--build', 'built'])
+  expect(code).toBe(0)
+  expect(given?.services['built']).toMatchObject({ entrypoint: by, command: ['x'] })
   expect((await verbs()).slice(1)).toEqual([
     ['build', 'built'],
     ['up', '--build', 'built']
   ])
-  expect(await run(['compose', 'run', '--entrypoint', 'sh', 'built'], { env })).toMatchObject({
+  expect(await compose(['run', '--entrypoint', 'sh', 'built'])).toMatchObject({
     code: 2,
     stderr:
       'error: service "built" would be without its variables: --entrypoint takes the place of what gives them\n' +
@@ -440,16 +393,19 @@ test('an image is pulled or built before it is looked at, and a service that is 
 
 test("compose run with another user makes the files that user's, and words of its command are none of ours", async () => {
   const model = { name: 'p', services: { web: { image: 'web', user: '5', 'x-vault-env': 'vars' } } }
-  const { env } = await standIns(composeTwo(model), { web: {} }, launched)
+  const { compose } = await composeOf(model, { said: launched })
   for (const words of [['--user', '9:8'], ['-u9:8'], ['--user=9:8', '-T']]) {
-    const ended = await run(['compose', 'run', ...words, 'web', 'x', '--entrypoint', 'y', '-u', '3'], { env })
-    expect(ended).toMatchObject({ code: 0, stderr: '' })
-    expect(ended.stdout).toContain('"path":".env","uid":"9","gid":"8"')
-    expect(ended.stdout).toContain('"user":"5"')
+    const more = ['web', 'x', '--entrypoint', 'y', '-u', '3', '-e', 'PASSWORD=1']
+    const { code, stderr, given } = await compose(['run', ...words, ...more])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(given && shownTo(given, 'web')).toMatchObject({
+      '/run/secretbox/env/1': { path: '.env', uid: '9', gid: '8' }
+    })
+    expect(given?.services['web']).toMatchObject({ user: '5' })
   }
 })
 
-test.each([
+test.each<[string, object, string]>([
   ['two secrets', { secrets: [{ source: 's' }, { source: 's' }] }, '/run/secrets/s'],
   [
     'a volume',
@@ -457,25 +413,93 @@ test.each([
     '/run/secrets/s'
   ],
   ['a short volume', { secrets: ['s'], volumes: ['/x:/run/secrets/s:ro'] }, '/run/secrets/s'],
+  [
+    'a config',
+    { secrets: [{ source: 's', target: '/etc/s' }], configs: [{ source: 'c', target: '/etc/s' }] },
+    '/etc/s'
+  ],
+  ['a config by its name', { secrets: [{ source: 's', target: '/c' }], configs: ['c'] }, '/c'],
+  ["a secret of compose's own", { secrets: [{ source: 's', target: 'own' }, 'own'] }, '/run/secrets/own'],
   ['a tmpfs', { 'x-vault-env': 'vars', tmpfs: '/run/secretbox/env/1:size=1' }, '/run/secretbox/env/1']
 ])('row 94: %s at one place are refused', async (_what, fields, place) => {
   const model = {
     name: 'p',
     services: { web: { image: 'web', ...fields } },
-    secrets: { s: { 'x-vault': 'web:other' } }
+    secrets: { s: { 'x-vault': 'web:other' }, own: { file: './x' } },
+    configs: { c: { file: './c' } }
   }
-  const { env } = await standIns(composeTwo(model), { web: {} }, launched)
-  expect(await run(['compose', 'up'], { env })).toMatchObject({
+  const { compose } = await composeOf(model, { said: launched })
+  expect(await compose(['up'])).toMatchObject({
     code: 2,
-    stdout: '',
+    given: null,
     stderr: `error: service "web" has two things at "${place}"\nhint: give one of them another target\n`
   })
 })
 
+test.each<[string[], object, string]>([
+  [['up'], { environment: ['PASSWORD=1'] }, 'in the environment of service "web"'],
+  [['run', '-e', 'PASSWORD', 'web', 'x'], {}, 'is given by --env'],
+  [['run', '--rm', '--env=PASSWORD=1', 'web'], {}, 'is given by --env'],
+  [['run', '-ePASSWORD=1', 'web'], {}, 'is given by --env'],
+  [['up'], { 'x-vault-env': ['vars', 'vars'] }, 'is given by "vars:.env"']
+])('%j with a service that says %j has a variable twice, and is refused', async (words, fields, other) => {
+  const model = {
+    name: 'p',
+    services: { web: { image: 'web', 'x-vault-env': 'vars', ...fields } }
+  }
+  const { compose } = await composeOf(model, { said: launched })
+  expect(await compose(words)).toMatchObject({
+    code: 2,
+    given: null,
+    stderr: `error: variable "PASSWORD" is in "vars:.env", and ${other}, too\nhint: leave one of them out\n`
+  })
+})
+
+test('what compose run says of a service is of that one alone, and what it mounts has its place', async () => {
+  const web = { image: 'web', secrets: ['s'], depends_on: { db: {} } }
+  const model = {
+    name: 'p',
+    services: { web, db: { image: 'web', 'x-vault-env': 'vars', secrets: ['s'] } },
+    secrets: { s: { 'x-vault': 'web:other' } }
+  }
+  const { compose } = await composeOf(model, { said: launched })
+  const { code, stderr, given } = await compose(['run', '-e', 'PASSWORD=1', '-u', '9', 'web'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const owners = ['web', 'db'].map(service => given && shownTo(given, service)['/run/secrets/s'])
+  expect(owners).toMatchObject([{ uid: '9' }, { uid: '7', gid: '8' }])
+  expect(await compose(['run', '-v', '/x:/run/secrets/s:ro', 'web'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('service "web" has two things at "/run/secrets/s"') as string
+  })
+})
+
+test("a build has compose's own secrets, and one of a box is refused, which what builds nothing passes over", async () => {
+  const services = (source: string): object => ({
+    web: { image: 'web', build: { context: '.', secrets: ['own', source] }, secrets: ['s'] }
+  })
+  const secrets = { own: { file: './x' }, s: { 'x-vault': 'web:other' } }
+  const own = await composeOf({ name: 'p', services: services('own'), secrets })
+  const { given } = await own.compose(['up'])
+  expect(given?.services['web']).toMatchObject({ build: { secrets: ['own', 'own'] } })
+  expect(given?.secrets).toEqual({ own: { file: './x' } })
+
+  const { compose } = await composeOf({ name: 'p', services: services('s'), secrets })
+  for (const verb of ['build', 'up', 'config'])
+    expect(await compose([verb])).toMatchObject({
+      code: 2,
+      given: null,
+      stderr:
+        'error: cannot build service "web" with secret "s": it comes from a box, which compose gives no build\n' +
+        'hint: build the image by: docker vault build --inject BOX\n'
+    })
+  expect((await compose(['ps'])).given?.services['web']).toMatchObject({ build: { secrets: ['own'] } })
+})
+
 test('nothing of a project that cannot be read is told', async () => {
-  const { env } = await standIns(`case "$*" in *--short) echo 2.29.1 ;; *) echo '{"a": ${canary}' ;; esac`)
-  expect(await run(['compose', 'up'], { env })).toMatchObject({
+  const { compose } = await composeOf(`a: {b\n  ${canary}: [`)
+  expect(await compose(['up'])).toMatchObject({
     code: 1,
+    given: null,
     stderr: 'error: cannot read what compose says of the project: line 2 is not YAML\n'
   })
 })

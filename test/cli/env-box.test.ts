@@ -106,15 +106,21 @@ test.each([
   [['--env-box', 'app', '--env', 'B'], 2, 'variable "B" is in "app:.env", and is given by --env, too', twice],
   [
     ['--env-box', 'db:prod/vars', '--env-box', 'again'],
-    1,
-    'cannot take the variables of "again:vars": "PASSWORD" is in "db:prod/vars", too',
+    2,
+    'variable "PASSWORD" is in "db:prod/vars", and is given by "again:vars", too',
     twice
   ],
   [
     ['--env-box', 'app', '--env-box', 'app'],
-    1,
-    'cannot take the variables of "app:.env": "B" is in "app:.env", too',
+    2,
+    'variable "B" is in "app:.env", and is given by "app:.env", too',
     twice
+  ],
+  [
+    ['--env-box', 'app', '--env-box', 'odd'],
+    1,
+    'cannot take the variables of "odd:vars": line 2: it is not NAME=value',
+    `hint: a line is NAME=value, NAME="value" or NAME='value'; docs/environment.md says the rest`
   ],
   [
     ['--env-box', 'odd'],
@@ -136,6 +142,14 @@ test.each([
     'hint: write it as --env-box BOX or --env-box BOX:FILE'
   ],
   [['--env-box', 'PASSWORD=hunter2'], 2, '--env-box takes a box, not the variable "PASSWORD" itself', bring],
+  [['--env-box', '{"PASSWORD":"hunter2"}'], 2, '--env-box takes a box, not JSON itself', bring],
+  [['--env-box', 'hunter2='], 2, '--env-box takes a box, not contents', bring],
+  [
+    ['--env-file', 'PASSWORD=hunter2', '--env-box', 'app'],
+    2,
+    '--env-file takes a file, not the variable "PASSWORD" itself',
+    'hint: everybody can read arguments: put the line into a file of a box, and give that: --env-box BOX:FILE'
+  ],
   [
     ['-e', 'db:prod/vars'],
     2,

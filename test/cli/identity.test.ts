@@ -35,6 +35,17 @@ test('--api gives each box the option api, and needs one', async () => {
     expect.stringContaining('box=tls,volume-opt=api=false')
   ])
   expect(words).not.toContain('--api')
+  // Where there is none that could, the socket is in an empty copy.
+  const secrets = '{"secret_mounts": {"/x": {"kind": "text", "content": "hunter2"}}}'
+  const alone = ['run', '--api', '--secrets', '-', '--inject', 'db:/etc/key,path=key,file', 'web']
+  await run(['put', 'db', 'key'], { input: 'hunter2' })
+  expect(await runHere(alone, { env, input: secrets })).toMatchObject(done())
+  const [, own = []] = (await calls()).filter(each => each[0] === 'run')
+  const sockets = own.filter(word => word.includes('api=true'))
+  expect(sockets.map(word => word.replace(/ephemeral-\w+/, 'BOX'))).toEqual([
+    'type=volume,volume-driver=secretbox,volume-opt=box=BOX,volume-opt=api=true,volume-opt=ephemeral=true,volume-opt=transient=true,target=/run/secretbox/self,volume-nocopy'
+  ])
+  expect((await run(['list', '--boxes'])).stdout).not.toContain('ephemeral')
   expect(await run(['run', '--api', 'web'], { env })).toMatchObject({
     code: 2,
     stderr:

@@ -26,7 +26,8 @@ test.each([
   ['my box:b "c"', 'my box', '/run/vault/b "c"'],
   ['"my, ""box"":a,b"', 'my, "box"', '/run/vault/a,b'],
   ['db:uid', 'db', '/run/vault/uid'],
-  ['db:x=1', 'db', '/run/vault/x=1']
+  ['db:x=1', 'db', '/run/vault/x=1'],
+  ['db:shared', 'db', '/run/vault/shared']
 ])('--inject %s is box %s at %s', (value, box, target) => {
   expect(parse(value)).toEqual({ box, target, options: {}, flag: `--inject ${value}` })
 })
@@ -41,9 +42,9 @@ test.each([
   expect(parse(value)).toEqual({ box: 'db', target, options, flag: `--inject ${value}` })
 })
 
-const known = 'an --inject takes version, path, uid, gid, mode, dirmode, rw, size, optional, api'
+const known = 'an --inject takes version, path, file, uid, gid, mode, dirmode, rw, size, optional, api'
 const notAnAlias = 'stands in the place of an alias: options follow a comma'
-const csv = `a name with a comma or a quote is written as in CSV: --inject '"one, ""two"""'`
+const csv = `a name with a comma or a quote is written as in CSV, all of it in one pair of quotes: --inject '"one, ""two"":alias"'`
 
 test.each([
   [
@@ -65,6 +66,37 @@ test.each([
     'db:/etc/pg:ro',
     '"ro" stands in the place of an alias: that is so by itself, and no option of a box',
     'write --inject db:/etc/pg, or, to have the box in a directory of that name, --inject db:/run/vault/ro'
+  ],
+  [
+    'db:/etc/pg:RO,Z,mode=0400',
+    '"RO" stands in the place of an alias: that is so by itself, and no option of a box',
+    'write --inject db:/etc/pg,mode=0400, or, to have the box in a directory of that name, --inject db:/run/vault/RO'
+  ],
+  [
+    'db:RW',
+    `"RW" ${notAnAlias}`,
+    'write --inject db,rw, or, to have the box in a directory of that name, --inject db:/run/vault/RW'
+  ],
+  [
+    'db:UID=7',
+    `"UID=7" ${notAnAlias}`,
+    'write --inject db,uid=7, or, to have the box in a directory of that name, --inject db:/run/vault/UID=7'
+  ],
+  ...['z', 'Z', 'cached', 'delegated', 'consistent', 'rshared'].map((word): [string, string, string] => [
+    `db:${word}`,
+    `"${word}" stands in the place of an alias: it means nothing for a box`,
+    `write --inject db, or, to have the box in a directory of that name, --inject db:/run/vault/${word}`
+  ]),
+  [
+    'db:/etc/pg:shared',
+    '"shared" stands in the place of an alias: it means nothing for a box',
+    'write --inject db:/etc/pg, or, to have the box in a directory of that name, --inject db:/run/vault/shared'
+  ],
+  ['"one, two":alias', 'its quotes are not those of CSV', csv],
+  [
+    'db,cached',
+    `unknown option "cached": ${known}`,
+    'a copy is read-only unless it has the option rw: leave it out'
   ],
   ['db,ro', `unknown option "ro": ${known}`, 'a copy is read-only unless it has the option rw: leave it out'],
   [
@@ -131,6 +163,32 @@ test.each([
   ['/usr/share:/etc/files', '/usr/share', '/etc/files']
 ])('--inject-dir %s is directory %s at %s', (value, directory, target) => {
   expect(parseDirectoryInjection(value)).toMatchObject({ directory, target })
+})
+
+test.each<[string, string, string]>([
+  ['ro', 'ro', ', or, to have it in a directory of that name, --inject-dir /usr/share:/run/vault/ro'],
+  ['Z', 'Z', ', or, to have it in a directory of that name, --inject-dir /usr/share:/run/vault/Z'],
+  ['uid=7', 'uid=7', ', or, to have it in a directory of that name, --inject-dir /usr/share:/run/vault/uid=7']
+])('--inject-dir DIR:%s is refused, and the right spelling told', (place, word, asName) => {
+  expect(() => parseDirectoryInjection(`/usr/share:${place}`)).toThrow(
+    expect.objectContaining({
+      message: `bad flag "--inject-dir /usr/share:${place}": "${word}" looks like an option, and a directory takes none`,
+      hint: `write --inject-dir /usr/share${asName}`
+    }) as Error
+  )
+})
+
+test.each<[string, string, string]>([
+  ['/etc/x:ro', 'ro', '/etc/x'],
+  ['/etc/x:ro,z', 'ro', '/etc/x'],
+  ['/etc/x,mode=0400', 'mode=0400', '/etc/x']
+])('--inject-dir DIR:%s is refused likewise', (place, word, right) => {
+  expect(() => parseDirectoryInjection(`/usr/share:${place}`)).toThrow(
+    expect.objectContaining({
+      message: `bad flag "--inject-dir /usr/share:${place}": "${word}" looks like an option, and a directory takes none`,
+      hint: `write --inject-dir /usr/share:${right}`
+    }) as Error
+  )
 })
 
 test('a directory that is not there cannot be injected', () => {

@@ -200,6 +200,51 @@ test.each([
   })
 })
 
+const seen = 'hint: everybody can read arguments: '
+const ofPut = `${seen}write BOX:PATH, and pipe the value in or type it at the prompt\n`
+test.each([
+  [
+    ['put', 'box', 'PASSWORD=hunter2'],
+    `put takes the place of a file, not the variable "PASSWORD" itself\n${ofPut}`
+  ],
+  [
+    ['put', 'PASSWORD=hunter2'],
+    `put takes the place of a file, not the variable "PASSWORD" itself\n${ofPut}`
+  ],
+  [['put', 'box', '{"a":"hunter2"}'], `put takes the place of a file, not JSON itself\n${ofPut}`],
+  [['put', '{"a":"hunter2"}'], `put takes the place of a file, not JSON itself\n${ofPut}`],
+  [
+    ['put', 'box:x', '--file', 'A=hunter2'],
+    `--file takes a file, not the variable "A" itself\n${seen}pipe it in\n`
+  ],
+  [
+    ['set', 'box', 'password=hunter2'],
+    `set takes the name of a field, not the variable "password" itself\n${seen}pipe it in, take --file or --generate, or type it at the prompt\n`
+  ],
+  [
+    ['unseal', '--key-file', 'hunter2='],
+    `--key-file takes a file, not contents\n${seen}keep it in a file, or use /dev/stdin\n`
+  ],
+  [
+    ['add', 'box', '[{"a":"hunter2"}]'],
+    `what is to be added is a file, not JSON itself\n${seen}pipe it into docker vault put BOX:PATH\n`
+  ]
+])('%j is a secret where its name is wanted: it is refused, and not told again', async (args, message) => {
+  const { code, stdout, stderr } = await run(args, { input: 'x' })
+  expect({ stdout, stderr }).toEqual({ stdout: '', stderr: `error: ${message}` })
+  expect(code).toBe(2)
+})
+
+test('a file that is called like a variable, or is there, is none', async () => {
+  const directory = temporaryDirectory()
+  await writeFile(join(directory, 'A=1'), 'contents')
+  expect(await run(['put', '--create', 'named:B=2', '--file', join(directory, 'A=1')])).toMatchObject({
+    code: 0
+  })
+  expect(await run(['put', '--file', 'A=1', 'named:x'], { cwd: directory })).toMatchObject({ code: 0 })
+  expect((await run(['read', 'named:B=2', 'named:x'])).stdout).toBe('contentscontents')
+})
+
 test('a directory as standard input is an error', async () => {
   const vault = `SECRETBOX_SOCKET="${daemon().adminSocket}" "${program}"`
   expect(await runProgram('sh', ['-c', `${vault} put box x < /tmp`])).toMatchObject({

@@ -1,22 +1,17 @@
 import { expect, test } from 'vitest'
-import { parseBoxName, parseVolumeName } from '../../src/base/names.ts'
-import { mountsOf } from '../../src/cli/inject/container-secrets.ts'
-import type { Claim } from '../../src/cli/inject/mount-flags.ts'
+import { parseBoxName } from '../../src/base/names.ts'
+import type { Cli } from '../../src/cli/declare/cli.ts'
+import { boxOfSecrets } from '../../src/cli/inject/container-secrets.ts'
 import { readSecrets } from '../../src/cli/inject/secrets-form.ts'
-import {
-  hasSubpaths,
-  layoutByDirectory,
-  layoutByFile,
-  refuseHiding
-} from '../../src/cli/inject/secrets-layout.ts'
 import { variablesText } from '../../src/cli/inject/variables-text.ts'
 
 /** What a text of secrets says, its values as text. */
 function read(text: string): { mounts: Record<string, string>; environment: Record<string, string> } {
   const { mounts, environment } = readSecrets(Buffer.from(text), '"file"')
-  const shown = (secrets: typeof mounts): Record<string, string> =>
+  const shown = (secrets: typeof environment): Record<string, string> =>
     Object.fromEntries([...secrets].map(([name, secret]) => [name, Buffer.from(secret.bytes()).toString()]))
-  return { mounts: shown(mounts), environment: shown(environment) }
+  const contents = new Map([...mounts].map(([target, { content }]) => [target, content]))
+  return { mounts: shown(contents), environment: shown(environment) }
 }
 
 test('rows 85 to 87, 96 to 98: texts, JSON as it is written, and variables', () => {
@@ -136,72 +131,23 @@ test('variables are lines as the launcher reads them', () => {
   expect(variablesText(environment).toString()).toBe(String.raw`A="a\\b\"c\nd\re$f'g"` + '\nB=""\n')
 })
 
-test.each([
-  ['1.41', false],
-  ['1.44', false],
-  ['1.45', true],
-  ['1.51', true],
-  ['2.0', true],
-  ['', false],
-  ['<no value>', false]
-])('whether API %j has subpaths: %j', (version, has) => {
-  expect(hasSubpaths(version)).toBe(has)
-})
-
-const box = parseBoxName('ephemeral-1')
-const volume = parseVolumeName('f'.repeat(64))
-const options = { uid: '1000', mode: '0400', ephemeral: 'true' }
-
-test('from Engine 26 on each file is a part of one volume', () => {
-  const layout = layoutByFile(['/etc/app.key', '/run/secrets/a,b'])
-  expect([...layout.files]).toEqual([
-    ['/etc/app.key', 'files/1'],
-    ['/run/secrets/a,b', 'files/2']
-  ])
-  const common = `type=volume,source=${volume},volume-driver=secretbox,volume-opt=box=ephemeral-1,volume-opt=uid=1000,volume-opt=mode=0400,volume-opt=ephemeral=true,volume-opt=transient=true`
-  expect(mountsOf(layout, { driver: 'secretbox', box, volume, options })).toEqual([
-    '--mount',
-    `${common},target=/etc/app.key,volume-subpath=files/1,volume-nocopy`,
-    '--mount',
-    `${common},"target=/run/secrets/a,b",volume-subpath=files/2,volume-nocopy`
-  ])
-})
-
-test('before, each directory that does not lie in another is a volume', () => {
-  const layout = layoutByDirectory(['/run/secrets/a', '/srv/x/y/key', '/run/secrets/b', '/srv/x/key'])
-  expect([...layout.files]).toEqual([
-    ['/run/secrets/a', 'files/1/a'],
-    ['/srv/x/y/key', 'files/2/y/key'],
-    ['/run/secrets/b', 'files/1/b'],
-    ['/srv/x/key', 'files/2/key']
-  ])
-  const options = { ephemeral: 'true' }
-  expect(mountsOf(layout, { driver: 'secretbox', box, volume: null, options })).toEqual([
-    '--mount',
-    'type=volume,volume-driver=secretbox,volume-opt=box=ephemeral-1,volume-opt=path=files/1,volume-opt=ephemeral=true,volume-opt=transient=true,target=/run/secrets,volume-nocopy',
-    '--mount',
-    'type=volume,volume-driver=secretbox,volume-opt=box=ephemeral-1,volume-opt=path=files/2,volume-opt=ephemeral=true,volume-opt=transient=true,target=/srv/x,volume-nocopy'
-  ])
-})
-
-const claim = (target: string): Claim => ({ target, flag: `-v x:${target}`, shows: null, isDirectory: true })
-
-test.each<[string, string[], string | null]>([
-  ['/run/secrets/a', ['/run'], null],
-  ['/run/secrets/a', ['/run', '/run/secrets'], 'the image has the directory "/run/secrets"'],
-  ['/a', [], 'the image has the directory "/"'],
-  ['/dev/key', [], 'the image has the directory "/dev"'],
-  ['/data/a', [], '"-v x:/data" has its directory'],
-  ['/data/deep/a', [], '"-v x:/data" has its directory'],
-  ['/database/a', [], null]
-])('before Engine 26, %s in an image with %j: %j', async (target, inImage, reason) => {
-  const hiding = refuseHiding(layoutByDirectory([target]), [claim('/data')], path =>
-    Promise.resolve(path === '/' || inImage.includes(path))
+test('each file is a volume by itself, wherever others lie, in whatever order they are given', () => {
+  const targets = ['/run/secrets/a,b', '/etc/app.key']
+  const secrets = readSecrets(
+    Buffer.from(
+      JSON.stringify({
+        secret_mounts: Object.fromEntries(
+          targets.map((target, i) => [target, { kind: i === 0 ? 'json' : 'text', content: 'x' }])
+        )
+      })
+    ),
+    'x'
   )
-  if (reason === null) await hiding
-  else
-    await expect(hiding).rejects.toMatchObject({
-      message: `cannot mount a secret at "${target}": ${reason}, and before Docker Engine 26 only whole directories can be mounted`,
-      hint: 'give it a directory that is not there, as in /run/secrets/NAME, or use Docker Engine and client 26 or newer'
-    })
+  const made = boxOfSecrets({} as Cli, 'secretbox', parseBoxName('ephemeral-1'), secrets)
+  const common = (path: string): string =>
+    `type=volume,volume-driver=secretbox,volume-opt=box=ephemeral-1,volume-opt=path=${path},volume-opt=uid=1000,volume-opt=file=true,volume-opt=mode=0400,volume-opt=ephemeral=true,volume-opt=transient=true`
+  expect(made?.mounts({ uid: '1000' })).toEqual([
+    ...['--mount', `${common('text/1')},target=/etc/app.key,volume-nocopy`],
+    ...['--mount', `${common('json/2')},"target=/run/secrets/a,b",volume-nocopy`]
+  ])
 })

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,10 +16,6 @@ const secrets = JSON.stringify({
     '/run/secrets/bar': { kind: 'json', content: { key: canary } }
   }
 })
-/** A docker that speaks this version of the API, and then does this. */
-const speaking = (version: string, then = 'exit 0'): string =>
-  `if [ "$1" = version ]; then echo ${version}; exit 0; fi\n${then}`
-
 const ephemeralBoxes = async (): Promise<string[]> =>
   (await run(['list', '--boxes'])).stdout.split('\n').filter(name => name.startsWith('ephemeral-'))
 
@@ -30,43 +26,41 @@ beforeAll(async () => {
 })
 
 test('rows 85 to 92: secrets are files of a box that lives as long as the container, and in nothing that docker is told', async () => {
-  const show = `b=$(${program} list --boxes | grep ^ephemeral); ${program} list --format '{{.Path}}' $b; ${program} read $b:files/1/foo $b:files/1/bar`
-  const { env, calls } = await standIns(speaking('1.41', show), image, { users: { web: '1000:1000' } })
+  const show = `b=$(${program} list --boxes | grep ^ephemeral); ${program} list --format '{{.Path}}' $b; ${program} read $b:text/2 $b:json/1`
+  const { env, calls } = await standIns(show, image, { users: { web: '1000:1000' } })
   const { code, stdout, stderr } = await run(['run', '--secrets', '-', 'web'], { env, input: secrets })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(stdout).toBe(`files\nfiles/1\nfiles/1/bar\nfiles/1/foo\n${canary}\n{"key":"${canary}"}`)
-  const [, call = []] = await calls()
-  expect(call[2]).toMatch(
-    /^type=volume,volume-driver=secretbox,volume-opt=box=ephemeral-[0-9a-f]{32},volume-opt=path=files\/1,volume-opt=uid=1000,volume-opt=gid=1000,volume-opt=mode=0400,volume-opt=ephemeral=true,volume-opt=transient=true,target=\/run\/secrets,volume-nocopy$/
+  expect(stdout).toBe(`json\njson/1\ntext\ntext/2\n${canary}\n{"key":"${canary}"}`)
+  const [call = []] = await calls()
+  for (const [word, path, target] of [
+    [call[2], 'json/1', '/run/secrets/bar'],
+    [call[4], 'text/2', '/run/secrets/foo']
+  ])
+    expect(word?.replace(/ephemeral-[0-9a-f]{32}/, 'BOX')).toBe(
+      `type=volume,volume-driver=secretbox,volume-opt=box=BOX,volume-opt=path=${path},volume-opt=uid=1000,volume-opt=gid=1000,volume-opt=file=true,volume-opt=mode=0400,volume-opt=ephemeral=true,volume-opt=transient=true,target=${target},volume-nocopy`
+    )
+  expect(call[6]?.replace(/ephemeral-[0-9a-f]{32}/g, 'BOX')).toBe(
+    'io.secretbox.injected=[{"box":"BOX","version":2,"target":"/run/secrets/bar"},{"box":"BOX","version":2,"target":"/run/secrets/foo"}]'
   )
-  expect(call[4]).toMatch(
-    /^io\.secretbox\.injected=\[\{"box":"ephemeral-[0-9a-f]{32}","version":2,"target":"\/run\/secrets"\}\]$/
-  )
-  expect(call.slice(5)).toEqual(['--label', expect.stringMatching(/^io\.secretbox\.digest=/), 'web'])
+  expect(call.slice(7)).toEqual(['--label', expect.stringMatching(/^io\.secretbox\.digest=/), 'web'])
   expect(call.join(' ')).not.toContain(canary)
   expect(await ephemeralBoxes()).toEqual([])
   expect((await run(['audit', '--last', 'all', '--format', 'json'])).stdout).not.toContain(canary)
 })
 
-test('with Engine and client 26 each is mounted by itself; secrets may be none', async () => {
+test('secrets may be none, and where they are to be the image may have directories', async () => {
   const file = join(temporaryDirectory(), 'secrets.json')
+  await writeFile(file, '{}')
+  const { env, calls, looks } = await standIns('exit 0', image, { files: { '/run/secrets': null } })
+  expect(await runHere(['run', `--secrets=${file}`, 'web'], { env })).toMatchObject({ code: 0, stderr: '' })
+  expect(await calls()).toEqual([['run', 'web']])
   await writeFile(file, secrets)
-  const { env, calls } = await standIns(speaking('1.45'), image, { files: { '/run/secrets': null } })
   expect(await runHere(['create-container', '--secrets', file, 'web'], { env })).toMatchObject({
     code: 0,
     stderr: ''
   })
-  const [, call = []] = await calls()
-  const sources = call
-    .filter(word => word.startsWith('type='))
-    .map(word => /source=([0-9a-f]{64}),/.exec(word)?.[1])
-  expect(sources).toEqual([expect.any(String), sources[0]])
-  expect(call[2]).toContain(',target=/run/secrets/bar,volume-subpath=files/1,volume-nocopy')
-  expect(call[4]).toContain(',target=/run/secrets/foo,volume-subpath=files/2,volume-nocopy')
+  expect(looks).toEqual([])
   expect(await ephemeralBoxes()).toEqual([])
-  await writeFile(file, '{}')
-  expect(await runHere(['run', `--secrets=${file}`, 'web'], { env })).toMatchObject({ code: 0, stderr: '' })
-  expect((await calls()).at(-1)).toEqual(['run', 'web'])
 })
 
 const variables = JSON.stringify({ secret_environment: { ACCESS_KEY: `a"${canary}\n`, EMPTY: '' } })
@@ -94,7 +88,7 @@ test('rows 100 to 107: variables are a file of the box, which the launcher reads
 
 test('the same secrets have the same digest, in whatever order they come, and others another', async () => {
   const digestOf = async (given: object): Promise<string | undefined> => {
-    const { env, calls } = await standIns(speaking('1.45'), image, { config: { web } })
+    const { env, calls } = await standIns('exit 0', image, { config: { web } })
     const input = JSON.stringify(given)
     expect(await run(['run', '--secrets', '-', 'web'], { env, input })).toMatchObject({ code: 0 })
     return (await calls()).at(-1)?.find(word => word.startsWith('io.secretbox.digest='))
@@ -163,7 +157,7 @@ test.each<[string[], string]>([
       'hint: give one of them another place, as in --inject box:alias\n'
   ]
 ])('row 94: with %j nothing is started', async (words, stderr) => {
-  const { env, calls } = await standIns(speaking('1.45'), image)
+  const { env, calls } = await standIns('exit 0', image)
   expect(await runHere(['run', ...words, '--secrets', '-', 'web'], { env, input: secrets })).toMatchObject({
     code: 2,
     stderr
@@ -172,21 +166,8 @@ test.each<[string[], string]>([
   expect(await ephemeralBoxes()).toEqual([])
 })
 
-test('what an older Engine would have to hide is refused, and Engine 26 named', async () => {
-  const { env, calls, looks } = await standIns(speaking('1.41'), image, { files: { '/run/secrets': null } })
-  expect(await runHere(['run', '--secrets', '-', 'web'], { env, input: secrets })).toMatchObject({
-    code: 2,
-    stderr:
-      'error: cannot mount a secret at "/run/secrets/foo": the image has the directory "/run/secrets", and before Docker Engine 26 only whole directories can be mounted\n' +
-      'hint: give it a directory that is not there, as in /run/secrets/NAME, or use Docker Engine and client 26 or newer\n'
-  })
-  expect((await calls()).map(([verb]) => verb)).toEqual(['version'])
-  expect(looks).toMatchObject([{ isThere: false }])
-  expect(await ephemeralBoxes()).toEqual([])
-})
-
 test('a file that is no file of secrets is told, and nothing of it', async () => {
-  const { env, calls } = await standIns(speaking('1.45'), image)
+  const { env, calls } = await standIns('exit 0', image)
   expect(await runHere(['run', '--secrets', '-', 'web'], { env, input: `{"x": "${canary}"}` })).toMatchObject(
     {
       code: 2,
@@ -194,6 +175,17 @@ test('a file that is no file of secrets is told, and nothing of it', async () =>
         'error: cannot use the secrets of standard input: it has "x", and may have "secret_mounts" and "secret_environment"\n'
     }
   )
+  for (const [given, found] of [
+    [secrets, 'JSON itself'],
+    [`{secret_mounts:{/x:${canary}}}`, 'JSON itself'],
+    [`A=${canary}`, 'the variable "A" itself'],
+    [`${canary}=`, 'contents'],
+    [`line\n${canary}`, 'contents']
+  ] as const)
+    expect(await runHere(['run', `--secrets=${given}`, 'web'], { env })).toMatchObject({
+      code: 2,
+      stderr: `error: --secrets takes a file, not ${found}\nhint: everybody can read arguments: pipe it in, with --secrets -\n`
+    })
   expect(await runHere(['run', '--secrets', '/nowhere', 'web'], { env })).toMatchObject({
     code: 1,
     stderr: 'error: cannot read "/nowhere": no such file or directory\n'
@@ -201,52 +193,8 @@ test('a file that is no file of secrets is told, and nothing of it', async () =>
   expect(await calls()).toEqual([])
 })
 
-/** Calls the volume driver as the Engine does. */
-async function drive(call: string, body: object): Promise<void> {
-  const args = ['-sf', '--unix-socket', `${daemon().directory}/plugin.sock`, '-d', JSON.stringify(body)]
-  execFileSync('curl', [...args, `http://driver/VolumeDriver.${call}`], { stdio: 'ignore' })
-  return Promise.resolve()
-}
-
-test('a volume that docker made for nothing is removed by the Engine, and the box goes with it', async () => {
-  const create = `for word do case $word in type=volume,source=*) name=\${word#type=volume,source=} ;; esac; done
-    box=$(${program} list --boxes | grep ^ephemeral)
-    curl -s --unix-socket ${daemon().directory}/plugin.sock http://driver/VolumeDriver.Create \\
-      -d "{\\"Name\\":\\"\${name%%,*}\\",\\"Opts\\":{\\"box\\":\\"$box\\",\\"ephemeral\\":\\"true\\"}}" >&2
-    exit 125`
-  const removed: string[] = []
-  const { env } = await standIns(speaking('1.45', create), image, {
-    removeVolume: async name => {
-      removed.push(name)
-      await drive('Remove', { Name: name })
-      return 204
-    }
-  })
-  const ended = await run(['run', '--secrets', '-', 'web'], { env, input: secrets })
-  expect(ended).toMatchObject({ code: 125, stderr: '{}' })
-  expect(removed).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
-  expect(await ephemeralBoxes()).toEqual([])
-
-  // What the Engine cannot do is told, with what to do.
-  const { env: failing } = await standIns(speaking('1.45', create), image, {
-    removeVolume: name => {
-      removed.push(name)
-      return Promise.resolve(500)
-    }
-  })
-  const { stderr } = await run(['run', '--secrets', '-', 'web'], { env: failing, input: secrets })
-  const [box = ''] = await ephemeralBoxes()
-  expect(stderr).toContain(`warning: cannot tell whether ${box} is still needed: cannot remove volume "`)
-  expect(stderr).toContain(`hint: once the container is gone: docker-vault destroy --force ${box}\n`)
-  await drive('Remove', { Name: removed[1] })
-  expect(await ephemeralBoxes()).toEqual([])
-})
-
 test('a signal while docker runs leaves no box behind', async () => {
-  const { env } = await standIns(
-    speaking('1.45', "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done"),
-    image
-  )
+  const { env } = await standIns("trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done", image)
   const child = spawn(program, ['run', '--secrets', '-', 'web'], {
     env: { ...env, SECRETBOX_SOCKET: daemon().adminSocket },
     stdio: ['pipe', 'pipe', 'inherit']

@@ -33,8 +33,8 @@ export interface Said {
   readonly containers?: Readonly<Record<string, unknown>>
   /** Volumes, as the Engine has them. */
   readonly volumesThere?: readonly unknown[]
-  /** Removes a volume, and gives the status that the Engine answers with. */
-  readonly removeVolume?: (name: string) => Promise<number>
+  /** What a `docker-compose` does, as shell lines; without it there is that of this machine. */
+  readonly compose?: string
   /** The status with which the Engine answers who removes a container. */
   readonly removed?: number
 }
@@ -55,7 +55,7 @@ export async function standIns(
     containers = {},
     digests = {},
     volumesThere = [],
-    removeVolume = () => Promise.resolve(404),
+    compose,
     removed = 204
   }: Said = {}
 ): Promise<StandIns> {
@@ -69,6 +69,8 @@ export async function standIns(
   const note = `for word do printf '%s\\0' "$word"; done >>${record}; printf '\\0' >>${record}`
   await writeFile(docker, `#!/bin/sh\n${note}\n${script}\n`)
   await chmod(docker, 0o755)
+  if (compose !== undefined)
+    await writeFile(join(directory, 'docker-compose'), `#!/bin/sh\n${note}\n${compose}\n`, { mode: 0o755 })
 
   const looks: StandIns['looks'] = []
   const asked: string[] = []
@@ -85,11 +87,6 @@ export async function standIns(
     }
     if (request.url?.startsWith('/containers/') === true) {
       void answerLook(request, response, looks, { files, removed })
-      return
-    }
-    const volume = /^\/volumes\/(.*)$/.exec(request.url ?? '')?.[1]
-    if (volume !== undefined && request.method === 'DELETE') {
-      void removeVolume(decodeURIComponent(volume)).then(status => response.writeHead(status).end())
       return
     }
     if (request.url?.startsWith('/volumes') === true) {

@@ -102,6 +102,7 @@ const options = {
     box: 'box',
     version: null,
     path: '',
+    file: false,
     uid: 0,
     gid: 0,
     mode: null,

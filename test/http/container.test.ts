@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { mkdtemp } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { createPublicKey, verify, type JsonWebKey } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose'
@@ -263,6 +263,60 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     expect((await as(33)(mounts)).status).toBe(200)
     for (const ask of [as(34), asks])
       expect((await ask(environment)).body).toEqual({ secret_environment: { A: 'hunter2' } })
+  })
+
+  test('gives the files of the copies beside it, of the kind that they were given, but for what one could not read', async () => {
+    const box = 'ephemeral-of-one'
+    await makeBox(daemon.adminSocket, box, { 'json/1': '{"a": [1]}', 'text/2': '{}', 'json/3': 'no JSON' })
+    await makeBox(daemon.adminSocket, 'json', { 'json/x': '7' })
+    await makeBox(daemon.adminSocket, 'around', { a: 'seen', b: 'hidden' })
+    await driver.call('Create', { Name: 'around', Opts: { api: 'true', mode: '0444' } })
+    const beside: [string, string, Record<string, string>][] = [
+      ['one', '/etc/app/key.json', { box, path: 'json/1' }],
+      ['two', '/run/vault/db/b', { box, path: 'text/2' }],
+      ['three', '/etc/three', { box, path: 'json/3' }],
+      ['four', '/etc/four', { box: 'json', path: 'json/x' }],
+      ['five', '/etc/five', { box: 'json', path: 'json/x', mode: '0400' }],
+      ['six', '/run/secretbox/env/1', { box: 'db' }]
+    ]
+    Object.assign(said, {
+      volume: 'around',
+      beside: {
+        ...Object.fromEntries(beside.map(([name, target]) => [name, target] as const)),
+        local: '/data'
+      }
+    })
+    const shownBeside: [string, string][] = []
+    for (const [name, , options] of beside) {
+      const file = options['path'] === undefined ? {} : { file: 'true', mode: '0444', ...options }
+      await driver.call('Create', { Name: name, Opts: { ...options, ...file } })
+      const id = freshId()
+      shownBeside.push([name, await driver.mount(name, id)])
+      onTestFinished(async () => {
+        await driver.unmount(name, id)
+      })
+    }
+    const { holder, asks } = await held('around')
+    for (const [name, shown] of shownBeside) {
+      const at = join(holder.path, '..', name)
+      if (statSync(shown).isFile()) writeFileSync(at, '')
+      else mkdirSync(at)
+      execFileSync('nsenter', ['--mount', `--target=${holder.pid}`, 'mount', '--bind', shown, at])
+    }
+    const seen = {
+      '/run/vault/db/a': { kind: 'text', content: 'seen' },
+      '/run/vault/db/b': { kind: 'text', content: '{}' },
+      '/etc/app/key.json': { kind: 'json', content: { a: [1] } },
+      '/etc/three': { kind: 'text', content: 'no JSON' },
+      // Only of one container's secrets is it known.
+      '/etc/four': { kind: 'text', content: '7' }
+    }
+    expect((await asks(mounts)).body).toEqual({
+      secret_mounts: { ...seen, '/etc/five': { kind: 'text', content: '7' } }
+    })
+    chmodSync(join(holder.path, '..'), 0o755)
+    const as33 = askWithin(holder.pid, join(holder.path, place), 33)
+    expect((await as33(mounts)).body).toEqual({ secret_mounts: seen })
   })
 
   test('gives no token while it is not certain which container asks', async () => {

@@ -224,7 +224,7 @@ describe('Create', () => {
 
   test('refuses unknown options and bad values, and lists or says what is right', async () => {
     expect(await failure('Create', { Name: name, Opts: { ower: '1' } })).toBe(
-      'unknown option "ower": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient, api'
+      'unknown option "ower": known options are box, version, path, file, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient, api'
     )
     expect(await failure('Create', { Name: name, Opts: { uid: 'root' } })).toBe(
       'bad option uid="root": it must be a user id from 0 to 4294967294'

@@ -62,8 +62,7 @@ test('variables are for the user alone, and the launcher is not to be written', 
     boxes: [
       {
         target: '/run/secretbox/env/1',
-        options: { box: 'app', path: 'deep/.env', uid: '5', gid: '6', mode: '0400', dirmode: '0500' },
-        subpath: null
+        options: { box: 'app', path: 'deep/.env', uid: '5', gid: '6', mode: '0400', dirmode: '0500' }
       }
     ],
     mounts: [{ type: 'bind', source: '/var/l$$b', target: '/run/secretbox/launcher', read_only: true }]
@@ -182,7 +181,7 @@ test.each<[string, object | string[], string | null]>([
   ['another', { C: '1' }, null]
 ])('a variable that a service has as well is refused: %s', (_what, environment, variable) => {
   const refusing = (): void => {
-    refuseInEnvironment('web', { environment }, [{ place: 'app:.env', variables: ['B'] }])
+    refuseInEnvironment('web', { environment, given: [] }, [{ place: 'app:.env', variables: ['B'] }])
   }
   if (variable === null) expect(refusing).not.toThrow()
   else expect(refusing).toThrow('variable "B" is in "app:.env", and in the environment of service "web", too')

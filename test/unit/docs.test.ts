@@ -6,6 +6,10 @@ import { firstSettings } from '../../install/settings.ts'
 import { readPlaces } from '../../install/places.ts'
 import { programDirectory } from '../../rootfs-build/plugin.ts'
 import { defaultPaths, pluginName } from '../../src/base/default-paths.ts'
+import { shellWords } from '../../src/cli/compose/shell-words.ts'
+import { parseEnvBox } from '../../src/cli/inject/env-box.ts'
+import { runInjectOptions } from '../../src/cli/inject/inject-options.ts'
+import { parseInjection } from '../../src/cli/inject/injection.ts'
 import { cliOf, type Surroundings } from '../../src/cli/declare/cli.ts'
 import { programFor } from '../../src/cli/program.ts'
 import { readConfig } from '../../src/config.ts'
@@ -200,4 +204,35 @@ test('the index of what tests share names each of its files, and no other', () =
   })
   const there = files.filter(file => file.isFile()).map(({ name }) => name)
   expect([...new Set(named)].sort()).toEqual([...new Set(there)].sort())
+})
+
+test('docs/inject.md shows the example of two users as it is', () => {
+  expect(text('docs/inject.md')).toContain(`\`\`\`yaml\n${text('docs/examples/compose-users.yaml')}\`\`\`\n`)
+})
+
+test('boxes that the documents show on command lines are taken as they are written', () => {
+  const commands = [...documents, 'src/cli/inject/run.ts'].flatMap(document =>
+    text(document)
+      .replaceAll(/\\\n\s*/g, ' ')
+      .split('\n')
+      .filter(line => /^docker vault |^ *'\$ (run|create-container) /.test(line))
+      .map(line => line.replace(/^ *'(\$ .*)',?$/, '$1').split(/ [|&;]/)[0] ?? '')
+  )
+  const inline = documents.flatMap(document =>
+    [
+      ...text(document)
+        .replaceAll('\n', ' ')
+        .matchAll(/`([^`]*--(?:inject|env-box) [^`[]+)`/g)
+    ].map(([, line]) => line ?? '')
+  )
+  const taken: string[] = []
+  for (const line of [...commands, ...inline].filter(each => !each.includes('…'))) {
+    const words = shellWords(line)
+    for (const [index, word] of (words ?? []).entries()) {
+      const value = words?.[index + 1] ?? ''
+      if (word === '--inject') taken.push(parseInjection(value, runInjectOptions).box)
+      else if (word === '--env-box' && !value.includes('=')) taken.push(parseEnvBox(value).box)
+    }
+  }
+  expect(taken).toEqual(expect.arrayContaining(['a name, with a comma', 'db', 'staging-tls', 'app', 'mine']))
 })

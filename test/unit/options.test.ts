@@ -40,6 +40,7 @@ test('without options a volume shows the newest version of the box of its name, 
     box: 'db',
     version: null,
     path: '',
+    file: false,
     uid: 0,
     gid: 0,
     mode: null,
@@ -58,6 +59,7 @@ test('every option is read', () => {
     box: 'ephemeral-other',
     version: '3',
     path: '/tls/../tls/./live/',
+    file: '0',
     uid: '1000',
     gid: '4294967294',
     mode: '0440',
@@ -74,6 +76,7 @@ test('every option is read', () => {
     box: 'ephemeral-other',
     version: 3,
     path: 'tls/live',
+    file: false,
     uid: 1000,
     gid: 4294967294,
     mode: 0o440,
@@ -116,7 +119,7 @@ test.each(['Box', 'bx', '', 'constructor', 'hasOwnProperty', '__proto__', 'o', '
   'the unknown option %j is refused with the list of known ones',
   option => {
     expect(refusal(Object.fromEntries([[option, 'x']])).message).toBe(
-      `unknown option "${option}": known options are box, version, path, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient, api`
+      `unknown option "${option}": known options are box, version, path, file, uid, gid, mode, dirmode, rw, size, optional, ephemeral, transient, api`
     )
   }
 )
@@ -233,6 +236,10 @@ const badValues: Record<string, [rule: string, values: Record<string, string | u
   ],
   transient: ['"true" or "false"', { '': empty('transient'), 2: undefined }],
   api: ['"true" or "false"', { '': empty('api'), 2: undefined }],
+  file: [
+    '"true" or "false"',
+    { '': empty('file'), on: 'write file=true, in YAML file: "true" with the quotes' }
+  ],
   size: [
     'bytes, or a number with k, m or g',
     {
@@ -275,7 +282,10 @@ test('what is advised instead of a value can be given', () => {
   const texts = Object.values(badValues).flatMap(([, values]) => Object.keys(values))
   let advised = 0
   for (const option of optionNames.filter(name => name !== 'box' && name !== 'path')) {
-    const rest: Record<string, string> = option === 'size' ? { rw: 'true' } : { box: 'ephemeral-1' }
+    const rest: Record<string, string> = {
+      ...{ box: 'ephemeral-1' },
+      ...(option === 'size' ? { rw: 'true' } : option === 'file' ? { path: 'a' } : {})
+    }
     for (const text of texts) {
       const hint = refusalHint({ ...rest, [option]: text })
       for (const [, better = ''] of hint?.matchAll(new RegExp(`${option}(?:=|: ")(\\w+)`, 'g')) ?? []) {
@@ -322,6 +332,17 @@ test('a box that was meant to stay cannot go with a volume', () => {
     message: 'bad option ephemeral: box "db" would be destroyed with the volume',
     hint: 'it is for boxes whose names begin with "ephemeral-"'
   })
+})
+
+test.each<[Record<string, string>, string]>([
+  [{}, 'it is for one file of the box'],
+  [{ path: '/' }, 'it is for one file of the box'],
+  [{ path: 'a', rw: 'true' }, 'a file by itself cannot be writable'],
+  [{ path: 'a', optional: '1' }, 'a box that is missing has no file'],
+  [{ path: 'a', api: 'true' }, 'the socket of the option api lies in a directory']
+])('a volume that is a file cannot have %j', (given, reason) => {
+  expect(refusal({ ...given, file: 'true' }).message).toBe(`bad option file: ${reason}`)
+  expect(parse({ path: 'a/b', file: 'true' }).file).toBe(true)
 })
 
 test('a volume with a name cannot go with a container', () => {

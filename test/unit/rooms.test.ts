@@ -78,6 +78,7 @@ const sharedWithCli = [
   'base/nearest.ts',
   'base/peer-credentials.ts',
   'base/rights.ts',
+  'base/secret-kinds.ts',
   'base/secret.ts',
   'base/shell-word.ts',
   'base/variables.ts',

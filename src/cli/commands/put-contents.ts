@@ -57,7 +57,13 @@ export async function contentsFor(cli: Cli, place: Place, options: ContentsOptio
     return typed(await askNewSecret(cli.stdin, cli.stderr, addressText(place.box, place.path)))
   }
   const { body: input, bytes } =
-    file === undefined ? standardInput(cli.stdin) : await givenFile(file, 'add -r and cp store directories')
+    file === undefined
+      ? standardInput(cli.stdin)
+      : await givenFile(file, {
+          flag: '--file',
+          instead: 'pipe it in',
+          ofDirectory: 'add -r and cp store directories'
+        })
   const wanted = options.stripNewline === true ? strippingNewline(input) : input
   if (options.allowEmpty === true) return { body: wanted, bytes }
   const contents = await unlessEmpty(wanted)

@@ -4,6 +4,7 @@ import type { BoxName } from '../../base/names.ts'
 import { addressText, placeToStore, type Place } from '../client/address.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
+import { argumentsAreSeen, refuseContents } from '../input/refuse-contents.ts'
 import { UsageError } from '../output/failure.ts'
 import { charsetChoices } from '../input/generate.ts'
 import { newlineNote, watchingLines } from '../input/line-end.ts'
@@ -55,6 +56,7 @@ export function put(cli: Cli): Command {
     )
     .option('-c, --charset <set>', `with --generate: ${charsetChoices} (default: alphanumeric)`)
     .action(async (first: string, second: string | undefined, options: PutOptions) => {
+      refuseContentsOf(first, second)
       const place = placeToStore(first, second)
       checkContents(options)
       const { body, bytes } = await contentsFor(cli, place, options)
@@ -64,6 +66,15 @@ export function put(cli: Cli): Command {
       const what = addressText(place.box, place.path)
       if (options.generate !== true && given.wasEndedLine()) cli.note(newlineNote(what))
     })
+}
+
+/** A value that stands where its name is wanted; a file that is to be called so is written in one word. */
+function refuseContentsOf(first: string, second: string | undefined): void {
+  const hint = `${argumentsAreSeen}: write BOX:PATH, and pipe the value in or type it at the prompt`
+  if (second === undefined && /^\s*[^\s{][^:]*:/.test(first)) return
+  // A name may have several lines.
+  const [line = ''] = (second ?? first).split('\n', 1)
+  refuseContents(line, 'put takes the place of a file', hint)
 }
 
 async function storeFile(

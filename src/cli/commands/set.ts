@@ -11,10 +11,13 @@ import { command } from '../declare/command.ts'
 import { boxOperand, fieldOperand } from '../declare/operand.ts'
 import { nullIfDenied } from '../inject/may-use.ts'
 import { charsetChoices } from '../input/generate.ts'
+import { argumentsAreSeen, refuseContents } from '../input/refuse-contents.ts'
 import { UsageError } from '../output/failure.ts'
 import { fieldsOfListing } from './fields.ts'
 import { checkContents, contentsFor, fileOption, type ContentsOptions } from './put-contents.ts'
 import { parseLength } from './length.ts'
+
+const asInput = 'pipe it in, take --file or --generate, or type it at the prompt'
 
 interface SetOptions extends ContentsOptions {
   readonly value?: string
@@ -50,6 +53,7 @@ export function set(cli: Cli): Command {
     )
     .option('-c, --charset <set>', `with --generate: ${charsetChoices}`)
     .action(async (box: BoxName, name: string, options: SetOptions) => {
+      refuseContents(name, 'set takes the name of a field', `${argumentsAreSeen}: ${asInput}`)
       checkContents(options)
       if (options.value !== undefined && (options.generate === true || options.file !== undefined))
         throw new UsageError('take --value, --file or --generate: each says what to store')
@@ -99,7 +103,7 @@ function valueFor(field: FieldOfBox | null, text: string): Buffer {
   throw new UsageError(
     `--value is for fields that are no secret, and ${quote(field?.name ?? 'a further field')} is one: a command line is seen by all ` +
       'users of the host and stays in the history of the shell',
-    'pipe it in, take --file or --generate, or type it at the prompt'
+    asInput
   )
 }
 

@@ -33,7 +33,10 @@ export async function secretFor(
   kind: KeyslotKind,
   { keyFile }: Pick<SlotChoice, 'keyFile'>
 ): Promise<Body> {
-  if (kind === 'key-file' && keyFile !== undefined) return (await givenFile(keyFile)).body
+  if (kind === 'key-file' && keyFile !== undefined) {
+    const instead = 'keep it in a file, or use /dev/stdin'
+    return (await givenFile(keyFile, { flag: '--key-file', instead })).body
+  }
   const question = kind === 'recovery' ? 'Recovery code (not shown): ' : 'Passphrase (not shown): '
   return [cli.stdin.isTTY === true ? await askSecret(cli.stdin, cli.stderr, question) : await piped(cli)]
 }
@@ -47,7 +50,10 @@ export async function keyByIdentity(
   path: string,
   name: string | undefined
 ): Promise<{ readonly slot: string; readonly key: Buffer } | null> {
-  const { body } = path === '-' ? standardInput(cli.stdin) : await givenFile(path)
+  const { body } =
+    path === '-'
+      ? standardInput(cli.stdin)
+      : await givenFile(path, { flag: '--identity', instead: 'pipe it in, with --identity -' })
   const bytes = await readAll(body, mostIdentityBytes)
   const identities = identitiesIn(bytes)
   try {

@@ -1,7 +1,7 @@
 import { isSecretboxError, quote } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
+import { refuseContents } from '../input/refuse-contents.ts'
 import { splitAt } from '../input/split-at.ts'
-import { refuseVariable } from '../inject/env-box.ts'
 import { UsageError } from '../output/failure.ts'
 import { meantText } from './model.ts'
 
@@ -21,9 +21,9 @@ export function readBoxFile(value: unknown, key: string, of: string): BoxFile {
   }
   if (typeof value !== 'string') return refuse('it is no text')
   const text = meantText(value)
-  refuseVariable(
+  refuseContents(
     text,
-    `${key} of ${of}`,
+    `${key} of ${of} takes a box`,
     `put it into a file of a box (docker vault put BOX:FILE), and ${boxFileForm}`
   )
   const colon = text.indexOf(':')

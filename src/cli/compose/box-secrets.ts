@@ -2,6 +2,8 @@ import { quote } from '../../base/errors.ts'
 import { normalTarget } from '../inject/injection.ts'
 import { readBoxFile, type BoxFile } from './box-file.ts'
 import { entriesIn, listIn, mappingIn, textIn, type Mapping } from './model.ts'
+import { secretUsed } from './taken-places.ts'
+import { UsageError } from '../output/failure.ts'
 import { secretKey } from './vault-keys.ts'
 
 /** A secret of a box that a service is to have. */
@@ -54,6 +56,18 @@ export function placedSecretsIn(model: Mapping, secrets: ReadonlyMap<string, Box
       }
     })
   )
+}
+
+/** Throws `UsageError` for a secret out of a box that a service is to be built with: compose would give the build nothing. */
+export function refuseBuildOfBoxes(model: Mapping): void {
+  const ofBoxes = boxSecretsIn(model)
+  for (const [service, { build }] of entriesIn(model['services']))
+    for (const used of listIn(mappingIn(build)['secrets']))
+      if (ofBoxes.has(secretUsed(used)))
+        throw new UsageError(
+          `cannot build service ${quote(service)} with secret ${quote(secretUsed(used))}: it comes from a box, which compose gives no build`,
+          'build the image by: docker vault build --inject BOX'
+        )
 }
 
 /** YAML makes a number of a mode, which is no octal one any more; text is. Compose's own default is 0444. */

@@ -12,17 +12,16 @@ import {
   wordsWithout,
   type CommandLine
 } from '../inject/command-line.ts'
-import { dockerOf, endingAsDocker, type Ending } from '../inject/docker.ts'
+import { endingAsDocker, type Ending } from '../inject/docker.ts'
 import { volumesOfProject } from '../inject/project-volumes.ts'
-import { hasSubpaths } from '../inject/secrets-layout.ts'
 import type { SignalGuard } from '../inject/signals.ts'
 import { withPrivateDirectory } from '../input/private-file.ts'
-import { boxSecretsIn, placedSecretsIn } from './box-secrets.ts'
+import { boxSecretsIn, placedSecretsIn, refuseBuildOfBoxes } from './box-secrets.ts'
 import { boxVariablesIn } from './box-variables.ts'
 import { composeFlags } from './compose-flags.ts'
 import { findComposer, type Composer } from './composer.ts'
 import { imageOf, imagesToGet, type Step } from './images.ts'
-import { beforeCommand, refuseOtherEntrypoint, userIn } from './run-words.ts'
+import { beforeCommand, ranService, refuseOtherEntrypoint, type RanService } from './run-words.ts'
 import { meantServices } from './meant-services.ts'
 import type { Mapping } from './model.ts'
 import { readProject, type Project } from './project.ts'
@@ -82,6 +81,8 @@ async function composeWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
     const project = line.operands.length === 0 ? null : await readProject(composer, line, cli.env)
     if (project !== null) refuseUnknownKeys(project.model)
     const boxes = project === null ? null : boxesIn(project.model)
+    const [verb = ''] = line.operands
+    if (project !== null && [...makers, ...showers, 'build'].includes(verb)) refuseBuildOfBoxes(project.model)
     if (project !== null && boxes !== null)
       return runWithBoxes(cli, composer, { line, project, boxes }, guard)
     const missed = guard.missed()
@@ -91,7 +92,7 @@ async function composeWithBoxes(cli: Cli, line: CommandLine): Promise<void> {
 }
 
 /** What a project has out of boxes. */
-type Boxes = Pick<Wanted, 'secrets' | 'variables'> & { readonly names: ReadonlySet<string> }
+type Boxes = Pick<Wanted, 'secrets' | 'variables' | 'names'>
 
 /** Null when it has nothing. */
 function boxesIn(model: Mapping): Boxes | null {
@@ -138,9 +139,9 @@ async function runWithBoxes(
       )
     const own = verb === 'run' ? beforeCommand(model, rest) : rest
     const meant = meantServices(model, own, profilesOf(cli, line))
-    const wanted = await wantedOf(cli, composer, project, boxes, {
+    const wanted = wantedOf(composer, project, boxes, {
       meant,
-      user: verb === 'run' ? userIn(own) : null
+      ran: verb === 'run' ? ranService(own) : null
     })
     if (verb === 'run') refuseOtherEntrypoint(own, wanted)
     const steps: readonly Step[] = isMaker ? await imagesToGet(cli, wanted, own) : []
@@ -154,23 +155,19 @@ async function runWithBoxes(
 }
 
 /** What of it the services that are meant have. */
-async function wantedOf(
-  cli: Cli,
-  { version: [major, minor] }: Composer,
+function wantedOf(
+  { version: [major] }: Composer,
   { model, name }: Project,
-  { secrets, variables }: Boxes,
-  { meant, user }: { readonly meant: ReadonlySet<string>; readonly user: string | null }
-): Promise<Wanted> {
-  const api = await dockerOf(cli).ask(['version', '--format', '{{.Server.APIVersion}}'])
-  // From where on it has the Engine mount a part of a volume (docker/compose, pkg/compose/create.go).
-  const isNew = major > 2 || (major === 2 && minor >= 26)
+  { secrets, variables, names }: Boxes,
+  { meant, ran }: { readonly meant: ReadonlySet<string>; readonly ran: RanService | null }
+): Wanted {
   return {
     model,
     secrets: secrets.filter(({ service }) => meant.has(service)),
     variables: new Map([...variables].filter(([service]) => meant.has(service))),
-    user,
-    imageOf: service => imageOf(model, service, `${name}${major < 2 ? '_' : '-'}${service}`),
-    bySubpath: isNew && hasSubpaths(api?.trim() ?? '')
+    names,
+    ran,
+    imageOf: service => imageOf(model, service, `${name}${major < 2 ? '_' : '-'}${service}`)
   }
 }
 

@@ -31,8 +31,7 @@ export function launchedService(
 ): ServiceChange {
   const boxes = files.map(({ box, path }, index): BoxMount => ({
     target: variablesTarget(index),
-    options: { box, path, ...owner, ...forUserAlone },
-    subpath: null
+    options: { box, path, ...owner, ...forUserAlone }
   }))
   const paths = files.map(({ path }, index) => `${variablesTarget(index)}/${basename(path)}`)
   const words = (key: string): readonly string[] | null =>
@@ -67,17 +66,30 @@ function checkIn(test: unknown): readonly string[] | null {
   return Array.isArray(test) ? test.map(word => meantText(String(word))) : null
 }
 
-/** Throws `UsageError` for a variable that two of these give, or that the service has as well: there is no telling which is meant. */
-export function refuseInEnvironment(name: string, fields: Mapping, given: readonly NamedVariables[]): void {
-  const environment = fields['environment']
+/**
+ * Throws `UsageError` for a variable of a box that the service has as well, in its `environment` or as `compose run` is `given` it: there is no
+ * telling which is meant.
+ */
+export function refuseInEnvironment(
+  name: string,
+  { environment, given }: { readonly environment: unknown; readonly given: readonly string[] },
+  ofBoxes: readonly NamedVariables[]
+): void {
   const own = Array.isArray(environment)
     ? listIn(environment).map(each => String(each).split('=', 1)[0] ?? '')
     : Object.keys(mappingIn(environment))
-  for (const { place, variables } of given)
-    for (const variable of variables)
-      if (own.includes(variable))
+  const asked = given.map(each => each.split('=', 1)[0] ?? '')
+  for (const { place, variables } of ofBoxes)
+    for (const variable of variables) {
+      const other = own.includes(variable)
+        ? `in the environment of service ${quote(name)}`
+        : asked.includes(variable)
+          ? 'is given by --env'
+          : null
+      if (other !== null)
         throw new UsageError(
-          `variable ${quote(variable)} is in ${quote(place)}, and in the environment of service ${quote(name)}, too`,
+          `variable ${quote(variable)} is in ${quote(place)}, and ${other}, too`,
           leaveOneOut
         )
+    }
 }

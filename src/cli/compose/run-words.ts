@@ -13,25 +13,46 @@ export function beforeCommand(model: Mapping, words: readonly string[]): readonl
   return words.slice(0, words.findIndex(word => services.has(word)) + 1)
 }
 
-/** As whom the service is to run; null: as it says. */
-export function userIn(words: readonly string[]): string | null {
-  const attached = words.find(word => /^-u./.test(word))
-  return (
-    valueAfter(words, '--user') ?? valueAfter(words, '-u') ?? attached?.slice(2).replace(/^=/, '') ?? null
-  )
+/** What such words say of the service that they end with. */
+export interface RanService {
+  readonly service: string
+  /** As whom it is to run; null: as it says. */
+  readonly user: string | null
+  /** `NAME`, or `NAME=value`. */
+  readonly variables: readonly string[]
+  /** As `-v` takes them. */
+  readonly volumes: readonly string[]
+}
+
+export function ranService(words: readonly string[]): RanService {
+  return {
+    service: words.at(-1) ?? '',
+    user: valuesAfter(words, '--user', '-u').at(-1) ?? null,
+    variables: valuesAfter(words, '--env', '-e'),
+    volumes: valuesAfter(words, '--volume', '-v')
+  }
 }
 
 /** Throws `UsageError` for an `--entrypoint`, by which compose leaves out what gives a service its variables. */
 export function refuseOtherEntrypoint(
   words: readonly string[],
-  { variables }: Pick<Wanted, 'variables'>
+  { variables, ran }: Pick<Wanted, 'variables' | 'ran'>
 ): void {
-  const service = words.at(-1) ?? ''
+  const service = ran?.service ?? ''
   if (valueAfter(words, '--entrypoint') === null || !variables.has(service)) return
   throw new UsageError(
     `service ${quote(service)} would be without its variables: --entrypoint takes the place of what gives them`,
     'set the entrypoint in a compose file, or use: docker vault run --env-box'
   )
+}
+
+/** The values of a flag by both of its names: `--user 1`, `--user=1`, `-u 1`, `-u1`, `-u=1`. */
+function valuesAfter(words: readonly string[], long: string, short: string): string[] {
+  return words.flatMap((word, index) => {
+    if (word === long || word === short) return words[index + 1] ?? []
+    if (word.startsWith(`${long}=`)) return word.slice(long.length + 1)
+    return word.startsWith(short) ? word.slice(short.length).replace(/^=/, '') : []
+  })
 }
 
 /** The value of a flag; null without it. */

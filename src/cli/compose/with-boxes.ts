@@ -6,31 +6,30 @@ import { ownerOnHost } from '../inject/box-owner.ts'
 import { labelsOf } from '../inject/container-labels.ts'
 import { containerUser, type Owner } from '../inject/container-user.ts'
 import { findImage, type ImageConfig } from '../inject/find-image.ts'
-import { withImageFiles } from '../inject/image-files.ts'
-import { normalTarget } from '../inject/injection.ts'
 import { remappedRoot } from '../inject/remapped-root.ts'
 import { pathsShown } from '../inject/shown-version.ts'
 import { nullIfDenied, refuseWithoutUse } from '../inject/may-use.ts'
-import { variablesAskedFor, type VariablesFile } from '../inject/variables.ts'
-import { UsageError } from '../output/failure.ts'
+import { named, variablesAskedFor, type VariablesFile } from '../inject/variables.ts'
 import type { BoxFile } from './box-file.ts'
 import type { PlacedSecret } from './box-secrets.ts'
 import { launchedService, refuseInEnvironment } from './launched-service.ts'
-import { dollars, entriesIn, listIn, mappingIn, meantText, serviceIn, textIn, type Mapping } from './model.ts'
+import { dollars, entriesIn, listIn, mappingIn, serviceIn, textIn, type Mapping } from './model.ts'
+import type { RanService } from './run-words.ts'
+import { refuseTakenPlaces } from './taken-places.ts'
 import { secretKey } from './vault-keys.ts'
-import { mountsOfSecrets, type BoxMount, type FoundSecret, type ServiceChange } from './with-volumes.ts'
+import { mountOfSecret, type BoxMount, type FoundSecret, type ServiceChange } from './with-volumes.ts'
 
 /** What services of a project are to have out of boxes. */
 export interface Wanted {
   readonly model: Mapping
   readonly secrets: readonly PlacedSecret[]
+  /** The names of all secrets that come from boxes. */
+  readonly names: ReadonlySet<string>
   readonly variables: ReadonlyMap<string, readonly BoxFile[]>
   /** The image of a service, by the name that the Engine knows it by. */
   readonly imageOf: (service: string) => string
-  /** As whom services run, whatever they say; null: as they say. */
-  readonly user: string | null
-  /** Engine and compose mount files by themselves. */
-  readonly bySubpath: boolean
+  /** What `compose run` says of the one service that it is about; null for another command. */
+  readonly ran: RanService | null
 }
 
 /**
@@ -54,30 +53,26 @@ export async function changesFor(cli: Cli, wanted: Wanted): Promise<ReadonlyMap<
 
 async function changeFor(
   cli: Cli,
-  { model, imageOf, bySubpath, user }: Wanted,
+  { model, imageOf, ran, names }: Wanted,
   name: string,
   secrets: readonly PlacedSecret[],
   files: readonly BoxFile[]
 ): Promise<ServiceChange> {
-  const own = serviceIn(model, name)
-  const fields = user === null ? own : { ...own, user }
+  const own = ran?.service === name ? ran : null
+  const fields = fieldsAsked(serviceIn(model, name), own)
   const [image, platform] = [imageOf(name), textIn(fields['platform'])]
   const found = await findImage(cli, image)
   const container: Container = { name, fields, image, found, platform }
-  const paths: FoundSecret[] = []
-  for (const secret of secrets) paths.push(await findSecret(cli, container, secret))
-  const environment = await findVariables(cli, container, files)
-  const mounts = await mountsOfSecrets(paths, {
-    bySubpath,
-    async whyNot(_service, directory) {
-      if (found === null) return null
-      const kind = await withImageFiles(cli, image, found, platform, each => each.kindAt(directory))
-      return kind === null ? null : `the image has ${quote(directory)}`
-    }
-  })
+  const mounts: BoxMount[] = []
+  for (const secret of secrets) mounts.push(mountOfSecret(await findSecret(cli, container, secret)))
+  const environment = await findVariables(cli, container, files, own)
   const launched = environment.length === 0 ? null : await launch(cli, container, environment)
   const boxes = [...mounts, ...(launched?.boxes ?? [])]
-  refuseSharedTargets(name, fields, boxes)
+  refuseTakenPlaces(
+    { name, fields, besides: own?.volumes ?? [] },
+    boxes.map(({ target }) => target),
+    names
+  )
   const given = mounts.map(({ target, options }) => {
     return { box: options.box, version: null, target, options: { path: options.path } }
   })
@@ -87,6 +82,10 @@ async function changeFor(
     mounts: launched?.mounts ?? [],
     fields: { ...launched?.fields, labels: labelsWith(fields['labels'], labels) }
   }
+}
+
+function fieldsAsked(fields: Mapping, ran: RanService | null): Mapping {
+  return ran === null || ran.user === null ? fields : { ...fields, user: ran.user }
 }
 
 /** A container of a service, as far as it is known. */
@@ -119,12 +118,16 @@ async function launch(
 async function findVariables(
   cli: Cli,
   { name, fields }: Container,
-  files: readonly BoxFile[]
+  files: readonly BoxFile[],
+  ran: RanService | null
 ): Promise<VariablesFile[]> {
   if (files.length === 0) return []
   const found = await variablesAskedFor(cli, files)
-  const named = found.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
-  refuseInEnvironment(name, fields, named)
+  refuseInEnvironment(
+    name,
+    { environment: fields['environment'], given: ran?.variables ?? [] },
+    found.map(named)
+  )
   return found.map(({ box, path }) => ({ box, path }))
 }
 
@@ -164,30 +167,6 @@ async function ownerOf(
     : { uid: 0, gid: 0 }
   const root = fields['userns_mode'] === 'host' ? null : await remappedRoot(cli)
   return { uid: ownerOnHost(uid ?? user.uid, root?.uid), gid: ownerOnHost(gid ?? user.gid, root?.gid) }
-}
-
-/** Throws `UsageError` when what we mount has the place of another, or of something that the service mounts itself. */
-function refuseSharedTargets(name: string, fields: Mapping, boxes: readonly BoxMount[]): void {
-  const taken = new Set(
-    [...listIn(fields['volumes']), ...tmpfsIn(fields['tmpfs'])].flatMap(each => {
-      const target =
-        typeof each === 'string' ? (each.split(':')[1] ?? each) : textIn(mappingIn(each)['target'])
-      return target === null ? [] : normalTarget(meantText(target))
-    })
-  )
-  for (const { target } of boxes) {
-    if (taken.has(target))
-      throw new UsageError(
-        `service ${quote(name)} has two things at ${quote(target)}`,
-        'give one of them another target'
-      )
-    taken.add(target)
-  }
-}
-
-function tmpfsIn(value: unknown): unknown[] {
-  const all = Array.isArray(value) ? (value as unknown[]) : [value]
-  return all.flatMap(each => (typeof each === 'string' ? each.split(':')[0] : []))
 }
 
 function labelsWith(own: unknown, added: Readonly<Record<string, string>>): unknown {

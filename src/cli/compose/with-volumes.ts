@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
-import { posix } from 'node:path'
-import { quote } from '../../base/errors.ts'
 import type { BoxName, FilePath } from '../../base/names.ts'
-import { UsageError } from '../output/failure.ts'
 import type { PlacedSecret } from './box-secrets.ts'
 import { dollars, entriesIn, listIn, mappingIn, type Mapping } from './model.ts'
+import { secretUsed } from './taken-places.ts'
 import { variablesKey } from './vault-keys.ts'
 
 /** A secret whose file is known, with its owner as the host sees it. */
@@ -14,12 +12,10 @@ export interface FoundSecret extends PlacedSecret {
   readonly gid: string
 }
 
-/** A volume of the driver that shows a file of a box, and what a service mounts of it. */
+/** A volume of the driver that shows a file of a box, by itself or in a directory, and where a service mounts it. */
 export interface BoxMount {
   readonly target: string
   readonly options: Readonly<Record<string, string>> & { readonly box: BoxName; readonly path: FilePath }
-  /** A part of the volume; null: all of it. */
-  readonly subpath: string | null
 }
 
 /** What becomes of a service: what it mounts, and fields in the place of its own. */
@@ -30,12 +26,9 @@ export interface ServiceChange {
   readonly fields: Mapping
 }
 
-/** What an older Engine or compose cannot mount, in words; null: it can. */
-export type WhyNot = (service: string, directory: string) => Promise<string | null>
-
 /**
  * The model without what names boxes, and with these changes; `secrets` are the names of those that come from boxes. Each volume that
- * is asked for is there once, and so is each of `others`, which nothing mounts. `isOld`: for docker-compose 1.29.
+ * is asked for is there once, and so is each of `others`, for a command that makes no container. `isOld`: for docker-compose 1.29.
  */
 export function withVolumes(
   model: Mapping,
@@ -49,7 +42,7 @@ export function withVolumes(
     const { boxes = [], mounts = [], fields = {} } = changes.get(name) ?? {}
     services[name] = {
       ...withoutBoxes(service, secrets),
-      ...volumesWith(service, boxes, mounts, isOld),
+      ...volumesWith(service, boxes, [...mounts, ...others.map(mountOfNothing)], isOld),
       ...fields
     }
     for (const { options } of boxes)
@@ -64,12 +57,20 @@ export function withVolumes(
 }
 
 function withoutBoxes(service: Mapping, secrets: ReadonlySet<string>): Mapping {
-  const sourceOf = (secret: unknown): unknown =>
-    typeof secret === 'string' ? secret : mappingIn(secret)['source']
-  const used = listIn(service['secrets'])
-  const own = used.filter(secret => !secrets.has(String(sourceOf(secret))))
   const rest = Object.entries(service).filter(([key]) => key !== variablesKey)
-  return { ...Object.fromEntries(rest), ...(own.length === used.length ? {} : { secrets: own }) }
+  const build = service['build']
+  return {
+    ...Object.fromEntries(rest),
+    ...ownSecrets(service, secrets),
+    ...(mappingIn(build)['secrets'] === undefined
+      ? {}
+      : { build: { ...mappingIn(build), ...ownSecrets(mappingIn(build), secrets) } })
+  }
+}
+
+function ownSecrets({ secrets: used }: Mapping, ofBoxes: ReadonlySet<string>): Mapping {
+  const own = listIn(used).filter(secret => !ofBoxes.has(secretUsed(secret)))
+  return own.length === listIn(used).length ? {} : { secrets: own }
 }
 
 function volumesWith(
@@ -93,54 +94,23 @@ function shortMount({ target, options }: BoxMount): string {
   return `${volumeName(options)}:${dollars(target)}:nocopy`
 }
 
-function longMount({ target, options, subpath }: BoxMount): Mapping {
+/** Compose 2 knows of no volume that no service has. */
+function mountOfNothing(source: string): Mapping {
+  return { type: 'volume', source, target: `/run/secretbox/left/${source}` }
+}
+
+function longMount({ target, options }: BoxMount): Mapping {
   return {
     type: 'volume',
     source: volumeName(options),
     target: dollars(target),
-    volume: { nocopy: true, ...(subpath === null ? {} : { subpath: dollars(subpath) }) }
+    volume: { nocopy: true }
   }
 }
 
-function optionsOf({ box, path, uid, gid, mode }: FoundSecret): BoxMount['options'] {
-  return { box, path, uid, gid, mode }
-}
-
-/**
- * How a service mounts its secrets. With `bySubpath` each is mounted by itself; without, the directory that it lies in, which
- * `whyNot` says more about. Throws `UsageError` where that cannot be.
- */
-export async function mountsOfSecrets(
-  secrets: readonly FoundSecret[],
-  { bySubpath, whyNot }: { bySubpath: boolean; whyNot: WhyNot }
-): Promise<BoxMount[]> {
-  if (bySubpath)
-    return secrets.map(secret => ({
-      target: secret.target,
-      options: optionsOf(secret),
-      subpath: posix.basename(secret.path)
-    }))
-  const byDirectory = new Map<string, FoundSecret>()
-  for (const secret of secrets) {
-    const directory = posix.dirname(secret.target)
-    const other = byDirectory.get(directory)
-    const reason =
-      other !== undefined
-        ? `secret ${quote(other.secret)} lies in that directory, too`
-        : posix.basename(secret.path) !== posix.basename(secret.target)
-          ? `in box ${quote(secret.box)} it is called ${quote(posix.basename(secret.path))}`
-          : await whyNot(secret.service, directory)
-    if (reason !== null) throw onlyByFile(secret, reason)
-    byDirectory.set(directory, secret)
-  }
-  return [...byDirectory].map(([target, secret]) => ({ target, options: optionsOf(secret), subpath: null }))
-}
-
-function onlyByFile({ service, secret, target }: FoundSecret, reason: string): UsageError {
-  return new UsageError(
-    `cannot give service ${quote(service)} the secret ${quote(secret)} at ${quote(target)}: ${reason}, and a file by itself takes Docker Engine 26 and Compose 2.27`,
-    'give it a target in a directory of its own, as in /run/secrets/NAME/NAME, or mount the whole box as a volume'
-  )
+/** How a service mounts a secret: as a file, of a volume that shows nothing else. */
+export function mountOfSecret({ target, box, path, uid, gid, mode }: FoundSecret): BoxMount {
+  return { target, options: { box, path, file: 'true', uid, gid, mode } }
 }
 
 /** What our volumes are called in a project, which a name of compose's own has before it. */

@@ -2,10 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { constants, type Stats } from 'node:fs'
 import { lstat, open, readdir, readlink, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
+import { errnoOf, quote, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { recursiveHint } from '../../base/messages.ts'
 import { childOf, parseFilePath, parseLinkTarget, type FilePath } from '../../base/names.ts'
 import { HeldDirectory, splitTyped } from './held-directory.ts'
+import { argumentsAreSeen, contentsInstead } from '../input/refuse-contents.ts'
 import { isStream, readStream } from '../input/operator-streams.ts'
 
 /** A file of the operator's, and where it goes in a box. */
@@ -169,7 +170,7 @@ class Search {
     try {
       await act()
     } catch (error) {
-      this.#refuse(error instanceof SecretboxError ? error : cannotAdd(source, reasonOf(error)))
+      this.#refuse(error instanceof SecretboxError ? error : whyNotTaken(source, error))
     }
   }
 }
@@ -186,6 +187,16 @@ function kindOf(stats: Pick<Stats, 'isFIFO' | 'isSocket'>): string {
   if (stats.isFIFO()) return 'fifo'
   if (stats.isSocket()) return 'socket'
   return 'device'
+}
+
+/** Of what is no name of a file nothing is told: it may be what was to be in one. */
+function whyNotTaken(source: string, error: unknown): SecretboxError {
+  const isThere = errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENAMETOOLONG'
+  const hint = `${argumentsAreSeen}: pipe it into docker vault put BOX:PATH`
+  return (
+    (isThere ? null : contentsInstead(source, 'what is to be added is a file', hint)) ??
+    cannotAdd(source, reasonOf(error))
+  )
 }
 
 /** The error for a file of the operator's that does not get into the box. */

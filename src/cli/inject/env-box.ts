@@ -1,6 +1,7 @@
 import { isSecretboxError, quote } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { shellWord } from '../../base/shell-word.ts'
+import { argumentsAreSeen, refuseContents } from '../input/refuse-contents.ts'
 import { splitAt } from '../input/split-at.ts'
 import { UsageError } from '../output/failure.ts'
 import { valuesOf, type CommandLine } from './command-line.ts'
@@ -14,19 +15,11 @@ export interface EnvBox {
 }
 
 const form = 'write it as --env-box BOX or --env-box BOX:FILE'
-const intoBox =
-  'everybody can read arguments: put the line into a file of a box (docker vault put BOX:FILE), and give that: --env-box BOX:FILE'
-
-/** Throws `UsageError` for what is a variable where a box is wanted, by `what`; of its value it says nothing. */
-export function refuseVariable(value: string, what: string, hint: string): void {
-  const [, variable] = /^([A-Za-z_][\w.-]*)=/.exec(value) ?? []
-  if (variable !== undefined)
-    throw new UsageError(`${what} takes a box, not the variable ${quote(variable)} itself`, hint)
-}
+const intoBox = `${argumentsAreSeen}: put the line into a file of a box (docker vault put BOX:FILE), and give that: --env-box BOX:FILE`
 
 /** Reads the value of an `--env-box`. Throws `UsageError`, which says nothing of what may be a secret. */
 export function parseEnvBox(value: string): EnvBox {
-  refuseVariable(value, '--env-box', intoBox)
+  refuseContents(value, '--env-box takes a box', intoBox)
   const flag = `--env-box ${value}`
   try {
     const colon = value.indexOf(':')

@@ -1,16 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
-import {
-  ephemeralPrefix,
-  parseBoxName,
-  parseFilePath,
-  type BoxName,
-  type VolumeName
-} from '../../base/names.ts'
+import { ephemeralPrefix, parseBoxName, parseFilePath, type BoxName } from '../../base/names.ts'
 import { shellWord } from '../../base/shell-word.ts'
 import type { Cli } from '../declare/cli.ts'
 import { withFiles } from '../files/operator-files.ts'
-import { findEngineSocket, removeFromEngine } from '../client/engine.ts'
 import { upload } from '../client/upload.ts'
 import type { InjectOptions } from './inject-options.ts'
 import type { DirectoryInjection, Injection } from './injection.ts'
@@ -31,8 +24,6 @@ export interface EphemeralBox {
   readonly targets: readonly BoxTarget[]
   /** The flags that mount these; `options` are those that every volume of it has, but for `ephemeral`. */
   readonly mounts: (options: InjectOptions) => readonly string[]
-  /** The name of the volume that these flags make, where it has one: such a volume would stay. */
-  readonly volume: VolumeName | null
 }
 
 /** A name for an ephemeral box, which cannot be guessed. */
@@ -93,7 +84,7 @@ export function boxOfDirectory(
     })
   const mounts = (options: InjectOptions): string[] =>
     boxMount(driver, box, target, { ...options, ...ephemeralOption })
-  return { box, fill, targets: [{ box, target, options: {} }], mounts, volume: null }
+  return { box, fill, targets: [{ box, target, options: {} }], mounts }
 }
 
 /** Does what tells of each thing that it leaves out. Throws `invalid` when that was any; `what`: what was to be injected. */
@@ -117,7 +108,7 @@ export async function wholly(cli: Cli, what: string, act: (counting: Cli) => Pro
 async function destroyUnused(cli: Cli, made: readonly EphemeralBox[]): Promise<void> {
   const boxes = made.map(({ box }) => box)
   try {
-    const shown = await shownBoxes(cli, made)
+    const shown = new Set((await cli.api.volumes()).map(({ options }) => options.box))
     for (const box of boxes.filter(name => !shown.has(name)))
       await cli.api.destroyBox(box, {}).catch(unlessGone)
   } catch (error) {
@@ -128,21 +119,6 @@ async function destroyUnused(cli: Cli, made: readonly EphemeralBox[]): Promise<v
       `hint: once the container is gone: ${cli.name} destroy --force ${boxes.map(shellWord).join(' ')}`
     )
   }
-}
-
-/** The boxes that volumes show, once those that no container has are removed. */
-async function shownBoxes(cli: Cli, made: readonly EphemeralBox[]): Promise<ReadonlySet<string>> {
-  const volumes = await cli.api.volumes()
-  const left = made.flatMap(({ volume }) =>
-    volumes.some(({ name }) => name === volume) ? (volume ?? []) : []
-  )
-  const shown = (all: typeof volumes) => new Set(all.map(({ options }) => options.box))
-  if (left.length === 0) return shown(volumes)
-  // By whom docker made them, who need not be one for whom the daemon would.
-  const socket = await findEngineSocket(cli.env, cli.docker)
-  for (const volume of left)
-    await removeFromEngine(socket, `/volumes/${encodeURIComponent(volume)}`, `volume ${quote(volume)}`)
-  return shown(await cli.api.volumes())
 }
 
 // The container was so quick that the daemon has destroyed its box already.

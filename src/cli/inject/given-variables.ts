@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { quote, reasonOf } from '../../base/errors.ts'
 import { leaveOneOut } from '../../base/messages.ts'
+import { argumentsAreSeen, refuseContents } from '../input/refuse-contents.ts'
 import { UsageError } from '../output/failure.ts'
 import { valuesOf, type CommandLine } from './command-line.ts'
 
@@ -15,24 +16,34 @@ export interface NamedVariables {
  * `--env-file` that only docker can read, since that reads it to its end.
  */
 export function refuseGivenTwice(line: CommandLine, given: readonly NamedVariables[]): void {
-  const places = new Map<string, string>()
+  const places = placesOfVariables(given)
   const refuse = (name: string, by: string): void => {
-    const place = places.get(name)
-    if (place === undefined) return
-    throw new UsageError(
-      `variable ${quote(name)} is in ${quote(place)}, and is given by ${by}, too`,
-      leaveOneOut
-    )
+    refuseIn(places, name, by)
   }
-  for (const { place, variables } of given)
-    for (const name of variables) {
-      refuse(name, quote(place))
-      places.set(name, place)
-    }
   if (places.size === 0) return
   for (const value of valuesOf(line, 'env')) refuse(value.split('=', 1)[0] ?? '', '--env')
   for (const file of valuesOf(line, 'env-file'))
     for (const name of namesIn(file)) refuse(name, `--env-file ${quote(file)}`)
+}
+
+/** Which of these places gives each variable. Throws `UsageError` for one that two of them give. */
+export function placesOfVariables(given: readonly NamedVariables[]): ReadonlyMap<string, string> {
+  const places = new Map<string, string>()
+  for (const { place, variables } of given)
+    for (const name of variables) {
+      refuseIn(places, name, quote(place))
+      places.set(name, place)
+    }
+  return places
+}
+
+function refuseIn(places: ReadonlyMap<string, string>, name: string, by: string): void {
+  const place = places.get(name)
+  if (place === undefined) return
+  throw new UsageError(
+    `variable ${quote(name)} is in ${quote(place)}, and is given by ${by}, too`,
+    leaveOneOut
+  )
 }
 
 /** The names in a file, as docker reads it (docker/cli, opts/file.go). One that docker will refuse has none. */
@@ -52,6 +63,11 @@ function namesIn(file: string): string[] {
       .map(line => line.split('=', 1)[0]?.trimEnd() ?? '')
   } catch (error) {
     if (error instanceof UsageError) throw error
+    refuseContents(
+      file,
+      '--env-file takes a file',
+      `${argumentsAreSeen}: put the line into a file of a box, and give that: --env-box BOX:FILE`
+    )
     throw new UsageError(`cannot read --env-file ${quote(file)}: ${reasonOf(error)}`)
   }
 }

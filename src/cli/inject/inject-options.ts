@@ -27,9 +27,19 @@ export function isOn(value: string | undefined): boolean {
   return value === 'true' || value === '1'
 }
 
-const quotedHint = `a name with a comma or a quote is written as in CSV: --inject '"one, ""two"""'`
-/** What `-v` takes in that place, and a copy is or does by itself. */
-const needless = ['ro', 'readonly', 'nocopy', 'z', 'Z']
+const quotedHint = `a name with a comma or a quote is written as in CSV, all of it in one pair of quotes: --inject '"one, ""two"":alias"'`
+/** What `-v` takes in that place (moby, volume/mounts/linux_parser.go), and a copy is or does by itself. */
+const needless = ['ro', 'readonly', 'nocopy']
+/** And what means nothing for a copy. */
+const meaningless = ['rw', 'z', 'cached', 'consistent', 'delegated', 'rprivate', 'rshared', 'rslave']
+/** Likewise; but right behind a box they are good aliases. */
+const meaninglessAfterPath = ['default', 'private', 'shared', 'slave']
+
+/** Whether docker would take a word for an option of a `-v`, in any case: it takes `RO`, too. */
+function isOfVolumes(word: string, { afterPath = false } = {}): boolean {
+  const words = [...needless, ...meaningless, ...(afterPath ? meaninglessAfterPath : [])]
+  return words.includes(word.toLowerCase())
+}
 
 /**
  * Takes the value of an `--inject` apart, which is a record of CSV as that of docker's `--mount`: first the box with its
@@ -69,15 +79,47 @@ function refuseOptionInPlace(
   const colon = place.lastIndexOf(':')
   if (colon === -1) return
   const [before, last] = splitAt(place, colon)
-  const [name] = splitAt(last, last.indexOf('='))
-  const isOption = taken.includes(name) && (last.includes('=') || injectSwitches.includes(last))
-  if (!isOption && !needless.includes(last)) return
-  const right = mountValue([before, ...(isOption ? [last] : []), ...rest])
-  const why = isOption ? 'options follow a comma' : 'that is so by itself, and no option of a box'
+  const isOption = isOptionOf(taken, last)
+  if (!isOption && !isOfVolumes(last, { afterPath: before.includes(':/') })) return
+  const others = rest.filter(each => isOptionOf(taken, each) || !isOfVolumes(each))
+  const right = mountValue([before, ...(isOption ? [last.toLowerCase()] : []), ...others])
+  const why = isOption
+    ? 'options follow a comma'
+    : needless.includes(last.toLowerCase())
+      ? 'that is so by itself, and no option of a box'
+      : 'it means nothing for a box'
   throw badFlag(
     flag,
     `${quote(last)} stands in the place of an alias: ${why}`,
     `write --inject ${shellWord(right)}, or, to have the box in a directory of that name, --inject ${shellWord(`${before.split(':')[0] ?? ''}:/run/vault/${last}`)}`
+  )
+}
+
+/** Whether a word is an option of a box as one is written: `NAME=VALUE`, or a switch. */
+function isOptionOf(taken: readonly string[], word: string): boolean {
+  const name = splitAt(word, word.indexOf('='))[0].toLowerCase()
+  return taken.includes(name) && (word.includes('=') || injectSwitches.includes(name))
+}
+
+/** Throws `UsageError` for what looks like an option in the place of an `--inject-dir`, which takes none; `right`: the flag without it. */
+export function refuseOptionOfDirectory(flag: string, directory: string, place: string): void {
+  const words = place.split(/[:,]/)
+  const at = words.findIndex(
+    (word, index) =>
+      (index > 0 || !word.startsWith('/')) &&
+      (isOptionOf(optionNames, word) || isOfVolumes(word, { afterPath: index > 0 }))
+  )
+  if (at === -1) return
+  const word = words[at] ?? ''
+  const right = [directory, ...words.slice(0, at)].join(':')
+  const asName =
+    words.length === 1
+      ? `, or, to have it in a directory of that name, --inject-dir ${shellWord(`${directory}:/run/vault/${word}`)}`
+      : ''
+  throw badFlag(
+    flag,
+    `${quote(word)} looks like an option, and a directory takes none`,
+    `write --inject-dir ${shellWord(right)}${asName}`
   )
 }
 
@@ -91,7 +133,7 @@ function unknown(
   const meant = nearest(name, taken)
   const hint = ['target', 'dst', 'destination'].includes(name)
     ? `write the place behind the box: --inject ${shellWord(`${splitAt(place, place.indexOf(':'))[0]}:${text}`)}`
-    : needless.includes(name)
+    : isOfVolumes(name)
       ? 'a copy is read-only unless it has the option rw: leave it out'
       : meant === null
         ? quotedHint

@@ -5,7 +5,7 @@ import { parseBoxName, type BoxName } from '../../base/names.ts'
 import { notADirectory } from '../files/destination.ts'
 import { UsageError } from '../output/failure.ts'
 import { splitAt } from '../input/split-at.ts'
-import { placeAndOptions, type InjectOptions } from './inject-options.ts'
+import { placeAndOptions, refuseOptionOfDirectory, type InjectOptions } from './inject-options.ts'
 
 /** The directory in a container below which boxes appear, and below which images expect them. */
 export const vaultDirectory = '/run/vault'
@@ -52,6 +52,7 @@ export function parseDirectoryInjection(value: string): DirectoryInjection {
     const reason = isThere(directory) ? notADirectory : 'there is no such directory'
     throw new UsageError(`cannot inject ${quote(directory)}: ${reason}`)
   }
+  refuseOptionOfDirectory(flag, directory, place)
   const target = parsePlace(place === '' ? basename(resolve(directory)) : place, flag)
   return { directory, target, flag }
 }

@@ -1,5 +1,5 @@
 import { quote } from '../../base/errors.ts'
-import { parseFilePath, type BoxName, type FilePath, type VolumeName } from '../../base/names.ts'
+import { parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { UsageError } from '../output/failure.ts'
 import type { CommandLine, Flag } from './command-line.ts'
 import { isOn } from './inject-options.ts'
@@ -45,36 +45,13 @@ export function boxMount(
   const fields = [
     'type=volume',
     `volume-driver=${driver}`,
-    ...driverOptions(box, options),
+    ...Object.entries({ box, ...options, transient: 'true' }).map(
+      ([name, value]) => `volume-opt=${name}=${value}`
+    ),
     `target=${target}`
   ]
   // `readonly` the Engine refuses for anonymous volumes; the copy is read-only by itself.
   return ['--mount', mountValue([...fields, 'volume-nocopy'])]
-}
-
-function driverOptions(box: BoxName, options: Readonly<Record<string, string>>): string[] {
-  return Object.entries({ box, ...options, transient: 'true' }).map(
-    ([name, value]) => `volume-opt=${name}=${value}`
-  )
-}
-
-/**
- * The flag that mounts one file of a box, of a volume by this name, which all mounts of it share (Engine 26, API 1.45). Anonymous
- * volumes have no parts; a name like those that the Engine gives them goes with the last container likewise.
- */
-export function subpathMount(
-  { driver, volume, box }: { driver: string; volume: VolumeName; box: BoxName },
-  target: string,
-  path: FilePath,
-  options: Readonly<Record<string, string>>
-): string[] {
-  const fields = [
-    'type=volume',
-    `source=${volume}`,
-    `volume-driver=${driver}`,
-    ...driverOptions(box, options)
-  ]
-  return ['--mount', mountValue([...fields, `target=${target}`, `volume-subpath=${path}`, 'volume-nocopy'])]
 }
 
 /** The flag that mounts a directory with nothing in it, where nothing can be written either. */
@@ -127,14 +104,15 @@ function mountClaim(mount: GivenMount, driver: string): Omit<Claim, 'flag'> | nu
     const made = shownByOptions(new Map(Object.entries(mount.options)), source)
     // The options count only for a volume that docker has to make.
     const shows: Shown | null = source === '' ? made : { kind: 'volume', name: source, made }
-    return { target, shows, isDirectory: true }
+    return { target, shows, isDirectory: !isOn(mount.options['file']) }
   }
   return { target, shows: shownBy(type === 'bind', source, mount.isReadOnly), isDirectory: type !== 'bind' }
 }
 
 /** What an `--inject` claims. */
 export function claimOfBox({ box, target, options, flag }: Injection): Claim {
-  return { target, flag, shows: shownByOptions(new Map(Object.entries(options)), box), isDirectory: true }
+  const shows = shownByOptions(new Map(Object.entries(options)), box)
+  return { target, flag, shows, isDirectory: !isOn(options['file']) }
 }
 
 /** Of options that the driver will refuse nobody needs to know what they show. */

@@ -9,15 +9,7 @@ import { ownersOfBoxes } from './box-owner.ts'
 import { flagsOfLabels, labelsOf, type GivenBox } from './container-labels.ts'
 import { dockerOf, endingAsDocker, type Docker, type Ending } from './docker.ts'
 import { parseEnvBox, refuseBoxesInEnv, type EnvBox } from './env-box.ts'
-import {
-  boxOfSecrets,
-  claimsOfLayout,
-  claimsOfSecrets,
-  layOut,
-  secretsOf,
-  variablesOfSecrets,
-  wipeSecrets
-} from './container-secrets.ts'
+import { boxOfSecrets, claimsOfSecrets, secretsOf, variablesOfSecrets } from './container-secrets.ts'
 import { boxOfDirectory, newEphemeralName, withEphemeralBoxes, type BoxTarget } from './ephemeral.ts'
 import { findImage, type ImageConfig } from './find-image.ts'
 import {
@@ -42,7 +34,8 @@ import { nullIfDenied, refuseWithoutUse } from './may-use.ts'
 import { refuseNestedTargets } from './nested-targets.ts'
 import { warnOfOtherOptions } from './other-options.ts'
 import { runFlags } from './run-flags.ts'
-import type { ContainerSecrets } from './secrets-form.ts'
+import { wipeSecrets, type ContainerSecrets } from './secrets-form.ts'
+import { boxOfSelf, claimOfSelf, takesSelfCopy, withSockets } from './self-copy.ts'
 import { versionShown } from './shown-version.ts'
 import type { SignalGuard } from './signals.ts'
 import { claimsOfVariables, filesOfVariables, variablesArguments } from './variables.ts'
@@ -58,7 +51,7 @@ Options, anywhere among docker's own and before the image:
       mount a copy of this directory; it is gone with the container's volumes
   --api
       let the container ask for itself, at a socket in each --inject: its option
-      api
+      api; without any at /run/secretbox/self/.secretbox/api.sock
   --secrets FILE|-
       give the container the secrets of this JSON; they are gone with it:
       {"secret_mounts": {"/path": {"kind": "text"|"json", "content": …}},
@@ -112,22 +105,17 @@ function define(cli: Cli, name: string, verb: 'run' | 'create', text: string, ex
 async function runWithBoxes(cli: Cli, verb: 'run' | 'create', line: CommandLine): Promise<void> {
   const [image] = line.operands
   if (image === undefined) throw new UsageError('name the image', `see: docker ${verb} --help`)
-  const asksForItself = lastValue(line, 'api') === 'true'
-  const injections = valuesOf(line, 'inject').map(value => {
-    const injection = parseInjection(value, runInjectOptions)
-    return asksForItself ? { ...injection, options: { api: 'true', ...injection.options } } : injection
-  })
-  if (asksForItself && injections.length === 0)
-    throw new UsageError(
-      'bad flag "--api": there is no box whose copy could have a socket',
-      'add --inject BOX'
-    )
+  const injections = withSockets(
+    line,
+    valuesOf(line, 'inject').map(value => parseInjection(value, runInjectOptions))
+  )
+  const hasSelf = takesSelfCopy(line, injections)
   const directories = valuesOf(line, 'inject-dir').map(parseDirectoryInjection)
   const envBoxes = valuesOf(line, 'env-box').map(parseEnvBox)
   refuseBoxesInEnv(line)
   const secrets = await secretsOf(cli, line)
   try {
-    await runWithSecrets(cli, { verb, line, image, injections, directories, envBoxes, secrets })
+    await runWithSecrets(cli, { verb, line, image, injections, directories, envBoxes, secrets, hasSelf })
   } finally {
     wipeSecrets(secrets)
   }
@@ -142,20 +130,23 @@ interface Wanted {
   readonly directories: readonly DirectoryInjection[]
   readonly envBoxes: readonly EnvBox[]
   readonly secrets: ContainerSecrets
+  /** It asks for itself at a copy that shows nothing. */
+  readonly hasSelf: boolean
 }
 
 async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
-  const { verb, line, image, injections, directories, envBoxes, secrets } = wanted
+  const { verb, line, image, injections, directories, envBoxes, secrets, hasSelf } = wanted
   const driver = cli.env['SECRETBOX_DRIVER'] || pluginName
   const secretsBox = newEphemeralName()
   const secretVariables = variablesOfSecrets(secrets, secretsBox)
-  const others = [
+  const claims = [
     ...injections.map(claimOfBox),
     ...directories.map(claimOfDirectory),
     ...claimsOfVariables([...envBoxes, ...secretVariables].map(({ flag }) => flag)),
-    ...claimsOf(line, driver)
+    ...claimsOf(line, driver),
+    ...claimsOfSecrets(secrets),
+    ...(hasSelf ? [claimOfSelf] : [])
   ]
-  const claims = [...others, ...claimsOfSecrets(secrets)]
   refuseSharedTargets(claims)
   await refuseWithoutUse(
     cli,
@@ -171,13 +162,12 @@ async function runWithSecrets(cli: Cli, wanted: Wanted): Promise<void> {
     const pulled = await pullIfNeeded(cli, docker, guard, verb, line, image)
     if (typeof pulled === 'object') return pulled
     const found = await findImage(cli, image)
-    const layout = await layOut(cli, docker, secrets, { image, found, line, claims: others })
-    const mounted = [...others, ...claimsOfLayout(layout)]
-    await refuseNestedTargets(cli, [...mounted, ...silentClaims(found?.volumes ?? [], mounted)])
-    const empty = unfulfilled(cli, image, found, mounted)
+    await refuseNestedTargets(cli, [...claims, ...silentClaims(found?.volumes ?? [], claims)])
+    const empty = unfulfilled(cli, image, found, claims)
     const made = [
       ...directories.map(each => boxOfDirectory(cli, driver, each)),
-      ...[boxOfSecrets(cli, driver, secretsBox, secrets, layout)].filter(each => each !== null)
+      ...[boxOfSecrets(cli, driver, secretsBox, secrets)].filter(each => each !== null),
+      ...(hasSelf ? [boxOfSelf(driver)] : [])
     ]
     const options = [...injections.map(each => each.options), ...[...made, ...environment].map(() => ({}))]
     const owned = await ownersOfBoxes(cli, { line, image, found }, options)

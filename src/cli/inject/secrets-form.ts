@@ -3,16 +3,23 @@ import { didYouMean } from '../../base/messages.ts'
 import { maxComponentBytes, maxPathBytes } from '../../base/names.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Secret } from '../../base/secret.ts'
+import { secretKinds, type SecretKind } from '../../base/secret-kinds.ts'
 import { mostEnvBytes, mostInVariable, mostVariables, variableName } from '../../base/variables.ts'
 import { readJson, stringBytes, writtenBytes, type JsonValue } from '../input/json-bytes.ts'
 import { UsageError } from '../output/failure.ts'
 import { isTakenByRuntime, normalTarget } from './injection.ts'
 import { lengthOfText } from './variables-text.ts'
 
+/** A file of a container, and how it was given. */
+export interface SecretFile {
+  readonly kind: SecretKind
+  readonly content: Secret
+}
+
 /** Secrets of one container, as `--secrets` gives them. Who has them wipes them. */
 export interface ContainerSecrets {
-  /** What files of the container hold, by their absolute, normal paths. */
-  readonly mounts: ReadonlyMap<string, Secret>
+  /** Files of the container, by their absolute, normal paths. */
+  readonly mounts: ReadonlyMap<string, SecretFile>
   /** Its variables, by their names. */
   readonly environment: ReadonlyMap<string, Secret>
 }
@@ -29,23 +36,29 @@ export function readSecrets(text: Buffer, source: string): ContainerSecrets {
   const refuse: Refuse = (reason, hint) => {
     throw new UsageError(`cannot use the secrets of ${source}: ${reason}`, hint)
   }
-  const [mounts, environment] = [new Map<string, Secret>(), new Map<string, Secret>()]
+  const [mounts, environment] = [new Map<string, SecretFile>(), new Map<string, Secret>()]
   if (!text.some(byte => byte > 32)) refuse('it is empty', 'write {} for none')
   try {
     const whole = readJson(text)
     const [files, variables] = sections.map(name =>
       membersOf(membersOf(whole, 'it', refuse, sections).get(name), name, refuse)
     )
-    for (const [target, mount] of files ?? []) mounts.set(target, contentOf(text, target, mount, refuse))
+    for (const [target, mount] of files ?? []) mounts.set(target, fileOf(text, target, mount, refuse))
     refuseNested([...mounts.keys()], refuse)
     for (const [name, value] of variables ?? []) environment.set(name, variableOf(text, name, value, refuse))
     refuseTooMany(environment, refuse)
     return { mounts, environment }
   } catch (error) {
-    for (const secret of [...mounts.values(), ...environment.values()]) secret.wipe()
+    wipeSecrets({ mounts, environment })
     if (isSecretboxError(error, 'invalid') && !(error instanceof UsageError)) refuse(error.message)
     throw error
   }
+}
+
+/** Overwrites them. */
+export function wipeSecrets({ mounts, environment }: ContainerSecrets): void {
+  for (const { content } of mounts.values()) content.wipe()
+  for (const value of environment.values()) value.wipe()
 }
 
 type Refuse = (reason: string, hint?: string) => never
@@ -72,7 +85,7 @@ function membersOf(
   return value.members
 }
 
-function contentOf(text: Buffer, target: string, mount: JsonValue, refuse: Refuse): Secret {
+function fileOf(text: Buffer, target: string, mount: JsonValue, refuse: Refuse): SecretFile {
   const why = whyNotTarget(target)
   if (why !== null) refuse(`${quote(target)} cannot be the place of a file: ${why}`)
   const members = membersOf(mount, target, refuse, mountKeys)
@@ -80,16 +93,16 @@ function contentOf(text: Buffer, target: string, mount: JsonValue, refuse: Refus
   const content = members.get('content')
   if (kind === null) return refuse(`the "kind" of ${quote(target)} is neither "text" nor "json"`)
   if (content === undefined || content.type === 'null') return refuse(`${quote(target)} has no "content"`)
-  if (kind === 'json') return writtenBytes(text, content)
+  if (kind === 'json') return { kind, content: writtenBytes(text, content) }
   if (content.type !== 'string')
     return refuse(`the "content" of ${quote(target)} is not a string`, 'other values have the kind "json"')
-  return stringBytes(text, content)
+  return { kind, content: stringBytes(text, content) }
 }
 
-function kindOf(text: Buffer, value: JsonValue | undefined): 'text' | 'json' | null {
+function kindOf(text: Buffer, value: JsonValue | undefined): SecretKind | null {
   if (value?.type !== 'string') return null
   const kind = stringBytes(text, value).bytes()
-  return (['text', 'json'] as const).find(each => Buffer.from(each).equals(kind)) ?? null
+  return secretKinds.find(each => Buffer.from(each).equals(kind)) ?? null
 }
 
 function variableOf(text: Buffer, name: string, value: JsonValue, refuse: Refuse): Secret {

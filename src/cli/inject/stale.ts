@@ -20,17 +20,7 @@ const Container = z.object({
   State: z.object({ Status: z.string() }),
   Mounts: z.nullish(
     z.array(z.object({ Type: z.string(), Name: z.optional(z.string()), Destination: z.string() }))
-  ),
-  HostConfig: z.object({
-    Mounts: z.nullish(
-      z.array(
-        z.object({
-          Target: z.string(),
-          VolumeOptions: z.nullish(z.object({ Subpath: z.optional(z.string()) }))
-        })
-      )
-    )
-  })
+  )
 })
 type Container = z.output<typeof Container>
 
@@ -138,7 +128,7 @@ interface GivenFiles {
 
 /** What the container's mounts would show today. */
 function givenTo(
-  { Mounts, HostConfig }: Container,
+  { Mounts }: Container,
   places: readonly InjectedPlace[],
   volumes: ReadonlyMap<string, VolumeUse['options']>
 ): { files: GivenFiles[]; environment: Asked['environment'] } {
@@ -151,10 +141,7 @@ function givenTo(
     const place = places.find(each => each.target === target)
     if (target.startsWith(`${variablesDirectory}/`)) environment.push({ box, version, path })
     else if (place !== undefined) {
-      const mount = HostConfig.Mounts?.find(({ Target }) => Target === target)
-      // A volume of one file has that alone; of one that shows all of a box a mount may be a part.
-      const shown = path === '' ? (mount?.VolumeOptions?.Subpath ?? '') : path
-      files.push({ box, version, path: shown, target, wasThere: place.version !== undefined })
+      files.push({ box, version, path, target, wasThere: place.version !== undefined })
     }
   }
   return { files, environment }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path/posix'
-import { quote, SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { parseBoxName, parseFilePath, type BoxName, type FilePath } from '../../base/names.ts'
 import { variablesDirectory } from '../../base/variables.ts'
 import { shellWord } from '../../base/shell-word.ts'
@@ -8,7 +8,7 @@ import { findLauncher } from '../client/socket.ts'
 import { lastValue, type CommandLine } from './command-line.ts'
 import type { EnvBox } from './env-box.ts'
 import type { ImageConfig } from './find-image.ts'
-import { refuseGivenTwice, type NamedVariables } from './given-variables.ts'
+import { placesOfVariables, refuseGivenTwice, type NamedVariables } from './given-variables.ts'
 import { withImageFiles } from './image-files.ts'
 import type { InjectOptions } from './inject-options.ts'
 import { launchedWith, launcherTarget, noShell, shellText } from './launched.ts'
@@ -112,6 +112,28 @@ function launcherMount(source: string): string[] {
   return ['--mount', mountValue(['type=bind', `source=${source}`, `target=${launcherTarget}`, 'readonly'])]
 }
 
+/** A file as the place of its variables. */
+export function named({
+  box,
+  path,
+  variables
+}: VariablesFile & Pick<NamedVariables, 'variables'>): NamedVariables {
+  return { place: `${box}:${path}`, variables }
+}
+
+/** Null for who may use one of the boxes and not look into it. */
+async function namesIn(
+  cli: Pick<Cli, 'api'>,
+  asked: readonly { readonly box: BoxName; readonly path: FilePath | null }[]
+): Promise<(VariablesFile & Pick<NamedVariables, 'variables'>)[] | null> {
+  const environment = asked.map(({ box, path }) => ({ box, path }))
+  const injected = await cli.api.injected({ files: [], environment }).catch(nullIfDenied)
+  if (injected === null) return null
+  return injected.environment.map(({ box, path, variables }) => {
+    return { box: parseBoxName(box), path: parseFilePath(path), variables }
+  })
+}
+
 /** The places that files of variables take, each of which the flag at its place gives. */
 export function claimsOfVariables(flags: readonly string[]): Claim[] {
   const [first] = flags
@@ -133,26 +155,31 @@ export async function filesOfVariables(
   besides: readonly NamedVariablesFile[]
 ): Promise<readonly VariablesFile[]> {
   const found = await variablesAskedFor(cli, envBoxes)
-  const named = found.map(({ box, path, variables }) => ({ place: `${box}:${path}`, variables }))
-  refuseGivenTwice(line, [...named, ...besides.map(({ flag, variables }) => ({ place: flag, variables }))])
+  refuseGivenTwice(line, [
+    ...found.map(named),
+    ...besides.map(({ flag, variables }) => ({ place: flag, variables }))
+  ])
   return [...found.map(({ box, path }) => ({ box, path })), ...besides]
 }
 
 /**
  * Which files these are, and what their variables are called. For who may use a box and not read it, which the names would tell of, that
- * is as it was asked, with no names. Throws what the daemon says of a file that is none of variables, `denied` when it has to be named.
+ * is as it was asked, with no names. Throws what the daemon says of a file that is none of variables, `denied` when it has to be named,
+ * `UsageError` for a variable that two of them have.
  */
 export async function variablesAskedFor(
   cli: Pick<Cli, 'api'>,
   asked: readonly { readonly box: BoxName; readonly path: FilePath | null }[]
 ): Promise<(VariablesFile & Pick<NamedVariables, 'variables'>)[]> {
   if (asked.length === 0) return []
-  const environment = asked.map(({ box, path }) => ({ box, path }))
-  const injected = await cli.api.injected({ files: [], environment }).catch(nullIfDenied)
-  if (injected !== null)
-    return injected.environment.map(({ box, path, variables }) => {
-      return { box: parseBoxName(box), path: parseFilePath(path), variables }
-    })
+  const found = await namesIn(cli, asked).catch(async (error: unknown) => {
+    // Which of them cannot be, or why they cannot be together, is told by who asked; of one that cannot be the daemon has told.
+    if (asked.length === 1 || !isSecretboxError(error, 'invalid')) throw error
+    const each = await Promise.all(asked.map(one => namesIn(cli, [one])))
+    placesOfVariables(each.flatMap(files => (files ?? []).map(named)))
+    throw error
+  })
+  if (found !== null) return found
   return asked.map(({ box, path }) => {
     if (path !== null) return { box, path, variables: [] }
     throw new SecretboxError('denied', `cannot tell which file of box ${quote(box)} has the variables`, {

@@ -21,13 +21,14 @@ import { isMadeOf } from '../../volumes/origin.ts'
 import type { CopyRecord } from '../../volumes/records.ts'
 import { shellOperand } from '../../base/shell-word.ts'
 import type { BoxName, VolumeName } from '../../base/names.ts'
+import { kindOfSecret } from '../../base/secret-kinds.ts'
 import type { Identity } from '../../vault/identity/identity.ts'
 import { answerErrors, MethodError } from '../transport/answers.ts'
 import { bodyIn, queryOf } from '../transport/request.ts'
 import { allowance } from './allowance.ts'
 import { objectOfMembers } from './json-members.ts'
 import { variablesIn, volumesOfVariables } from './secret-environment.ts'
-import { secretMountsIn } from './secret-mounts.ts'
+import { mostBytes, secretMountsIn, type MountedCopy } from './secret-mounts.ts'
 import type { AskedCopy } from './caller.ts'
 
 /** At whose socket a request came, and who sent it. */
@@ -38,6 +39,8 @@ export interface Asked {
   readonly caller: Caller
   /** The same by what it may read. */
   readonly reader: Reader
+  /** Its volume is a file, and not a directory. */
+  readonly isFile: boolean
 }
 
 export interface ContainerApiParts {
@@ -106,14 +109,7 @@ export function containerApi(parts: ContainerApiParts): Express {
       }
     })
   )
-  serve(operations.listSecretMounts, asked =>
-    openFor(
-      parts,
-      asked,
-      () => findContainer(asked.copy),
-      (opened, shown, { targets }) => secretMountsIn(opened, shown, targets.get(asked.copy.volume) ?? [])
-    )
-  )
+  serve(operations.listSecretMounts, (asked, { socket }) => secretMountsOf(parts, asked, socket))
   serve(operations.listSecretEnvironment, (asked, { socket }) => secretEnvironmentOf(parts, asked, socket))
   serve(operations.issueToken, async ({ caller, copy, record }, request) => {
     const { audience } = bodyIn(TokenRequest, request, 'request', tokenRequestRule)
@@ -154,6 +150,47 @@ function openFor<T>(
     await note([])
     return use(opened, shown, container)
   })
+}
+
+/**
+ * JSON of the files that the container was given: of the copy at whose socket it asks, and of those beside it that who asks could read where
+ * they lie. Variables have an answer of their own.
+ */
+async function secretMountsOf(parts: ContainerApiParts, asked: Asked, socket: Socket): Promise<Buffer> {
+  const { volume } = asked.copy
+  const members: Buffer[] = []
+  let spareBytes = mostBytes
+  const add = async (copy: Asked, find: () => Promise<DescribedContainer>): Promise<DescribedContainer> =>
+    openFor(parts, copy, find, async (opened, shown, container) => {
+      const found = await secretMountsIn(opened, shown, mountedIn(container, copy), spareBytes)
+      members.push(...found.members)
+      spareBytes = found.spareBytes
+      return container
+    })
+  try {
+    const container = await add(asked, () => parts.findContainer(asked.copy))
+    const others = new Set(container.targets.keys() as Iterable<VolumeName>)
+    for (const known of [volume, ...volumesOfVariables(container)]) others.delete(known)
+    for (const other of others) {
+      const beside = await parts.askedBeside(socket, other)
+      const its = beside.find(({ caller, record }) => caller.kind === 'container' && record.version !== null)
+      if (its !== undefined) await add(its, () => Promise.resolve(container)).catch(unlessKept)
+    }
+    return objectOfMembers('secret_mounts', members)
+  } finally {
+    for (const member of members) member.fill(0)
+  }
+}
+
+function mountedIn({ targets }: DescribedContainer, { copy, record, isFile }: Asked): MountedCopy {
+  const own = targets.get(copy.volume) ?? []
+  const others = [...targets].flatMap(([volume, places]) => (volume === copy.volume ? [] : places))
+  return { targets: own, isFile, others, kind: kindOfSecret(copy.box, record.origin?.path ?? '') }
+}
+
+/** What of a copy beside is not for who asks, or not there any more, is left out: nobody asked for it by itself. */
+function unlessKept(error: unknown): void {
+  if (!isSecretboxError(error, 'denied') && !isSecretboxError(error, 'not_found')) throw error
 }
 
 /** JSON of the variables that the container was given, which lie in copies beside the one at whose socket it asks. */

@@ -11,7 +11,7 @@ import type { Holders } from '../../copies/holders.ts'
 import type { Store } from '../../store/store.ts'
 import type { CopySockets } from '../../lifecycle/copy-sockets.ts'
 import type { Caller } from '../../vault/access/authority.ts'
-import { copyRecordsOf, findCopyRow } from '../../volumes/records.ts'
+import { copyRecordsOf, findCopyRow, findVolumeRow } from '../../volumes/records.ts'
 import { serveListening, type Serving } from '../transport/serve.ts'
 import { allowance } from './allowance.ts'
 import { callerOn, readerOn } from './caller.ts'
@@ -61,14 +61,17 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     if (!record) throw gone()
     const copy = { ...owner, box: record.box }
     connection.caller ??= callerOn(socket, copy, parts)
-    return { copy, record, caller: await connection.caller, reader: readerOn(socket, parts.syscalls) }
+    const reader = readerOn(socket, parts.syscalls)
+    // A file has no room for a socket.
+    return { copy, record, caller: await connection.caller, reader, isFile: false }
   }
   const askedBeside = async (socket: Socket, volume: VolumeName): Promise<Asked[]> => {
     const all: Asked[] = []
     const reader = readerOn(socket, parts.syscalls)
+    const isFile = (await findVolumeRow(parts.store, volume))?.volume?.options.file === true
     for await (const record of copyRecordsOf(parts.store, volume)) {
       const copy = { volume, mount: record.mount, box: record.box }
-      all.push({ copy, record, caller: await callerOn(socket, copy, parts), reader })
+      all.push({ copy, record, caller: await callerOn(socket, copy, parts), reader, isFile })
     }
     return all
   }

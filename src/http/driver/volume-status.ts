@@ -32,7 +32,8 @@ export function listedVolume({
 
 /** What `docker volume inspect` shows: never contents, and never an error, in whatever state the vault is. */
 async function volumeStatus(parts: StatusParts, { name, options }: Volume): Promise<Record<string, unknown>> {
-  const { box, version, path, uid, gid, mode, dirmode, rw, optional, ephemeral, transient, api } = options
+  const { box, version, path, file, uid, gid, mode, dirmode, rw, optional, ephemeral, transient, api } =
+    options
   const copies = await parts.copyRecordsOf(name).catch((error: unknown) => {
     if (!isSecretboxError(error)) throw error
     return []
@@ -42,6 +43,7 @@ async function volumeStatus(parts: StatusParts, { name, options }: Volume): Prom
     Box: box,
     Version: version ?? 'newest',
     ...(path === '' ? {} : { Path: path }),
+    ...(file ? { File: true } : {}),
     Owner: `${uid}:${gid}`,
     ...(mode === null ? {} : { Mode: octal(mode) }),
     ...(dirmode === null ? {} : { Dirmode: octal(dirmode) }),

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { viewOf } from '../../base/bytes.ts'
 
-/** As deep as a document may be. */
-const mostDepth = 32
+/** As deep as a document may be, and what `run --secrets` takes. */
+const mostDepth = 100
 const space = [9, 10, 13, 32]
 const [zero, nine] = [0x30, 0x39]
 
@@ -19,6 +19,18 @@ export function membersOf(value: Uint8Array): ReadonlyMap<string, Buffer> | null
     return end && bytes.find(byte => !space.includes(byte)) === 0x7b ? members : null
   } catch (error) {
     if (error instanceof NotJson) return null
+    throw error
+  }
+}
+
+/** Whether bytes are one value of JSON and nothing else. */
+export function isJson(value: Uint8Array): boolean {
+  const bytes = viewOf(value)
+  if (!isUtf8(bytes)) return false
+  try {
+    return new Reading(bytes, new Map()).document()
+  } catch (error) {
+    if (error instanceof NotJson) return false
     throw error
   }
 }
