@@ -131,6 +131,20 @@ test.each([
   )
 })
 
+test.each([
+  [parse, '{"a":"hunter2"}', '--inject takes a box, not JSON itself'],
+  [parse, 'PASSWORD=hunter2', '--inject takes a box, not the variable "PASSWORD" itself'],
+  [parse, 'PASSWORD="a,hunter2"', '--inject takes a box, not the variable "PASSWORD" itself'],
+  [parse, 'hunter2==', '--inject takes a box, not contents'],
+  [parseDirectoryInjection, '{"a":"/hunter2"}', '--inject-dir takes a directory, not JSON itself'],
+  [parseDirectoryInjection, 'A=hunter2', '--inject-dir takes a directory, not the variable "A" itself']
+])('%o of the secret %s itself is refused, and it is not told again', (read, value, message) => {
+  const attempt = (): unknown => read(value)
+  expect(attempt).toThrow(message)
+  expect(attempt).not.toThrow('hunter2')
+  expect(parse('[prod] db:x').box).toBe('[prod] db')
+})
+
 test('a build takes what its files can have', () => {
   expect(parseInjection('db,uid=1,optional', buildInjectOptions).options).toEqual({
     uid: '1',

@@ -30,9 +30,14 @@ async function withApi(): Promise<{ box: string; mount: string[] }> {
 }
 
 /** Asks from within a container. */
-async function asked(name: string, request: string, body = ''): Promise<Record<string, unknown>> {
+async function asked(
+  name: string,
+  request: string,
+  body = '',
+  at = socket
+): Promise<Record<string, unknown>> {
   const head = `${request} HTTP/1.0\\r\\nContent-Length: ${body.length}\\r\\n\\r\\n`
-  const answer = await engine.docker(['exec', name, 'sh', '-c', `printf '${head}${body}' | /talk ${socket}`])
+  const answer = await engine.docker(['exec', name, 'sh', '-c', `printf '${head}${body}' | /talk ${at}`])
   return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, unknown>
 }
 
@@ -56,6 +61,26 @@ test('a container asks for itself, and its token says what docker inspect says',
   // The host has a way to the socket, and is not the container.
   const pid = (await engine.docker(['inspect', '--format', '{{.State.Pid}}', name])).trim()
   expect((await ask(`/proc/${pid}/root${socket}`, { method: 'GET', url: '/v1/self' })).status).toBe(403)
+  await engine.docker(['rm', '--force', '--volumes', name])
+})
+
+test('a container with secrets of its own alone is told of these at a socket in an empty copy', async () => {
+  const name = freshName('container')
+  const given = {
+    secret_mounts: {
+      '/etc/app/key.json': { kind: 'json', content: { a: [1] } },
+      '/run/secrets/b': { kind: 'text', content: 'hunter2\n' }
+    },
+    secret_environment: { ACCESS_KEY: 'x' }
+  }
+  const own = ['--detach', '--name', name, '--user', '1000', '--network', 'none', '--stop-signal', 'KILL']
+  const args = [...own, '-v', `${talk}:/talk:ro`, '--api', '--secrets', '-', testImage, 'sleep', '86400']
+  await engine.docker(['vault', 'run', ...args], { input: JSON.stringify(given) })
+  const at = '/run/secretbox/self/.secretbox/api.sock'
+  expect(await asked(name, 'GET /v1/secret_mounts', '', at)).toEqual({ secret_mounts: given.secret_mounts })
+  expect(await asked(name, 'GET /v1/secret_environment', '', at)).toEqual({
+    secret_environment: given.secret_environment
+  })
   await engine.docker(['rm', '--force', '--volumes', name])
 })
 

@@ -4,11 +4,14 @@ import { isSecretboxError, quote } from '../../base/errors.ts'
 import { parseBoxName, type BoxName } from '../../base/names.ts'
 import { notADirectory } from '../files/destination.ts'
 import { UsageError } from '../output/failure.ts'
+import { argumentsAreSeen, refuseContents } from '../input/refuse-contents.ts'
 import { splitAt } from '../input/split-at.ts'
 import { placeAndOptions, refuseOptionOfDirectory, type InjectOptions } from './inject-options.ts'
 
 /** The directory in a container below which boxes appear, and below which images expect them. */
 export const vaultDirectory = '/run/vault'
+
+const putIntoBox = `${argumentsAreSeen}: put it into a file of a box (docker vault put BOX:FILE), and inject that`
 
 /** A box that a container or a build is to be given. */
 export interface Injection {
@@ -34,6 +37,7 @@ export interface DirectoryInjection {
  */
 export function parseInjection(value: string, taken: readonly string[]): Injection {
   const flag = `--inject ${value}`
+  refuseContents(value, '--inject takes a box', putIntoBox)
   const { place, options } = placeAndOptions(value, taken)
   const [name, alias] = splitAt(place, place.indexOf(':'))
   const box = parseName(name, flag)
@@ -49,6 +53,7 @@ export function parseDirectoryInjection(value: string): DirectoryInjection {
   const isWhole = isDirectory(value)
   const [directory, place] = isWhole ? [value, ''] : splitAt(value, lastColon(value))
   if (!isWhole && !isDirectory(directory)) {
+    if (!isThere(directory)) refuseContents(value, '--inject-dir takes a directory', putIntoBox)
     const reason = isThere(directory) ? notADirectory : 'there is no such directory'
     throw new UsageError(`cannot inject ${quote(directory)}: ${reason}`)
   }

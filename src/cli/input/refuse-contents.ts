@@ -10,7 +10,8 @@ function contentsIn(text: string): string | null {
   // What ends so may be base64 as a whole.
   if (variable !== undefined)
     return /^=?$/.test(value) ? 'contents' : `the variable ${quote(variable)} itself`
-  if (/^\s*[{[]/.test(text)) return 'JSON itself'
+  // Names may begin with a bracket, too.
+  if (/^\s*(\{|\[\s*[[{"])/.test(text)) return 'JSON itself'
   return /-----BEGIN |[\r\n]/.test(text) ? 'contents' : null
 }
 
