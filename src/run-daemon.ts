@@ -38,6 +38,7 @@ import { createUnused } from './controller/unused.ts'
 import { createWithdraw } from './lifecycle/withdraw.ts'
 import { createUses } from './lifecycle/engine-calls.ts'
 import { copyRecordsOf, pinnedVersions } from './volumes/records.ts'
+import { retagCopies } from './volumes/retag.ts'
 import { createVolumes } from './volumes/volumes.ts'
 import { watchCopies } from './controller/watch.ts'
 
@@ -82,6 +83,7 @@ async function startDaemon(
     keyDirectory: config.keyDir,
     limits: config.limits,
     pinnedVersions,
+    retagCopies,
     allocate: length => lockedMemory(bytes => syscalls.lockedBytes(bytes), length),
     onUnswept: err => log.warn({ err }, 'cannot remove what unfinished changes left')
   })
@@ -149,6 +151,7 @@ async function startDaemon(
     vault,
     granting: tellingOfGrants(opened.granting, (...what) => refusals.changed(...what)),
     keyslots: opened.keyslots,
+    rotateRoot: opened.rotateRoot,
     syscalls,
     log,
     status: describeStatus({

@@ -30,6 +30,7 @@ export const asks = {
   replaceKeyslot: ['keyslot.replace'],
   removeKeyslot: ['keyslot.remove'],
   testKeyslot: ['keyslot.test'],
+  rotateRoot: ['vault.rotate'],
   seal: ['vault.seal'],
   unseal: ['vault.unseal'],
   reconcile: ['reconcile'],

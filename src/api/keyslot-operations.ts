@@ -1,4 +1,4 @@
-import { KeyslotList, Opens, Sealed } from './keyslots.ts'
+import { KeyslotList, Opens, Rotated, Sealed } from './keyslots.ts'
 import { fileType, jsonType } from './media-types.ts'
 import { none } from './operation.ts'
 import { NameOfAnySlot, NameOfSlot, RecipientOfSlot, SlotKindToUse } from './parameters.ts'
@@ -48,6 +48,13 @@ export const keyslotOperations = {
     bodies: { [fileType]: null },
     answers: { 200: { [jsonType]: Opens } },
     refusals: [400, 404, 413]
+  },
+  rotateRoot: {
+    ...none,
+    method: 'POST',
+    path: '/rotate/root',
+    answers: { 200: { [jsonType]: Rotated } },
+    refusals: [409]
   },
   seal: { ...none, method: 'POST', path: '/seal', answers: { 200: { [jsonType]: Sealed } } },
   unseal: {

@@ -27,5 +27,8 @@ export type KeyslotList = Read<typeof KeyslotList>
 /** Whether what was sent opens the keyslot. */
 export const Opens = z.lazy(() => z.object({ opens: z.boolean() }))
 
+/** How many keyslots there are to the new root key. */
+export const Rotated = z.lazy(() => z.object({ keyslots: z.int() }))
+
 /** Whether the vault is sealed now. */
 export const Sealed = z.lazy(() => z.object({ sealed: z.boolean() }))

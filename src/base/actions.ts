@@ -4,7 +4,7 @@
  * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm; `box.use` tells who is about to
  * give a box to a container what that needs to be told. `copy.describe` tells a container of its own copy, `token.issue` gives
  * it a token that says which it is, `identity.show` anybody the public keys for such tokens. `keyslot.test` tells whether something
- * opens a keyslot.
+ * opens a keyslot. `vault.rotate` makes the root key another.
  */
 export const actions = [
   'box.list',
@@ -40,6 +40,7 @@ export const actions = [
   'keyslot.replace',
   'keyslot.remove',
   'keyslot.test',
+  'vault.rotate',
   'vault.seal',
   'vault.unseal',
   'reconcile',

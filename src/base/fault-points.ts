@@ -31,6 +31,9 @@ export type FaultPoint =
   | 'reconcile.judged'
   | 'change.staged'
   | 'change.committed'
+  | 'rotate.prepared'
+  | 'rotate.committing'
+  | 'rotate.committed'
   | 'start.opened'
   | 'start.listening'
 

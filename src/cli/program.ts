@@ -34,6 +34,7 @@ import { remove } from './commands/remove.ts'
 import { rename } from './commands/rename.ts'
 import { rollback } from './commands/rollback.ts'
 import { keyslot } from './commands/keyslot.ts'
+import { rotate } from './commands/rotate.ts'
 import { seal } from './commands/seal.ts'
 import { set } from './commands/set.ts'
 import { unseal } from './commands/unseal.ts'
@@ -51,7 +52,7 @@ const commands = {
   'Versions of boxes:': [versions, diff, rollback],
   'Who may do what:': [grant, approve, revoke, grants, can, owner],
   'Containers and images:': [run, createContainer, exec, build, compose, usedBy, stale],
-  'The key of the vault:': [seal, unseal, keyslot],
+  'The key of the vault:': [seal, unseal, keyslot, rotate],
   'The daemon:': [status, audit, identity, reconcile, prune]
 } as const
 

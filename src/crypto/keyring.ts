@@ -36,7 +36,7 @@ export interface Keyring {
    * The keys of another root key, which stays the caller's; and what makes them these, once the store is under them. Until then whoever
    * asks for them wipes them.
    */
-  another(rootKey: Secret): { readonly keyring: Keyring; takeOver(): void }
+  another(rootKey: Secret): { readonly keyring: Keyring; readonly takeOver: () => void }
   /** Zeroes the keys; the keyring is of no use afterwards. */
   wipe(): void
 }

@@ -72,6 +72,7 @@ export function createKeysInUse(first: Keys): KeysInUse {
   let now = first
   let before: Keys | null = null
   let generation = 0
+  let hasEnded = false
   const forget = (keys: Keys | null): void => {
     if (keys !== null) wipeKeys(keys)
     if (before === keys) before = null
@@ -81,6 +82,8 @@ export function createKeysInUse(first: Keys): KeysInUse {
     before: () => before,
     generation: () => generation,
     replace(next) {
+      // Sealed at that very moment.
+      if (hasEnded) wipeKeys(next)
       forget(before)
       const old = now
       before = old
@@ -89,6 +92,7 @@ export function createKeysInUse(first: Keys): KeysInUse {
       setTimeout(() => forget(old), rememberedMs).unref()
     },
     wipe() {
+      hasEnded = true
       forget(before)
       wipeKeys(now)
     }

@@ -8,6 +8,7 @@ import type { Container, Engine } from '../engine/engine.ts'
 import { isSecretboxError } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/action/gate.ts'
+import { commitPrepared } from '../vault/action/overtaken.ts'
 import { recordedDevice } from '../volumes/device.ts'
 import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import {
@@ -117,7 +118,14 @@ async function attachOne(
       ...(image === null ? {} : { image })
     }
     await gate.run({ kind: 'daemon' }, 'copy.attach', { mount, volume, box }, permit =>
-      permit.commit(held, [putCopyRecord({ ...record, container, madeFor: null })])
+      commitPrepared(permit, async () => {
+        const now = (await findCopyRow(store, volume, mount))?.record ?? record
+        return {
+          answer: undefined,
+          details: held,
+          writes: [putCopyRecord({ ...now, container, madeFor: null })]
+        }
+      })
     )
     return true
   } catch (err) {

@@ -78,8 +78,9 @@ export function createMakeCopy({
         const created = new Date(clock.dateMs()).toISOString()
         const version = opened?.info.version ?? null
         const copyRecord = newCopyRecord(volume, { mount: owner.mount, version, device, created, madeFor })
-        const of = opened === null ? {} : { origin: originOf(copyRecord, options, opened) }
-        await record(twinOf === null ? [putCopyRecord({ ...copyRecord, ...of })] : [])
+        const tagged = (): CopyRecord =>
+          opened === null ? copyRecord : { ...copyRecord, origin: originOf(copyRecord, options, opened) }
+        await record(twinOf === null ? () => [putCopyRecord(tagged())] : [])
         FAULT: await reach('mount.recorded')
       })
     }

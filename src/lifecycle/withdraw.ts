@@ -7,6 +7,7 @@ import type { KeyedMutex } from '../base/keyed-mutex.ts'
 import type { VolumeName } from '../base/names.ts'
 import type { Store } from '../store/store.ts'
 import type { Gate } from '../vault/action/gate.ts'
+import { commitPrepared } from '../vault/action/overtaken.ts'
 import {
   copyRecordsOf,
   findCopyRow,
@@ -173,7 +174,14 @@ async function wipe(
     if (!(await copies.wipe(key)))
       throw new SecretboxError('in_use', 'a file of the copy is kept from being overwritten')
     await gate.run({ kind: 'daemon' }, 'copy.withdraw', { volume, mount, box }, permit =>
-      permit.commit(whom, [putCopyRecord({ ...record, container, madeFor: null })])
+      commitPrepared(permit, async () => {
+        const now = (await recordNow(store, seen)) ?? record
+        return {
+          answer: undefined,
+          details: whom,
+          writes: [putCopyRecord({ ...now, container, madeFor: null })]
+        }
+      })
     )
   })
 }

@@ -178,13 +178,17 @@ function storeOver(database: DatabaseSync, path: string): Store {
 
     count: prefix => promised(() => checked(() => rows.count(prefix))),
 
-    commit: writes =>
-      promised(() =>
+    commit: (writes, onCommitted) =>
+      promised(() => {
         translating(path, () => {
           if (isLarge(writes) && freeBytes() < reserveBytes) throw full(path)
           commit(writes)
         })
-      ),
+        onCommitted?.()
+      }),
+
+    // What was replaced is overwritten in the file (`secure_delete`), and lies in the write-ahead log until it is cut.
+    scrub: () => promised(() => checked(() => database.exec('PRAGMA wal_checkpoint(TRUNCATE)'))),
 
     close: () => promised(() => database.close())
   }

@@ -34,8 +34,10 @@ export interface Store {
   count(prefix: string): Promise<number>
   /**
    * All writes, durable when the promise resolves, or none. Throws `conflict` when an expectation does
-   * not hold; then the caller reads again.
+   * not hold; then the caller reads again. `onCommitted` is called once they are durable, and before anybody reads anything.
    */
-  commit(writes: readonly Write[]): Promise<void>
+  commit(writes: readonly Write[], onCommitted?: () => void): Promise<void>
+  /** Leaves nothing in the store's files of what was replaced or removed before, but for what was removed as a whole (`removeAll`). */
+  scrub(): Promise<void>
   close(): Promise<void>
 }

@@ -10,7 +10,7 @@ import { createSealing, type Sealing } from '../crypto/keyslots/sealing.ts'
 import { loadSodium } from '../crypto/sodium.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
-import type { Authority } from './access/authority.ts'
+import type { Authority, Caller } from './access/authority.ts'
 import { standingOf, type Standing } from './access/grants.ts'
 import { createGate, type Gate } from './action/gate.ts'
 import { createAudit, type Audit } from './audit/audit.ts'
@@ -22,6 +22,7 @@ import { createKeyslots, type Keyslots } from './keyslots.ts'
 import { createPolicies } from './policies.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { createReadTypes, type ReadTypes } from './read-types.ts'
+import { createRootRotation, type RetagCopies } from './root-rotation.ts'
 import { sweepStaging } from './sweep.ts'
 import { ownTypesIn } from './credentials/own-types.ts'
 import { createTypes } from './credentials/types.ts'
@@ -35,6 +36,7 @@ export interface VaultSettings {
   readonly limits: BoxLimits & { readonly maxAuditEntries: number }
   /** Which versions of a box must not be dropped; null while that is unknown. */
   readonly pinnedVersions: (store: Store, name: BoxName) => Promise<ReadonlySet<number> | null>
+  readonly retagCopies: RetagCopies
   /** See `KeyslotParts`. */
   readonly allocate: KeyslotParts['allocate']
   /** Called when what unfinished changes left cannot be removed. The vault opens all the same, unless this throws. */
@@ -52,6 +54,7 @@ export interface OpenedVault {
   readonly store: Store
   readonly keyslotParts: KeyslotParts
   readonly keyslots: Keyslots
+  readonly rotateRoot: (caller: Caller) => Promise<void>
   readonly sealing: Sealing
   readonly audit: Audit
   readonly readAudit: ReadAudit
@@ -114,6 +117,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     })
     const granting = createGranting({ store, gate })
     const keyslots = createKeyslots({ sodium, store, storeId, sealing, gate })
+    const rotateRoot = createRootRotation({ store, gate, policies, retagCopies: settings.retagCopies })
     const identity = createIdentity({ store, storeId, gate, clock: systemClock })
     const readAudit = createReadAudit(gate, audit)
     const readTypes = createReadTypes(gate, types)
@@ -124,6 +128,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
         store,
         keyslotParts,
         keyslots,
+        rotateRoot,
         sealing,
         audit,
         readAudit,

@@ -58,8 +58,8 @@ export type OpenedFor<P extends Purpose> = P extends Purpose
     | (RuleOf<P>['missing'] extends 'nothing' ? null : never)
   : never
 
-/** Commits the entry, and writes with it. */
-export type RecordOpening = (writes: readonly Write[]) => Promise<void>
+/** Commits the entry, and writes with it; as a function where something in them is under a key of the vault, which may become another meanwhile. */
+export type RecordOpening = (writes: readonly Write[] | (() => readonly Write[])) => Promise<void>
 
 /** How the use records itself, for a purpose of which that is asked. */
 export type RecordFor<P extends Purpose> = RuleOf<P>['recorded'] extends 'within' ? [RecordOpening] : []

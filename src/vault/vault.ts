@@ -162,7 +162,12 @@ export function createVault(parts: VaultParts): Vault {
       return gate.run(caller, action, resource, async permit => {
         const opened = await untilNotOvertaken(() => openedFor(parts, permit, purposes[purpose], version))
         const record: RecordOpening = writes =>
-          permit.commit(opened === null ? {} : { version: opened.info.version }, writes)
+          untilNotOvertaken(() =>
+            permit.commit(
+              opened === null ? {} : { version: opened.info.version },
+              typeof writes === 'function' ? writes() : writes
+            )
+          )
         const shown = (shows === 'names' ? opened && namesOf(opened) : opened) as OpenedFor<typeof purpose>
         if (recorded === 'within' && !opened?.users) permit.beforeCommit(() => refuseClosed(store, permit))
         try {

@@ -31,6 +31,17 @@ export function isMadeOf<R extends Facts & Pick<CopyRecord, 'origin'>>(
   return timingSafeEqual(Buffer.from(origin.tag), Buffer.from(tag(textOf(record, origin))))
 }
 
+/** The record with a tag under other keys; null when its own is wrong, or there is none. */
+export function retagged(
+  record: CopyRecord,
+  from: OpenedVersion['tag'],
+  to: OpenedVersion['tag']
+): CopyRecord | null {
+  const { origin } = record
+  if (origin === undefined || !isMadeOf(record, { box: { id: origin.boxId }, tag: from })) return null
+  return { ...record, origin: { ...origin, tag: to(textOf(record, origin)) } }
+}
+
 function textOf(
   { volume, mount, box, version, created }: Facts,
   { boxId, path, uid, gid, mode, dirmode }: Omit<Origin, 'tag'>

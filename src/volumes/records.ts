@@ -200,6 +200,18 @@ export function putCopyRecord(record: CopyRecord): Write {
   return { put: copyRecordKey(record.volume, record.mount), value: jsonBytes(record) }
 }
 
+/** The writes that record copies anew, those of which something else is to be said. */
+export async function* copiesSaidAnew(
+  store: Store,
+  say: (record: CopyRecord) => CopyRecord | null
+): AsyncGenerator<Write> {
+  for await (const stored of store.list(copyPrefix)) {
+    const record = copyRow(stored)?.record
+    const anew = record && say(record)
+    if (anew) yield { put: stored.key, value: jsonBytes(anew), expect: stored.revision }
+  }
+}
+
 /** The write that removes a copy's record. */
 export function removeCopyRecord(volume: VolumeName, mount: MountId): Write {
   return { remove: copyRecordKey(volume, mount) }

@@ -3,6 +3,7 @@ import type { Caller } from '../../src/vault/access/authority.ts'
 import { parseBoxName, parseFilePath, type BoxName } from '../../src/base/names.ts'
 import { openVault, type OpenedVault } from '../../src/vault/open.ts'
 import type { Vault } from '../../src/vault/vault.ts'
+import { retagCopies } from '../../src/volumes/retag.ts'
 import type { Home } from './daemon.ts'
 
 /** Who fills the vaults. */
@@ -16,6 +17,7 @@ export async function openVaultOf(home: Home): Promise<OpenedVault> {
     dataDirectory: home.dataDir,
     keyDirectory: home.keyDir,
     limits: { maxBoxBytes: 1 << 30, maxBoxEntries: 20_000, maxVersions: 100, maxAuditEntries: 1_000_000 },
+    retagCopies,
     pinnedVersions: () => Promise.resolve(new Set()),
     allocate: length => new Uint8Array(length),
     onUnswept(error) {

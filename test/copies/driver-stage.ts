@@ -180,6 +180,6 @@ export function breakable(store: Store, isBroken: () => boolean): Store {
     ...store,
     get: async key => now().get(key),
     list: (prefix, options) => now().list(prefix, options),
-    commit: async changes => now().commit(changes)
+    commit: async (...what) => now().commit(...what)
   }
 }

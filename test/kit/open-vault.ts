@@ -7,6 +7,7 @@ import { fileAt } from '../../src/vault/boxes/tree.ts'
 import type { BoxLimits } from '../../src/vault/boxes/versions.ts'
 import { openVault as openVaultAt, type OpenedVault } from '../../src/vault/open.ts'
 import type { OpenedNames, OpenedVersion } from '../../src/vault/opened-version.ts'
+import { retagCopies } from '../../src/volumes/retag.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** A vault in a directory. */
@@ -39,6 +40,7 @@ export async function openVault(directory: string, settings: VaultSettings = {})
     keyDirectory: directory,
     limits: { maxBoxBytes: 128 << 20, maxBoxEntries: 20_000, maxVersions: 100, maxAuditEntries, ...limits },
     pinnedVersions: () => Promise.resolve(pinned()),
+    retagCopies,
     allocate: length => new Uint8Array(length),
     onUnswept(error) {
       throw error

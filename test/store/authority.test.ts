@@ -279,6 +279,7 @@ test("without grants root may do all but what is a container's own, and others w
     'keyslot.replace': { slot: 'a' },
     'keyslot.remove': { slot: 'a' },
     'keyslot.test': { slot: 'a' },
+    'vault.rotate': theVault,
     'vault.seal': theVault,
     'vault.unseal': theVault,
     reconcile: theVault,

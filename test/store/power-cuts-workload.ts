@@ -142,6 +142,12 @@ const unmountVolume: Step = {
   becomes: before => ({ ...before, labels: [], audited: before.audited + 1 })
 }
 
+const rotateRoot: Step = {
+  name: 'rotate root',
+  run: vault => vault.rotateRoot(root),
+  becomes: before => ({ ...before, audited: before.audited + 1 })
+}
+
 /** Closing the store writes its log back into its file. */
 export const restart: Step = {
   name: 'restart',
@@ -175,6 +181,7 @@ export const steps: readonly Step[] = [
   put('web', { 'tls/key.pem': bytes('key', 1700), 'tls/cert.pem': bytes('cert', 4000) }),
   remove('db', 'keytab'),
   rollback('db', 5),
+  rotateRoot,
   unmountVolume,
   restart,
   put('db', { keytab: bytes('third', 70_000) }),

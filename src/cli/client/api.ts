@@ -125,6 +125,8 @@ export interface Api {
   makeKeyslot(place: 'new' | 'same', slot: NewKeyslot): Promise<Buffer>
   removeKeyslot(name: string): Promise<void>
   opensKeyslot(name: string, kind: KeyslotKind, given: Body): Promise<boolean>
+  /** Gives the vault another root key. */
+  rotateRoot(): Promise<void>
   seal(): Promise<void>
   /** By the keyslot of a name, or any of that kind. */
   unseal(kind: KeyslotKind, name: string | undefined, given: Body): Promise<void>

@@ -144,7 +144,10 @@ function grantsBy({ askJson }: Calls): Grants {
   }
 }
 
-type Keyslots = Pick<Api, 'keyslots' | 'makeKeyslot' | 'removeKeyslot' | 'opensKeyslot' | 'seal' | 'unseal'>
+type Keyslots = Pick<
+  Api,
+  'keyslots' | 'makeKeyslot' | 'removeKeyslot' | 'opensKeyslot' | 'rotateRoot' | 'seal' | 'unseal'
+>
 
 /** More than what opens a keyslot has. */
 const mostSecretBytes = 4096
@@ -168,6 +171,9 @@ function keyslotsBy({ ask, askJson }: Calls): Keyslots {
     },
     opensKeyslot: async (name, kind, given) =>
       (await askJson(operations.testKeyslot, { query: { name, kind }, ...sent(given) })).opens,
+    async rotateRoot() {
+      await askJson(operations.rotateRoot, {})
+    },
     async seal() {
       await askJson(operations.seal, {})
     },

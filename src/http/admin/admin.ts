@@ -37,6 +37,7 @@ export interface AdminParts extends AuditParts {
   readonly gate: Pick<Gate, 'refuseHopeless'>
   readonly vault: Vault
   readonly granting: Granting
+  readonly rotateRoot: (caller: Caller) => Promise<void>
   readonly keyslots: Keyslots
   readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>
@@ -76,7 +77,7 @@ export function adminApi(parts: AdminParts): Express {
   serveJson(serve, parts)
   serveGrants(route, grantAnswers(parts.granting), callerOf)
   route('readAudit', auditRoute(parts, callerOf))
-  serveKeyslots(route, serve, parts.keyslots, callerOf)
+  serveKeyslots(route, serve, parts, callerOf)
   app.use((request: Request) => {
     throw new SecretboxError('not_found', `no such endpoint: ${request.method} ${request.originalUrl}`, {
       hint: 'docs/openapi.yaml lists them'

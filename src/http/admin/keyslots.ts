@@ -14,11 +14,17 @@ import type { Route, ServeJson } from './route.ts'
 /** More than a passphrase, a recovery code or a key file has. */
 const maxBytes = 4096
 
-/** `/keyslots`, `/seal` and `/unseal`. */
+/** What answers about the key of the vault. */
+export interface KeyParts {
+  readonly keyslots: Keyslots
+  readonly rotateRoot: (caller: Caller) => Promise<void>
+}
+
+/** `/keyslots`, `/rotate`, `/seal` and `/unseal`. */
 export function serveKeyslots(
   route: Route,
   serve: ServeJson,
-  keyslots: Keyslots,
+  { keyslots, rotateRoot }: KeyParts,
   callerOf: (request: Request) => Caller
 ): void {
   serve('listKeyslots', async caller => ({ keyslots: await keyslots.list(caller) }))
@@ -41,6 +47,10 @@ export function serveKeyslots(
   serve('testKeyslot', (caller, { name, kind }, request) =>
     withBody(request, async given => ({ opens: await keyslots.test(caller, name, { kind, given }) }))
   )
+  serve('rotateRoot', async caller => {
+    await rotateRoot(caller)
+    return { keyslots: (await keyslots.list(caller)).length }
+  })
   serve('seal', async caller => {
     await keyslots.seal(caller)
     return { sealed: true }

@@ -92,6 +92,8 @@ export interface Resources {
   'keyslot.replace': OneSlot
   'keyslot.remove': OneSlot
   'keyslot.test': OneSlot
+  /** The root key becomes another. */
+  'vault.rotate': Whole
   'vault.seal': Whole
   'vault.unseal': Whole
   reconcile: Whole

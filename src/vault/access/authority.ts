@@ -73,6 +73,7 @@ export const rightFor: Readonly<Record<Action, Right | 'owner' | null>> = {
   'keyslot.replace': null,
   'keyslot.remove': null,
   'keyslot.test': null,
+  'vault.rotate': null,
   'vault.seal': null,
   'vault.unseal': null,
   reconcile: null,

@@ -16,9 +16,10 @@ import {
 } from '../access/authority.ts'
 import { isClosedBy, noPolicy, usesGranted, type GrantTo, type Policy } from '../access/grants.ts'
 import type { ContainerSubject } from '../access/subjects.ts'
-import type { Audit } from '../audit/audit.ts'
+import type { Audit, AuditRenewal } from '../audit/audit.ts'
 import type { Decision } from '../audit/records.ts'
 import type { Flood } from './flood.ts'
+import { Overtaken } from './overtaken.ts'
 import type { GrantsNow, Policies } from './policies.ts'
 
 /** Whether the same caller may do something else, too: what is told of other things must be theirs to know. */
@@ -55,6 +56,8 @@ export interface Permit<A extends Action = Action> {
    * what `recheck` and the check of `beforeCommit` throw: nothing is committed between that and this, so that what was revoked before is not done after.
    */
   commit(more: Details, writes: readonly Write[]): Promise<void>
+  /** As `commit`, once for all that there is, which is put under other keys. */
+  commitUnder(keys: Pick<AuditRenewal, 'to' | 'others' | 'onCommitted'>): Promise<void>
 }
 
 /** An act that is asked for: the permit, for if it is allowed; the entry, as far as it is known before; and what came of it so far. */
@@ -101,6 +104,7 @@ export async function beginAct<A extends Action>(
   const entry = { caller, action, decision: 'allowed', details } as const
   const done = { recorded: false, wrote: false }
   const looks = createLooks(parts, keyring, caller)
+  const underNewKeys = createKeysCheck(keyring)
   let isStillSo = (): Promise<void> => Promise.resolve()
   const permit: Permit<A> = {
     ...{ caller, keyring, resource, may: await mayOf(parts, caller, keyring), ...looks },
@@ -119,6 +123,7 @@ export async function beginAct<A extends Action>(
         return
       }
       await audit.inTurn(async append => {
+        underNewKeys(writes)
         await permit.recheck()
         await looks.recheck(writes)
         await isStillSo()
@@ -134,6 +139,11 @@ export async function beginAct<A extends Action>(
       })
       done.recorded = true
       done.wrote ||= writes.length > 0
+    },
+    async commitUnder(keys) {
+      await audit.renew({ ...keys, from: keyring, decision: { ...entry, details } })
+      done.recorded = true
+      done.wrote = true
     }
   }
   return { permit, entry, done }
@@ -152,6 +162,25 @@ export function standsFor(
   const isOfAll = isPublic(action)
   const times = flood.admit(isOfAll ? null : caller.uid)
   return times === 0 ? null : times === 1 ? {} : isOfAll ? { count: times } : { times }
+}
+
+/**
+ * Throws `Overtaken` when the root key has become another since what is to be written was made: it is under keys that are none
+ * any more. Volumes are under none, and what goes with a copy is not either.
+ */
+function createKeysCheck(keyring: Keyring): (writes: readonly Write[]) => void {
+  let generation = keyring.generation()
+  const isUnderKeys = (write: Write): boolean =>
+    'put' in write ? !write.put.startsWith('volume/') : !keyOf(write).startsWith('copy/')
+  return writes => {
+    if (generation === keyring.generation()) return
+    generation = keyring.generation()
+    if (writes.some(isUnderKeys)) throw new Overtaken()
+  }
+}
+
+function keyOf(write: Write): string {
+  return 'put' in write ? write.put : 'remove' in write ? write.remove : write.removeAll
 }
 
 /** What an act has seen of the grants, and whether that is still so when it commits. */

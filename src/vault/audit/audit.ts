@@ -11,6 +11,7 @@ import {
   type AuditEntry,
   type Decision
 } from './records.ts'
+import { createRenewedEntries } from './renewed-entries.ts'
 import type { Caller } from '../access/authority.ts'
 import type { Details } from '../access/actions.ts'
 
@@ -19,6 +20,17 @@ type Append = (
   decision: Decision & { readonly details: Details },
   writes: readonly Write[]
 ) => Promise<void>
+
+/** What puts the audit under other keys. */
+export interface AuditRenewal {
+  readonly from: Keyring
+  readonly to: Keyring
+  readonly decision: Decision & { readonly details: Details }
+  /** What else is committed with it, asked for while nothing is appended. */
+  readonly others: () => Promise<readonly Write[]>
+  /** Called when it is committed, before anything is read. */
+  readonly onCommitted: () => void
+}
 
 /** The chained record of decisions. */
 export interface Audit {
@@ -32,6 +44,8 @@ export interface Audit {
    * another turn.
    */
   inTurn<T>(work: (append: Append) => Promise<T>): Promise<T>
+  /** Puts all entries under other keys, in one commit with an entry about that. */
+  renew(renewal: AuditRenewal): Promise<void>
   /**
    * The entries that are asked for, oldest first, checked on the way: what is damaged is told in its place and hides
    * nothing else. At the end comes what was looked at. It holds a page of entries at a time.
@@ -59,7 +73,12 @@ export function createAudit(store: Store, maxEntries: number): Audit {
 
   const endsNow = async (keyring: Keyring): Promise<AuditEnds> => (known ??= await readEnds(store, keyring))
 
-  const appendNow: Append = async (keyring, { details, ...decision }, writes) => {
+  const appendNow = async (
+    keyring: Keyring,
+    { details, ...decision }: Decision & { readonly details: Details },
+    writes: readonly Write[],
+    onCommitted?: () => void
+  ): Promise<void> => {
     const { first, last, hash } = await endsNow(keyring)
     const sequence = last + 1
     const entry: AuditEntry = {
@@ -76,12 +95,10 @@ export function createAudit(store: Store, maxEntries: number): Audit {
     const trimmed = Array.from({ length: kept - first }, (_, i) => ({ remove: entryKey(first + i) }))
     const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(encrypted) }
     try {
-      await store.commit([
-        ...writes,
-        { put: entryKey(sequence), value: encrypted },
-        putEnds(keyring, ends),
-        ...trimmed
-      ])
+      await store.commit(
+        [...writes, { put: entryKey(sequence), value: encrypted }, putEnds(keyring, ends), ...trimmed],
+        onCommitted
+      )
       known = ends
     } catch (error) {
       // It may have been done all the same.
@@ -101,6 +118,19 @@ export function createAudit(store: Store, maxEntries: number): Audit {
   return {
     append: (...entry) => inTurn(() => appendNow(...entry)),
     inTurn: work => inTurn(() => work(appendNow)),
+
+    async renew({ from, to, decision, others, onCommitted }) {
+      const entries = createRenewedEntries(store, from, to)
+      // Most of it while others append.
+      await entries.catchUp()
+      await inTurn(async () => {
+        await entries.catchUp()
+        const { writes, ends } = entries.between(await endsNow(from))
+        const more = await others()
+        known = ends
+        await appendNow(to, decision, [...writes, ...more], onCommitted)
+      })
+    },
 
     // Not while an entry is being appended: what was read before must not be taken for known after.
     read: (keyring, query) => readEntries(store, keyring, () => inTurn(() => endsNow(keyring)), query),

@@ -49,9 +49,11 @@ async function misspelt(store: Store, permit: BoxPermit, name: BoxName): Promise
  */
 export async function listedBoxes<Seen extends Pick<BoxSummary, 'name'>>(
   store: Store,
-  { keyring, may }: Pick<Permit, 'keyring' | 'may'>,
+  permit: Pick<Permit, 'keyring' | 'may'>,
   look: (box: Box) => Seen | Promise<Seen>
 ): Promise<{ boxes: Seen[]; damaged: string[] }> {
+  const { keyring, may } = permit
+  const generation = keyring.generation()
   const boxes: Seen[] = []
   const damaged: string[] = []
   for await (const { key, box } of allBoxes(store, keyring)) {
@@ -62,6 +64,8 @@ export async function listedBoxes<Seen extends Pick<BoxSummary, 'name'>>(
       box?.key.wipe()
     }
   }
+  // Under another root key they lie in another order.
+  if (generation !== keyring.generation()) return listedBoxes(store, permit, look)
   boxes.sort((a, b) => (a.name < b.name ? -1 : 1))
   return { boxes, damaged: may('status', theVault) ? damaged : [] }
 }

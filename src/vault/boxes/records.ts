@@ -88,9 +88,10 @@ export const boxPrefix = 'box/'
  * what the caller may do.
  */
 export async function readBox(store: Store, keyring: Keyring, name: BoxName): Promise<Box | null> {
-  const key = boxKey(keyring, name)
-  const record = await store.get(key)
-  if (record === null) return null
+  const generation = keyring.generation()
+  const record = await store.get(boxKey(keyring, name))
+  // Under another root key it lies elsewhere.
+  if (record === null) return generation === keyring.generation() ? null : readBox(store, keyring, name)
   try {
     return decryptBox(keyring, record)
   } catch (error) {
@@ -154,6 +155,20 @@ export function renameBox(keyring: Keyring, box: Box, name: BoxName): Write[] {
     { remove: boxKey(keyring, box.name), expect: box.revision },
     { put: key, value: encryptBox(keyring, key, { ...box, name }), expect: null }
   ]
+}
+
+/** The writes that put a box's record under other keys, which hide its name otherwise. Throws `damaged`. */
+export function renewedBox(from: Keyring, to: Keyring, record: StoredRecord): Write[] {
+  const box = decryptBox(from, record)
+  try {
+    const key = boxKey(to, box.name)
+    return [
+      { remove: record.key, expect: record.revision },
+      { put: key, value: encryptBox(to, key, box), expect: null }
+    ]
+  } finally {
+    box.key.wipe()
+  }
 }
 
 /** The write that removes the record of a box that is damaged; what belonged to it cannot be found any more. */
