@@ -1,4 +1,4 @@
-import { KeyslotList, Opens, Rotated, Sealed } from './keyslots.ts'
+import { KeyslotList, KeyslotRemoved, Opens, Rotated, Sealed } from './keyslots.ts'
 import { fileType, jsonType } from './media-types.ts'
 import { none } from './operation.ts'
 import { NameOfAnySlot, NameOfSlot, RecipientOfSlot, SlotKindToUse } from './parameters.ts'
@@ -37,7 +37,7 @@ export const keyslotOperations = {
     method: 'DELETE',
     path: '/keyslots',
     query: { name: NameOfSlot },
-    answers: { 200: { [jsonType]: KeyslotList } },
+    answers: { 200: { [jsonType]: KeyslotRemoved } },
     refusals: [400, 404, 409]
   },
   testKeyslot: {

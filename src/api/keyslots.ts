@@ -24,6 +24,11 @@ const Keyslot = z.lazy(() =>
 export const KeyslotList = z.lazy(() => z.object({ keyslots: z.array(Keyslot) }))
 export type KeyslotList = Read<typeof KeyslotList>
 
+/** Those that are left, and the boxes that the removed one could open. */
+export const KeyslotRemoved = z.lazy(() =>
+  z.object({ keyslots: z.array(Keyslot), boxes: z.array(z.string()) })
+)
+
 /** Whether what was sent opens the keyslot. */
 export const Opens = z.lazy(() => z.object({ opens: z.boolean() }))
 

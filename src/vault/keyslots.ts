@@ -1,5 +1,6 @@
 import { joined, viewOf } from '../base/bytes.ts'
 import { SecretboxError } from '../base/errors.ts'
+import type { BoxName } from '../base/names.ts'
 import { Secret } from '../base/secret.ts'
 import { keyBytes } from '../crypto/keyring.ts'
 import type { Sodium } from '../crypto/sodium.ts'
@@ -23,6 +24,8 @@ import { theVault } from './access/actions.ts'
 import { uidOfMaker, type Caller } from './access/authority.ts'
 import type { Gate } from './action/gate.ts'
 import { commitPrepared } from './action/overtaken.ts'
+import { listedBoxes } from './boxes/find.ts'
+import { summaryOf } from './boxes/records.ts'
 import type { Permit } from './action/permit.ts'
 
 /** How every age file begins. */
@@ -49,8 +52,11 @@ export interface Keyslots {
   add(caller: Caller, name: string, wish: NewCredential): Promise<Secret | null>
   /** As `add`, in the place of the slot of that name, which opens nothing any more. Throws `not_found`. */
   replace(caller: Caller, name: string, wish: NewCredential): Promise<Secret | null>
-  /** Throws `not_found`, and `conflict` for the last one. */
-  remove(caller: Caller, name: string): Promise<void>
+  /**
+   * Gives the names of the boxes that it could open, whose values somebody may have. Throws `not_found`, and `conflict` for the last
+   * one.
+   */
+  remove(caller: Caller, name: string): Promise<readonly BoxName[]>
   /** Whether something opens the slot of a name. Throws `not_found`, `invalid` when that is of another kind, `too_many` after a wrong try. */
   test(caller: Caller, name: string, credential: Credential): Promise<boolean>
   /** Drops the keys until somebody unseals the vault, whatever key files there are. */
@@ -114,9 +120,10 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
       }),
 
     remove: (caller, name) =>
-      gate.run(caller, 'keyslot.remove', { slot: name }, permit =>
-        change(permit, header => withoutSlot(header, name))
-      ),
+      gate.run(caller, 'keyslot.remove', { slot: name }, async permit => {
+        await change(permit, header => withoutSlot(header, name))
+        return (await listedBoxes(store, permit, summaryOf)).boxes.map(box => box.name)
+      }),
 
     test: (caller, name, credential) =>
       gate.run(caller, 'keyslot.test', { slot: name }, () => sealing.opens(credential, name)),

@@ -123,7 +123,8 @@ export interface Api {
   keyslots(): Promise<KeyslotList['keyslots']>
   /** Adds a keyslot, or puts it in the `place` of the one of that name. Gives what opens it, which the caller overwrites; empty for what was given. */
   makeKeyslot(place: 'new' | 'same', slot: NewKeyslot): Promise<Buffer>
-  removeKeyslot(name: string): Promise<void>
+  /** Gives the names of the boxes that it could open. */
+  removeKeyslot(name: string): Promise<readonly string[]>
   opensKeyslot(name: string, kind: KeyslotKind, given: Body): Promise<boolean>
   /** Gives the vault another root key. */
   rotateRoot(): Promise<void>

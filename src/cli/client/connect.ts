@@ -166,9 +166,7 @@ function keyslotsBy({ ask, askJson }: Calls): Keyslots {
         : ask(operations.replaceKeyslot, given))
       return readAll(answer, mostSecretBytes)
     },
-    async removeKeyslot(name) {
-      await askJson(operations.removeKeyslot, { query: { name } })
-    },
+    removeKeyslot: async name => (await askJson(operations.removeKeyslot, { query: { name } })).boxes,
     opensKeyslot: async (name, kind, given) =>
       (await askJson(operations.testKeyslot, { query: { name, kind }, ...sent(given) })).opens,
     async rotateRoot() {

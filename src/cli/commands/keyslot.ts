@@ -67,7 +67,7 @@ export function keyslot(cli: Cli): Command {
       const name = nameGiven(verb, word)
       const [recipient, another] = more
       refuseWord(verb, verb === 'replace' ? another : recipient)
-      if (verb === 'remove') await cli.api.removeKeyslot(name)
+      if (verb === 'remove') await remove(cli, name)
       else {
         const slot = await slotNamed(cli, name)
         if (verb === 'replace') await makeKeyslot(cli, 'same', anew(slot, recipient, options))
@@ -123,6 +123,18 @@ async function list(cli: Cli, { format = 'table' }: KeyslotOptions): Promise<voi
       Opened: opened
     }))
   )
+}
+
+/** Whoever had what opens a keyslot may have read all that there was while it was one. */
+async function remove(cli: Cli, name: string): Promise<void> {
+  const boxes = await cli.api.removeKeyslot(name)
+  for (const box of boxes) cli.print(box)
+  if (boxes.length > 0)
+    cli.note(
+      `keyslot ${quote(name)} could open ${boxes.length === 1 ? 'this box' : 'these boxes'}: if somebody else had it, replace what ` +
+        'is in them'
+    )
+  cli.note(`who had it may know the root key: make it another with ${cli.name} rotate root`)
 }
 
 async function tell(cli: Cli, name: string, kind: KeyslotKind, options: KeyslotOptions): Promise<void> {

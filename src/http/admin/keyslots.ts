@@ -41,8 +41,8 @@ export function serveKeyslots(
     )
   })
   serve('removeKeyslot', async (caller, { name }) => {
-    await keyslots.remove(caller, name)
-    return { keyslots: await keyslots.list(caller) }
+    const boxes = await keyslots.remove(caller, name)
+    return { keyslots: await keyslots.list(caller), boxes: [...boxes] }
   })
   serve('testKeyslot', (caller, { name, kind }, request) =>
     withBody(request, async given => ({ opens: await keyslots.test(caller, name, { kind, given }) }))
