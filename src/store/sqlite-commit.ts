@@ -4,6 +4,9 @@ import { between, countBetween, boundsOf, maxValueBytes } from './sqlite-rows.ts
 import { inTransaction } from './sqlite-transaction.ts'
 import type { Write } from './store.ts'
 
+/** Of what is removed as a whole more than this is only unlinked. */
+const mostOverwrittenBytes = 4 << 20
+
 /**
  * Does all writes in one transaction of `database`: all, or none when it throws. `check` may throw once the transaction
  * has begun. Throws `conflict`, `too_large`, and `damaged` when the database did not do exactly what it was told.
@@ -15,6 +18,9 @@ export function createCommit(database: DatabaseSync, check: () => void): (writes
   const deleteOne = database.prepare('DELETE FROM records WHERE key = ?')
   const deleteRange = database.prepare(`DELETE FROM records WHERE ${between}`)
   const countRange = database.prepare(countBetween)
+  const selectBytes = database.prepare(
+    `SELECT coalesce(sum(octet_length(value)), 0) AS bytes FROM records WHERE ${between}`
+  )
   const selectRevision = database.prepare(
     `SELECT CASE WHEN typeof(revision) = 'integer' AND revision BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER - 1}
        THEN revision ELSE 0 END AS revision FROM records WHERE key = ?`
@@ -39,11 +45,12 @@ export function createCommit(database: DatabaseSync, check: () => void): (writes
       const rows = Number(countRange.get(...bounds)?.['n'])
       // Overwriting a large box's records takes seconds and as much room again. They are encrypted, and the record
       // with their key, removed by its own name, is overwritten.
-      database.exec('PRAGMA secure_delete = FAST')
+      const isLarge = Number(selectBytes.get(...bounds)?.['bytes']) > mostOverwrittenBytes
+      if (isLarge) database.exec('PRAGMA secure_delete = FAST')
       try {
         require(deleteRange.run(...bounds).changes === rows, write.removeAll)
       } finally {
-        database.exec('PRAGMA secure_delete = ON')
+        if (isLarge) database.exec('PRAGMA secure_delete = ON')
       }
       require(Number(countRange.get(...bounds)?.['n']) === 0, write.removeAll)
       return rows

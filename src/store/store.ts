@@ -37,7 +37,7 @@ export interface Store {
    * not hold; then the caller reads again. `onCommitted` is called once they are durable, and before anybody reads anything.
    */
   commit(writes: readonly Write[], onCommitted?: () => void): Promise<void>
-  /** Leaves nothing in the store's files of what was replaced or removed before, but for what was removed as a whole (`removeAll`). */
+  /** Leaves nothing in the store's files of what was replaced or removed before, but for what was large and removed as a whole (`removeAll`). */
   scrub(): Promise<void>
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { joined, viewOf } from '../base/bytes.ts'
-import { SecretboxError } from '../base/errors.ts'
+import { quote, SecretboxError } from '../base/errors.ts'
 import type { BoxName } from '../base/names.ts'
 import { Secret } from '../base/secret.ts'
 import { keyBytes } from '../crypto/keyring.ts'
@@ -26,6 +26,7 @@ import type { Gate } from './action/gate.ts'
 import { commitPrepared } from './action/overtaken.ts'
 import { listedBoxes } from './boxes/find.ts'
 import { summaryOf } from './boxes/records.ts'
+import { scrub } from './scrubbing.ts'
 import type { Permit } from './action/permit.ts'
 
 /** How every age file begins. */
@@ -93,6 +94,7 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
       const by = uidOfMaker(permit.caller)
       const made = newSlot(permit.keyring, { ...slot, name, by, made: new Date().toISOString() }, key)
       await change(permit, header => place(header, made))
+      if (place === replacingSlot) await scrub(store, `keyslot ${quote(name)} is replaced`)
       return gives
     } catch (error) {
       gives?.wipe()
@@ -122,6 +124,7 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
     remove: (caller, name) =>
       gate.run(caller, 'keyslot.remove', { slot: name }, async permit => {
         await change(permit, header => withoutSlot(header, name))
+        await scrub(store, `keyslot ${quote(name)} is removed`)
         return (await listedBoxes(store, permit, summaryOf)).boxes.map(box => box.name)
       }),
 

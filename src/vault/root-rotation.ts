@@ -10,6 +10,7 @@ import { withRootKey } from '../crypto/keyslots/slot.ts'
 import type { Store, StoredRecord, Write } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
 import type { Caller } from './access/authority.ts'
+import { scrub } from './scrubbing.ts'
 import type { Gate } from './action/gate.ts'
 import type { Policies } from './action/policies.ts'
 import { hashOf } from './audit/records.ts'
@@ -66,7 +67,7 @@ export function createRootRotation(parts: RotationParts): (caller: Caller) => Pr
         for (const keyring of unused) keyring.wipe()
       }
       FAULT: await reach('rotate.committed')
-      await store.scrub()
+      await scrub(store, 'the root key is another')
     })
 }
 

@@ -15,6 +15,7 @@ import { rollingBack, type VaultParts } from './boxes/versions.ts'
 import { shownIn } from './credential.ts'
 import { findDigestKey } from './injected/digest-key.ts'
 import { namesOf, openVersion, readWhile, type OpenedVersion } from './opened-version.ts'
+import { scrub } from './scrubbing.ts'
 import {
   purposes,
   type OpenedFor,
@@ -135,9 +136,10 @@ export function createVault(parts: VaultParts): Vault {
       ),
 
     destroy: (caller, box, ifVersion, check) =>
-      gate.run(caller, 'box.destroy', { box }, permit =>
-        commitPrepared(permit, () => removal(store, permit, { ifVersion, check }))
-      ),
+      gate.run(caller, 'box.destroy', { box }, async permit => {
+        await commitPrepared(permit, () => removal(store, permit, { ifVersion, check }))
+        await scrub(store, `box ${quote(box)} is destroyed`)
+      }),
 
     rename: (caller, box, newName, ifVersion, check) =>
       gate.run(caller, 'box.rename', { box, newName }, permit =>
