@@ -4,7 +4,7 @@ import type { BoxName } from '../base/names.ts'
 import { Secret } from '../base/secret.ts'
 import { keyBytes } from '../crypto/keyring.ts'
 import type { Sodium } from '../crypto/sodium.ts'
-import { mostFileBytes, putHeader, readHeader, type Header, type Slot } from '../crypto/keyslots/header.ts'
+import { getHeader, mostFileBytes, putHeader, type Header, type Slot } from '../crypto/keyslots/header.ts'
 import { newKeyFile } from '../crypto/keyslots/key-file.ts'
 import type { Credential } from '../crypto/keyslots/opening.ts'
 import { checkPassphrase, keyOfPassphrase, newPassphraseCost } from '../crypto/keyslots/passphrase.ts'
@@ -77,8 +77,7 @@ interface KeyslotsParts {
 export function createKeyslots({ sodium, store, storeId, sealing, gate }: KeyslotsParts): Keyslots {
   const change = (permit: Permit, to: (header: Header) => Header): Promise<void> =>
     commitPrepared(permit, async () => {
-      const stored = await readHeader(store)
-      if (stored === null) throw new Error('an open vault has no header')
+      const stored = await getHeader(store)
       const write = putHeader(permit.keyring, to(stored.header), stored.revision)
       return { answer: undefined, details: {}, writes: [write] }
     })
@@ -107,7 +106,7 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
   return {
     async list(caller) {
       await gate.allow(caller, 'keyslot.list')
-      return ((await readHeader(store))?.header.slots ?? []).map(listed)
+      return (await getHeader(store)).header.slots.map(listed)
     },
 
     add: (caller, name, wish) =>
@@ -115,9 +114,8 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
 
     replace: (caller, name, wish) =>
       gate.run(caller, 'keyslot.replace', { slot: name }, async permit => {
-        const stored = await readHeader(store)
         // Before a second's work for a passphrase.
-        if (stored !== null) slotNamed(stored.header, name)
+        slotNamed((await getHeader(store)).header, name)
         return making(permit, name, wish, replacingSlot)
       }),
 

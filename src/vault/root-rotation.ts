@@ -5,7 +5,7 @@ import { isSecretboxError, quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import { Secret } from '../base/secret.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
-import { putHeader, readHeader } from '../crypto/keyslots/header.ts'
+import { getHeader, putHeader } from '../crypto/keyslots/header.ts'
 import { withRootKey } from '../crypto/keyslots/slot.ts'
 import type { Store, StoredRecord, Write } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
@@ -102,8 +102,7 @@ function createRenewed(
       if (record !== null) await take(record, renewedValue)
     }
     known = now
-    const stored = await readHeader(store)
-    if (stored === null) throw new Error('an open vault has no header')
+    const stored = await getHeader(store)
     return [
       ...[...now.values()].flatMap(({ writes }) => writes),
       ...(await Array.fromAsync(retagCopies(store, from.tag, to.tag))),

@@ -63,6 +63,7 @@ const cases: readonly Case[] = [
   { id: 'removeKeyslot', query: 'name=safe', status: 200 },
   { id: 'removeKeyslot', query: 'name=safe', status: 404 },
   { id: 'unseal', query: 'kind=passphrase', body: passphrase, status: 409 },
+  { id: 'rotateRoot', status: 200 },
   { id: 'seal', status: 200 },
   { id: 'unseal', query: 'kind=passphrase', body: 'another passphrase', status: 403, isSealed: true },
   { id: 'unseal', query: 'kind=passphrase', body: 'another passphrase', status: 429, isSealed: true },

@@ -92,8 +92,14 @@ export async function readHeader(store: Store): Promise<StoredHeader | null> {
   return { header, tag, revision: record.revision }
 }
 
-/** For a store that has lost its header. */
-export function lostHeader(): SecretboxError {
+/** The header of a store that has one. Throws `damaged`. */
+export async function getHeader(store: Store): Promise<StoredHeader> {
+  const stored = await readHeader(store)
+  if (stored === null) throw lostHeader()
+  return stored
+}
+
+function lostHeader(): SecretboxError {
   return new SecretboxError('damaged', 'the store has records, but not the one that says whose they are', {
     hint: restoring
   })

@@ -6,7 +6,7 @@ import type { Store, Write } from '../../store/store.ts'
 import { createKeyring, type Keyring } from '../keyring.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
 import { adoptDraft, keyPaths, type KeyslotParts } from './begin.ts'
-import { checkHeader, lostHeader, putHeader, readHeader, type Slot, type StoredHeader } from './header.ts'
+import { checkHeader, getHeader, putHeader, type Slot, type StoredHeader } from './header.ts'
 import { openByCredential, openByKeyFile, unsealHint, type Credential, type Opened } from './opening.ts'
 import { afterOpening, slotsFor, slotWords } from './slot.ts'
 
@@ -98,7 +98,7 @@ export function createSealing(
     async unseal(credential, name) {
       await opening?.catch(() => undefined)
       if (open !== null) throw new SecretboxError('conflict', 'the vault is unsealed already')
-      const stored = await headerIn(store)
+      const stored = await getHeader(store)
       const opened = await tried(parts, attempts, stored, credential, name)
       await take(() => begin(stored, opened))
       await store.commit([{ remove: sealedKey }])
@@ -122,13 +122,6 @@ function heldSealed(value: Uint8Array): SecretboxError {
     // It stays as it is said above.
   }
   return new SecretboxError('sealed', `the vault is sealed: ${told}`, { hint: unsealHint })
-}
-
-/** Throws `damaged` for a store that has lost its header. */
-async function headerIn(store: Store): Promise<StoredHeader> {
-  const stored = await readHeader(store)
-  if (stored === null) throw lostHeader()
-  return stored
 }
 
 /** The slot of a credential, open. Throws `denied` when there is none. */
@@ -170,7 +163,7 @@ async function openedByItself(
   const held = await store.get(sealedKey)
   if (held !== null) throw heldSealed(held.value)
   await adoptDraft(parts, storeId)
-  const stored = await headerIn(store)
+  const stored = await getHeader(store)
   return { stored, opened: await openByKeyFile(parts, stored.header, keyPaths(keyDirectory).key) }
 }
 
@@ -181,7 +174,7 @@ async function opensNow(
   name: string
 ): Promise<boolean> {
   try {
-    const { rootKey } = await tried(parts, attempts, await headerIn(parts.store), credential, name)
+    const { rootKey } = await tried(parts, attempts, await getHeader(parts.store), credential, name)
     rootKey.wipe()
     return true
   } catch (error) {
