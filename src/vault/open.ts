@@ -119,8 +119,6 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     const keyslots = createKeyslots({ sodium, store, storeId, sealing, gate })
     const rotateRoot = createRootRotation({ store, gate, policies, retagCopies: settings.retagCopies })
     const identity = createIdentity({ store, storeId, gate, clock: systemClock })
-    const readAudit = createReadAudit(gate, audit)
-    const readTypes = createReadTypes(gate, types)
     return {
       ...{
         storeFile,
@@ -131,8 +129,8 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
         rotateRoot,
         sealing,
         audit,
-        readAudit,
-        readTypes,
+        readAudit: createReadAudit(gate, audit),
+        readTypes: createReadTypes(gate, types),
         gate,
         granting,
         vault,

@@ -118,7 +118,6 @@ export function createAudit(store: Store, maxEntries: number): Audit {
   return {
     append: (...entry) => inTurn(() => appendNow(...entry)),
     inTurn: work => inTurn(() => work(appendNow)),
-
     async renew({ from, to, decision, others, onCommitted }) {
       const entries = createRenewedEntries(store, from, to)
       // Most of it while others append.
