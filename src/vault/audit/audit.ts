@@ -94,17 +94,13 @@ export function createAudit(store: Store, maxEntries: number): Audit {
     const kept = Math.max(first, Math.min(sequence - maxEntries + 1, first + maxTrimmed))
     const trimmed = Array.from({ length: kept - first }, (_, i) => ({ remove: entryKey(first + i) }))
     const ends: AuditEnds = { first: kept, last: sequence, hash: hashOf(encrypted) }
-    try {
-      await store.commit(
-        [...writes, { put: entryKey(sequence), value: encrypted }, putEnds(keyring, ends), ...trimmed],
-        onCommitted
-      )
-      known = ends
-    } catch (error) {
-      // It may have been done all the same.
-      known = null
-      throw error
-    }
+    // When that fails it may have been done all the same.
+    known = null
+    await store.commit(
+      [...writes, { put: entryKey(sequence), value: encrypted }, putEnds(keyring, ends), ...trimmed],
+      onCommitted
+    )
+    known = ends
     for (const go of waiting) go()
   }
 
