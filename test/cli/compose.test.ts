@@ -436,6 +436,23 @@ test.each<[string, object, string]>([
   })
 })
 
+test.each<[string, string]>([
+  ['/run/secrets/s/in', 'has "/run/secrets/s/in" in "/run/secrets/s", in which nothing can be mounted'],
+  ['/proc/s', 'cannot have a secret at "/proc/s", where the runtime has something of its own']
+])('a secret at %s cannot be', async (target, reason) => {
+  const model = {
+    name: 'p',
+    services: { web: { image: 'web', secrets: [{ source: 's' }, { source: 's', target }] } },
+    secrets: { s: { 'x-vault': 'web:other' } }
+  }
+  const { compose } = await composeOf(model)
+  expect(await compose(['up'])).toMatchObject({
+    code: 2,
+    given: null,
+    stderr: `error: service "web" ${reason}\nhint: give one of them another target\n`
+  })
+})
+
 test.each<[string[], object, string]>([
   [['up'], { environment: ['PASSWORD=1'] }, 'in the environment of service "web"'],
   [['run', '-e', 'PASSWORD', 'web', 'x'], {}, 'is given by --env'],

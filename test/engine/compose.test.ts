@@ -192,7 +192,7 @@ test('docker vault compose gives services files and variables of boxes, and new 
     services: { one: { 'x-vault-env': 'vars', command: ['exec sleep 86400'] }, two: { user: '1400' } }
   })
   const before = await readFile(base, 'utf8')
-  const { name, compose, idOf } = projectOf('docker vault compose', base, file)
+  const { name, compose, tryCompose, idOf } = projectOf('docker vault compose', base, file)
   const seen = (id: string, script: string): Promise<string> =>
     engine.docker(['vault', 'exec', id, 'sh', '-c', script])
   const shown = (password: string, inFile: string): string =>
@@ -210,6 +210,10 @@ test('docker vault compose gives services files and variables of boxes, and new 
   const [one, two] = [await idOf('one'), await idOf('two')]
   expect(await seen(one, look)).toBe(shown(canary, `${canary}-file`))
   expect(await seen(two, 'stat -c "%u:%g %a" /run/secrets/dbpw')).toBe('1400:0 444\n')
+  expect(await tryCompose('exec', '-T', 'two', 'cat', '/run/secrets/dbpw')).toMatchObject({
+    code: 0,
+    stdout: `${canary}-file`
+  })
   const { State } = (await eventually(async () => {
     const found = await callEngine<{ State: { Health: { Status: string } } }>(
       engine,

@@ -1,10 +1,10 @@
 import { quote } from '../../base/errors.ts'
-import { normalTarget } from '../inject/injection.ts'
+import { isTakenByRuntime, normalTarget } from '../inject/injection.ts'
 import { UsageError } from '../output/failure.ts'
 import { listIn, mappingIn, meantText, textIn, type Mapping } from './model.ts'
 
 /**
- * Throws `UsageError` when one of these places in a service is another's, or has something that the service mounts itself. `secrets`: the
+ * Throws `UsageError` when one of these places in a service is another's or lies in it, or has something that the service mounts itself. `secrets`: the
  * names of those that come from boxes; `besides`: more that is mounted, as a `-v` says it.
  */
 export function refuseTakenPlaces(
@@ -26,13 +26,17 @@ export function refuseTakenPlaces(
         .map(each => targetOf(each, '/run/secrets/'))
     ].flatMap(target => (target === null ? [] : normalTarget(meantText(target))))
   )
+  const refuse = (reason: string): never => {
+    throw new UsageError(`service ${quote(name)} ${reason}`, 'give one of them another target')
+  }
   for (const target of targets) {
-    if (taken.has(target))
-      throw new UsageError(
-        `service ${quote(name)} has two things at ${quote(target)}`,
-        'give one of them another target'
-      )
+    if (taken.has(target)) refuse(`has two things at ${quote(target)}`)
     taken.add(target)
+    const around = targets.find(other => target.startsWith(`${other}/`))
+    if (around !== undefined)
+      refuse(`has ${quote(target)} in ${quote(around)}, in which nothing can be mounted`)
+    if (isTakenByRuntime(target))
+      refuse(`cannot have a secret at ${quote(target)}, where the runtime has something of its own`)
   }
 }
 
