@@ -85,7 +85,7 @@ async function startDaemon(
     pinnedVersions,
     retagCopies,
     allocate: length => lockedMemory(bytes => syscalls.lockedBytes(bytes), length),
-    onUnswept: err => log.warn({ err }, 'cannot remove what unfinished changes left')
+    onUnswept: err => log.warn({ err }, 'cannot put in order what was left when the vault was opened last')
   })
   const { store, storeId, sealing, audit, gate, identity } = opened
   const refusals = createRefusals(clock)

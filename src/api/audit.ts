@@ -49,6 +49,7 @@ export const AuditEntry = z.lazy(() =>
     task: z.optional(z.string()),
     count: z.optional(z.int()),
     times: z.optional(z.int()),
+    unauthenticated: z.optional(Time),
     audience: z.optional(z.string()),
     token: z.optional(z.string()),
     boxes: z.optional(z.string()),

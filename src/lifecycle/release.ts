@@ -2,11 +2,13 @@ import type { Logger } from 'pino'
 import type { Copies } from '../copies/copies.ts'
 import type { CopyKey } from '../copies/copy-key.ts'
 import type { Engine } from '../engine/engine.ts'
+import { isSecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import type { MountId, VolumeName } from '../base/names.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { Gate } from '../vault/action/gate.ts'
+import { waitingWipe } from '../vault/audit/journal.ts'
 import { findCopyRow, removeCopyRecord } from '../volumes/records.ts'
 import { decideRelease, type ReleaseDecision } from './decide.ts'
 import type { CopySockets } from './copy-sockets.ts'
@@ -101,9 +103,10 @@ async function forgetRecord(
     await gate.run(caller, 'copy.wipe', { volume, mount }, permit => permit.commit({}, [change]))
     return true
   } catch (err) {
-    // The copy is gone; that this cannot be recorded must not keep the container's stop from succeeding.
-    log.warn({ err, volume, mount }, 'cannot record that a copy was wiped')
-    return store.commit([change]).then(
+    // The copy is gone; that this cannot be recorded must not keep the container's stop from succeeding. In a sealed vault it waits.
+    const isSealed = isSecretboxError(err, 'sealed')
+    if (!isSealed) log.warn({ err, volume, mount }, 'cannot record that a copy was wiped')
+    return store.commit([change, ...(isSealed ? [waitingWipe(caller, { volume, mount })] : [])]).then(
       () => true,
       () => false
     )

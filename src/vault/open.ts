@@ -14,6 +14,7 @@ import type { Authority, Caller } from './access/authority.ts'
 import { standingOf, type Standing } from './access/grants.ts'
 import { createGate, type Gate } from './action/gate.ts'
 import { createAudit, type Audit } from './audit/audit.ts'
+import { takeInWaiting } from './audit/journal.ts'
 import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import { createGranting, type Granting } from './granting.ts'
@@ -39,7 +40,10 @@ export interface VaultSettings {
   readonly retagCopies: RetagCopies
   /** See `KeyslotParts`. */
   readonly allocate: KeyslotParts['allocate']
-  /** Called when what unfinished changes left cannot be removed. The vault opens all the same, unless this throws. */
+  /**
+   * Called when what unfinished changes left cannot be removed, or what waited for the audit not be taken in. The vault opens all the same,
+   * unless this throws.
+   */
   readonly onUnswept: (error: unknown) => void
   /** For tests: another store between the vault and its file. */
   readonly wrap?: (store: Store) => Store
@@ -96,15 +100,16 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     const storeId = (await readHeader(store))?.header.id ?? (await initialiseVault(keyslotParts))
     FAULT: await reach('start.opened')
     let swept = 0
+    const audit = createAudit(store, limits.maxAuditEntries)
     const sealing = createSealing(keyslotParts, storeId, async keyring => {
       try {
+        await takeInWaiting(store, audit, keyring)
         swept += await sweepStaging(store, keyring)
       } catch (error) {
         onUnswept(error)
       }
     })
     await sealing.keyring().catch(() => null)
-    const audit = createAudit(store, limits.maxAuditEntries)
     const policies = createPolicies(store)
     const gate = createGate({ sealing, audit, policies, ...(authority === undefined ? {} : { authority }) })
     const types = createTypes(ownTypesIn(join(settings.dataDirectory, typesName)))

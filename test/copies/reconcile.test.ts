@@ -123,6 +123,18 @@ describe.skipIf(cannotMount)('a copy that nobody holds (takes root)', () => {
     expect(await stage.reconcile()).toMatchObject({ isSettled: true })
     expect(readdirSync(stage.directory)).toEqual([])
     expect(await stage.labels()).toEqual([])
+    expect((await Array.fromAsync(stage.opened.store.list('journal/'))).length).toBe(1)
+    renameSync(`${stage.opened.keyFile}.away`, stage.opened.keyFile)
+    const keyring = await stage.opened.sealing.keyring()
+    const lines = await Array.fromAsync(stage.opened.audit.read(keyring, { limit: 1 }))
+    expect(lines[0]).toMatchObject({
+      action: 'copy.wipe',
+      caller: { kind: 'daemon' },
+      volume: 'db',
+      mount: stage.id,
+      unauthenticated: expect.stringMatching(/^\d{4}-.*Z$/) as string
+    })
+    expect(await Array.fromAsync(stage.opened.store.list('journal/'))).toEqual([])
   })
 
   test('is tried again when it could not be wiped', async () => {

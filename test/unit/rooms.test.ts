@@ -57,6 +57,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
     'cli/client',
     'cli/inject',
     'crypto/keyslots',
+    'vault/audit/journal.ts',
     'vault/grants/records.ts',
     'vault/credentials/form.ts',
     'volumes/records.ts'

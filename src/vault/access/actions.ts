@@ -129,6 +129,8 @@ export interface Details {
   readonly count?: number | undefined
   /** How many acts of the same caller an entry stands for, when others were not recorded. */
   readonly times?: number | undefined
+  /** When it was done while the vault was sealed: until that was unsealed, what the entry says lay where who can write the store may have changed it. */
+  readonly unauthenticated?: string | undefined
   /** For whom a token is, and which it is (its `jti`). */
   readonly audience?: string | undefined
   readonly token?: string | undefined
