@@ -458,6 +458,7 @@ test.each<[string[], object, string]>([
   [['run', '-e', 'PASSWORD', 'web', 'x'], {}, 'is given by --env'],
   [['run', '--rm', '--env=PASSWORD=1', 'web'], {}, 'is given by --env'],
   [['run', '-ePASSWORD=1', 'web'], {}, 'is given by --env'],
+  [['run', '--env-from-file', 'FILE', 'web'], {}, 'is given by --env'],
   [['up'], { 'x-vault-env': ['vars', 'vars'] }, 'is given by "vars:.env"']
 ])('%j with a service that says %j has a variable twice, and is refused', async (words, fields, other) => {
   const model = {
@@ -465,7 +466,9 @@ test.each<[string[], object, string]>([
     services: { web: { image: 'web', 'x-vault-env': 'vars', ...fields } }
   }
   const { compose } = await composeOf(model, { said: launched })
-  expect(await compose(words)).toMatchObject({
+  const file = join(temporaryDirectory(), 'env')
+  await writeFile(file, 'OTHER=1\nPASSWORD=2\n')
+  expect(await compose(words.map(word => (word === 'FILE' ? file : word)))).toMatchObject({
     code: 2,
     given: null,
     stderr: `error: variable "PASSWORD" is in "vars:.env", and ${other}, too\nhint: leave one of them out\n`

@@ -37,7 +37,8 @@ test.each([
   ['db:/etc/pg,UID=1,mode=0400,rw', '/etc/pg', { uid: '1', mode: '0400', rw: 'true' }],
   ['db:pg,optional,version=3', '/run/vault/pg', { optional: 'true', version: '3' }],
   ['db,rw=1,size=4k,dirmode=0700', '/run/vault/db', { rw: '1', size: '4k', dirmode: '0700' }],
-  ['db,"path=a,b"', '/run/vault/db', { path: 'a,b' }]
+  ['db,"path=a,b"', '/run/vault/db', { path: 'a,b' }],
+  ['db:/etc/pg/key,path=tls/key,file', '/etc/pg/key', { path: 'tls/key', file: 'true' }]
 ])('--inject %s has options', (value, target, options) => {
   expect(parse(value)).toEqual({ box: 'db', target, options, flag: `--inject ${value}` })
 })
@@ -116,6 +117,7 @@ test.each([
     'bad option mode="400": it must be permission bits in octal, 0000 to 7777, with a leading 0',
     'write mode=0400, or mode: "0620" with the quotes if YAML made 400 of 0620'
   ],
+  ['db,file', 'bad option file: it is for one file of the box', 'say which: path=FILE'],
   ['db,size=4k', 'bad option size: it is for writable copies only', 'add rw=true'],
   [
     'db,path=',

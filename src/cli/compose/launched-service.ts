@@ -78,12 +78,11 @@ export function refuseInEnvironment(
   const own = Array.isArray(environment)
     ? listIn(environment).map(each => String(each).split('=', 1)[0] ?? '')
     : Object.keys(mappingIn(environment))
-  const asked = given.map(each => each.split('=', 1)[0] ?? '')
   for (const { place, variables } of ofBoxes)
     for (const variable of variables) {
       const other = own.includes(variable)
         ? `in the environment of service ${quote(name)}`
-        : asked.includes(variable)
+        : given.includes(variable)
           ? 'is given by --env'
           : null
       if (other !== null)

@@ -1,4 +1,5 @@
 import { quote } from '../../base/errors.ts'
+import { namesInFile } from '../inject/given-variables.ts'
 import { UsageError } from '../output/failure.ts'
 import { entriesIn, type Mapping } from './model.ts'
 import type { Wanted } from './with-boxes.ts'
@@ -18,8 +19,8 @@ export interface RanService {
   readonly service: string
   /** As whom it is to run; null: as it says. */
   readonly user: string | null
-  /** `NAME`, or `NAME=value`. */
-  readonly variables: readonly string[]
+  /** The names of its variables, by `--env` and `--env-from-file`. Throws `UsageError` for a file that cannot be read, or only once. */
+  readonly variables: () => readonly string[]
   /** As `-v` takes them. */
   readonly volumes: readonly string[]
 }
@@ -28,7 +29,10 @@ export function ranService(words: readonly string[]): RanService {
   return {
     service: words.at(-1) ?? '',
     user: valuesAfter(words, '--user', '-u').at(-1) ?? null,
-    variables: valuesAfter(words, '--env', '-e'),
+    variables: () => [
+      ...valuesAfter(words, '--env', '-e').map(each => each.split('=', 1)[0] ?? ''),
+      ...valuesAfter(words, '--env-from-file').flatMap(file => namesInFile(file, '--env-from-file'))
+    ],
     volumes: valuesAfter(words, '--volume', '-v')
   }
 }
@@ -46,12 +50,12 @@ export function refuseOtherEntrypoint(
   )
 }
 
-/** The values of a flag by both of its names: `--user 1`, `--user=1`, `-u 1`, `-u1`, `-u=1`. */
-function valuesAfter(words: readonly string[], long: string, short: string): string[] {
+/** The values of a flag by its names: `--user 1`, `--user=1`, `-u 1`, `-u1`, `-u=1`. */
+function valuesAfter(words: readonly string[], long: string, short: string | null = null): string[] {
   return words.flatMap((word, index) => {
     if (word === long || word === short) return words[index + 1] ?? []
     if (word.startsWith(`${long}=`)) return word.slice(long.length + 1)
-    return word.startsWith(short) ? word.slice(short.length).replace(/^=/, '') : []
+    return short !== null && word.startsWith(short) ? word.slice(short.length).replace(/^=/, '') : []
   })
 }
 

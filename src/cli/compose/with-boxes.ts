@@ -125,7 +125,7 @@ async function findVariables(
   const found = await variablesAskedFor(cli, files)
   refuseInEnvironment(
     name,
-    { environment: fields['environment'], given: ran?.variables ?? [] },
+    { environment: fields['environment'], given: ran?.variables() ?? [] },
     found.map(named)
   )
   return found.map(({ box, path }) => ({ box, path }))

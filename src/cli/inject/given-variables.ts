@@ -23,7 +23,7 @@ export function refuseGivenTwice(line: CommandLine, given: readonly NamedVariabl
   if (places.size === 0) return
   for (const value of valuesOf(line, 'env')) refuse(value.split('=', 1)[0] ?? '', '--env')
   for (const file of valuesOf(line, 'env-file'))
-    for (const name of namesIn(file)) refuse(name, `--env-file ${quote(file)}`)
+    for (const name of namesInFile(file, '--env-file')) refuse(name, `--env-file ${quote(file)}`)
 }
 
 /** Which of these places gives each variable. Throws `UsageError` for one that two of them give. */
@@ -46,12 +46,15 @@ function refuseIn(places: ReadonlyMap<string, string>, name: string, by: string)
   )
 }
 
-/** The names in a file, as docker reads it (docker/cli, opts/file.go). One that docker will refuse has none. */
-function namesIn(file: string): string[] {
+/**
+ * The names in a file that a flag gives, as docker reads it (docker/cli, opts/file.go). One that docker will refuse has none. Throws `UsageError` for
+ * what cannot be read, or not twice.
+ */
+export function namesInFile(file: string, flag: string): string[] {
   try {
     if (!statSync(file).isFile())
       throw new UsageError(
-        `cannot look for variables in --env-file ${quote(file)}: it can be read only once, which docker does`,
+        `cannot look for variables in ${flag} ${quote(file)}: it can be read only once, which docker does`,
         'put these variables into a box, too, or into a file'
       )
     const lines = readFileSync(file, 'utf8')
@@ -65,9 +68,9 @@ function namesIn(file: string): string[] {
     if (error instanceof UsageError) throw error
     refuseContents(
       file,
-      '--env-file takes a file',
+      `${flag} takes a file`,
       `${argumentsAreSeen}: put the line into a file of a box, and give that: --env-box BOX:FILE`
     )
-    throw new UsageError(`cannot read --env-file ${quote(file)}: ${reasonOf(error)}`)
+    throw new UsageError(`cannot read ${flag} ${quote(file)}: ${reasonOf(error)}`)
   }
 }
