@@ -61,3 +61,6 @@ export const restoreStore = 'restore the store from a backup'
 export function startAgainHint(box: string): string {
   return `start the container again, or see: docker vault grants ${shellOperand(box)}`
 }
+
+/** Of a directory where the volume option `file` wants a file. */
+export const nameAFile = 'name a file in it: path=FILE, or leave the option file out'

@@ -4,6 +4,7 @@ import { socketPlace } from '../copies/ownership.ts'
 import type { CopyContents } from '../copies/send-tree.ts'
 import type { Clock } from '../base/clock.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
+import { nameAFile } from '../base/messages.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName, FilePath } from '../base/names.ts'
 import type { Caller } from '../vault/access/authority.ts'
@@ -126,7 +127,7 @@ function refuseNoFile({ tree }: OpenedVersion, { box, path }: Volume['options'])
     'invalid',
     `${quote(path)} of box ${quote(box)} is a directory, and the volume has the option file`,
     {
-      hint: 'name a file in it: path=FILE, or leave the option file out'
+      hint: nameAFile
     }
   )
 }

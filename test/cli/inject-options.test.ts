@@ -51,6 +51,11 @@ test.each([
   ['db,version=7,optional', 'box "db" has no version 7', 'it has 1 to 3'],
   ['db,path=client/pasword', 'box "db" has no "client/pasword" to show', 'did you mean "client/password"?'],
   ['db,version=1,path=client', 'box "db" has no "client" to show', null],
+  [
+    'db,path=client,file',
+    '"client" of box "db" is a directory, and no file to show',
+    'name a file in it: path=FILE, or leave the option file out'
+  ],
   ['none', 'no such box "none"', 'docker vault list --boxes shows those that there are']
 ])('--inject %s is told before docker is called', async (value, message, hint) => {
   const { code, options, stderr } = await optionsOf(['--inject', value])

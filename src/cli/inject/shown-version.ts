@@ -1,6 +1,6 @@
 import type { BoxListing } from '../../api/boxes.ts'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
-import { didYouMean } from '../../base/messages.ts'
+import { didYouMean, nameAFile } from '../../base/messages.ts'
 import { parseFilePath, type FilePath } from '../../base/names.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Cli } from '../declare/cli.ts'
@@ -8,7 +8,8 @@ import type { BoxTarget } from './ephemeral.ts'
 import { isOn } from './inject-options.ts'
 
 /**
- * Which version of a box a container or build that began now would be shown; undefined for a box that is missing and may be. Throws `not_found` for the box, its version, or the path in it.
+ * Which version of a box a container or build that began now would be shown; undefined for a box that is missing and may be. Throws `not_found` for the box, its version, or the path in it,
+ * `invalid` for a directory where a file by itself is asked for.
  */
 export async function versionShown(
   cli: Pick<Cli, 'api'>,
@@ -19,6 +20,14 @@ export async function versionShown(
     return newest
   const listing = await cli.api.box(box, Number(options['version'] ?? newest))
   const path = parseFilePath(options['path'] ?? '')
+  if (isOn(options['file']) && isDirectoryIn(listing, path))
+    throw new SecretboxError(
+      'invalid',
+      `${quote(path)} of box ${quote(box)} is a directory, and no file to show`,
+      {
+        hint: nameAFile
+      }
+    )
   if (path === '' || mayBeIn(listing, path)) return listing.version
   const meant = nearest(path, pathsShown(listing))
   throw new SecretboxError('not_found', `box ${quote(box)} has no ${quote(path)} to show`, {
@@ -41,6 +50,12 @@ async function newestVersion(
 /** What a container is shown of a box: of a credential what is made of its fields. */
 export function pathsShown({ files, rendered }: Pick<BoxListing, 'files' | 'rendered'>): readonly string[] {
   return (rendered ?? files).map(({ path }) => path)
+}
+
+function isDirectoryIn({ files, rendered }: BoxListing, path: FilePath): boolean {
+  return rendered === undefined
+    ? files.some(entry => entry.path === path && entry.type === 'directory')
+    : rendered.some(entry => entry.path.startsWith(`${path}/`))
 }
 
 /** Where a symlink leads on the way, only the daemon can tell. */
