@@ -65,7 +65,7 @@ async function buildBy(client: string, ...args: string[]): Promise<{ image: stri
 }
 
 const runIn = (image: string, script: string): Promise<string> =>
-  engine.docker(['run', '--rm', '--network', 'none', image, 'sh', '-c', script])
+  engine.docker(['run', '--rm', image, 'sh', '-c', script])
 
 const copyRecordsOf = async (image: string): Promise<unknown> =>
   JSON.parse(await engine.docker(['inspect', '--format', '{{json .Config.Labels}}', image])) as unknown

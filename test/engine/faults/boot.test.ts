@@ -38,7 +38,7 @@ beforeEach(async () => {
   await engine.tryDocker(['rm', '--force', ...made])
   for (const { name, volume, more } of containers) {
     const mount = ['--mount', `type=volume,volume-driver=secretbox,src=${volume},dst=/secrets`]
-    const options = ['--name', name, '--network', 'none', '--stop-signal', 'KILL', ...mount, ...more]
+    const options = ['--name', name, '--stop-signal', 'KILL', ...mount, ...more]
     await engine.docker(['run', '--detach', ...options, testImage, 'sleep', '86400'])
   }
   await engine.docker(['stop', 'stopped-by-hand'])

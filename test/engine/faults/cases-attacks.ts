@@ -21,7 +21,7 @@ async function startAttacker(
   const { engine } = stage.rig
   const name = freshName('attacker')
   await engine.docker([
-    ...['run', '--detach', '--name', name, '--network', 'none', ...options],
+    ...['run', '--detach', '--name', name, ...options],
     ...['--mount', `type=bind,src=${compiled(engine, 'attacker')},dst=/attacker,readonly`],
     ...[
       '--mount',

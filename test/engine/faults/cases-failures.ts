@@ -1,7 +1,7 @@
 import type { FaultPoint } from '../../../src/base/fault-points.ts'
 import { ask } from '../../kit/engine/admin.ts'
 import { eventually } from '../../kit/eventually.ts'
-import { mountPoints, settled, startedAtLast, unmountPoints } from './moments.ts'
+import { mountPoints, often, settled, startedAtLast, unmountPoints } from './moments.ts'
 import type { FaultCase } from './stage.ts'
 
 /** The daemon dies by its own hand at a point of a container's start. */
@@ -101,8 +101,8 @@ export const failureCases: readonly FaultCase[] = [
   ...mountPoints.map(crashInMount),
   crashWithSocket,
   ...unmountPoints.map(crashInUnmount),
-  ...mountPoints.map(throwInMount),
-  ...unmountPoints.map(throwInUnmount)
+  ...often(mountPoints).map(throwInMount),
+  ...often(unmountPoints).map(throwInUnmount)
 ]
 
 /** The daemon is too slow for the Engine. */

@@ -16,7 +16,7 @@ afterAll(() => rig.end())
 /** Creates a container of the volume; gives its id. */
 async function create(name: string): Promise<string> {
   const mount = ['--mount', 'type=volume,volume-driver=secretbox,src=db,dst=/secrets,volume-nocopy']
-  const options = ['--name', name, '--network', 'none', '--stop-signal', 'KILL', ...mount]
+  const options = ['--name', name, '--stop-signal', 'KILL', ...mount]
   return (await rig.engine.docker(['create', ...options, testImage, 'sleep', '86400'])).trim()
 }
 

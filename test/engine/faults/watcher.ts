@@ -49,7 +49,7 @@ export async function createWatcher(
     await writeFile(expected, contents)
   }
   await engine.docker([
-    ...['create', '--name', name, '--network', 'none', '--stop-signal', 'KILL'],
+    ...['create', '--name', name, '--stop-signal', 'KILL'],
     ...['--mount', `type=bind,src=${report},dst=/report`],
     ...['--mount', `type=bind,src=${compiled(engine, 'watch')},dst=/watch,readonly`],
     ...['--mount', `type=volume,volume-driver=secretbox,src=${volume},dst=/secrets`],

@@ -19,7 +19,7 @@ afterAll(() => rig.end())
 /** Starts a container of the volume; gives its id. */
 async function run(name: string): Promise<string> {
   const mount = ['--mount', 'type=volume,volume-driver=secretbox,src=db,dst=/secrets']
-  const options = ['--name', name, '--network', 'none', '--stop-signal', 'KILL', ...mount]
+  const options = ['--name', name, '--stop-signal', 'KILL', ...mount]
   return (await rig.engine.docker(['run', '--detach', ...options, testImage, 'sleep', '86400'])).trim()
 }
 

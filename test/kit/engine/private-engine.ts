@@ -31,7 +31,9 @@ export interface PrivateEngine extends Engine {
 
 /**
  * Starts a private Engine and waits until it answers. It has no bridge and touches no firewall rule, so it
- * disturbs nothing; it needs root, but neither systemd nor a running Docker. Rejects with the tail of a log.
+ * disturbs nothing; its containers have no network of themselves. (`--network none` costs each of them three starts of
+ * dockerd, which makes a namespace of its own for that.) It needs root, but neither systemd nor a running Docker.
+ * Rejects with the tail of a log.
  */
 export async function startPrivateEngine(options: PrivateEngineOptions = {}): Promise<PrivateEngine> {
   if (process.getuid?.() !== 0) throw new Error('cannot start a private Engine: run this as root')
