@@ -39,8 +39,14 @@ export interface AttachParts {
 export function createAttach(parts: AttachParts): () => Promise<boolean> {
   return coalesce(async () => {
     const waiting: CopyRecord[] = []
-    for await (const record of copyRecordsOf(parts.store, null)) if (isNameless(record)) waiting.push(record)
-    if (waiting.length === 0) return true
+    const begun: Promise<void>[] = []
+    for await (const record of copyRecordsOf(parts.store, null)) {
+      // A daemon that found it did not get to the end of it, or its holder has not ended yet.
+      if (record.container !== null && isAstray(record, record.container))
+        begun.push(parts.withdraw.from(record, record.container))
+      else if (isNameless(record)) waiting.push(record)
+    }
+    if (waiting.length === 0) return Promise.all(begun).then(() => true)
     const held = await holdersOf(parts.holders, waiting)
     const known = await containersById(parts.engine)
     const settled = await Promise.all(
@@ -58,6 +64,7 @@ export function createAttach(parts: AttachParts): () => Promise<boolean> {
         return true
       })
     )
+    await Promise.all(begun)
     return !settled.includes(false)
   })
 }

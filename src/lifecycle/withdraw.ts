@@ -21,7 +21,7 @@ import { isRunning } from './engine-word.ts'
 
 /**
  * What is done about a copy of a closed box that came to another container than those it was made for. Its record says which
- * these are until it is known who has it, so that the next daemon finds what this one could not do.
+ * these are, and which one has it, before anything is done: the next daemon finds there what this one did not get to.
  */
 export interface Withdraw {
   /** Takes a copy away from a container that it is not for. */
@@ -43,6 +43,7 @@ interface Owed {
   readonly volume: VolumeName
   /** Of the copy that it has; null: it is not known which that is, before it is found to hold one. */
   readonly record: CopyRecord | null
+  isNoted: boolean
   isWiped: boolean
   isKilled: boolean
   underWay: Promise<void> | null
@@ -71,32 +72,17 @@ export function isAstray({ madeFor }: Pick<CopyRecord, 'madeFor'>, { id }: Recor
 export function createWithdraw(parts: WithdrawParts): Withdraw {
   const { store, engine, uses, log } = parts
   const owed = new Set<Owed>()
+  /** What this daemon has taken away: records of that stay until nobody holds the copy. */
+  const done = new Set<string>()
 
   /** One at a time for each: what is under way is not begun again. */
   const attempt = (one: Owed): Promise<void> => {
-    one.underWay ??= attemptOnce(one).finally(() => (one.underWay = null))
-    return one.underWay
-  }
-  const attemptOnce = async (one: Owed): Promise<void> => {
-    const { container, record } = one
-    const wipeIt = async (): Promise<void> => {
-      try {
-        if (record !== null) await wipe(parts, record, container)
-        one.isWiped = true
-      } catch (err) {
-        log.error({ err, container: container.id }, 'cannot withdraw a copy: it is tried again')
-      }
-    }
-    const killIt = async (): Promise<void> => {
-      try {
-        await engine.kill(container.id)
-        one.isKilled = true
-      } catch (err) {
-        log.error({ err, container: container.id }, 'cannot kill a container that may not use its box')
-      }
-    }
-    await Promise.all([one.isWiped || wipeIt(), one.isKilled || killIt()])
-    if (one.isWiped && one.isKilled) owed.delete(one)
+    one.underWay ??= takeAway(parts, one).finally(() => (one.underWay = null))
+    return one.underWay.then(() => {
+      if (!one.isWiped || !one.isKilled) return
+      owed.delete(one)
+      if (one.record !== null) done.add(nameOf(one.record, one.container))
+    })
   }
 
   const takeFrom = async (
@@ -107,8 +93,14 @@ export function createWithdraw(parts: WithdrawParts): Withdraw {
     const { id, name } = container
     // It is told of again and again until it is done.
     if ([...owed].some(one => one.container.id === id && one.record?.mount === record?.mount)) return
+    if (record !== null && done.has(nameOf(record, container))) return
     log.error({ container: id, name }, 'a copy came to a container that may not use its box')
-    const one: Owed = { container, volume, record, isWiped: false, isKilled: false, underWay: null }
+    const one = {
+      container,
+      volume,
+      record,
+      ...{ isNoted: false, isWiped: false, isKilled: false, underWay: null }
+    }
     owed.add(one)
     await attempt(one)
   }
@@ -152,6 +144,58 @@ async function recordNow(store: Store, { volume, mount, created }: CopyRecord): 
   return record?.created === created ? record : null
 }
 
+/** Notes it, wipes the copy and kills the container, as far as that is still to be done; what fails is logged. */
+async function takeAway(parts: WithdrawParts, one: Owed): Promise<void> {
+  const { container, record } = one
+  const log = parts.log.child({ container: container.id })
+  const noteIt = async (): Promise<void> => {
+    try {
+      if (record !== null) await note(parts, record, container)
+      one.isNoted = true
+    } catch (err) {
+      log.error({ err }, 'cannot record which container has a copy that is not for it')
+    }
+  }
+  const wipeIt = async (): Promise<void> => {
+    try {
+      if (record !== null) await wipe(parts, record, container)
+      one.isWiped = true
+    } catch (err) {
+      log.error({ err }, 'cannot withdraw a copy: it is tried again')
+    }
+  }
+  const killIt = async (): Promise<void> => {
+    try {
+      await parts.engine.kill(container.id)
+      one.isKilled = true
+    } catch (err) {
+      log.error({ err }, 'cannot kill a container that may not use its box')
+    }
+  }
+  if (!one.isNoted) await noteIt()
+  const killing = one.isKilled ? Promise.resolve() : killIt()
+  // A wiped copy of which nothing is noted would not tell the next daemon whom to kill.
+  if (!one.isNoted) await killing
+  await Promise.all([one.isWiped || wipeIt(), killing])
+}
+
+/** A copy and who has it; another copy of the same mount ID is another. */
+function nameOf({ volume, mount, created }: CopyRecord, { id }: RecordedContainer): string {
+  return [volume, mount, created, id].join(' ')
+}
+
+/** Notes who has the copy. That says what is to be done, and nothing of what was: it takes no permit, and no key. */
+async function note(
+  { store, locks }: WithdrawParts,
+  seen: CopyRecord,
+  container: RecordedContainer
+): Promise<void> {
+  await locks.run(copyKeyOf(seen.volume, seen.mount), async () => {
+    const record = await recordNow(store, seen)
+    if (record !== null) await store.commit([putCopyRecord({ ...record, container })])
+  })
+}
+
 /** Wipes it while it may be held: what is in it is gone for the container, too. */
 async function wipe(
   { store, gate, copies, sockets, locks }: WithdrawParts,
@@ -179,7 +223,7 @@ async function wipe(
         return {
           answer: undefined,
           details: whom,
-          writes: [putCopyRecord({ ...now, container, madeFor: null })]
+          writes: [putCopyRecord({ ...now, container })]
         }
       })
     )

@@ -34,7 +34,10 @@ export interface CopyRecord {
   /** Its file system: the `st_dev` of it, and the boot of the machine in which it was made. */
   readonly device: { readonly number: number; readonly boot: string } | null
   readonly container: RecordedContainer | null
-  /** The containers for one of which the copy of a closed box was made, by their IDs; null when that one is found, and for any. */
+  /**
+   * The containers for one of which the copy of a closed box was made, by their IDs; null when that one is found, and for any. Another
+   * `container` has it that is to be killed.
+   */
   readonly madeFor: readonly string[] | null
   /** Absent for the empty copy of a box that is missing. */
   readonly origin?: Origin

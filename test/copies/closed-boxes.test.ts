@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseMountId, type MountId } from '../../src/base/names.ts'
+import { SecretboxError } from '../../src/base/errors.ts'
+import { parseMountId, parseVolumeName, type MountId } from '../../src/base/names.ts'
 import type { CopyKey } from '../../src/copies/copy-key.ts'
 import { connectEngine } from '../../src/engine/engine.ts'
 import { parseBoxPattern } from '../../src/vault/access/box-pattern.ts'
@@ -18,7 +19,7 @@ import { root } from '../kit/open-vault.ts'
 import { addContainer, standInEngine, type StandInEngine, type StandInImage } from '../kit/stand-in-engine.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
 import { leaseOn } from './lease.ts'
-import { openDriverStage, takeAway, type DriverStage } from './driver-stage.ts'
+import { openDriverStage, takeAway, type DriverStage, type StageSettings } from './driver-stage.ts'
 
 const newId = (): MountId => parseMountId(freshId())
 const digestOf = (digit: string): string => `sha256:${digit.repeat(64)}`
@@ -53,8 +54,12 @@ interface Closed {
 
 /** A stage with a closed box `db`, which those of these subjects may use. */
 async function closedTo(...subjects: string[]): Promise<Closed> {
+  return closedIn({}, ...subjects)
+}
+
+async function closedIn(settings: StageSettings, ...subjects: string[]): Promise<Closed> {
   const engine = await standInEngine()
-  const stage = await openDriverStage({ engine: connectEngine(engine.socket) })
+  const stage = await openDriverStage({ ...settings, engine: connectEngine(engine.socket) })
   for (const subject of ['container:nobody', ...subjects]) await grant(stage, subject)
   await stage.makeVolume('db', 'hunter2')
   return { engine, stage, mount: (id = newId()) => stage.mount('db', id) }
@@ -190,6 +195,16 @@ describe.skipIf(cannotMount)('a closed box (takes root)', () => {
     })
   })
 
+  test('gives no empty copy to a container without a right, where a volume may do without the box; one that is missing does', async () => {
+    const { engine, stage } = await closedTo('container:web')
+    for (const box of ['db', 'missing'])
+      await stage.volumes.create({ kind: 'engine' }, parseVolumeName(`of-${box}`), { box, optional: 'true' })
+    addContainer(engine, 'other', { volumes: ['of-db', 'of-missing'] })
+    await expect(stage.mount('of-db', newId())).rejects.toMatchObject({ code: 'denied' })
+    expect([await stage.labels(), readdirSync(stage.directory)]).toEqual([[], []])
+    expect(readdirSync(await stage.mount('of-missing', newId()))).toEqual([])
+  })
+
   test('keeps the copy of a container that has it, whatever becomes of the grant', async () => {
     const { engine, stage, mount } = await closedTo('container:web')
     const id = addContainer(engine, 'web', { volumes: ['db'] })
@@ -249,8 +264,10 @@ describe.skipIf(cannotMount)(
   'a copy that comes to another container than it was made for (takes root)',
   () => {
     /** Mounts it for `web`, while the daemon listens; another container `thief` is not known yet. */
-    async function mounted(): Promise<Closed & { copy: string; web: string; thief: () => string }> {
-      const closed = await closedTo('container:web')
+    async function mounted(
+      settings: StageSettings = {}
+    ): Promise<Closed & { copy: string; web: string; thief: () => string }> {
+      const closed = await closedIn(settings, 'container:web')
       const { engine, stage, mount } = closed
       const web = addContainer(engine, 'web', { volumes: ['db'] })
       stage.watch()
@@ -337,6 +354,52 @@ describe.skipIf(cannotMount)(
       await next.reconcile()
       expect(engine.kills).toHaveLength(length)
       await holder.end()
+    })
+
+    test('is noted with who has it before anything is done, so that a daemon which has only wiped it is followed by one that kills', async () => {
+      const { engine, stage, copy, thief } = await mounted()
+      const id = thief()
+      const holder = await heldBy(engine, copy, id)
+      const never = 1_000_000
+      engine.killFailures = never
+      engine.tell('start', id)
+      await eventually(async () => (await newest(stage, 'copy.withdraw')) ?? null)
+      await comesTo(() => engine.killFailures < never)
+      expect(() => holder.read('password')).toThrow()
+      const next = await stage.again()
+      // The first one has tried once more at its end.
+      await comesTo(() => engine.killFailures < never - 1)
+      engine.killFailures = 0
+      next.watch()
+      await next.clock.passUntil(() => engine.kills.length > 0)
+      await next.reconcile()
+      expect(engine.kills).toEqual(['thief'])
+      await holder.end()
+    })
+
+    test('is wiped after the container was killed, where nothing can be noted: a daemon that ends in between leaves none of both undone', async () => {
+      const [order, disk]: [string[], { full: boolean }] = [[], { full: false }]
+      const { engine, stage, copy, thief } = await mounted({
+        wrap: store => ({
+          ...store,
+          commit: writes =>
+            disk.full ? Promise.reject(new SecretboxError('unavailable', 'no space')) : store.commit(writes)
+        })
+      })
+      const copies = { ...stage.copies }
+      Object.assign(stage.copies, {
+        wipe: (key: CopyKey) => {
+          order.push(`wiped, ${engine.kills.length} killed`)
+          return copies.wipe(key)
+        }
+      })
+      disk.full = true
+      engine.tellMounted('db', thief())
+      await comesTo(() => !existsSync(join(copy, 'password')))
+      expect(order[0]).toBe('wiped, 1 killed')
+      disk.full = false
+      await stage.clock.passUntil(async () => (await newest(stage, 'copy.withdraw')) !== undefined)
+      expect(engine.kills).toEqual(['thief'])
     })
 
     test('is told from one that shares the network of another, whose files it has', async () => {
