@@ -20,16 +20,21 @@ export interface DescribedContainer {
   readonly compose: { readonly project: string; readonly service: string } | null
 }
 
-/** Asks about one container, and about its image where it matters. Throws what Dockerode throws; `inTime`: how long each answer may take. */
+/** Asks something for as long as an answer may take. */
+export type InTime = <T>(ask: (options: { readonly abortSignal: AbortSignal }) => Promise<T>) => Promise<T>
+
+/** Asks about one container, and about its image where it matters. Throws what Dockerode throws, and what `inTime` throws of each answer. */
 export async function describeContainer(
   docker: Dockerode,
   containerId: string,
-  inTime: () => { abortSignal: AbortSignal }
+  inTime: InTime
 ): Promise<DescribedContainer> {
-  const container = await docker.getContainer(containerId).inspect(inTime())
+  const container = await inTime(options => docker.getContainer(containerId).inspect(options))
   const labels = (container.Config.Labels as DockerLabels | null) ?? {}
   if (composeIn(labels) === null) return { ...describedIn(container), compose: null }
-  const image = await askImage(docker, container.Image, platformIn(container), inTime()).catch(() => null)
+  const image = await inTime(options =>
+    askImage(docker, container.Image, platformIn(container), options)
+  ).catch(() => null)
   return { ...describedIn(container), compose: composeIn(ownLabels(labels, image?.labels ?? null)) }
 }
 

@@ -2,10 +2,11 @@ import Dockerode from 'dockerode'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import type { DockerLabels } from '../base/own-labels.ts'
-import { describeContainer, type DescribedContainer } from './describe.ts'
+import { describeContainer, type DescribedContainer, type InTime } from './describe.ts'
 import { httpStatusOf } from './answers.ts'
 import { askImage, type Image } from './image.ts'
 import { containerIn, eventIn, givenOptionsIn, lastStartIn } from './reading.ts'
+import { NoAnswer, within } from './in-time.ts'
 import { readRemovalError } from './words.ts'
 
 /** A container as the Engine lists it. */
@@ -52,8 +53,8 @@ export type EngineEvent =
   | { readonly kind: 'mount'; readonly volume: string; readonly containerId: string; readonly atMs: number }
 
 /**
- * What we ask the Engine. Everything works without it, less names: each call throws when it does not answer, which
- * an Engine that hangs does after `answerWithinMs`.
+ * What we ask the Engine. Everything works without it, less names: each call throws when it does not answer within its limit
+ * (`EngineLimits`), as one that hangs does not.
  */
 export interface Engine {
   /** All containers, or those that mount a volume. Safe to call from inside Mount. */
@@ -90,32 +91,44 @@ export interface Engine {
   follow(onEvent: (event: EngineEvent) => void, onOpen: () => void, signal: AbortSignal): Promise<void>
 }
 
-const answerWithinMs = 5000
-/** It waits for the process to end, for ten seconds (moby, daemon/kill.go), and one that the kernel is busy with may not. */
-const killWithinMs = 12_000
+/** How long the Engine may take for an answer, in milliseconds. */
+export interface EngineLimits {
+  readonly answerMs: number
+  readonly killMs: number
+  readonly startMs: number
+}
+
+const usualLimits: EngineLimits = {
+  answerMs: 5000,
+  /** It waits for the process to end, for ten seconds (moby, daemon/kill.go), and one that the kernel is busy with may not. */
+  killMs: 12_000,
+  /** It waits for the Mounts of all volumes, whoever's driver they are of, and one of ours alone may take a minute. */
+  startMs: 300_000
+}
+
 /** What the Engine answers to the start of a container that runs. */
 const alreadyStarted = 304
 /** What it answers to the end of one that does not run, and of one that is not there. */
 const notRunning: readonly (number | null)[] = [409, 404]
 
 /** The Engine behind a Unix socket. */
-export function connectEngine(socketPath: string): Engine {
+export function connectEngine(socketPath: string, limits = usualLimits): Engine {
   const docker = new Dockerode({ socketPath })
+  const inTime: InTime = ask => within(limits.answerMs, ask)
 
   return {
     async containers(volume) {
       const filters = volume === undefined ? {} : { filters: { volume: [volume] } }
-      const listed = await docker.listContainers({ all: true, ...filters, ...inTime() })
+      const listed = await inTime(options => docker.listContainers({ all: true, ...filters, ...options }))
       return listed.map(containerIn)
     },
 
     async isLocked(containerId, timeoutMs) {
-      const abort = AbortSignal.timeout(timeoutMs)
       try {
-        await docker.getContainer(containerId).inspect({ abortSignal: abort })
+        await within(timeoutMs, options => docker.getContainer(containerId).inspect(options))
         return false
       } catch (error) {
-        if (abort.aborted) return true
+        if (error instanceof NoAnswer) return true
         if (httpStatusOf(error) === 404) return false
         throw error
       }
@@ -124,28 +137,35 @@ export function connectEngine(socketPath: string): Engine {
     describe: containerId => describeContainer(docker, containerId, inTime),
 
     async lastStart(containerId) {
-      return lastStartIn(await docker.getContainer(containerId).inspect(inTime()))
+      return lastStartIn(await inTime(options => docker.getContainer(containerId).inspect(options)))
     },
 
     async givenOptions(containerId, timeoutMs) {
-      const abortSignal = AbortSignal.timeout(timeoutMs)
-      return givenOptionsIn(await docker.getContainer(containerId).inspect({ abortSignal }))
+      const container = docker.getContainer(containerId)
+      return givenOptionsIn(await within(timeoutMs, options => container.inspect(options)))
     },
 
     async start(containerId) {
       try {
-        await docker.getContainer(containerId).start()
+        await within(limits.startMs, options => docker.getContainer(containerId).start(options))
       } catch (error) {
         if (httpStatusOf(error) !== alreadyStarted) throw error
       }
     },
 
-    kill: containerId => kill(docker, containerId),
-    image: (imageId, platform) => askImage(docker, imageId, platform, inTime()),
+    async kill(containerId) {
+      try {
+        await within(limits.killMs, options => docker.getContainer(containerId).kill(options))
+      } catch (error) {
+        if (!notRunning.includes(httpStatusOf(error))) throw error
+      }
+    },
+
+    image: (imageId, platform) => inTime(options => askImage(docker, imageId, platform, options)),
 
     async removeVolume(name) {
       try {
-        await docker.getVolume(name).remove(inTime())
+        await inTime(options => docker.getVolume(name).remove(options))
         return 'removed'
       } catch (error) {
         const reason = readRemovalError(messageOf(error), name)
@@ -154,34 +174,31 @@ export function connectEngine(socketPath: string): Engine {
       }
     },
 
-    async follow(onEvent, onOpen, signal) {
-      const stream = await docker.getEvents({
-        filters: { type: ['container', 'volume'], event: ['start', 'die', 'destroy', 'mount'] },
-        abortSignal: signal
-      })
-      onOpen()
-      try {
-        // readline takes lines that are split over packets together again.
-        for await (const line of createInterface({ input: Readable.from(stream) })) {
-          const event = eventIn(line)
-          if (event !== null) onEvent(event)
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error
-      }
-    }
+    follow: (...told) => follow(docker, inTime, ...told)
   }
 }
 
-function inTime(): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(answerWithinMs) }
-}
-
-async function kill(docker: Dockerode, containerId: string): Promise<void> {
+async function follow(
+  docker: Dockerode,
+  inTime: InTime,
+  ...[onEvent, onOpen, signal]: Parameters<Engine['follow']>
+): Promise<void> {
+  const stream = await inTime(({ abortSignal }) =>
+    docker.getEvents({
+      filters: { type: ['container', 'volume'], event: ['start', 'die', 'destroy', 'mount'] },
+      abortSignal: AbortSignal.any([signal, abortSignal])
+    })
+  )
+  onOpen()
+  // No limit from here on: nothing may happen for days. While an Engine hangs nothing starts or ends; one that ends breaks it.
   try {
-    await docker.getContainer(containerId).kill({ abortSignal: AbortSignal.timeout(killWithinMs) })
+    // readline takes lines that are split over packets together again.
+    for await (const line of createInterface({ input: Readable.from(stream) })) {
+      const event = eventIn(line)
+      if (event !== null) onEvent(event)
+    }
   } catch (error) {
-    if (!notRunning.includes(httpStatusOf(error))) throw error
+    if (!signal.aborted) throw error
   }
 }
 
