@@ -240,8 +240,10 @@ export async function runDaemon(supervisorDir: string): Promise<void> {
       // An Engine that has only just connected may still have to write down that the plugin is up.
       setTimeout(() => ending.resolve(reason), settleMs)
     }
-    const stop = await startDaemon(config, supervisorDir, startAnew, log)
-    void ending.promise.then(reason => end(reason, stop, log))
+    let stop = (): Promise<void> => Promise.resolve()
+    // What a start was in the middle of is made good for by the next, as after a kill.
+    void ending.promise.then(reason => end(reason, () => stop(), log))
+    stop = await startDaemon(config, supervisorDir, startAnew, log)
   } catch (error) {
     if (isSecretboxError(error)) log.fatal({ code: error.code, hint: error.hint }, error.message)
     else log.fatal({ err: error }, 'cannot start')

@@ -10,7 +10,8 @@
  * else waits, and after a time it is ended (job.c). `looks` is answered by one process that remembers what it saw
  * (look.c). Any of these may be killed at any moment: the kernel says what is there.
  *
- * A daemon that dies of a signal is started again. One that ends by itself ends the supervisor, with the same status;
+ * A daemon that dies of a signal is started again, unless this process was told to end (SIGTERM, SIGINT): the daemon may be so
+ * young that it does not listen to the signal yet. One that ends by itself ends the supervisor, with the same status;
  * it ends no earlier than `--hold` after its start, since an Engine that is enabling a plugin would restart one that
  * ends at once for ever. A daemon that gives no sign of life (SECRETBOX_LIFE_FD) for a minute, or `--silence`, is killed.
  *
@@ -46,6 +47,7 @@ static int first_directory; /* the working directory that the daemon is to have 
 static char run_directory[PATH_MAX]; /* where it listens */
 static int jobs_socket, looks_socket, signals;
 static pid_t daemon_pid, looker_pid;
+static bool ending; /* somebody wants this process to end, and the daemon before it */
 static unsigned jobs;
 static int life = -1;       /* the end of a pipe that the daemon writes to */
 static time_t last_sign;    /* of life */
@@ -216,6 +218,8 @@ static void daemon_ended(int status, char **command, time_t held_until)
       hold(held_until);
     end(WEXITSTATUS(status));
   }
+  if (ending)
+    end(WTERMSIG(status) == SIGTERM ? 0 : 1);
   quick = now() - daemon_start < QUICK_SECONDS ? quick + 1 : 1;
   if (quick > MOST_QUICK_DEATHS) {
     say(60, "the daemon died again and again: giving up");
@@ -255,7 +259,7 @@ static _Noreturn void supervise(char **command, time_t held_until)
         if (signal.ssi_signo == SIGCHLD)
           reap(command, held_until);
         else if (daemon_pid > 0)
-          kill(daemon_pid, SIGTERM);
+          ending = true, kill(daemon_pid, SIGTERM);
         else
           end(0);
       }

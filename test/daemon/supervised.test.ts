@@ -1,14 +1,17 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { supervisorOfSources } from '../../rootfs-build/supervisor.ts'
-import { accepts, childrenOf, startDaemon } from '../kit/daemon-process.ts'
+import { builtDaemon, builtSupervisor } from '../kit/built.ts'
+import { accepts, childRunning, childrenOf, startDaemon } from '../kit/daemon-process.ts'
 import { eventually } from '../kit/eventually.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
 import { freshId, makeBox } from '../kit/driver.ts'
 import { hold } from '../kit/hold.ts'
+import { ordersIn } from '../kit/orders.ts'
 import { statusOf, supervisorOf } from './processes.ts'
 import { start, type Started } from '../kit/started.ts'
 
@@ -101,6 +104,57 @@ describe.skipIf(cannotMount)('a daemon that dies (takes root)', () => {
     )
     expect(status).toBe(0)
     expect(stdout).toContain('the daemon is stuck: killing it')
+  })
+})
+
+describe.skipIf(cannotMount)('a supervisor that is told to end (takes root)', () => {
+  /** Starts one with a daemon; `reached` tells when it is to be ended, by what the daemon writes. Gives its status and its log. */
+  async function endedAt(
+    command: readonly string[],
+    reached: (child: ChildProcess, home: string) => Promise<unknown>,
+    signal: NodeJS.Signals = 'SIGTERM'
+  ): Promise<{ status: unknown; log: string }> {
+    const home = temporaryDirectory()
+    const faults = join(home, 'faults')
+    await (await ordersIn(faults)).give('start.opened', 'wait')
+    const places = ['DATA_DIR', 'KEY_DIR', 'PLUGIN_SOCKET', 'ADMIN_SOCKET', 'PUBLIC_SOCKET', 'DOCKER_SOCKET']
+    const env = Object.fromEntries(places.map(name => [`SECRETBOX_${name}`, join(home, name)]))
+    const child = spawn(builtSupervisor, [join(home, 'copies'), home, ...command], {
+      env: { PATH: process.env['PATH'], SECRETBOX_FAULTS: faults, ...env },
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    let log = ''
+    child.stdout.on('data', (text: Buffer) => (log += text.toString()))
+    const closed = once(child, 'close')
+    await reached(child, home)
+    child.kill(signal)
+    const [status] = (await closed) as unknown[]
+    return { status, log }
+  }
+  const said = (child: ChildProcess): Promise<unknown> => once(child.stdout ?? child, 'data')
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s ends with a daemon that does not listen to it yet, and starts no other',
+    async signal => {
+      const young = ['sh', '-c', 'echo; exec sleep 86400']
+      expect(await endedAt(young, said, signal)).toEqual({ status: 0, log: '\n' })
+    }
+  )
+
+  test('ends also when its daemon dies of something else meanwhile', async () => {
+    const dying = ['sh', '-c', 'trap "kill -9 $$" TERM; echo; while :; do sleep 0.1; done']
+    expect(await endedAt(dying, said)).toEqual({ status: 1, log: '\n' })
+  })
+
+  test('ends while Node begins, and while the vault is opened', async () => {
+    const node = [process.execPath, builtDaemon]
+    const begun = ({ pid }: ChildProcess): Promise<unknown> =>
+      eventually(() => Promise.resolve(Number.isNaN(childRunning(pid ?? 0, builtDaemon)) ? null : true))
+    expect(await endedAt(node, begun)).toEqual({ status: 0, log: '' })
+    const opened = async (_: ChildProcess, home: string): Promise<void> =>
+      (await ordersIn(join(home, 'faults'))).reached('start.opened')
+    const { status, log } = await endedAt(node, opened)
+    expect([status, log]).toEqual([0, expect.stringContaining('"msg":"stopping"')])
   })
 })
 
