@@ -1,6 +1,9 @@
 import { createServer } from 'node:http'
 import { mkdtemp } from 'node:fs/promises'
-import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+import { execFileSync, spawn } from 'node:child_process'
 import { createPublicKey, verify, type JsonWebKey } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -319,6 +322,58 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
     expect((await as33(mounts)).body).toEqual({ secret_mounts: seen })
   })
 
+  test('takes for root of the container who is that in its user namespace, and nobody else of that', async () => {
+    await makeBox(daemon.adminSocket, 'mapped', { vars: 'A=hunter2' })
+    const ofUser = { mode: '0400', dirmode: '0500', uid: '100034' }
+    await driver.call('Create', { Name: 'mapped', Opts: ofUser })
+    await driver.call('Create', { Name: 'for-all', Opts: { box: 'db', api: 'true', mode: '0444' } })
+    const id = freshId()
+    const ofVariables = await driver.mount('mapped', id)
+    onTestFinished(async () => {
+      await driver.unmount('mapped', id)
+    })
+    Object.assign(said, { volume: 'for-all', beside: { mapped: '/run/secretbox/env/1' } })
+    const { holder } = await held('for-all')
+    const home = join(holder.path, '..')
+    chmodSync(home, 0o755)
+    mkdirSync(join(home, 'env'))
+    const enter = ['--mount', `--target=${holder.pid}`]
+    execFileSync('nsenter', [...enter, 'mount', '--bind', ofVariables, join(home, 'env')])
+    const within = [...enter, 'unshare', '--user', 'sh', '-c', 'echo $$; exec cat']
+    const remapped = spawn('nsenter', within, { stdio: ['pipe', 'pipe', 'inherit'] })
+    onTestFinished(() => void remapped.kill('SIGKILL'))
+    const [line] = (await once(remapped.stdout, 'data')) as [Buffer]
+    said.pid = Number(line.toString())
+    for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${said.pid}/${map}`, '0 100000 1000\n')
+    const as = (uid: number): AskWithin => {
+      const mapped = ['--user', `--target=${said.pid}`, `--setuid=${uid}`, `--setgid=${uid}`]
+      return askWithin(holder.pid, join(holder.path, place), 0, ['nsenter', ...mapped])
+    }
+    const [root, other] = [as(0), as(7)]
+    expect(await root(environment)).toEqual({ status: 200, body: { secret_environment: { A: 'hunter2' } } })
+    expect(await newestEntry('box.answer')).toMatchObject({ caller: { kind: 'container', uid: 100_000 } })
+    expect(await other(environment)).toMatchObject({
+      status: 403,
+      body: { message: 'uid 100007 may not read all of the copy of volume "mapped"' }
+    })
+  })
+
+  test('says of an empty copy that there is none of a box, and gives nothing of one that came since', async () => {
+    await driver.call('Create', { Name: 'empty', Opts: { box: 'later', optional: 'true', api: 'true' } })
+    said.volume = 'empty'
+    const { asks, holder } = await held('empty')
+    await makeBox(daemon.adminSocket, 'later', { password: 'hunter2' })
+    expect(() => holder.read('password')).toThrow('ENOENT')
+    const { status, body } = await asks(self)
+    expect([status, body['box'], 'version' in body]).toEqual([200, 'later', false])
+    expect(await asks(mounts)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+    const { status: issued, body: given } = await asks(tokenFor('bao'))
+    expect([issued, decodeJwt(String(given['token']))]).toEqual([
+      200,
+      expect.not.objectContaining({ box: expect.anything() as unknown })
+    ])
+  })
+
   test('gives no token while it is not certain which container asks', async () => {
     const { asks } = await held()
     said.answers = false
@@ -403,6 +458,39 @@ describe.skipIf(cannotMount)('a service at the socket of a copy (takes root)', (
     expect((await (await held('other')).asks(self)).status).toBe(200)
   })
 
+  test('gives one answer at a time, and the next when that was read', async () => {
+    await makeBox(daemon.adminSocket, 'big', { f: '\u0001'.repeat(4 << 20) })
+    await driver.call('Create', { Name: 'big', Opts: { api: 'true' } })
+    const others = (await held('other')).asks
+    said.volume = 'big'
+    const { holder, asks } = await held('big')
+    const slow = spawn(
+      'nsenter',
+      ['--mount', `--target=${holder.pid}`, process.execPath, '-e', reader, join(holder.path, place)],
+      { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' }
+    )
+    const lines = createInterface(slow.stdout)[Symbol.asyncIterator]()
+    expect((await lines.next()).value).toBe('begun')
+    let isAnswered = false
+    const next = asks(self).finally(() => (isAnswered = true))
+    for (let i = 0; i < 3; i++) expect((await others(self)).status).toBe(200)
+    expect(isAnswered).toBe(false)
+    slow.stdin.end('go on')
+    expect(Number((await lines.next()).value)).toBeGreaterThan(24 << 20)
+    expect((await next).status).toBe(200)
+  })
+
+  test('is cut off by who asks ten thousand times and reads nothing, and answers the container', async () => {
+    const { copy, asks } = await held()
+    const socket = connect(join(copy, place))
+    await once(socket, 'connect')
+    const cut = new Promise(resolve => socket.once('error', resolve).once('close', resolve))
+    const request = 'GET /v1/self HTTP/1.1\r\nHost: x\r\n\r\n'
+    for (let i = 0; i < 100; i++) socket.write(request.repeat(100))
+    await cut
+    expect((await asks(self)).status).toBe(200)
+  })
+
   test('is served again after a kill of the daemon', async () => {
     const { asks } = await held()
     const before = (await asks(self)).body
@@ -435,6 +523,17 @@ describe.skipIf(cannotMount)('a service at the socket of a copy (takes root)', (
     )
   })
 })
+
+/** Asks for all files, says when the answer begins, reads it when it is told to, and says how long it was. */
+const reader = `
+  const socket = require('node:net').connect(process.argv[1])
+  socket.write('GET /v1/secret_mounts HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n')
+  socket.once('readable', () => console.log('begun'))
+  process.stdin.once('data', () => {
+    let length = 0
+    socket.on('data', piece => (length += piece.length)).once('end', () => console.log(length))
+  })
+`
 
 /** The role that docs/identity.md has an OpenBao written. */
 function roleInDocs(): {

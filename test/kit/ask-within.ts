@@ -13,12 +13,17 @@ export interface JsonAnswer {
 /** Asks at a socket, as it is named in a mount namespace, by a connection for each request. */
 export type AskWithin = (request: Request) => Promise<JsonAnswer>
 
-/** A process of a user in the mount namespace of another, which asks there until the test ends. */
-export function askWithin(pid: number, socketPath: string, uid = 0): AskWithin {
+/** A process of a user in the mount namespace of another, which asks there until the test ends. `wrapper`: a command that executes it. */
+export function askWithin(
+  pid: number,
+  socketPath: string,
+  uid = 0,
+  wrapper: readonly string[] = []
+): AskWithin {
   const user = [`--setuid=${uid}`, `--setgid=${uid}`]
   const child = spawn(
     'nsenter',
-    ['--mount', `--target=${pid}`, ...user, process.execPath, '-e', script, socketPath],
+    ['--mount', `--target=${pid}`, ...user, ...wrapper, process.execPath, '-e', script, socketPath],
     { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' }
   )
   const ended = once(child, 'exit')

@@ -1,4 +1,4 @@
-import express, { type Express, type Request, type RequestHandler } from 'express'
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { containerOperations as operations } from '../../api/container-operations.ts'
@@ -51,6 +51,8 @@ export interface ContainerApiParts {
   readonly isGranted: IsGranted
   /** Counts a request over a connection; false when there were too many. Throws when the copy is gone. */
   readonly mayAsk: (socket: Socket) => boolean
+  /** Does work for whoever asks over a connection, when what others asked at the same copy is done. Throws when the copy is gone. */
+  readonly inTurn: (socket: Socket, work: () => Promise<void>) => Promise<void>
   /** Who asks over a connection. Throws when the copy is gone. */
   readonly asked: (socket: Socket) => Promise<Asked>
   /** The copies of a volume, and who that is to each of them who asks over a connection to another. */
@@ -67,36 +69,16 @@ export function containerApi(parts: ContainerApiParts): Express {
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', 'simple')
-  // Whatever it is, it costs something.
-  app.use((request, _response, next) => {
+  const answers = createOrder()
+  app.use((request, response, next) => {
+    answers.came(request, response)
+    // Whatever it is, it costs something.
     if (!parts.mayAsk(request.socket)) throw tooMany()
     next()
   })
   app.use(express.json({ limit: maxBodyBytes, type: () => true }))
 
-  const serve = <O extends Operation>(
-    operation: O,
-    answer: (asked: Asked, request: Request) => Promise<AnswerOf<O> | Buffer>
-  ): void => {
-    const at = app.route(operation.path)
-    const respond: RequestHandler = async (request, response) => {
-      queryOf(operation, request)
-      const asked = await parts.asked(request.socket)
-      const answered = await toContainersAlone(asked.caller, answer(asked, request))
-      response.set('Cache-Control', 'no-store')
-      if (!Buffer.isBuffer(answered)) response.json(answered)
-      else if (response.closed) answered.fill(0)
-      else
-        response
-          .once('close', () => answered.fill(0))
-          .type(jsonType)
-          .end(answered)
-    }
-    at[operation.method === 'GET' ? 'get' : 'post'](respond)
-    at.all(request => {
-      throw new MethodError(request, operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method])
-    })
-  }
+  const serve = servingAt(app, parts, answers)
 
   serve(operations.describeSelf, ({ caller, copy, record: { version } }) =>
     gate.run(caller, 'copy.describe', copy, async permit => {
@@ -126,6 +108,44 @@ export function containerApi(parts: ContainerApiParts): Express {
   })
   app.use(answerErrors(parts.log))
   return app
+}
+
+/** Answers an operation: each who asks in their turn. */
+type Serve = <O extends Operation>(
+  operation: O,
+  answer: (asked: Asked, request: Request) => Promise<AnswerOf<O> | Buffer>
+) => void
+
+function servingAt(app: Express, parts: ContainerApiParts, answers: ReturnType<typeof createOrder>): Serve {
+  return (operation, answer) => {
+    const at = app.route(operation.path)
+    const respond = async (request: Request, response: Response): Promise<void> => {
+      const asked = await parts.asked(request.socket)
+      const answered = await toContainersAlone(asked.caller, answer(asked, request))
+      response.set('Cache-Control', 'no-store')
+      if (!Buffer.isBuffer(answered)) response.json(answered)
+      else if (response.closed) answered.fill(0)
+      else
+        response
+          .once('close', () => answered.fill(0))
+          .type(jsonType)
+          .end(answered)
+    }
+    const respondInTurn: RequestHandler = async (request, response) => {
+      queryOf(operation, request)
+      await answers.before(request)
+      // An answer may be large, and is in memory until it is read: of each copy there is one.
+      await parts.inTurn(request.socket, async () => {
+        if (response.closed) return
+        await respond(request, response)
+        await closing(response)
+      })
+    }
+    at[operation.method === 'GET' ? 'get' : 'post'](respondInTurn)
+    at.all(request => {
+      throw new MethodError(request, operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method])
+    })
+  }
 }
 
 /**
@@ -215,6 +235,32 @@ async function secretEnvironmentOf(
   } finally {
     for (const member of members) member.fill(0)
   }
+}
+
+/** In which order answers go out over one connection. */
+function createOrder(): {
+  came(request: Request, response: Response): void
+  /** Resolves when what was asked before over the same connection is answered: that answer goes out first. */
+  before(request: Request): Promise<void> | undefined
+} {
+  const newest = new WeakMap<Socket, Promise<void>>()
+  const before = new WeakMap<Request, Promise<void>>()
+  return {
+    came(request, response) {
+      const last = newest.get(request.socket)
+      if (last !== undefined) before.set(request, last)
+      newest.set(request.socket, closing(response))
+    },
+    before: request => before.get(request)
+  }
+}
+
+/** Resolves when an answer has left, or nobody waits for it any more. */
+function closing(response: Response): Promise<void> {
+  return new Promise(resolve => {
+    if (response.closed) resolve()
+    else response.once('close', resolve)
+  })
 }
 
 function selfOf({ id, name, image, imageId, compose }: DescribedContainer): SelfContainer {

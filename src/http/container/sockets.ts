@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { Clock } from '../../base/clock.ts'
 import { SecretboxError } from '../../base/errors.ts'
+import { createKeyedMutex } from '../../base/keyed-mutex.ts'
 import type { VolumeName } from '../../base/names.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import { createTokenBucket, type TokenBucket } from '../../base/token-bucket.ts'
@@ -21,7 +22,10 @@ import { containerApi, type Asked, type ContainerApiParts } from './container-ap
 const mostConnections = 16
 const idleMs = 30_000
 
-export interface CopySocketsParts extends Omit<ContainerApiParts, 'mayAsk' | 'asked' | 'askedBeside'> {
+export interface CopySocketsParts extends Omit<
+  ContainerApiParts,
+  'mayAsk' | 'inTurn' | 'asked' | 'askedBeside'
+> {
   readonly store: Store
   readonly copies: Copies
   readonly holders: Pick<Holders, 'isShownTo'>
@@ -33,6 +37,7 @@ export interface CopySocketsParts extends Omit<ContainerApiParts, 'mayAsk' | 'as
 /** A copy whose socket is served. */
 interface Open {
   readonly owner: Parameters<CopySockets['open']>[0]['owner']
+  readonly key: CopyKey
   readonly allowance: TokenBucket
   stop: () => void
 }
@@ -48,6 +53,7 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
   const open = new Map<CopyKey, Promise<Open>>()
   /** At which copy's socket a connection came, and who is at its other end once that was asked. */
   const connections = new WeakMap<Socket, Connection>()
+  const turns = createKeyedMutex()
 
   const connectionOf = (socket: Socket): Connection => {
     const connection = connections.get(socket)
@@ -79,12 +85,18 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     parts,
     containerApi({
       ...parts,
-      ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() }
+      ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() },
+      inTurn: (socket, work) => turns.run(connectionOf(socket).at.key, work)
     })
   )
 
   const begin = async ({ key, owner }: Parameters<CopySockets['open']>[0]): Promise<Open> => {
-    const at: Open = { owner, allowance: createTokenBucket(allowance, clock.nowMs), stop: () => undefined }
+    const at: Open = {
+      owner,
+      key,
+      allowance: createTokenBucket(allowance, clock.nowMs),
+      stop: () => undefined
+    }
     at.stop = await server.add(await copies.listen(key), { mostConnections, idleMs }, socket =>
       connections.set(socket, { at, caller: null })
     )
