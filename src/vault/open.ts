@@ -9,7 +9,8 @@ import { readHeader } from '../crypto/keyslots/header.ts'
 import { createSealing, type Sealing } from '../crypto/keyslots/sealing.ts'
 import { loadSodium } from '../crypto/sodium.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import type { Store } from '../store/store.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Store, Write } from '../store/store.ts'
 import type { Authority, Caller } from './access/authority.ts'
 import { standingOf, type Standing } from './access/grants.ts'
 import { createGate, type Gate } from './action/gate.ts'
@@ -17,6 +18,8 @@ import { createAudit, type Audit } from './audit/audit.ts'
 import { takeInWaiting } from './audit/journal.ts'
 import type { BoxLimits } from './boxes/versions.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
+import { newSigningKey } from './identity/signing-key.ts'
+import { newDigestKey } from './injected/digest-key.ts'
 import { createGranting, type Granting } from './granting.ts'
 import type { Policies } from './action/policies.ts'
 import { createKeyslots, type Keyslots } from './keyslots.ts'
@@ -97,7 +100,8 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     allocate: settings.allocate
   }
   try {
-    const storeId = (await readHeader(store))?.header.id ?? (await initialiseVault(keyslotParts))
+    const storeId =
+      (await readHeader(store))?.header.id ?? (await initialiseVault(keyslotParts, firstRecords))
     FAULT: await reach('start.opened')
     let swept = 0
     const audit = createAudit(store, limits.maxAuditEntries)
@@ -152,6 +156,11 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     await store.close()
     throw error
   }
+}
+
+/** What a vault has from its beginning: keys of its own, which outlive its root key. */
+function firstRecords(keyring: Keyring): Write[] {
+  return [newSigningKey(keyring), newDigestKey(keyring)]
 }
 
 /** By what is known, so that it can be told at once; what is not known yet is read for the next time. */

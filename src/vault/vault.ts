@@ -13,7 +13,7 @@ import { changeBox, type ChangeRequest, type ChangeResult } from './boxes/change
 import { summaryOf, type Box, type BoxSummary } from './boxes/records.ts'
 import { rollingBack, type VaultParts } from './boxes/versions.ts'
 import { shownIn } from './credential.ts'
-import { findDigestKey } from './injected/digest-key.ts'
+import { readDigestKey } from './injected/digest-key.ts'
 import { namesOf, openVersion, readWhile, type OpenedVersion } from './opened-version.ts'
 import { scrub } from './scrubbing.ts'
 import {
@@ -237,9 +237,9 @@ async function usingVersion<T>(
         users: await usersOf(permit, box)
       })
       held.push(opened)
-      const { key, writes } = await findDigestKey(store, permit.keyring)
+      const key = await readDigestKey(store, permit.keyring)
       held.push(key)
-      return { answer: [opened, key] as const, details: { version: opened.info.version }, writes }
+      return { answer: [opened, key] as const, details: { version: opened.info.version }, writes: [] }
     })
     return await use(opened, key)
   } finally {

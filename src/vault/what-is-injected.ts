@@ -7,7 +7,13 @@ import { shellWord } from '../base/shell-word.ts'
 import type { Caller } from './access/authority.ts'
 import type { Manifest } from './boxes/manifest.ts'
 import { fileAt } from './boxes/tree.ts'
-import { digestOfPieces, pieceOfFiles, pieceOfVariable, type DigestPiece } from './injected/digest.ts'
+import {
+  digestOfPieces,
+  pieceOfFiles,
+  pieceOfVariable,
+  pieceOfVersion,
+  type DigestPiece
+} from './injected/digest.ts'
 import { BadLine, readVariables, type Variable } from './injected/env-file.ts'
 import { readWhole, type OpenedVersion } from './opened-version.ts'
 import type { Vault } from './vault.ts'
@@ -37,7 +43,7 @@ export interface ToInject {
 
 /** What that is, without a secret. */
 export interface Injected {
-  /** Equal for equal secrets at equal places, in this vault; 64 hex digits. */
+  /** Equal for equal secrets at equal places, in this vault, and for equal versions of what is never revealed; 64 hex digits. */
   readonly digest: string
   /** As they were asked for. */
   readonly files: { readonly box: BoxName; readonly version: number }[]
@@ -64,7 +70,12 @@ export async function whatIsInjected(
   const environment: Injected['environment'][number][] = []
   for (const { box, version, path, target } of asked.files) {
     await vault.use(caller, box, version, async (opened, key) => {
-      pieces.push(await pieceOfFiles(key, target, opened.part(path), entry => opened.read(entry)))
+      const part = opened.part(path)
+      pieces.push(
+        opened.box.isNeverRevealed
+          ? pieceOfVersion(key, givenOf(opened, path, target))
+          : await pieceOfFiles(key, target, part, entry => opened.read(entry))
+      )
       files.push({ box, version: opened.info.version })
     })
   }
@@ -80,13 +91,25 @@ export async function whatIsInjected(
         for (const { name } of variables) refuseTwice(places, name, place)
         if (places.size > mostVariables)
           throw cannotTake(place, `with them there are more than ${mostVariables}`)
-        pieces.push(...variables.map(variable => pieceOfVariable(key, variable)))
+        pieces.push(
+          ...(opened.box.isNeverRevealed
+            ? [pieceOfVersion(key, givenOf(opened, path, 'variables'))]
+            : variables.map(variable => pieceOfVariable(key, variable)))
+        )
         return variables.map(({ name }) => name)
       })
       environment.push({ box, version: opened.info.version, path, variables: names })
     })
   }
   return { digest: digestOfPieces(pieces), files, environment }
+}
+
+function givenOf(
+  { box, info }: OpenedVersion,
+  path: FilePath,
+  place: string
+): Parameters<typeof pieceOfVersion>[1] {
+  return { boxId: box.id, version: info.version, path, place }
 }
 
 /** Reads the variables in `bytes`, and wipes both when they were used. */

@@ -89,7 +89,7 @@ test('another vault has another key and is another issuer', async () => {
   expect(other.keys).not.toEqual(one.keys)
 })
 
-test('the private key lies encrypted in the store, and one that was altered is damaged', async () => {
+test('the private key lies encrypted in the store, and one that was altered or is gone is damaged', async () => {
   const opened = await open()
   await issue(opened)
   const record = await opened.store.get('identity')
@@ -104,6 +104,10 @@ test('the private key lies encrypted in the store, and one that was altered is d
     await expect(issue(opened)).rejects.toMatchObject({ code: 'damaged' })
     await expect(opened.identity.show(root)).rejects.toMatchObject({ code: 'damaged' })
   }
+  await opened.store.commit([{ remove: 'identity' }])
+  for (const ask of [() => issue(opened), () => opened.identity.show(root)])
+    await expect(ask()).rejects.toMatchObject({ code: 'damaged', message: 'the signing key is gone' })
+  expect(await opened.store.get('identity')).toBe(null)
 })
 
 test('a token is recorded with what it says before anybody has it; one that could not be made, too', async () => {

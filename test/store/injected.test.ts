@@ -86,6 +86,28 @@ test('equal secrets have equal digests, and whatever differs another', async () 
   expect(new Set(digests).size).toBe(digests.length)
 })
 
+test('a digest of what is never revealed tells the version, and not whether a guess is right', async () => {
+  const vault = await open()
+  await vault.vault.create(root, box, { isNeverRevealed: true })
+  await vault.vault.create(root, other)
+  for (const each of [box, other]) await change(vault, each, putting('f', 'A=1\n'))
+  // The same, and something else: both are another version.
+  for (const contents of ['A=1\n', 'A=2\n']) await change(vault, box, putting('f', contents))
+  const digestOf = async (wanted: Wanted): Promise<string> => (await told(vault, wanted)).digest
+  for (const wanted of [(of: object) => ({ files: [of] }), (of: object) => ({ environment: [of] })]) {
+    const first = await digestOf(wanted({ version: 2 }))
+    const others = [{ version: 3 }, { version: 4 }, { box: other }].map(of => digestOf(wanted(of)))
+    expect(new Set([first, ...(await Promise.all(others))]).size).toBe(4)
+    expect(await digestOf(wanted({ version: 2 }))).toBe(first)
+    expect(await digestOf(wanted({}))).toBe(await digestOf(wanted({ version: 4 })))
+  }
+  const renamed = parseBoxName('renamed')
+  const before = await digestOf({ files: [{}] })
+  await vault.vault.rename(root, box, renamed, null, () => Promise.resolve())
+  expect(await digestOf({ files: [{ box: renamed }] })).toBe(before)
+  expect(await digestOf({ files: [{ box: renamed, target: '/u' }] })).not.toBe(before)
+})
+
 test('digests are those of the vault, for as long as it lives, and of no other', async () => {
   const vault = await filled(await open())
   const { digest } = await told(vault, { files: [{}] })
@@ -97,18 +119,20 @@ test('digests are those of the vault, for as long as it lives, and of no other',
     expect(record?.revision).toBe(1)
     await again.store.commit([{ put: 'digest-key', value: Buffer.alloc(105) }])
     await expect(told(again, { files: [{}] })).rejects.toMatchObject({ code: 'damaged' })
+    await again.store.commit([{ remove: 'digest-key' }])
+    for (const wanted of [{ files: [{}] }, { environment: [{ path: 'd/small' }] }])
+      await expect(told(again, wanted)).rejects.toMatchObject({
+        code: 'damaged',
+        message: "the key of the vault's digests is gone",
+        hint: 'restore the store from a backup'
+      })
+    expect(await again.store.get('digest-key')).toBe(null)
   } finally {
     await again.close()
   }
   const another = await filled(await openVault(temporaryDirectory()))
   expect((await told(another, { files: [{}] })).digest).not.toBe(digest)
   await another.close()
-})
-
-test('two that need the key at the same time have the same', async () => {
-  const vault = await filled(await open())
-  const answers = await Promise.all([1, 2, 3].map(() => told(vault, { files: [{}] })))
-  expect(new Set(answers.map(({ digest }) => digest)).size).toBe(1)
 })
 
 test.each<[string, Wanted, string]>([

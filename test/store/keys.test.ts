@@ -105,12 +105,13 @@ describe('a new vault', () => {
     mkdirSync(keyDirectory)
     const { store, keyslotParts } = await open()
     await store.commit([{ remove: 'store' }])
+    const before = await store.count('')
     disk.remount({ readOnly: true })
-    await expect(initialiseVault({ ...keyslotParts, keyDirectory })).rejects.toMatchObject({
+    await expect(initialiseVault({ ...keyslotParts, keyDirectory }, () => [])).rejects.toMatchObject({
       code: 'unavailable',
       message: `cannot write key file "${join(keyDirectory, 'key')}": the file system is read-only`
     })
-    expect(await store.count('')).toBe(0)
+    expect(await store.count('')).toBe(before)
   })
 })
 

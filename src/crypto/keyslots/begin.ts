@@ -7,9 +7,9 @@ import { errnoOf, isSecretboxError, reasonOf, SecretboxError } from '../../base/
 import { publishFile, syncDirectory, writeNewFile } from '../../base/fsync.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
-import type { Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 import type { Envelope } from '../envelope.ts'
-import { createKeyring, keyBytes } from '../keyring.ts'
+import { createKeyring, keyBytes, type Keyring } from '../keyring.ts'
 import type { Sodium } from '../sodium.ts'
 import { putHeader } from './header.ts'
 import { newKeyFile, readKeyFile } from './key-file.ts'
@@ -26,12 +26,16 @@ export interface KeyslotParts {
 }
 
 /**
- * Makes a new vault: a root key, wrapped by a fresh key file. The file is published last and the store
+ * Makes a new vault: a root key, wrapped by a fresh key file, and what `first` gives: records that are there from the beginning, so
+ * that one which is missing later was taken away. The file is published last and the store
  * committed before it, so that a crash at any point either leaves no vault or one that `adoptDraft` completes.
  * Throws `conflict` when the directory holds the key of a vault whose store is not here, `unavailable` when it
  * cannot be written.
  */
-export async function initialiseVault(parts: KeyslotParts): Promise<string> {
+export async function initialiseVault(
+  parts: KeyslotParts,
+  first: (keyring: Keyring) => readonly Write[]
+): Promise<string> {
   const { sodium, envelope, store } = parts
   const paths = keyPaths(parts.keyDirectory)
   if (existsSync(paths.key)) {
@@ -52,7 +56,10 @@ export async function initialiseVault(parts: KeyslotParts): Promise<string> {
     await syncDirectory(parts.keyDirectory)
     const now = new Date().toISOString()
     const slot = newSlot(keyring, { kind: 'key-file', name: 'key-file', by: 0, made: now }, key)
-    await store.commit([putHeader(keyring, { format: 2, id, created: now, slots: [slot] }, null)])
+    await store.commit([
+      putHeader(keyring, { format: 2, id, created: now, slots: [slot] }, null),
+      ...first(keyring)
+    ])
     await publishFile(paths.draft, paths.key)
     return id
   } catch (error) {

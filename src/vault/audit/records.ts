@@ -41,8 +41,8 @@ export const noPrevious = '0'.repeat(64)
 const maxEntryBytes = 64 << 10
 /** To how many characters each text of an entry is cut that would be longer, if written six bytes a character, as JSON may. */
 const cutCharacters = 256
-/** What a vault has before its first entry: whose it is, and its keyslot. */
-const recordsOfNewVault = 2
+/** What a vault has before its first entry: its header, and two keys. */
+const recordsOfNewVault = 3
 
 /** The key of an entry, or what lies right before that of the next. */
 export function entryKey(sequence: number): string {

@@ -26,7 +26,7 @@ export interface IssuedToken {
 }
 
 export interface Identity {
-  /** The public keys. The first who asks for them, or for a token, has the key made. */
+  /** The public keys. Throws `damaged`. */
   show(caller: Caller): Promise<PublicIdentity>
   /**
    * A token about the container that has a copy, for `audience`; recorded before anybody has it. `find` finds out
@@ -56,8 +56,8 @@ export function createIdentity({ store, storeId, gate, clock }: IdentityParts): 
     show: caller =>
       gate.run(caller, 'identity.show', theVault, permit =>
         commitPrepared(permit, async () => {
-          const { key, writes } = await signingKeyIn(store, permit.keyring)
-          return { answer: { issuer, keys: [key.publicKey] }, details: {}, writes }
+          const { publicKey } = await signingKeyIn(store, permit.keyring)
+          return { answer: { issuer, keys: [publicKey] }, details: {}, writes: [] }
         })
       ),
 
@@ -78,8 +78,8 @@ export function createIdentity({ store, storeId, gate, clock }: IdentityParts): 
           image: container.image
         }
         const { privateKey, publicKey } = await commitPrepared(permit, async () => {
-          const { key, writes } = await signingKeyIn(store, permit.keyring)
-          return { answer: key, details, writes }
+          const key = await signingKeyIn(store, permit.keyring)
+          return { answer: key, details, writes: [] }
         })
         const token = await new SignJWT({ ...claims })
           .setProtectedHeader({ alg: signatureAlgorithm, typ: 'JWT', kid: publicKey.kid })

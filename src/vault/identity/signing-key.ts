@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import { SecretboxError } from '../../base/errors.ts'
-import { notWhatWasWritten } from '../../base/messages.ts'
+import { notWhatWasWritten, restoreStore } from '../../base/messages.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Store, Write } from '../../store/store.ts'
 
@@ -29,21 +29,22 @@ export interface SigningKey {
   readonly publicKey: PublicKey
 }
 
-/** The vault's key, or a new one and the write that stores it, unless another came first. Throws `damaged`. */
-export async function signingKeyIn(
-  store: Store,
-  keyring: Keyring
-): Promise<{ readonly key: SigningKey; readonly writes: readonly Write[] }> {
-  const record = await store.get(keyRecord)
-  if (record !== null) return { key: await keyOf(readKey(keyring, record.value)), writes: [] }
+/** The write that makes the key of a new vault. */
+export function newSigningKey(keyring: Keyring): Write {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: curve })
   const bytes = privateKey.export({ type: 'pkcs8', format: 'der' })
   try {
-    const value = keyring.encrypt(keyRecord, bytes)
-    return { key: await keyOf(privateKey), writes: [{ put: keyRecord, value, expect: null }] }
+    return { put: keyRecord, value: keyring.encrypt(keyRecord, bytes), expect: null }
   } finally {
     bytes.fill(0)
   }
+}
+
+/** The vault's key. Throws `damaged`, also when it is gone: nobody who checks tokens knows another. */
+export async function signingKeyIn(store: Store, keyring: Keyring): Promise<SigningKey> {
+  const record = await store.get(keyRecord)
+  if (record !== null) return keyOf(readKey(keyring, record.value))
+  throw new SecretboxError('damaged', 'the signing key is gone', { hint: restoreStore })
 }
 
 function readKey(keyring: Keyring, encrypted: Uint8Array): KeyObject {

@@ -6,28 +6,32 @@ import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import type { Store, Write } from '../../store/store.ts'
 
 const recordKey = 'digest-key'
+const name = "the key of the vault's digests"
 
 /**
- * The key of the vault's digests, and the writes that keep it when it is made just now. It is random and not derived, so that
- * digests on containers stay what they are when the root key becomes another. The caller wipes it. Throws `damaged`.
+ * The write that makes the key of a new vault's digests. It is random and not derived, so that digests on containers stay what they
+ * are when the root key becomes another.
  */
-export async function findDigestKey(
-  store: Store,
-  keyring: Keyring
-): Promise<{ key: Secret; writes: Write[] }> {
-  const record = await store.get(recordKey)
-  if (record === null) {
-    const key = new Secret(randomBytes(keyBytes))
-    const value = keyring.encrypt(recordKey, key.bytes())
-    return { key, writes: [{ put: recordKey, value, expect: null }] }
-  }
+export function newDigestKey(keyring: Keyring): Write {
+  const key = new Secret(randomBytes(keyBytes))
   try {
-    return { key: new Secret(keyring.decrypt(recordKey, record.value)), writes: [] }
-  } catch (error) {
-    if (!isSecretboxError(error, 'damaged')) throw error
-    throw new SecretboxError('damaged', notWhatWasWritten("the key of the vault's digests"), {
-      hint: restoreStore,
-      cause: error
-    })
+    return { put: recordKey, value: keyring.encrypt(recordKey, key.bytes()), expect: null }
+  } finally {
+    key.wipe()
   }
+}
+
+/** The key of the vault's digests, which the caller wipes. Throws `damaged`, also when it is gone: with another, all containers would be stale. */
+export async function readDigestKey(store: Store, keyring: Keyring): Promise<Secret> {
+  const record = await store.get(recordKey)
+  if (record === null) throw damaged(`${name} is gone`)
+  try {
+    return new Secret(keyring.decrypt(recordKey, record.value))
+  } catch (error) {
+    throw isSecretboxError(error, 'damaged') ? damaged(notWhatWasWritten(name), error) : error
+  }
+}
+
+function damaged(message: string, cause?: unknown): SecretboxError {
+  return new SecretboxError('damaged', message, { hint: restoreStore, cause })
 }

@@ -55,6 +55,23 @@ export function pieceOfVariable(key: Secret, { name, value }: Variable): DigestP
     .digest('hex')
 }
 
+/**
+ * A piece for what a container is given of a box that is never revealed: which version it is, and nothing of what that holds. Whoever
+ * may ask for digests could else write a guess into a box, of their own or that one, and be told whether it is right.
+ */
+export function pieceOfVersion(
+  key: Secret,
+  given: { readonly boxId: string; readonly version: number; readonly path: string; readonly place: string }
+): DigestPiece {
+  const { boxId, version, path, place } = given
+  const hmac = createHmac('sha256', key.bytes()).update('version')
+  for (const text of [boxId, String(version), path, place]) {
+    const bytes = Buffer.from(text)
+    hmac.update(lengthOf(bytes.length)).update(bytes)
+  }
+  return hmac.digest('hex')
+}
+
 /** The digest of all that a container is given, in whatever order it was named. */
 export function digestOfPieces(pieces: readonly DigestPiece[]): string {
   return createHash('sha256')
