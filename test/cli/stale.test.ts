@@ -129,6 +129,22 @@ test('what has the labels of another container was given nothing, and nobody els
   expect(await run(['stale', '-q'], { env })).toMatchObject(done(''))
 })
 
+test('labels that the image has itself say nothing of what a container was given', async () => {
+  await run(['put', '--create', 'own', 'f'], { input: '1' })
+  const given = (await container('given', ['--inject', 'own:/x'])) as {
+    Config: { Labels: Record<string, string> }
+  }
+  await run(['put', 'own', 'f'], { input: '2' })
+  const { Labels } = given.Config
+  const others = { ...Labels, 'io.secretbox.digest': 'f'.repeat(64), other: 'x' }
+  const whole = (Image: string): object => ({ ...given, Name: `/${Image}`, Image })
+  const containers = { ['a'.repeat(64)]: whole('plain'), ['b'.repeat(64)]: whole('committed') }
+  const shown = { ['c'.repeat(64)]: whole('other'), ['d'.repeat(64)]: whole('gone') }
+  const images = { plain: {}, committed: Labels, other: others }
+  const { env } = await standIns('', images, { containers: { ...containers, ...shown } })
+  expect((await run(['stale', '-f', '{{.Container}}'], { env })).stdout).toBe('plain\nother\ngone\n')
+})
+
 test.each([
   ['[{"box":"db","version":3,"target":"/x"}]', [{ target: '/x', version: 3 }]],
   ['[{"target":"/x"}]', [{ target: '/x', version: undefined }]],

@@ -77,6 +77,7 @@ const sharedWithCli = [
   'base/messages.ts',
   'base/names.ts',
   'base/nearest.ts',
+  'base/own-labels.ts',
   'base/peer-credentials.ts',
   'base/rights.ts',
   'base/secret-kinds.ts',

@@ -2,8 +2,9 @@ import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import type { VolumeUse } from '../../api/volumes.ts'
 import { isSecretboxError } from '../../base/errors.ts'
+import { ownLabels, type DockerLabels } from '../../base/own-labels.ts'
 import { variablesDirectory } from '../../base/variables.ts'
-import { askEngine, findEngineSocket } from '../client/engine.ts'
+import { askEngine, findEngineSocket, pathOfImage } from '../client/engine.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { idField, shortIdLength } from '../output/fields.ts'
@@ -16,6 +17,9 @@ const Listed = z.array(z.object({ Id: z.string(), Labels: z.nullish(z.record(z.s
 /** And of one (`GET /containers/{id}/json`). */
 const Container = z.object({
   Name: z.string(),
+  Image: z.optional(z.string()),
+  // Since API 1.48: of an image's manifests, the one that the container is of.
+  ImageManifestDescriptor: z.nullish(z.object({ platform: z.nullish(z.record(z.string(), z.unknown())) })),
   Config: z.object({ Image: z.string() }),
   State: z.object({ Status: z.string() }),
   Mounts: z.nullish(
@@ -23,6 +27,10 @@ const Container = z.object({
   )
 })
 type Container = z.output<typeof Container>
+
+const Image = z.object({
+  Config: z.nullish(z.object({ Labels: z.nullish(z.record(z.string(), z.string())) }))
+})
 
 const fields: Fields = {
   Container: { heading: 'CONTAINER' },
@@ -78,10 +86,11 @@ async function staleRows(cli: Cli): Promise<StaleRow[]> {
   const boxes = new Set<string>((await cli.api.boxes()).map(({ name }) => name))
   const rows: StaleRow[] = []
   await cli.each(listed, async ({ Id, Labels }) => {
-    const labels = Labels ?? {}
     const container = await askEngine(socket, `/containers/${encodeURIComponent(Id)}/json`, Container)
     // Gone meanwhile.
     if (container === null) return
+    const labels = Labels ?? {}
+    if (!(await isOwnDigest(socket, container, labels))) return
     const given = givenTo(container, injectedIn(labels), volumes)
     // An image that was committed from a container has its labels, and gives what is made of it nothing.
     if (given.files.length === 0 && given.environment.length === 0) return
@@ -102,6 +111,20 @@ async function staleRows(cli: Cli): Promise<StaleRow[]> {
     })
   })
   return rows
+}
+
+/**
+ * Whether a container was given its label when it was made, and so what lies beside that: any image can have labels that look like
+ * ours, as one has that was committed from a container. Of an image that is gone nobody knows; then they count.
+ */
+async function isOwnDigest(socket: string, container: Container, labels: DockerLabels): Promise<boolean> {
+  const { Image: id, ImageManifestDescriptor: manifest } = container
+  if (id === undefined) return true
+  const platform = manifest?.platform
+    ? `?platform=${encodeURIComponent(JSON.stringify(manifest.platform))}`
+    : ''
+  const image = await askEngine(socket, `${pathOfImage(id)}/json${platform}`, Image)
+  return image === null || digestLabel in ownLabels(labels, image.Config?.Labels ?? {})
 }
 
 type Asked = Parameters<Cli['api']['injected']>[0]
