@@ -80,8 +80,9 @@ test('each act asks about its own resource, and about nothing else', async () =>
   const questions: [act: Act, ...[Action, unknown][]][] = [
     [acts.create, ['box.create', { box }]],
     [acts.inspect, ['box.inspect', { box }]],
-    [acts.change, ['box.change', { box }]],
-    [acts.rollback, ['box.change', { box }]],
+    // Whether who changes it may know what is in it.
+    [acts.change, ['box.change', { box }], ['box.inspect', { box }]],
+    [acts.rollback, ['box.change', { box }], ['box.inspect', { box }]],
     [acts.use, ['box.use', { box }]],
     [openings.inspect, ['box.inspect', { box }]],
     [openings.compare, ['box.compare', { box }]],
@@ -274,6 +275,7 @@ test("without grants root may do all but what is a container's own, and others w
     'grant.list': theVault,
     'grant.add': { boxes: patternOfBox(hers), subject: parseSubject('user:1'), rights: ['info'] },
     'grant.revoke': { boxes: patternOfBox(hers), subject: parseSubject('user:1') },
+    'grant.discard': { record: 'grant/a' },
     'keyslot.list': theVault,
     'keyslot.add': { slot: 'a' },
     'keyslot.replace': { slot: 'a' },

@@ -98,15 +98,20 @@ test('the blobs of a manifest are those its files refer to, each once', () => {
 
 test('a tree beyond a limit is refused with the limit and what there is', () => {
   const tree = manifest({ a: { type: 'directory', mode: 0 }, b: { type: 'symlink', target: 'a' } })
-  expect(() => checkLimits(tree, { maxBoxBytes: 5, maxBoxEntries: 2 }, 5)).not.toThrow()
-  expect(() => checkLimits(tree, { maxBoxBytes: 5, maxBoxEntries: 1 }, 5)).toThrow(
+  expect(() => checkLimits(tree, { maxBoxBytes: 5, maxBoxEntries: 2 }, 5, true)).not.toThrow()
+  expect(() => checkLimits(tree, { maxBoxBytes: 5, maxBoxEntries: 1 }, 5, true)).toThrow(
     expect.objectContaining({
       code: 'too_large',
       message: 'a box holds at most 1 entries, not 2',
       hint: 'raise MAX_BOX_ENTRIES, or split the box'
     })
   )
-  expect(() => checkLimits(tree, { maxBoxBytes: 4, maxBoxEntries: 2 }, 5)).toThrow(
+  for (const limits of [
+    { maxBoxBytes: 5, maxBoxEntries: 1 },
+    { maxBoxBytes: 4, maxBoxEntries: 2 }
+  ])
+    expect(() => checkLimits(tree, limits, 5, false)).toThrow(/^a box holds at most \d (entries|bytes)$/)
+  expect(() => checkLimits(tree, { maxBoxBytes: 4, maxBoxEntries: 2 }, 5, true)).toThrow(
     expect.objectContaining({
       code: 'too_large',
       message: 'a box holds at most 4 bytes, not 5',

@@ -26,7 +26,7 @@ import {
 import type { Box } from './records.ts'
 import { bytesOf } from './tree.ts'
 import { readManifest } from './version-records.ts'
-import { checkVersion, nextVersion, type VaultParts } from './versions.ts'
+import { checkVersion, mayKnow, nextVersion, type VaultParts } from './versions.ts'
 
 /** A change of a box: its edits become one new version, or nothing changes. */
 export interface ChangeRequest extends HowToApply {
@@ -47,7 +47,7 @@ export interface ChangeResult {
 /**
  * Takes contents in without holding the box, then applies the edits to the newest version in one commit.
  * Throws `not_found`, `precondition`, `too_large`, `invalid` for what a box of its type cannot have, and with `partial: false` what an
- * edit throws.
+ * edit throws. Who has `write` alone is answered as `mayKnow` says.
  */
 export async function changeBox(
   parts: VaultParts,
@@ -123,19 +123,20 @@ async function prepare(
     }
     checkVersion(box, request.ifVersion)
     base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
-    const { tree, errors, links } = await applyAll(base, staged, request)
+    const tells = mayKnow(permit)
+    const { tree, errors, links } = await applyAll(base, staged, { ...request, tells })
     const applied = staged.length - errors.length
     if (applied === 0) {
       const answer = { version: box.newest.version, applied, errors, dangling: [] }
       return { answer, details: {}, writes: null }
     }
-    checkLimits(tree, parts.limits, bytesOf(tree))
+    checkLimits(tree, parts.limits, bytesOf(tree), tells)
     if (box.kind !== null && wishOf(request) === 'fill')
       checkFields(await parts.types.get(box.kind.type), tree)
     FAULT: await reach('change.staged')
     const { version, writes } = await nextVersion(parts, permit.keyring, box, tree, 'edits')
     return {
-      answer: { version, applied, errors, dangling: request.partial ? danglingOf(tree, links) : [] },
+      answer: { version, applied, errors, dangling: request.partial && tells ? danglingOf(tree, links) : [] },
       details: { version, count: applied },
       writes: [...writes, ...staging.settle(blobsOf(tree))]
     }

@@ -88,6 +88,11 @@ export interface HowToApply {
   readonly followIn?: FilePath
 }
 
+/** Whether who changes a box may know what is in it beside what they name. */
+export interface Telling {
+  readonly tells: boolean
+}
+
 /** How many edits are applied before other work gets its turn: one may look at all entries. */
 const editsPerTurn = 32
 
@@ -98,7 +103,7 @@ const editsPerTurn = 32
 export async function applyAll(
   base: Manifest,
   staged: readonly StagedEdit[],
-  { partial, ifAbsent = false, followIn }: HowToApply
+  { partial, ifAbsent = false, followIn, tells }: HowToApply & Telling
 ): Promise<{ tree: Manifest; errors: { path: string; error: SecretboxError }[]; links: Set<FilePath> }> {
   const tree = new Map(base)
   const links = new Set<FilePath>()
@@ -108,7 +113,7 @@ export async function applyAll(
     if (index % editsPerTurn === editsPerTurn - 1) await setImmediate()
     try {
       if (one.edit === null) throw one.error
-      const at = editTree(tree, one.edit.op === 'put' ? { ...one.edit, ...how } : one.edit)
+      const at = editTree(tree, one.edit.op === 'put' ? { ...one.edit, ...how } : one.edit, tells)
       if (one.edit.op === 'put' && one.edit.entry.type === 'symlink') links.add(at)
     } catch (error) {
       if (!partial || !(error instanceof SecretboxError)) throw error

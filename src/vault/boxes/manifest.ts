@@ -89,14 +89,15 @@ export function inlineBytesOf(tree: Manifest): number {
   return bytes
 }
 
-/** Throws `too_large` when a tree exceeds what a box may hold. */
+/** Throws `too_large` when a tree exceeds what a box may hold; by how much is for who may know what is in it (`tells`). */
 export function checkLimits(
   tree: Manifest,
   limits: { maxBoxBytes: number; maxBoxEntries: number },
-  bytes: number
+  bytes: number,
+  tells: boolean
 ): void {
-  if (tree.size > limits.maxBoxEntries) throw tooManyEntries(limits, tree.size)
-  if (bytes > limits.maxBoxBytes) throw tooManyBytes(limits, bytes)
+  if (tree.size > limits.maxBoxEntries) throw tooManyEntries(limits, tells ? tree.size : undefined)
+  if (bytes > limits.maxBoxBytes) throw tooManyBytes(limits, tells ? bytes : undefined)
 }
 
 /** Throw it for more bytes than a box may hold; `bytes` where it is known how many there would be. */

@@ -44,15 +44,17 @@ export type Edit<Inline> =
 /**
  * Does one edit in place and returns the path that it came to; one that fails leaves the tree as it was. Symlinks among
  * the parents are followed inside the box, missing parents are made. Throws `invalid` (root, a parent that is no
- * directory, file against directory), `exists` or `not_found` (remove).
+ * directory, file against directory), `exists` or `not_found` (remove). Errors name paths that the edit does not name to who may
+ * know them alone (`tells`).
  */
-export function editTree<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>): FilePath {
-  return edit.op === 'put' ? putEntry(tree, edit) : removeEntry(tree, edit.path, edit.recursive)
+export function editTree<I>(tree: Map<FilePath, Entry<I>>, edit: Edit<I>, tells = true): FilePath {
+  return edit.op === 'put' ? putEntry(tree, edit, tells) : removeEntry(tree, edit, tells)
 }
 
 function putEntry<I>(
   tree: Map<FilePath, Entry<I>>,
-  { path, entry, ifAbsent = false, followIn }: Extract<Edit<I>, { op: 'put' }>
+  { path, entry, ifAbsent = false, followIn }: Extract<Edit<I>, { op: 'put' }>,
+  tells: boolean
 ): FilePath {
   const at =
     followIn === undefined ? resolvePath(tree, path, { follow: false }) : resolveFront(tree, followIn, path)
@@ -61,12 +63,17 @@ function putEntry<I>(
     throw new SecretboxError('invalid', `cannot put ${quote(path)}: ${namesBoxItself}`)
   }
   // A symlink's target may hold longer components than a path, and make a longer path with what follows it.
-  parseFilePath(at)
+  try {
+    parseFilePath(at)
+  } catch (error) {
+    throw tells || at === path ? error : leadsNowhere(path)
+  }
   const missing: FilePath[] = []
   for (let parent = parentOf(at); parent !== null && parent !== ''; parent = parentOf(parent)) {
     const found = tree.get(parent)
     if (found === undefined) missing.push(parent)
     else if (found.type !== 'directory') {
+      if (!tells) throw leadsNowhere(path)
       const what = found.type === 'symlink' ? 'a symlink' : 'not a directory'
       throw new SecretboxError('invalid', `cannot put ${quote(path)}: ${quote(parent)} is ${what}`)
     }
@@ -96,7 +103,11 @@ function resolveFront<I>(tree: Tree<I>, front: FilePath, path: FilePath): FilePa
   return rest === '' ? resolved : childOf(resolved, rest)
 }
 
-function removeEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, recursive: boolean): FilePath {
+function removeEntry<I>(
+  tree: Map<FilePath, Entry<I>>,
+  { path, recursive }: Extract<Edit<I>, { op: 'remove' }>,
+  tells: boolean
+): FilePath {
   const at = resolvePath(tree, path, { follow: false })
   if (at === '') {
     if (!recursive) throw isDirectory('remove', path)
@@ -104,7 +115,7 @@ function removeEntry<I>(tree: Map<FilePath, Entry<I>>, path: FilePath, recursive
     return at
   }
   const entry = tree.get(at)
-  if (entry === undefined) throw noSuchFile('remove', path, tree)
+  if (entry === undefined) throw noSuchFile('remove', path, tells ? tree : new Map())
   if (entry.type === 'directory') {
     if (!recursive) throw isDirectory('remove', path)
     for (const inside of [...tree.keys()]) if (inside.startsWith(`${at}/`)) tree.delete(inside)
@@ -143,6 +154,10 @@ export function bytesOf(tree: Tree<unknown>): number {
   let total = 0
   for (const entry of tree.values()) if (entry.type === 'file') total += entry.size
   return total
+}
+
+function leadsNowhere(path: FilePath): SecretboxError {
+  return new SecretboxError('invalid', `cannot put ${quote(path)}: what it would lie in is no directory`)
 }
 
 function isDirectory(action: string, path: FilePath): SecretboxError {

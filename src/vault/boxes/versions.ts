@@ -57,6 +57,14 @@ export async function nextVersion(
   }
 }
 
+/**
+ * Whether who changes a box may know what is in it. Who has `write` alone is told of what they name whether it is there, and which
+ * version there is, and no name, target, number or size beside that.
+ */
+export function mayKnow({ may, resource: { box } }: Pick<Permit<'box.change'>, 'may' | 'resource'>): boolean {
+  return may('box.inspect', { box })
+}
+
 /** What makes the tree of an old version the newest. Throws `not_found`, `precondition`. */
 export async function rollingBack(
   parts: VaultParts,
@@ -69,7 +77,8 @@ export async function rollingBack(
     const tree = await readManifest(parts.store, permit.keyring, box, to)
     try {
       const { version, writes } = await nextVersion(parts, permit.keyring, box, tree, 'rollback')
-      const answer = { version, applied: tree.size, errors: [], dangling: [] }
+      const applied = mayKnow(permit) ? tree.size : 1
+      const answer = { version, applied, errors: [], dangling: [] }
       return { answer, details: { version }, writes }
     } finally {
       wipeManifest(tree)
