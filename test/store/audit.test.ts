@@ -243,6 +243,28 @@ describe('the audit', () => {
     })
   })
 
+  test('is looked through no further than is asked for, in turns, and no further when nobody waits any more', async () => {
+    const opened = await open({ maxAuditEntries: 300 })
+    await opened.vault.create(root, db)
+    for (let i = 0; i < 250; i++) await opened.gate.allow(root, 'status')
+    const looked = await readAudit(opened, { box: db, limit: 1, mostLooked: 20 })
+    expect([looked.filter(isEntry), looked.at(-1)]).toEqual([
+      [],
+      { checked: 20, damages: 0, from: 232, to: 251, oldest: 1, newest: 251 }
+    ])
+    let turns = 0
+    const turn = (): void => {
+      turns++
+      next = setImmediate(turn)
+    }
+    let next = setImmediate(turn)
+    expect((await readAudit(opened, { box: db, limit: 1 })).filter(isEntry)).toHaveLength(1)
+    clearImmediate(next)
+    expect(turns).toBeGreaterThan(2)
+    const signal = AbortSignal.abort(new Error('gone'))
+    await expect(readAudit(opened, { box: db, limit: 1, signal })).rejects.toThrow('gone')
+  })
+
   test('is read whole while it grows and while its oldest leave', async () => {
     const opened = await open({ maxAuditEntries: 200 })
     for (let i = 0; i < 220; i++) await opened.gate.allow(root, 'status')

@@ -20,14 +20,33 @@ export interface AuditParts {
 /** How many may follow the audit at once who are not root: each of them, and all; and how many with root. */
 const mostFollowers = { perUid: 4, all: 32, withRoot: 256 } as const
 
+/** How many may be reading at once who are not root: what one asks for in a line may have all entries decrypted. */
+const mostReaders = { perUid: 4, all: 32 } as const
+
 const defaultLimit = 100
 /** As many entries as one JSON document holds; they are held in memory meanwhile. */
 const mostInDocument = 10_000
+/** As many are looked at for those of a document that fit: `check.from` tells where that began. Lines have no end. */
+const mostLooked = 10_000
 const pieceBytes = 32 << 10
 
 /** `GET /audit`: one JSON document of entries, newest first, or lines of any number of them, oldest first. */
 export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Caller): RequestHandler {
   const followers = createCrowd({ perUid: mostFollowers.perUid, all: mostFollowers.all })
+  const readers = createCrowd(mostReaders)
+  /** Reads while fewer do than may. */
+  const reading = async <T>(caller: Caller, read: () => Promise<T>): Promise<T> => {
+    const leave = readers.enter(caller.kind === 'user' ? caller.uid : 0)
+    if (leave === null)
+      throw new SecretboxError('too_many', 'too many read the audit already', {
+        hint: 'try again when they are done'
+      })
+    try {
+      return await read()
+    } finally {
+      leave()
+    }
+  }
   let following = 0
   const begin = (caller: Caller, response: Response): void => {
     const leave =
@@ -56,20 +75,21 @@ export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Ca
         { hint: `ask for lines: Accept: ${linesType}` }
       )
     }
+    const leaving = new AbortController()
+    response.once('close', () => leaving.abort())
+    const { signal } = leaving
     const read = await parts.audit(caller, query.box)
     if (!asLines) {
-      response.json(await documentOf(read(query)))
+      response.json(await reading(caller, () => documentOf(read({ ...query, mostLooked, signal }))))
       return
     }
     const isFollowing = follows && request.method === 'GET'
-    const leaving = new AbortController()
-    response.once('close', () => leaving.abort())
     if (isFollowing) begin(caller, response)
     response.type(linesType)
-    let newest = await sendLines(response, read(query))
+    let newest = await reading(caller, () => sendLines(response, read({ ...query, signal })))
     while (isFollowing) {
-      await parts.auditAfter(newest, leaving.signal)
-      if (leaving.signal.aborted) return
+      await parts.auditAfter(newest, signal)
+      if (signal.aborted) return
       newest = await sendLines(response, read({ ...query, from: newest + 1 }))
     }
     response.end()

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { includesBox, parseBoxPattern } from '../access/box-pattern.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
 import type { AuditCheck, AuditDamage } from '../../api/audit.ts'
@@ -25,6 +26,23 @@ export interface AuditQuery {
   readonly action?: string
   /** RFC 3339; those from the first on that is not older. */
   readonly since?: string
+  /** How many entries are looked at, at most, for those that fit; else all. */
+  readonly mostLooked?: number
+  /** Nobody waits any more: then nothing more is looked for. */
+  readonly signal?: AbortSignal
+}
+
+/** How many entries are decrypted before other work has its turn. */
+const entriesInTurn = 64
+
+/** Lets others have their turn now and then. Throws the signal's reason when nobody waits any more. */
+async function* inTurns<R>(records: AsyncIterable<R>, signal?: AbortSignal): AsyncGenerator<R> {
+  let count = 0
+  for await (const record of records) {
+    if (++count % entriesInTurn === 0) await nextTurn()
+    signal?.throwIfAborted()
+    yield record
+  }
 }
 
 /** What a reading of the audit gives, one after the other. */
@@ -51,7 +69,7 @@ export async function* readEntries(
   const ends = await endsNow()
   const from = await beginning(store, keyring, ends, query)
   let [checked, damages, to] = [0, 0, ends.last]
-  for await (const line of walk(store, keyring, { ends, endsNow, from })) {
+  for await (const line of walk(store, keyring, { ends, endsNow, from, signal: query.signal })) {
     if (isDamage(line)) {
       damages++
       yield line
@@ -68,15 +86,23 @@ export async function* readEntries(
 async function* walk(
   store: Store,
   keyring: Keyring,
-  { ends, endsNow, from }: { ends: AuditEnds; endsNow: () => Promise<AuditEnds>; from: number }
+  {
+    ends,
+    endsNow,
+    from,
+    signal
+  }: {
+    ends: AuditEnds
+    endsNow: () => Promise<AuditEnds>
+    from: number
+    signal: AbortSignal | undefined
+  }
 ): AsyncGenerator<AuditEntry | AuditDamage> {
   let expected = from
   // Null: the entry before cannot be compared with.
   let before = await hashBefore(store, from, ends.first)
-  for await (const record of store.list(
-    auditPrefix,
-    from > ends.first ? { after: entryKey(from - 1) } : {}
-  )) {
+  const records = store.list(auditPrefix, from > ends.first ? { after: entryKey(from - 1) } : {})
+  for await (const record of inTurns(records, signal)) {
     const sequence = sequenceIn(record.key)
     const entry = sequence === null ? null : openEntry(keyring, record)
     if (sequence === null || sequence < expected || (entry === null && sequence > ends.last)) {
@@ -143,12 +169,14 @@ async function beginning(
   { first, last }: AuditEnds,
   query: AuditQuery
 ): Promise<number> {
-  const { limit, from, box, action, since } = query
+  const { limit, from, box, action, since, mostLooked = Infinity, signal } = query
   if (from !== undefined) return Math.max(first, from)
   if (box === undefined && action === undefined && since === undefined)
     return Math.max(first, last - limit + 1)
-  let left = limit
-  for await (const record of store.list(auditPrefix, { reverse: true })) {
+  let [left, looked] = [limit, 0]
+  for await (const record of inTurns(store.list(auditPrefix, { reverse: true }), signal)) {
+    const sequence = sequenceIn(record.key)
+    if (++looked >= mostLooked && sequence !== null) return Math.max(first, sequence)
     const entry = openEntry(keyring, record)
     if (entry === null) continue
     if (since !== undefined && entry.time < since) return Math.max(first, entry.sequence + 1)
