@@ -21,6 +21,7 @@ export const asks = {
   listGrants: ['grant.list'],
   grant: ['grant.add'],
   revoke: ['grant.revoke'],
+  discardGrant: ['grant.discard'],
   can: ['grant.ask'],
   listUnused: ['volume.list'],
   prune: ['volume.remove', 'box.destroy'],

@@ -56,6 +56,7 @@ export const AuditEntry = z.lazy(() =>
     subject: z.optional(z.string()),
     rights: z.optional(z.array(wordOf(rights))),
     slot: z.optional(z.string()),
+    record: z.optional(z.string()),
     grant: z.optional(z.string()),
     expires: z.optional(Time),
     previous: z.nullable(Digest)

@@ -66,6 +66,9 @@ export const revokeRule = `{"subject", "boxes", "rights"?: [${rights.join('|')}]
 /** The grants from which something was taken, as they are now. */
 export const Revoked = z.lazy(() => z.object({ grants: z.array(Grant) }))
 
+/** The record that was taken away. */
+export const DiscardedGrant = z.lazy(() => z.object({ record: z.string() }))
+
 /** Whether somebody has a right on a box, and what says so. */
 export const CanAnswer = z.lazy(() =>
   z.object({

@@ -2,7 +2,7 @@ import { AuditDocument, AuditLine } from './audit.ts'
 import { BoxList, BoxListing, BoxVersions, CreatedBox, DestroyedBox } from './boxes.ts'
 import { Change, Patch } from './changes.ts'
 import { PublicIdentity } from './identity.ts'
-import { CanAnswer, Grant, GrantList, GrantWish, RevokeWish, Revoked } from './grants.ts'
+import { CanAnswer, DiscardedGrant, Grant, GrantList, GrantWish, RevokeWish, Revoked } from './grants.ts'
 import { Injected, ToInject } from './injected.ts'
 import { keyslotOperations } from './keyslot-operations.ts'
 import { fileType, jsonType, linesType, tarType } from './media-types.ts'
@@ -23,6 +23,7 @@ import {
   NumberOfUser,
   Pairs,
   PathInBox,
+  RecordOfGrant,
   Reveal,
   RightToAsk,
   Since,
@@ -164,6 +165,14 @@ export const operations = {
     bodies: { [jsonType]: GrantWish },
     answers: { 200: { [jsonType]: Grant } },
     refusals: [400, 404, 413]
+  },
+  discardGrant: {
+    ...none,
+    method: 'DELETE',
+    path: '/grants',
+    query: { record: RecordOfGrant },
+    answers: { 200: { [jsonType]: DiscardedGrant } },
+    refusals: [400, 404, 409]
   },
   revoke: {
     ...none,

@@ -175,3 +175,8 @@ export const NoStore = z.lazy(() => z.literal('no-store'))
 
 /** `Content-Length` of a file; a tree's is not known before. */
 export const ContentLength = z.lazy(() => z.optional(z.string().check(z.regex(/^[0-9]+$/))))
+
+/** The key of a record of a grant, whatever it is called. */
+export const RecordOfGrant = z.lazy(() =>
+  z.string('it must be one record').check(z.regex(/^grant\//, 'a record of a grant begins with "grant/"'))
+)

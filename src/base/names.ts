@@ -125,6 +125,11 @@ export function parseMountId(text: string): MountId {
  */
 export const ephemeralPrefix = 'ephemeral-'
 
+/** True for the name of a box that was made for one container (src/cli/inject/ephemeral.ts): 16 random bytes, which nobody guesses. */
+export function isEphemeralBox(name: string): boolean {
+  return /^ephemeral-[0-9a-f]{32}$/.test(name)
+}
+
 /** The path's parent, or null for the root. */
 export function parentOf(path: FilePath): FilePath | null {
   if (path === '') return null

@@ -5,7 +5,7 @@ import { engineAwayHint } from '../lifecycle/refused-use.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from '../vault/access/authority.ts'
 import type { Allowed, Gate } from '../vault/action/gate.ts'
-import { isAnonymousVolume, type BoxName, type VolumeName } from '../base/names.ts'
+import { isAnonymousVolume, isEphemeralBox, type BoxName, type VolumeName } from '../base/names.ts'
 import type { Vault } from '../vault/vault.ts'
 import { copyRecordsOf, volumeRows } from '../volumes/records.ts'
 import { volumeInUse } from '../volumes/volumes.ts'
@@ -41,8 +41,6 @@ export interface UnusedParts {
   readonly clock: Pick<Clock, 'dateMs'>
 }
 
-/** A box of this name is made for a directory that is injected (src/cli/inject/ephemeral.ts). */
-const injectedBox = /^ephemeral-[0-9a-f]{32}$/
 /** How old it must be before it counts as left: its volume may be about to be made. */
 const settledAfterMs = 600_000
 
@@ -68,7 +66,7 @@ export function createUnused({ store, gate, vault, engine, clock }: UnusedParts)
     const isDamaged = known.length < rows.length
     const boxes = (isDamaged ? [] : (await vault.list(caller)).boxes).filter(
       ({ name, created }) =>
-        injectedBox.test(name) && !shown.has(name) && clock.dateMs() - Date.parse(created) > settledAfterMs
+        isEphemeralBox(name) && !shown.has(name) && clock.dateMs() - Date.parse(created) > settledAfterMs
     )
     return {
       volumes: unused.map(({ name, options, created }) => ({ name, box: options.box, created })),

@@ -4,10 +4,11 @@ import { rights as allRights, type Right } from '../base/rights.ts'
 import type { BoxName } from '../base/names.ts'
 import type { Store } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
-import { personOf, isOrdinary, uidOfMaker, type Caller } from './access/authority.ts'
+import { isOrdinary, nameOf, personOf, rightsFor, uidOfMaker, type Caller } from './access/authority.ts'
 import { includesBox, patternOfBox, type BoxPattern } from './access/box-pattern.ts'
 import {
   gives,
+  hasUntil,
   isFor,
   isToContainer,
   whyHas,
@@ -21,7 +22,7 @@ import type { Gate } from './action/gate.ts'
 import { commitPrepared, type Prepared } from './action/overtaken.ts'
 import type { Permit } from './action/permit.ts'
 import { boxesWithGrant, boxesWithout, askedAbout } from './boxes/granted.ts'
-import { isNote, noteRule, putGrant, removeGrant } from './grants/records.ts'
+import { grantKey, isNote, noteRule, putGrant, removeGrant } from './grants/records.ts'
 
 /** What is to be granted. */
 export interface Wish {
@@ -53,6 +54,11 @@ export interface Granting {
     subject: Subject,
     rights: readonly Right[] | null
   ): Promise<Grant[]>
+  /**
+   * Takes away the record of a grant that is damaged, by its key: what it gave nobody knows. Throws `not_found`, and `conflict` for one
+   * that is not damaged.
+   */
+  discard(caller: Caller, record: string): Promise<void>
   /** The grants that are about a box, or all that the caller may know of: those of boxes that they manage, and their own. */
   list(caller: Caller, box: BoxName | null): Promise<{ grants: Grant[]; damaged: readonly string[] }>
   /**
@@ -79,6 +85,11 @@ export function createGranting(parts: { store: Store; gate: Gate; now?: () => nu
     revoke: (caller, boxes, subject, rights) =>
       gate.run(caller, 'grant.revoke', { boxes, subject }, permit =>
         commitPrepared(permit, () => revoking(store, permit, rights))
+      ),
+
+    discard: (caller, record) =>
+      gate.run(caller, 'grant.discard', { record }, permit =>
+        commitPrepared(permit, () => discarding(permit))
       ),
 
     list: (caller, box) =>
@@ -128,6 +139,7 @@ async function adding(
   const { caller, keyring } = permit
   const rights = allRights.filter(right => wish.rights.includes(right))
   const { grants } = await permit.grants()
+  refuseOutliving(permit, wish, await permit.policy(), now)
   const present = grants.find(
     grant =>
       isSame(grant, wish.boxes, wish.subject) &&
@@ -147,6 +159,25 @@ async function adding(
   const touched = await boxesWithGrant(store, permit, grant)
   const details = { grant: grant.id, rights, ...(grant.expires === null ? {} : { expires: grant.expires }) }
   return { answer: grant, details, writes: [...touched, putGrant(keyring, grant)] }
+}
+
+/** What ends with a right cannot be made to last by it: neither for who has it, nor by way of others. */
+function refuseOutliving(
+  { caller, resource }: Pick<Permit<'grant.add'>, 'caller' | 'resource'>,
+  { boxes, expires }: Wish,
+  policy: Policy,
+  now: number
+): void {
+  if (!isOrdinary(caller)) return
+  const needed = rightsFor('grant.add', resource)
+  const until = hasUntil(personOf(caller), needed, boxes, policy, now)
+  if (until === Infinity || (expires !== null && Date.parse(expires) <= until)) return
+  const end = new Date(until).toISOString()
+  throw new SecretboxError(
+    'denied',
+    `${nameOf(caller)} may ${needed.map(quote).join(' and ')} on ${quote(boxes.text)} until ${end}, and grant nothing beyond that`,
+    { hint: `let it end then, or before: --expires ${end}` }
+  )
 }
 
 function refuseTooMany(caller: Caller, grants: readonly Grant[]): void {
@@ -189,6 +220,19 @@ async function revoking(
     details: { rights: rights ?? [...new Set(meant.flatMap(grant => grant.rights))], count: meant.length },
     writes
   }
+}
+
+async function discarding(permit: Permit<'grant.discard'>): Promise<Prepared<undefined>> {
+  const { record } = permit.resource
+  const { grants, damaged } = await permit.grants()
+  if (damaged.includes(record)) return { answer: undefined, details: {}, writes: [{ remove: record }] }
+  if (grants.some(grant => grantKey(grant) === record))
+    throw new SecretboxError('conflict', `record ${quote(record)} is a grant, and not damaged`, {
+      hint: 'docker vault revoke takes it back'
+    })
+  throw new SecretboxError('not_found', `there is no damaged grant in record ${quote(record)}`, {
+    hint: 'docker vault grants lists those that there are'
+  })
 }
 
 function isSame(grant: Grant, boxes: BoxPattern, subject: Subject): boolean {

@@ -12,7 +12,7 @@ type Owners = Map<string, { readonly box: BoxName; readonly uid: number }>
 /** What was read of the store, by the keys of its rows. */
 interface Known {
   readonly grants: Map<string, Grant>
-  readonly damaged: readonly string[]
+  readonly damaged: Set<string>
   /** Null until somebody asks who is not root. */
   owners: Owners | null
 }
@@ -66,7 +66,7 @@ export function createPolicies(store: Store): Policies {
   const withGrants = async (keyring: Keyring): Promise<Known> =>
     (known ??= await reading.whole(
       () => readGrants(store, keyring),
-      rows => ({ ...rows, owners: null })
+      ({ grants, damaged }) => ({ grants, damaged: new Set(damaged), owners: null })
     ))
 
   const readOwners = async (keyring: Keyring): Promise<void> => {
@@ -91,7 +91,7 @@ export function createPolicies(store: Store): Policies {
   return {
     grants: async keyring => {
       const { grants, damaged } = known ?? (await reading.inTurn(() => withGrants(keyring)))
-      return { grants: [...grants.values()], damaged, state }
+      return { grants: [...grants.values()], damaged: [...damaged], state }
     },
 
     async current(keyring) {
@@ -150,8 +150,10 @@ function keyOf(write: Write): string {
 }
 
 /** Whether that changes what decisions go by. */
-function apply({ grants, owners }: Known, keyring: Keyring, write: Write): boolean {
+function apply({ grants, damaged, owners }: Known, keyring: Keyring, write: Write): boolean {
   if ('removeAll' in write) return false
+  // Whatever is there from now on was written by this process.
+  damaged.delete('remove' in write ? write.remove : write.put)
   if ('remove' in write) return grants.delete(write.remove) || (owners?.delete(write.remove) ?? false)
   const row = { key: write.put, value: Buffer.from(write.value), revision: 1 }
   if (row.key.startsWith(boxPrefix))

@@ -1,13 +1,15 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parseUntil } from '../../src/cli/output/time.ts'
 import { groupsOfUser, readSubject } from '../../src/cli/input/people.ts'
+import { ask } from '../kit/ask.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
 import { useCli } from '../kit/use-cli.ts'
 import { standIns } from './stand-ins.ts'
 
-const { run } = useCli()
+const { run, daemon } = useCli()
 const done = { code: 0, stdout: '', stderr: '' }
 
 test('grants are made, listed, asked about and revoked', async () => {
@@ -63,6 +65,54 @@ test('a box is given to another user, by name or number', async () => {
     ['', 'bad subject "user:": nothing follows the colon']
   ] as const)
     expect((await run(['owner', 'given', user])).stderr).toMatch(message)
+})
+
+test('who takes away what somebody granted by is told of the grants that stay', async () => {
+  await run(['create', 'kept'])
+  await run(['owner', 'kept', 'daemon'])
+  const give = async (right: string): Promise<void> => {
+    const body = JSON.stringify({ subject: 'user:7', boxes: 'kept', rights: [right] })
+    expect((await ask(daemon().publicSocket, { method: 'POST', url: '/grants', body }, 1)).status).toBe(200)
+  }
+  await give('info')
+  const told = (which: string): object => ({
+    ...{ code: 0, stdout: '' },
+    stderr: `warning: ${which}\nhint: docker-vault grants kept lists them, docker-vault revoke takes them back\n`
+  })
+  expect(await run(['owner', 'kept', 'root'])).toMatchObject(told('a grant that was made by uid 1 stays'))
+  await run(['grant', 'kept', 'user:daemon', 'manage', 'write'])
+  await give('use')
+  expect(await run(['revoke', 'kept', 'user:daemon', 'write'])).toMatchObject(done)
+  expect(await run(['revoke', 'kept', 'user:daemon'])).toMatchObject(
+    told('2 grants that were made by uid 1 stay')
+  )
+  expect(await run(['owner', 'kept', '9'])).toMatchObject(done)
+})
+
+test('records of grants that cannot be read are told of, and taken away', async () => {
+  const socket = join(temporaryDirectory(), 'admin.sock')
+  const discarded: string[] = []
+  const server = createServer(({ method, url = '' }, response) => {
+    const record = new URL(url, 'http://admin').searchParams.get('record') ?? ''
+    if (method === 'DELETE') discarded.push(record)
+    const left = ['grant/a', 'grant/b'].filter(each => !discarded.includes(each))
+    response.setHeader('Content-Type', 'application/json')
+    response.end(JSON.stringify(method === 'DELETE' ? { record } : { grants: [], damaged: left }))
+  }).listen(socket)
+  onTestFinished(() => void server.close())
+  const env = { SECRETBOX_SOCKET: socket }
+  expect(await run(['grants'], { env })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      'error: the grant in record "grant/b" is not what was written, and gives nothing\n' +
+        'hint: restore the store from a backup, or take such records away: docker-vault grants --discard-damaged\n'
+    ) as string
+  })
+  expect(await run(['grants', '--discard-damaged'], { env })).toMatchObject({
+    ...{ code: 0, stdout: 'grant/a\ngrant/b\n', stderr: '' }
+  })
+  expect(discarded).toEqual(['grant/a', 'grant/b'])
+  expect(await run(['grants', '--discard-damaged', 'db'], { env })).toMatchObject({ code: 2 })
 })
 
 test('a file of expectations is checked, line by line', async () => {

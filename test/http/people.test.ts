@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
@@ -126,6 +127,50 @@ test('a person makes boxes of a glob that they manage, owns them, and sees no ot
   })
   expect(jsonOf(await as(alice, 'GET', '/vault/'))).toMatchObject({ boxes: [{ name: 'alice-1' }] })
   expect((await as(alice, 'GET', '/status')).status).toBe(403)
+})
+
+test('who has write alone is told of what they name, and of nothing else that is there', async () => {
+  await byRoot('PUT', '/vault/told/')
+  for (const path of ['aimed/at/file', 'present']) await byRoot('PUT', `/vault/told/${path}`, 'x')
+  await byRoot('PUT', '/vault/told/led?type=symlink', 'aimed/at')
+  await byRoot('PUT', '/vault/told/long?type=symlink', 'aimed/'.repeat(600))
+  await grant(`user:${bob}`, 'told', 'write')
+  const tar = execFileSync('tar', ['-c', '-C', '/proc/self', 'cwd'])
+  const asked: readonly [method: string, url: string, body?: unknown, status?: number][] = [
+    ['DELETE', '/vault/told/presen', undefined, 404],
+    ['DELETE', '/vault/told/aimed', undefined, 400],
+    ['PUT', '/vault/told/led/file/below', 'x', 400],
+    ['PUT', `/vault/told/long/${'y'.repeat(250)}/${'y'.repeat(250)}/${'y'.repeat(250)}`, 'x', 400],
+    ['PUT', '/vault/told/present/below', 'x', 400],
+    ['PATCH', '/vault/told/', { remove: [{ path: 'presen', recursive: false }] }],
+    ['PATCH', '/vault/told/', { remove: [{ path: 'led/fil', recursive: false }] }],
+    ['PATCH', '/vault/told/', { rollback: 3 }],
+    ['PUT', '/vault/told/?in=led', tar]
+  ]
+  for (const [method, url, body, status = 200] of asked) {
+    const { body: answered, status: got } = await ask(
+      daemon.publicSocket,
+      {
+        ...{ method, url },
+        ...(body === undefined
+          ? {}
+          : Buffer.isBuffer(body)
+            ? { body, headers: { 'Content-Type': 'application/x-tar' } }
+            : { body: typeof body === 'string' ? body : JSON.stringify(body) })
+      },
+      bob
+    )
+    const text = answered.toString()
+    expect([method, url, got, text]).toEqual([method, url, status, text])
+    const named = JSON.stringify([url, body])
+    for (const secret of ['aimed', 'at/file', 'present', 'dangling'])
+      if (!named.includes(secret)) expect([url, text]).toEqual([url, expect.not.stringContaining(secret)])
+  }
+  // How many entries a version has.
+  expect(jsonOf(await as(bob, 'PATCH', '/vault/told/', { rollback: 3 }))).toMatchObject({ applied: 1 })
+  expect(jsonOf(await as(0, 'PATCH', '/vault/told/', { rollback: 3 }))).toMatchObject({ applied: 4 })
+  const { hint } = jsonOf(await as(0, 'DELETE', '/vault/told/presen')) as { hint: string }
+  expect(hint).toContain('present')
 })
 
 test('a manager grants what is not theirs to have, but for reveal; and who asks about themselves is answered', async () => {

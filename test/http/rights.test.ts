@@ -36,6 +36,7 @@ const needs = {
   'grant.ask': ['manage'],
   'grant.add': ['manage'],
   'grant.revoke': ['manage'],
+  'grant.discard': ['root'],
   // Public keys are for all.
   'identity.show': [],
   'keyslot.list': ['root'],
@@ -80,6 +81,7 @@ const wishes: {
     'grant.add': box => ({ url: '/grants', body: { subject: 'user:1', boxes: box, rights: ['info'] } })
   },
   revoke: { 'grant.revoke': box => ({ url: '/revoke', body: { subject: 'user:1', boxes: box } }) },
+  discardGrant: { 'grant.discard': at('/grants?record=grant/a') },
   can: { 'grant.ask': at('/can?subject=user:1&right=info&box=BOX') },
   listUnused: { 'volume.list': at('/unused') },
   prune: {

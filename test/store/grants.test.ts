@@ -1,7 +1,8 @@
 import { renameSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { parseBoxName } from '../../src/base/names.ts'
+import { parseBoxName, parseMountId, parseVolumeName, type BoxName } from '../../src/base/names.ts'
+import type { Right } from '../../src/base/rights.ts'
 import { SecretboxError } from '../../src/base/errors.ts'
 import { isEntry } from '../../src/vault/audit/reading.ts'
 import type { Keyring } from '../../src/crypto/keyring.ts'
@@ -17,6 +18,7 @@ import { change, putting, root, type OpenVault } from '../kit/open-vault.ts'
 import { useVault } from '../kit/use-vault.ts'
 
 const open = useVault()
+const [volume, mount] = [parseVolumeName('v'), parseMountId('m')]
 const [db, web] = [parseBoxName('db'), parseBoxName('web')]
 const alice: Caller = { kind: 'user', uid: 1000, gid: 1000, pid: 1 }
 
@@ -90,6 +92,39 @@ test.each([
   const { grants, damaged } = await readGrants(store, keyring)
   expect([...grants.values()]).toEqual([other])
   expect(damaged).toEqual([key])
+})
+
+test('a row that is damaged is taken away by root alone, by its key, and that is recorded; a grant is not', async () => {
+  const opened = await open()
+  await give(opened, grantOf('user:1000', '*'))
+  const [good, bad] = ['a', 'd'].map(digit => `grant/${digit.repeat(32)}`) as [string, string]
+  await opened.close()
+  const before = await open()
+  await before.store.commit([{ put: bad, value: Buffer.from('no grant') }])
+  await before.close()
+  const again = await open()
+  const damaged = async (): Promise<readonly string[]> => (await again.granting.list(root, null)).damaged
+  expect(await damaged()).toEqual([bad])
+  await expect(again.granting.discard(alice, bad)).rejects.toMatchObject({ code: 'denied' })
+  await expect(again.granting.discard(root, good)).rejects.toMatchObject({
+    code: 'conflict',
+    message: `record "${good}" is a grant, and not damaged`
+  })
+  await again.granting.discard(root, bad)
+  expect([await damaged(), await again.store.get(bad)]).toEqual([[], null])
+  expect((await again.granting.list(root, null)).grants).toHaveLength(1)
+  await expect(again.granting.discard(root, bad)).rejects.toMatchObject({ code: 'not_found' })
+  const entries = (await Array.fromAsync((await again.readAudit(root))({ limit: 10 }))).filter(isEntry)
+  expect(
+    entries
+      .filter(({ action }) => action === 'grant.discard')
+      .map(each => [each.decision, each.record, each.failed])
+  ).toEqual([
+    ['denied', bad, undefined],
+    ['allowed', good, 'conflict'],
+    ['allowed', bad, undefined],
+    ['allowed', bad, 'not_found']
+  ])
 })
 
 test('what these rows are made of is what is read', async () => {
@@ -195,6 +230,61 @@ test('a box is given to another owner by root and by its owner alone; who gave i
   await again.vault.own(bob, db, 0, null)
   await expect(again.vault.inspect(bob, db)).rejects.toMatchObject({ code: 'denied' })
   expect(await again.vault.inspect(root, db)).toMatchObject({ owner: 0 })
+})
+
+test('what somebody may for a time they let nobody do for longer: neither themselves, nor others, nor by way of others', async () => {
+  const opened = await open()
+  const { vault, granting } = opened
+  const [first, last] = ['2090-01-01T00:00:00.000Z', '2091-01-01T00:00:00.000Z']
+  await vault.create(root, db)
+  await give(
+    opened,
+    grantOf('user:1000', 'd*', { rights: ['manage', 'reveal'], expires: first }),
+    grantOf('group:1000', 'db', { id: 'b'.repeat(32), rights: ['manage'], expires: last })
+  )
+  const bob: Caller = { kind: 'user', uid: 1001, gid: 1001, pid: 1 }
+  const add = (caller: Caller, to: string, boxes: string, right: Right, expires: string | null) =>
+    granting.grant(caller, {
+      ...{ subject: parseSubject(to), boxes: parseBoxPattern(boxes), rights: [right], note: '', expires }
+    })
+  for (const [to, boxes, right, expires, until] of [
+    ['user:1000', 'db', 'manage', null, last],
+    ['user:1001', 'db', 'manage', '2091-01-01T00:00:00.001Z', last],
+    ['user:1000', 'd*', 'manage', last, first],
+    ['user:1000', 'db', 'reveal', last, first],
+    ['container:web', 'db', 'use', null, last]
+  ] as const)
+    await expect(add(alice, to, boxes, right, expires)).rejects.toMatchObject({
+      code: 'denied',
+      message: `uid 1000 may ${right === 'reveal' ? '"manage" and "reveal"' : '"manage"'} on "${boxes}" until ${until}, and grant nothing beyond that`,
+      hint: `let it end then, or before: --expires ${until}`
+    })
+  await add(alice, 'user:1001', 'db', 'manage', last)
+  await expect(add(bob, 'user:1001', 'db', 'manage', null)).rejects.toMatchObject({ code: 'denied' })
+  await add(bob, 'user:1002', 'db', 'info', first)
+  // An owner has no end, and root may all.
+  await vault.own(root, db, 1000, null)
+  await add(alice, 'user:1002', 'db', 'manage', null)
+  await add(root, 'user:1002', 'd*', 'manage', null)
+})
+
+test('a grant to containers on a glob closes no box that was made for one container', async () => {
+  const { vault, granting } = await open()
+  const ephemeral = parseBoxName(`ephemeral-${'0a'.repeat(16)}`)
+  await vault.create(root, ephemeral)
+  await vault.create(root, db)
+  const wish = { rights: ['use'] as const, note: '', expires: null, subject: parseSubject('container:web') }
+  await granting.grant(root, { ...wish, boxes: parseBoxPattern('*') })
+  const later = parseBoxName(`ephemeral-${'0b'.repeat(16)}`)
+  await vault.create(root, later)
+  const usersOf = (box: BoxName) =>
+    vault.open({ kind: 'engine' }, 'mount', { box, volume, mount }, null, opened =>
+      Promise.resolve(opened.users)
+    )
+  expect([await usersOf(ephemeral), await usersOf(later)]).toEqual([null, null])
+  expect((await usersOf(db))?.length).toBe(1)
+  await granting.revoke(root, parseBoxPattern('*'), wish.subject, null)
+  expect([await usersOf(ephemeral), await usersOf(db)]).toEqual([null, []])
 })
 
 test('one person makes no more than their share of grants, and people leave room for root', async () => {

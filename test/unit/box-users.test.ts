@@ -39,6 +39,12 @@ const starting: DescribedVolume = {
 
 test.each([
   [[], [], null],
+  [[volume('a', 'x', 'y'), volume('b', 'y', 'z'), starting], [], ': it is in use by 4 containers'],
+  [
+    [volume('a', 'x', 'y'), volume('b', 'y', 'z'), starting],
+    ['b'],
+    ': it is in use by 4 containers: "y" (exited), "z" (exited) and 2 more'
+  ],
   [[volume('a', 'x')], ['a'], ': it is in use by a container: "x" (exited)'],
   [[volume('a', 'x')], [], ': it is in use by a container'],
   [[volume('a', 'x', 'y')], [], ': it is in use by 2 containers'],

@@ -90,6 +90,21 @@ describe('who may use a closed box', () => {
 /** Whether each of these is locked: `unknown` is what was not asked. */
 type Lock = boolean | 'unknown'
 
+test('containers of one image are judged alike, and those whose image may be named by an ID are not', () => {
+  const [one, other] = ['one', 'other'].map(name => candidate(name, { image: 'acme/app:1' }))
+  const named = candidate('named', {
+    image: 'abc',
+    digests: [digestOf('a'), `sha256:${'abc'.padEnd(64, '0')}`]
+  })
+  const called = candidate('called', { image: 'abc' })
+  if (one === undefined || other === undefined) throw new Error('they are there')
+  const decide = (subject: string, ...candidates: StartCandidate[]): unknown =>
+    decideUse(facts([subject], { candidates, locked: new Map(candidates.map(({ id }) => [id, false])) }))
+  expect(decide('image:acme/*:1', one, other)).toEqual({ do: 'allow', to: [one, other] })
+  expect(decide('image:abc', named, called)).toEqual({ do: 'allow', to: [called] })
+  expect(decide('image:abc', called, named)).toEqual({ do: 'allow', to: [called] })
+})
+
 describe('with several of which not all are granted', () => {
   test('it is asked which of them is locked, as the one that starts is', () => {
     expect(decideUse(facts(grants, { candidates: [good, bad] }))).toEqual({

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseBoxName } from '../../src/base/names.ts'
+import { rights, type Right } from '../../src/base/rights.ts'
 import {
   coversBoxes,
   includesBox,
@@ -10,8 +11,10 @@ import {
 import {
   gives,
   hasAny,
+  hasUntil,
   standingOf,
   isClosedBy,
+  mayMake,
   usesGranted,
   whyHas,
   type Grant,
@@ -163,6 +166,49 @@ test.each([
   for (const name of included) expect([name, includesBox(pattern, parseBoxName(name))]).toEqual([name, true])
   for (const name of others) expect([name, includesBox(pattern, parseBoxName(name))]).toEqual([name, false])
 })
+
+test('a box that was made for one container is of no glob, and who may make boxes of that glob may make it', () => {
+  const box = parseBoxName(`ephemeral-${'0a'.repeat(16)}`)
+  const person = { uid: 1, gids: [1] }
+  for (const boxes of ['*', 'ephemeral-*', 'eph*0a']) {
+    const policy = { grants: [grant('container:web', boxes), ofPerson(boxes)], owners: new Map() }
+    expect([isClosedBy(policy, box), usesGranted(policy, box, now)]).toEqual([false, []])
+    for (const right of rights) expect(whyHas(person, right, patternOfBox(box), policy, now)).toBe(null)
+    expect(mayMake(person, box, policy, now)).toBe(true)
+    expect(mayMake({ uid: 2, gids: [2] }, box, policy, now)).toBe(false)
+  }
+  const byName = { grants: [grant('container:web', box), ofPerson(box)], owners: new Map() }
+  expect([isClosedBy(byName, box), usesGranted(byName, box, now).length]).toEqual([true, 1])
+  expect(whyHas(person, 'reveal', patternOfBox(box), byName, now)).not.toBe(null)
+  expect(isClosedBy({ grants: [grant('container:web', '*')] }, parseBoxName('ephemeral-mine'))).toBe(true)
+})
+
+test('somebody has rights as long as the last grant of the one that ends first says', () => {
+  const person = { uid: 1, gids: [1, 27] }
+  const until = (day: number): string => `2026-02-0${day}T00:00:00.000Z`
+  const grants = [
+    grant('user:1', 'd*', { rights: ['manage'], expires: until(1) }),
+    grant('group:27', 'db', { rights: ['manage', 'reveal'], expires: until(2) }),
+    grant('user:1', '*', { rights: ['reveal'], expires: null }),
+    grant('user:2', '*', { rights: ['manage'], expires: null })
+  ]
+  const end = (boxes: string, ...given: Right[]): number =>
+    hasUntil(
+      person,
+      given,
+      parseBoxPattern(boxes),
+      { grants, owners: new Map([[parseBoxName('own'), 1]]) },
+      now
+    )
+  expect(end('d*', 'manage')).toBe(Date.parse(until(1)))
+  expect(end('db', 'manage')).toBe(Date.parse(until(2)))
+  expect(end('db', 'manage', 'reveal')).toBe(Date.parse(until(2)))
+  expect(end('web', 'reveal')).toBe(Infinity)
+  expect(end('own', 'manage', 'reveal')).toBe(Infinity)
+  expect(end('web', 'manage')).toBe(now)
+})
+
+const ofPerson = (boxes: string): Grant => grant('user:1', boxes, { rights })
 
 const letters = (...all: string[]): fc.Arbitrary<string> =>
   fc.array(fc.constantFrom(...all), { minLength: 1, maxLength: 8 }).map(each => each.join(''))

@@ -119,6 +119,8 @@ export interface Api {
   grant(wish: GrantWish): Promise<Grant>
   /** Those that something was taken from, as they are now. */
   revoke(wish: RevokeWish): Promise<readonly Grant[]>
+  /** Takes away a record of a grant that is damaged. Throws `not_found`, `conflict` for one that is not. */
+  discardGrant(record: string): Promise<void>
   can(subject: string, right: Right, box: BoxName, groups: readonly number[]): Promise<CanAnswer>
   keyslots(): Promise<KeyslotList['keyslots']>
   /** Adds a keyslot, or puts it in the `place` of the one of that name. Gives what opens it, which the caller overwrites; empty for what was given. */

@@ -132,13 +132,16 @@ async function kindAt(
   }
 }
 
-type Grants = Pick<Api, 'grants' | 'grant' | 'revoke' | 'can'>
+type Grants = Pick<Api, 'grants' | 'grant' | 'revoke' | 'discardGrant' | 'can'>
 
 function grantsBy({ askJson }: Calls): Grants {
   return {
     grants: box => askJson(operations.listGrants, { query: { box } }),
     grant: wish => askJson(operations.grant, json(wish)),
     revoke: async wish => (await askJson(operations.revoke, json(wish))).grants,
+    async discardGrant(record) {
+      await askJson(operations.discardGrant, { query: { record } })
+    },
     can: (subject, right, box, groups) =>
       askJson(operations.can, { query: { subject, right, box, groups: groups.join(',') } })
   }

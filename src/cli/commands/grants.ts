@@ -4,6 +4,7 @@ import type { BoxName } from '../../base/names.ts'
 import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { boxOperand } from '../declare/operand.ts'
+import { UsageError } from '../output/failure.ts'
 import { ageField } from '../output/fields.ts'
 import { listFormat, printerFor, type Fields } from '../output/format.ts'
 
@@ -27,7 +28,17 @@ export function grants(cli: Cli): Command {
   ])
     .addArgument(boxOperand('name of the box').argOptional())
     .option(...listFormat)
-    .action(async (box: BoxName | undefined, { format = 'table' }: { format?: string }) => {
+    .option(
+      '--discard-damaged',
+      'take away the records of grants that cannot be read, and name each; for root'
+    )
+    .action(async (box: BoxName | undefined, { format = 'table', discardDamaged = false }: GrantsOptions) => {
+      if (discardDamaged) {
+        if (box !== undefined)
+          throw new UsageError('--discard-damaged names no box: nobody knows which those were about')
+        await discardAll(cli)
+        return
+      }
       const print = printerFor(cli, format, fields, columns)
       const { grants, damaged = [] } = await cli.api.grants(box)
       print(
@@ -48,10 +59,27 @@ export function grants(cli: Cli): Command {
         cli.fail(
           new SecretboxError(
             'damaged',
-            `the grant in record ${quote(key)} is not what was written, and gives nothing`
+            `the grant in record ${quote(key)} is not what was written, and gives nothing`,
+            {
+              hint: `restore the store from a backup, or take such records away: ${cli.name} grants --discard-damaged`
+            }
           )
         )
     })
+}
+
+interface GrantsOptions {
+  readonly format?: string
+  readonly discardDamaged?: boolean
+}
+
+/** Says of each what it was, as far as that is known; what it gave must be granted anew. */
+async function discardAll(cli: Cli): Promise<void> {
+  const { damaged = [] } = await cli.api.grants()
+  await cli.each(damaged, async record => {
+    await cli.api.discardGrant(record)
+    cli.print(record)
+  })
 }
 
 function expiry(time: string | null, nowMs: number): string {

@@ -4,6 +4,9 @@ import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { boxOperand, userOperand } from '../declare/operand.ts'
 import { uidOf } from '../input/people.ts'
+import { patternOfBox } from '../../vault/access/box-pattern.ts'
+import { nullIfDenied } from '../inject/may-use.ts'
+import { tellWhatStays } from './what-stays.ts'
 
 /** `owner BOX USER`: gives a box to another user, and says nothing, as chown(1) does. */
 export function owner(cli: Cli): Command {
@@ -18,6 +21,9 @@ export function owner(cli: Cli): Command {
     .addArgument(boxOperand('name of the box'))
     .addArgument(userOperand('name or number of the user'))
     .action(async (box: BoxName, user: string) => {
-      await cli.api.giveBox(box, await uidOf(user))
+      const to = await uidOf(user)
+      const from = (await cli.api.box(box).catch(nullIfDenied))?.owner ?? to
+      await cli.api.giveBox(box, to)
+      if (from !== to) await tellWhatStays(cli, from, patternOfBox(box))
     })
 }

@@ -4,6 +4,7 @@ import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { boxesOperand, rightOperand, subjectOperand } from '../declare/operand.ts'
 import { subjectText } from '../input/people.ts'
+import { tellWhatStays } from './what-stays.ts'
 
 /** `revoke BOX SUBJECT [RIGHT…]`: takes back what was granted on exactly these boxes to exactly this subject. */
 export function revoke(cli: Cli): Command {
@@ -21,6 +22,10 @@ export function revoke(cli: Cli): Command {
     .addArgument(rights)
     .action(async (boxes: BoxPattern, subject: string, taken: string[]) => {
       const wish = { boxes: boxes.text, subject: await subjectText(subject) }
-      await cli.api.revoke(taken.length === 0 ? wish : { ...wish, rights: taken.map(rights.parse) })
+      const given = taken.map(rights.parse)
+      await cli.api.revoke(taken.length === 0 ? wish : { ...wish, rights: given })
+      const [, uid] = /^user:(\d+)$/.exec(wish.subject) ?? []
+      const letsGrant = given.length === 0 || given.includes('manage') || given.includes('reveal')
+      if (uid !== undefined && letsGrant) await tellWhatStays(cli, Number(uid), boxes)
     })
 }

@@ -143,6 +143,7 @@ function serveGrants(
   serve('grant', (caller, request) => answers.grant(caller, request))
   serve('listGrants', (caller, request) => answers.list(caller, request))
   serve('revoke', (caller, request) => answers.revoke(caller, request))
+  serve('discardGrant', (caller, request) => answers.discard(caller, request))
   serve('can', (caller, request) => answers.can(caller, request))
 }
 

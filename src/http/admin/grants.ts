@@ -40,6 +40,12 @@ export function grantAnswers(granting: Granting) {
       return { grants: left.map(shown) }
     },
 
+    async discard(caller: Caller, request: Request): Promise<AnswerOf<typeof operations.discardGrant>> {
+      const { record } = queryOf(operations.discardGrant, request)
+      await granting.discard(caller, record)
+      return { record }
+    },
+
     async can(caller: Caller, request: Request): Promise<AnswerOf<typeof operations.can>> {
       const { subject, groups, right, box } = queryOf(operations.can, request)
       const answer = await granting.can(caller, parseSubject(subject), groups, right, box)

@@ -87,6 +87,8 @@ export interface Resources {
   'grant.list': { readonly boxes: BoxPattern } | Whole
   'grant.add': OneGrant & { readonly rights: readonly Right[] }
   'grant.revoke': OneGrant
+  /** By the key of a record that cannot be read. */
+  'grant.discard': { readonly record: string }
   'keyslot.list': Whole
   'keyslot.add': OneSlot
   'keyslot.replace': OneSlot
@@ -140,6 +142,8 @@ export interface Details {
   readonly rights?: readonly Right[] | undefined
   /** The name of a keyslot. */
   readonly slot?: string | undefined
+  /** The key of a record that could not be read. */
+  readonly record?: string | undefined
   /** The grant's ID. */
   readonly grant?: string | undefined
   readonly expires?: string | undefined

@@ -3,7 +3,7 @@ import type { Right } from '../../base/rights.ts'
 import type { Action, Resources } from './actions.ts'
 import { patternOfBox, type BoxPattern } from './box-pattern.ts'
 import type { Subject } from './subjects.ts'
-import { hasAny, isFor, owns, whyHas, type Person, type Policy } from './grants.ts'
+import { hasAny, isFor, mayMake, owns, whyHas, type Person, type Policy } from './grants.ts'
 
 /**
  * Who asks. A user is known by the kernel (SO_PEERCRED and SO_PEERGROUPS of the admin sockets); the engine is whoever reaches
@@ -68,6 +68,7 @@ export const rightFor: Readonly<Record<Action, Right | 'owner' | null>> = {
   'grant.list': 'manage',
   'grant.add': 'manage',
   'grant.revoke': 'manage',
+  'grant.discard': null,
   'keyslot.list': null,
   'keyslot.add': null,
   'keyslot.replace': null,
@@ -164,6 +165,8 @@ export function mayAct<A extends Action>(
       if (action === 'grant.ask' && isAboutSelf(person, resource)) return hasAny(person, policy, now)
       const boxes = boxesIn(resource)
       if (right === 'owner') return boxes.every(box => owns(person, box, policy))
+      if (action === 'box.create')
+        return mayMake(person, (resource as Resources['box.create']).box, policy, now)
       if (boxes.length === 0) return listings.has(action) && hasAny(person, policy, now)
       const has = (each: Right, box: BoxPattern): boolean => whyHas(person, each, box, policy, now) !== null
       if (
@@ -194,6 +197,7 @@ export function couldAct(
   if (right === null) return isPublic(action)
   const person = personOf(caller)
   if (box === null) return hasAny(person, policy, now)
+  if (action === 'box.create') return mayMake(person, box, policy, now)
   const pattern = patternOfBox(box)
   return right === 'owner'
     ? owns(person, pattern, policy)

@@ -1,5 +1,5 @@
 import { quote, SecretboxError } from '../../base/errors.ts'
-import { asGlob, parseBoxName, type BoxName } from '../../base/names.ts'
+import { asGlob, isEphemeralBox, parseBoxName, type BoxName } from '../../base/names.ts'
 import { coversGlob, matchesGlob, type Glob } from './glob.ts'
 
 /** Which boxes a grant is about: one by its name, or all whose names are as a glob says, there already or not. */
@@ -44,9 +44,17 @@ function patternOf(literals: readonly string[], name: BoxName | null): BoxPatter
   return { literals, name, text: literals.map(asGlob).join('*') }
 }
 
-/** Whether a grant of these boxes is about this one. */
+/**
+ * Whether a grant of these boxes is about this one. A box that was made for one container is of no glob: nobody had it in mind.
+ */
 export function includesBox(pattern: BoxPattern, box: BoxName): boolean {
-  return pattern.name === null ? matchesGlob(pattern, box) : pattern.name === box
+  if (pattern.name !== null) return pattern.name === box
+  return !isEphemeralBox(box) && matchesGlob(pattern, box)
+}
+
+/** Whether a box of this name is one that such a grant lets somebody make: also one for one container, which then is theirs. */
+export function includesNewBox(pattern: BoxPattern, box: BoxName): boolean {
+  return includesBox(pattern, box) || (pattern.name === null && matchesGlob(pattern, box))
 }
 
 /** Whether a grant of the wide pattern is about all boxes that the narrow one can be about. */

@@ -1,6 +1,6 @@
 import type { BoxName } from '../../base/names.ts'
 import type { Right } from '../../base/rights.ts'
-import { coversBoxes, includesBox, type BoxPattern } from './box-pattern.ts'
+import { coversBoxes, includesBox, includesNewBox, patternOfBox, type BoxPattern } from './box-pattern.ts'
 import { isPerson, type ContainerSubject, type PersonSubject, type Subject } from './subjects.ts'
 
 /*
@@ -98,14 +98,50 @@ export function whyHas(
 ): Reason | null {
   if (person.uid === 0) return 'root'
   if (owns(person, boxes, policy)) return 'owner'
-  return (
-    policy.grants.find(
-      grant =>
-        isFor(person, grant.subject) &&
-        grant.rights.includes(right) &&
-        isLive(grant, now) &&
-        coversBoxes(grant.boxes, boxes)
-    ) ?? null
+  return policy.grants.find(giving(person, right, boxes, now)) ?? null
+}
+
+/** Which grants give a person a right on all boxes of a pattern now. */
+function giving(person: Person, right: Right, boxes: BoxPattern, now: number): (grant: Grant) => boolean {
+  return grant =>
+    isFor(person, grant.subject) &&
+    grant.rights.includes(right) &&
+    isLive(grant, now) &&
+    coversBoxes(grant.boxes, boxes)
+}
+
+/**
+ * Until when a person has all these rights on all boxes of a pattern, if nothing is revoked: milliseconds since 1970, Infinity
+ * without an end. They have them now.
+ */
+export function hasUntil(
+  person: Person,
+  rights: readonly Right[],
+  boxes: BoxPattern,
+  policy: Policy,
+  now: number
+): number {
+  if (person.uid === 0 || owns(person, boxes, policy)) return Infinity
+  const ends = rights.map(right =>
+    policy.grants
+      .filter(giving(person, right, boxes, now))
+      .reduce(
+        (latest, { expires }) => Math.max(latest, expires === null ? Infinity : Date.parse(expires)),
+        now
+      )
+  )
+  return Math.min(...ends)
+}
+
+/** Whether a person may make a box of this name, which need not be one that what they were granted gives them more on. */
+export function mayMake(person: Person, name: BoxName, policy: Policy, now: number): boolean {
+  if (person.uid === 0 || owns(person, patternOfBox(name), policy)) return true
+  return policy.grants.some(
+    grant =>
+      isFor(person, grant.subject) &&
+      grant.rights.includes('manage') &&
+      isLive(grant, now) &&
+      includesNewBox(grant.boxes, name)
   )
 }
 

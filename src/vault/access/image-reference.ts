@@ -1,3 +1,5 @@
+import { newBytes } from '../../base/secret.ts'
+
 /*
  * References of images as docker reads them (distribution/reference, normalize.go): `nginx` is
  * `docker.io/library/nginx:latest`, and what comes before the first slash is a registry if it has a dot, a colon or a capital
@@ -30,6 +32,9 @@ export function matchesReference(glob: string, reference: string): boolean {
   return matches(fullGlob(glob), `${repository}:${tag}`)
 }
 
+/** More than anybody needs to say which images are meant: for each the time that a decision takes grows. */
+const mostStars = 8
+
 /**
  * Why no reference is one of a glob of them, in words that go on after a colon; null where there can be some. By the grammar
  * of distribution/reference (regexp.go), as far as people get it wrong.
@@ -41,6 +46,7 @@ export function whyNoReference(glob: string): string | null {
     return 'behind the colon comes a tag, of letters, digits, "_", "." and "-"'
   const parts = repository.split('/')
   const path = hasRegistry(repository) || parts[0]?.includes('*') === true ? parts.slice(1) : parts
+  if ((glob.match(stars) ?? []).length > mostStars) return `it has more than ${mostStars} stars`
   if (parts.includes('')) return 'there is nothing before, behind or between its slashes'
   if (path.some(part => /[A-Z]/.test(part))) return 'docker knows no image with a capital letter in its name'
   // A part of one star stands for parts of any kind, those of a registry among them.
@@ -60,28 +66,45 @@ export function coversReference(wide: string, narrow: string): boolean {
 
 const stars = /\*+/g
 
-/** Takes time in proportion to the product of both lengths, at most. */
+/** Takes time in proportion to the text's length for each star, of which a glob has `mostStars` and those that end it in full. */
 function matches(glob: string, text: string): boolean {
+  const [first = '', ...pieces] = glob.split(/(\*+)/)
+  if (!text.startsWith(first)) return false
   /** Where in the text what was read of the glob can end. */
-  let ends = new Set([0])
-  for (const piece of glob.split(/(\*+)/)) {
-    const next = new Set<number>()
-    for (const from of ends) {
-      if (!piece.startsWith('*')) {
-        if (text.startsWith(piece, from)) next.add(from + piece.length)
-        continue
-      }
-      const isAtEnd = (at: number): boolean =>
-        at === text.length || (piece === '*' && (text[at] === '/' || text[at] === anything))
-      let at = from
-      while (!next.has(at)) {
-        next.add(at)
-        if (!isAtEnd(at)) at++
-      }
+  let ends: Uint8Array = newBytes(text.length + 1)
+  let next: Uint8Array = newBytes(text.length + 1)
+  const isBarrier = newBytes(text.length)
+  for (let at = 0; at < text.length; at++) isBarrier[at] = text[at] === '/' || text[at] === anything ? 1 : 0
+  ends[first.length] = 1
+  for (const piece of pieces) {
+    if (piece.startsWith('*')) passStar(ends, piece === '*' ? isBarrier : null)
+    else {
+      if (!passText(ends, next, text, piece)) return false
+      ;[ends, next] = [next, ends]
     }
-    ends = next
   }
-  return ends.has(text.length)
+  return ends[text.length] === 1
+}
+
+function passStar(ends: Uint8Array, isBarrier: Uint8Array | null): void {
+  let isWithin = 0
+  for (let at = 0; at < ends.length; at++) {
+    isWithin |= ends[at] ?? 0
+    ends[at] = isWithin
+    if (isBarrier?.[at] === 1) isWithin = 0
+  }
+}
+
+/** False when the piece is nowhere where it could be. */
+function passText(ends: Uint8Array, next: Uint8Array, text: string, piece: string): boolean {
+  let isThere = false
+  next.fill(0)
+  for (let at = 0; at + piece.length <= text.length; at++) {
+    if (ends[at] !== 1 || !text.startsWith(piece, at)) continue
+    next[at + piece.length] = 1
+    isThere = true
+  }
+  return isThere
 }
 
 /**

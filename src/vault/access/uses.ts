@@ -1,4 +1,4 @@
-import { isOf, type ContainerFacts } from './containers.ts'
+import { isOf, referenceOf, type ContainerFacts } from './containers.ts'
 import type { GrantTo } from './grants.ts'
 import { isAnyContainer, type ContainerSubject } from './subjects.ts'
 
@@ -52,7 +52,8 @@ export function decideUse({ grants, candidates, locked }: UseFacts): UseDecision
   if (candidates === 'away') return { do: 'refuse', why: 'away', whom: [] }
   if (candidates.length === 0) return { do: 'refuse', why: 'nobody', whom: [] }
 
-  const judged = candidates.map(candidate => ({ candidate, isGranted: isGranted(candidate, grants) }))
+  const judge = createJudge(grants)
+  const judged = candidates.map(candidate => ({ candidate, isGranted: judge(candidate) }))
   const unasked = judged.filter(({ isGranted: known }) => known === null)
   if (unasked.length > 0) return { need: 'images', of: unasked.map(({ candidate }) => candidate) }
 
@@ -76,9 +77,24 @@ export function isForSome(container: ContainerFacts, grants: readonly GrantTo<Co
   return grants.some(({ subject }) => isOf(container, subject) === true)
 }
 
-/** Whether some grant is for this container; null: that depends on what is said of its image. */
-function isGranted(candidate: StartCandidate, grants: readonly GrantTo<ContainerSubject>[]): boolean | null {
-  const answers = grants.map(({ subject }) => isOf(candidate, subject))
-  if (answers.includes(true)) return true
-  return answers.includes(null) && candidate.imageId !== null ? null : false
+/** Says whether some grant is for a container; null: that depends on what is said of its image. */
+function createJudge(
+  grants: readonly GrantTo<ContainerSubject>[]
+): (candidate: StartCandidate) => boolean | null {
+  /** Many may be of one image, and a glob takes its time. */
+  const ofImages = new Map<string | null, boolean>()
+  const isOfImage = (candidate: StartCandidate): boolean => {
+    const image = referenceOf(candidate)
+    const known = ofImages.get(image)
+    if (known !== undefined) return known
+    const isOne = grants.some(({ subject }) => subject.kind === 'image' && isOf(candidate, subject) === true)
+    ofImages.set(image, isOne)
+    return isOne
+  }
+  const others = grants.filter(({ subject }) => subject.kind !== 'image')
+  return candidate => {
+    const answers = others.map(({ subject }) => isOf(candidate, subject))
+    if (answers.includes(true) || isOfImage(candidate)) return true
+    return answers.includes(null) && candidate.imageId !== null ? null : false
+  }
 }

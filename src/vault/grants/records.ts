@@ -80,6 +80,7 @@ export async function readGrants(
   return { grants, damaged }
 }
 
-function grantKey({ id }: Pick<Grant, 'id'>): string {
+/** Under which key a grant lies in the store. */
+export function grantKey({ id }: Pick<Grant, 'id'>): string {
   return grantPrefix + id
 }
