@@ -67,9 +67,11 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     if (!record) throw gone()
     const copy = { ...owner, box: record.box }
     connection.caller ??= callerOn(socket, copy, parts)
+    // Awaited before anything else can throw: nobody else would hear of what befalls it, and the process would end for that.
+    const caller = await connection.caller
     const reader = readerOn(socket, parts.syscalls)
     // A file has no room for a socket.
-    return { copy, record, caller: await connection.caller, reader, isFile: false }
+    return { copy, record, caller, reader, isFile: false }
   }
   const askedBeside = async (socket: Socket, volume: VolumeName): Promise<Asked[]> => {
     const all: Asked[] = []
