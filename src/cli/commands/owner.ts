@@ -5,7 +5,6 @@ import { command } from '../declare/command.ts'
 import { boxOperand, userOperand } from '../declare/operand.ts'
 import { uidOf } from '../input/people.ts'
 import { patternOfBox } from '../../vault/access/box-pattern.ts'
-import { nullIfDenied } from '../inject/may-use.ts'
 import { tellWhatStays } from './what-stays.ts'
 
 /** `owner BOX USER`: gives a box to another user, and says nothing, as chown(1) does. */
@@ -22,7 +21,8 @@ export function owner(cli: Cli): Command {
     .addArgument(userOperand('name or number of the user'))
     .action(async (box: BoxName, user: string) => {
       const to = await uidOf(user)
-      const from = (await cli.api.box(box).catch(nullIfDenied))?.owner ?? to
+      // Whatever is wrong is told of the gift itself.
+      const from = (await cli.api.box(box).catch(() => null))?.owner ?? to
       await cli.api.giveBox(box, to)
       if (from !== to) await tellWhatStays(cli, from, patternOfBox(box))
     })
