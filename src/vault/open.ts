@@ -100,8 +100,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     allocate: settings.allocate
   }
   try {
-    const storeId =
-      (await readHeader(store))?.header.id ?? (await initialiseVault(keyslotParts, firstRecords))
+    const storeId = await findOrBegin(keyslotParts)
     FAULT: await reach('start.opened')
     let swept = 0
     const audit = createAudit(store, limits.maxAuditEntries)
@@ -156,6 +155,11 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     await store.close()
     throw error
   }
+}
+
+/** Gives the vault's ID. */
+async function findOrBegin(parts: KeyslotParts): Promise<string> {
+  return (await readHeader(parts.store))?.header.id ?? (await initialiseVault(parts, firstRecords))
 }
 
 /** What a vault has from its beginning: keys of its own, which outlive its root key. */

@@ -42,6 +42,41 @@ export function askWithin(
   }
 }
 
+/**
+ * Asks there for what it reads no further than to its beginning, until `rest` reads all and gives how many bytes the answer had.
+ */
+export async function readSlowlyWithin(
+  pid: number,
+  socketPath: string,
+  path: string
+): Promise<{ rest(): Promise<number> }> {
+  const child = spawn(
+    'nsenter',
+    ['--mount', `--target=${pid}`, process.execPath, '-e', reader, socketPath, path],
+    { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' }
+  )
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  await lines.next()
+  return {
+    async rest() {
+      child.stdin.end('go on')
+      return Number((await lines.next()).value)
+    }
+  }
+}
+
+const reader = `
+  const [, file, path] = process.argv
+  const socket = require('node:net').connect(file)
+  socket.write('GET ' + path + ' HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n')
+  socket.once('readable', () => console.log('begun'))
+  process.stdin.once('data', () => {
+    let length = 0
+    socket.on('data', piece => (length += piece.length)).once('end', () => console.log(length))
+  })
+`
+
 const script = `
   const { request } = require('node:http')
   const tell = answer => console.log(JSON.stringify(answer))

@@ -30,6 +30,7 @@ import { objectOfMembers } from './json-members.ts'
 import { variablesIn, volumesOfVariables } from './secret-environment.ts'
 import { mostBytes, secretMountsIn, type MountedCopy } from './secret-mounts.ts'
 import type { AskedCopy } from './caller.ts'
+import { closing, createOrder } from './order.ts'
 
 /** At whose socket a request came, and who sent it. */
 export interface Asked {
@@ -235,32 +236,6 @@ async function secretEnvironmentOf(
   } finally {
     for (const member of members) member.fill(0)
   }
-}
-
-/** In which order answers go out over one connection. */
-function createOrder(): {
-  came(request: Request, response: Response): void
-  /** Resolves when what was asked before over the same connection is answered: that answer goes out first. */
-  before(request: Request): Promise<void> | undefined
-} {
-  const newest = new WeakMap<Socket, Promise<void>>()
-  const before = new WeakMap<Request, Promise<void>>()
-  return {
-    came(request, response) {
-      const last = newest.get(request.socket)
-      if (last !== undefined) before.set(request, last)
-      newest.set(request.socket, closing(response))
-    },
-    before: request => before.get(request)
-  }
-}
-
-/** Resolves when an answer has left, or nobody waits for it any more. */
-function closing(response: Response): Promise<void> {
-  return new Promise(resolve => {
-    if (response.closed) resolve()
-    else response.once('close', resolve)
-  })
 }
 
 function selfOf({ id, name, image, imageId, compose }: DescribedContainer): SelfContainer {

@@ -66,12 +66,10 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     const record = (await findCopyRow(parts.store, owner.volume, owner.mount))?.record
     if (!record) throw gone()
     const copy = { ...owner, box: record.box }
-    connection.caller ??= callerOn(socket, copy, parts)
     // Awaited before anything else can throw: nobody else would hear of what befalls it, and the process would end for that.
-    const caller = await connection.caller
-    const reader = readerOn(socket, parts.syscalls)
+    const caller = await (connection.caller ??= callerOn(socket, copy, parts))
     // A file has no room for a socket.
-    return { copy, record, caller, reader, isFile: false }
+    return { copy, record, caller, reader: readerOn(socket, parts.syscalls), isFile: false }
   }
   const askedBeside = async (socket: Socket, volume: VolumeName): Promise<Asked[]> => {
     const all: Asked[] = []
