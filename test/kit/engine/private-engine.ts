@@ -8,8 +8,6 @@ import { killShims, removeTraces } from './leftovers.ts'
 export interface PrivateEngineOptions {
   /** Containers outlive dockerd. */
   liveRestore?: boolean
-  /** A plain-HTTP registry that the Engine may use, as `host:port`. */
-  insecureRegistry?: string
   /** A program that is the runtime `tried`, for containers that ask for it. */
   runtime?: string
   /** dockerd gets a network namespace of its own, for a swarm makes a bridge. */
@@ -140,6 +138,5 @@ function dockerdArguments(
   ]
   if (options.liveRestore === true) settings.push('--live-restore')
   if (options.runtime !== undefined) settings.push(`--add-runtime=tried=${options.runtime}`)
-  if (options.insecureRegistry !== undefined) settings.push(`--insecure-registry=${options.insecureRegistry}`)
   return settings
 }
