@@ -152,6 +152,7 @@ async function startDaemon(
     granting: tellingOfGrants(opened.granting, (...what) => refusals.changed(...what)),
     keyslots: opened.keyslots,
     rotateRoot: opened.rotateRoot,
+    rotateBox: opened.rotateBox,
     syscalls,
     log,
     status: describeStatus({

@@ -32,6 +32,7 @@ export const asks = {
   removeKeyslot: ['keyslot.remove'],
   testKeyslot: ['keyslot.test'],
   rotateRoot: ['vault.rotate'],
+  rotateBox: ['box.rotate'],
   seal: ['vault.seal'],
   unseal: ['vault.unseal'],
   reconcile: ['reconcile'],

@@ -1,7 +1,7 @@
-import { KeyslotList, KeyslotRemoved, Opens, Rotated, Sealed } from './keyslots.ts'
+import { KeyslotList, KeyslotRemoved, Opens, Rotated, RotatedBox, Sealed } from './keyslots.ts'
 import { fileType, jsonType } from './media-types.ts'
 import { none } from './operation.ts'
-import { NameOfAnySlot, NameOfSlot, RecipientOfSlot, SlotKindToUse } from './parameters.ts'
+import { BoxToAsk, NameOfAnySlot, NameOfSlot, RecipientOfSlot, SlotKindToUse } from './parameters.ts'
 
 const slotAndKind = { name: NameOfSlot, kind: SlotKindToUse } as const
 const newSlot = { ...slotAndKind, recipient: RecipientOfSlot } as const
@@ -55,6 +55,14 @@ export const keyslotOperations = {
     path: '/rotate/root',
     answers: { 200: { [jsonType]: Rotated } },
     refusals: [409]
+  },
+  rotateBox: {
+    ...none,
+    method: 'POST',
+    path: '/rotate/box',
+    query: { box: BoxToAsk },
+    answers: { 200: { [jsonType]: RotatedBox } },
+    refusals: [400, 404]
   },
   seal: { ...none, method: 'POST', path: '/seal', answers: { 200: { [jsonType]: Sealed } } },
   unseal: {

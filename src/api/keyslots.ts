@@ -35,5 +35,8 @@ export const Opens = z.lazy(() => z.object({ opens: z.boolean() }))
 /** How many keyslots there are to the new root key. */
 export const Rotated = z.lazy(() => z.object({ keyslots: z.int() }))
 
+/** What of a box was put under its new key. */
+export const RotatedBox = z.lazy(() => z.object({ versions: z.int(), bytes: z.int() }))
+
 /** Whether the vault is sealed now. */
 export const Sealed = z.lazy(() => z.object({ sealed: z.boolean() }))

@@ -4,8 +4,8 @@
  * `box.answer` to one that asks at the socket of its copy, `box.serve` to a service of a swarm; `box.use` tells who is about to
  * give a box to a container what that needs to be told. `copy.describe` tells a container of its own copy, `token.issue` gives
  * it a token that says which it is, `identity.show` anybody the public keys for such tokens. `keyslot.test` tells whether something
- * opens a keyslot. `vault.rotate` makes the root key another. `grant.discard` takes away a record of a grant that cannot be read any
- * more.
+ * opens a keyslot. `vault.rotate` makes the root key another, `box.rotate` that of a box. `grant.discard` takes away a record of a
+ * grant that cannot be read any more.
  */
 export const actions = [
   'box.list',
@@ -14,6 +14,7 @@ export const actions = [
   'box.destroy',
   'box.rename',
   'box.own',
+  'box.rotate',
   'box.change',
   'box.compare',
   'box.reveal',

@@ -23,7 +23,9 @@ import { newDigestKey } from './injected/digest-key.ts'
 import { createGranting, type Granting } from './granting.ts'
 import type { Policies } from './action/policies.ts'
 import { createKeyslots, type Keyslots } from './keyslots.ts'
+import { createBoxRotation, type Reencrypted } from './box-rotation.ts'
 import { createPolicies } from './policies.ts'
+import { createReaders } from './readers.ts'
 import { createReadAudit, type ReadAudit } from './read-audit.ts'
 import { createReadTypes, type ReadTypes } from './read-types.ts'
 import { createRootRotation, type RetagCopies } from './root-rotation.ts'
@@ -62,6 +64,7 @@ export interface OpenedVault {
   readonly keyslotParts: KeyslotParts
   readonly keyslots: Keyslots
   readonly rotateRoot: (caller: Caller) => Promise<void>
+  readonly rotateBox: (caller: Caller, box: BoxName) => Promise<Reencrypted>
   readonly sealing: Sealing
   readonly audit: Audit
   readonly readAudit: ReadAudit
@@ -116,17 +119,15 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     const policies = createPolicies(store)
     const gate = createGate({ sealing, audit, policies, ...(authority === undefined ? {} : { authority }) })
     const types = createTypes(ownTypesIn(join(settings.dataDirectory, typesName)))
-    const vault = createVault({
-      store,
-      gate,
-      types,
-      limits,
-      pinnedVersions: name => settings.pinnedVersions(store, name)
-    })
+    const readers = createReaders()
+    const vault = readers.of(
+      createVault({
+        ...{ store, gate, types, limits },
+        pinnedVersions: name => settings.pinnedVersions(store, name)
+      })
+    )
     const granting = createGranting({ store, gate })
     const keyslots = createKeyslots({ sodium, store, storeId, sealing, gate })
-    const rotateRoot = createRootRotation({ store, gate, policies, retagCopies: settings.retagCopies })
-    const identity = createIdentity({ store, storeId, gate, clock: systemClock })
     return {
       ...{
         storeFile,
@@ -134,7 +135,8 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
         store,
         keyslotParts,
         keyslots,
-        rotateRoot,
+        rotateRoot: createRootRotation({ store, gate, policies, retagCopies: settings.retagCopies }),
+        rotateBox: createBoxRotation({ store, gate, readers }),
         sealing,
         audit,
         readAudit: createReadAudit(gate, audit),
@@ -142,7 +144,7 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
         gate,
         granting,
         vault,
-        identity
+        identity: createIdentity({ store, storeId, gate, clock: systemClock })
       },
       swept: () => swept,
       standing: standingBy(policies, sealing),

@@ -52,6 +52,20 @@ test('keyslots of each kind are made, listed, tried and removed, and the last on
       'keyslot "stick" could open these boxes: if somebody else had it, replace what is in them\n' +
       rotateHint
   })
+  expect(await run(['rotate', 'box', 'b1', 'b2'])).toMatchObject(done())
+  expect(await run(['rotate', 'box', '--all'])).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: 'box 1 of 2: b1\nbox 2 of 2: b2\n'
+  })
+  expect(await run(['rotate', 'box', 'none'])).toMatchObject({ code: 1 })
+  for (const [args, message] of [
+    [['box'], 'name boxes, or say --all'],
+    [['box', '--all', 'b1'], 'name boxes, or say --all'],
+    [['root', 'b1'], '"rotate root" takes no boxes'],
+    [['all'], 'cannot rotate "all"\nhint: there are: root, box']
+  ] as const)
+    expect(await run(['rotate', ...args])).toMatchObject({ code: 2, stderr: `error: ${message}\n` })
   await run(['destroy', 'b1', 'b2'])
   expect(await run(['rotate', 'root'])).toMatchObject(done())
   expect(await run(['keyslot', 'test', 'safe'], { input: stdout })).toMatchObject(opens)

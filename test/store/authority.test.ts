@@ -253,6 +253,7 @@ test("without grants root may do all but what is a container's own, and others w
     'box.destroy': { box: hers },
     'box.rename': { box: hers, newName: theirs },
     'box.own': { box: hers, owner: 7 },
+    'box.rotate': { box: hers },
     'box.change': { box: hers },
     'box.compare': { box: hers },
     'box.use': { box: hers },

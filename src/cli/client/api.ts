@@ -130,6 +130,8 @@ export interface Api {
   opensKeyslot(name: string, kind: KeyslotKind, given: Body): Promise<boolean>
   /** Gives the vault another root key. */
   rotateRoot(): Promise<void>
+  /** Gives a box another key. */
+  rotateBox(box: BoxName): Promise<void>
   seal(): Promise<void>
   /** By the keyslot of a name, or any of that kind. */
   unseal(kind: KeyslotKind, name: string | undefined, given: Body): Promise<void>

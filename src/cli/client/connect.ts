@@ -149,7 +149,14 @@ function grantsBy({ askJson }: Calls): Grants {
 
 type Keyslots = Pick<
   Api,
-  'keyslots' | 'makeKeyslot' | 'removeKeyslot' | 'opensKeyslot' | 'rotateRoot' | 'seal' | 'unseal'
+  | 'keyslots'
+  | 'makeKeyslot'
+  | 'removeKeyslot'
+  | 'opensKeyslot'
+  | 'rotateRoot'
+  | 'rotateBox'
+  | 'seal'
+  | 'unseal'
 >
 
 /** More than what opens a keyslot has. */
@@ -174,6 +181,9 @@ function keyslotsBy({ ask, askJson }: Calls): Keyslots {
       (await askJson(operations.testKeyslot, { query: { name, kind }, ...sent(given) })).opens,
     async rotateRoot() {
       await askJson(operations.rotateRoot, {})
+    },
+    async rotateBox(box) {
+      await askJson(operations.rotateBox, { query: { box } })
     },
     async seal() {
       await askJson(operations.seal, {})

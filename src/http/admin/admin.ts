@@ -11,10 +11,11 @@ import { SecretboxError } from '../../base/errors.ts'
 import type { Syscalls } from '../../base/syscalls.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { Gate } from '../../vault/action/gate.ts'
-import { parseBoxName, parseFilePath, parseVolumeName } from '../../base/names.ts'
+import { parseBoxName, parseFilePath, parseVolumeName, type BoxName } from '../../base/names.ts'
 import type { Granting } from '../../vault/granting.ts'
 import type { ReadTypes } from '../../vault/read-types.ts'
 import type { Keyslots } from '../../vault/keyslots.ts'
+import type { Reencrypted } from '../../vault/box-rotation.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { whatIsInjected } from '../../vault/what-is-injected.ts'
 import type { Finding } from '../../lifecycle/reconcile.ts'
@@ -38,6 +39,7 @@ export interface AdminParts extends AuditParts {
   readonly vault: Vault
   readonly granting: Granting
   readonly rotateRoot: (caller: Caller) => Promise<void>
+  readonly rotateBox: (caller: Caller, box: BoxName) => Promise<Reencrypted>
   readonly keyslots: Keyslots
   readonly status: (caller: Caller) => Promise<Status>
   readonly volumes: (caller: Caller) => Promise<DescribedVolume[]>

@@ -2,8 +2,10 @@ import type { Request, Response } from 'express'
 import { fileType } from '../../api/media-types.ts'
 import { operations } from '../../api/operations.ts'
 import { SecretboxError } from '../../base/errors.ts'
+import type { BoxName } from '../../base/names.ts'
 import { newBytes, Secret } from '../../base/secret.ts'
 import type { Caller } from '../../vault/access/authority.ts'
+import type { Reencrypted } from '../../vault/box-rotation.ts'
 import type { Keyslots, NewCredential } from '../../vault/keyslots.ts'
 import { bodyTooLarge } from '../transport/answers.ts'
 import { readBody } from '../transport/body.ts'
@@ -18,13 +20,14 @@ const maxBytes = 4096
 export interface KeyParts {
   readonly keyslots: Keyslots
   readonly rotateRoot: (caller: Caller) => Promise<void>
+  readonly rotateBox: (caller: Caller, box: BoxName) => Promise<Reencrypted>
 }
 
 /** `/keyslots`, `/rotate`, `/seal` and `/unseal`. */
 export function serveKeyslots(
   route: Route,
   serve: ServeJson,
-  { keyslots, rotateRoot }: KeyParts,
+  { keyslots, rotateRoot, rotateBox }: KeyParts,
   callerOf: (request: Request) => Caller
 ): void {
   serve('listKeyslots', async caller => ({ keyslots: await keyslots.list(caller) }))
@@ -51,6 +54,7 @@ export function serveKeyslots(
     await rotateRoot(caller)
     return { keyslots: (await keyslots.list(caller)).length }
   })
+  serve('rotateBox', (caller, { box }) => rotateBox(caller, box))
   serve('seal', async caller => {
     await keyslots.seal(caller)
     return { sealed: true }

@@ -57,6 +57,8 @@ export interface Resources {
   'box.rename': OneBox & { readonly newName: BoxName }
   /** `owner`: the uid of whose it is to be. */
   'box.own': OneBox & { readonly owner: number }
+  /** Its key becomes another. */
+  'box.rotate': OneBox
   'box.change': OneBox
   /** Digests tell who may write whether a guess is right. */
   'box.compare': OneBox

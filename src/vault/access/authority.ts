@@ -46,6 +46,7 @@ export const rightFor: Readonly<Record<Action, Right | 'owner' | null>> = {
   'box.destroy': 'manage',
   'box.rename': 'manage',
   'box.own': 'owner',
+  'box.rotate': null,
   'box.change': 'write',
   'box.compare': 'reveal',
   'box.reveal': 'reveal',

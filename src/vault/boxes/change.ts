@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto'
 import { quote, SecretboxError } from '../../base/errors.ts'
 import { reach } from '../../base/fault-points.ts'
 import type { Permit } from '../action/permit.ts'
@@ -121,6 +122,10 @@ async function prepare(
         `box ${quote(box.name)} was destroyed and made anew during the change`
       )
     }
+    if (staging.hasBlobs() && !timingSafeEqual(box.key.bytes(), begun.key.bytes()))
+      throw new SecretboxError('conflict', `box ${quote(box.name)} was given another key during the change`, {
+        hint: 'try again'
+      })
     checkVersion(box, request.ifVersion)
     base = await readManifest(parts.store, permit.keyring, box, box.newest.version)
     const tells = mayKnow(permit)

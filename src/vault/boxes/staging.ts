@@ -38,6 +38,8 @@ export interface Staging {
   take(source: AsyncIterable<Uint8Array>): Promise<Taken>
   /** The writes to commit with the version that refers to `used`: what is not stored yet; marks go, and so do blobs that are not used. */
   settle(used: ReadonlySet<string>): Write[]
+  /** Whether some of it is under the key that the box had. */
+  hasBlobs(): boolean
   /** Removes all that was staged; for a change that failed. */
   discard(): Promise<void>
 }
@@ -112,6 +114,8 @@ export function createStaging(
       ])
     ],
 
+    hasBlobs: () => blobs.length > 0,
+
     async discard() {
       unstored.drop()
       if (blobs.length > 0) await store.commit(this.settle(new Set()))
@@ -181,6 +185,7 @@ async function* inChunks(
   return undefined
 }
 
-function stagingKey(boxId: string, blob: string): string {
+/** The key of the mark of a blob that belongs to no version. */
+export function stagingKey(boxId: string, blob: string): string {
   return `staging/${boxId}/${blob}`
 }

@@ -67,6 +67,20 @@ export function addVersion(
   }
 }
 
+/** The write that puts the tree of a version under the key of its box. */
+export function putManifest(
+  keyring: Keyring,
+  { id, key }: Pick<Box, 'id' | 'key'>,
+  version: number,
+  tree: Manifest
+): Write {
+  const place = manifestKey(id, version)
+  const plaintext = encodeManifest(tree)
+  const value = keyring.encryptForBox(key, null, place, plaintext)
+  plaintext.fill(0)
+  return { put: place, value }
+}
+
 /**
  * The tree of one version; the caller wipes it. Throws `not_found` that lists the versions there are, `Overtaken` when
  * it left since the box was read, `damaged`.
@@ -82,20 +96,27 @@ export async function readManifest(
     throw noSuchVersion(box.name, version, box.versions)
   const record = await store.get(key)
   if (record === null) {
-    const now = await readBox(store, keyring, box.name)
-    now?.key.wipe()
-    if (now?.id !== box.id || now.revision !== box.revision) throw new Overtaken()
+    await refuseOvertaken(store, keyring, box)
     throw new SecretboxError('damaged', `version ${version} of box ${quote(box.name)} is not in the store`)
   }
   try {
     return decodeManifest(keyring.decryptForBox(box.key, null, key, record.value))
   } catch (error) {
     if (!isSecretboxError(error, 'damaged')) throw error
+    // Or it is under another key by now.
+    await refuseOvertaken(store, keyring, box)
     throw new SecretboxError('damaged', notWhatWasWritten(`version ${version} of box ${quote(box.name)}`), {
       hint: restoreStore,
       cause: error
     })
   }
+}
+
+/** Throws `Overtaken` unless the box is as it was read. */
+async function refuseOvertaken(store: Store, keyring: Keyring, box: Box): Promise<void> {
+  const now = await readBox(store, keyring, box.name)
+  now?.key.wipe()
+  if (now?.id !== box.id || now.revision !== box.revision) throw new Overtaken()
 }
 
 /** `not_found` that says which versions a box has; these come oldest first. */
