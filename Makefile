@@ -70,7 +70,7 @@ demo-packages:
 
 test-packages:
 	@test/kit/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano \
-		git my_print_defaults openssl psql ssh-keygen age
+		git my_print_defaults openssl psql ssh-keygen age swtpm
 
 soak-packages bench-packages:
 	@test/kit/engine/packages
