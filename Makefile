@@ -7,6 +7,11 @@ export PATH := $(CURDIR)/build/engine-$(ENGINE)/bin:$(PATH)
 export ENGINE_PLUGINS := $(CURDIR)/build/engine-$(ENGINE)/cli-plugins
 endif
 
+# The launcher for arm64 is compiled and tried on other machines, too.
+ifneq ($(shell uname -m),aarch64)
+foreign := aarch64-linux-gnu-gcc qemu-aarch64-static
+endif
+
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
@@ -70,7 +75,7 @@ demo-packages:
 
 test-packages:
 	@test/kit/engine/packages docker-compose docker-registry curl strace zsh fish python3 vim nano \
-		git my_print_defaults openssl psql ssh-keygen age swtpm
+		git my_print_defaults openssl psql ssh-keygen age swtpm $(foreign)
 
 soak-packages bench-packages:
 	@test/kit/engine/packages

@@ -9,7 +9,7 @@ const flags = [
   ...['-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fno-ident'],
   // Or else the compiler makes calls of a C library's functions out of loops.
   '-fno-tree-loop-distribute-patterns',
-  ...['-Wl,--build-id=none', '-Wl,-z,noseparate-code']
+  ...['-Wl,--build-id=none', '-Wl,-z,noseparate-code', '-Wl,-z,norelro']
 ]
 
 /** The machines that it is written for, as Node calls them: its start file, and Debian's compiler for the others. */

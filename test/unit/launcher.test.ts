@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { buildLauncher } from '../../rootfs-build/launcher.ts'
+import { buildLauncher, thisMachine } from '../../rootfs-build/launcher.ts'
 import { scratchDirectory, temporaryDirectory } from '../kit/temporary.ts'
 
 /* The program itself (launcher/README.md), as it does its work in a container. */
@@ -156,3 +156,34 @@ test('more than the kernel takes is told', () => {
     expect.stringContaining('arguments and variables are too long together')
   ])
 })
+
+/** What compiles for arm64 elsewhere, and runs it; a package of Debian each. */
+const foreign = ['aarch64-linux-gnu-gcc', 'qemu-aarch64-static']
+const lacking = foreign.filter(program => spawnSync('which', [program]).status !== 0)
+// There all of these tests are about it.
+const isArm = thisMachine() === 'arm64'
+if (lacking.length > 0 && !isArm) console.log(`the launcher for arm64 is not tried: no ${lacking.join(', ')}`)
+
+test.skipIf(isArm || (lacking.length > 0 && process.env['CI'] === undefined))(
+  'what is built for arm64 is as small, and does the same there',
+  async () => {
+    const other = join(scratch, 'launcher-arm64')
+    await buildLauncher(other, 'arm64')
+    expect(statSync(other).size).toBeLessThan(8 << 10)
+    const file = join(scratch, 'variables')
+    writeFileSync(file, "A='1\n2'\nPATH=/usr/bin:/bin\n")
+    const run = (...args: string[]) => {
+      const { status, stdout, stderr } = spawnSync('qemu-aarch64-static', [other, ...args], {
+        env: { OLD: 'o' }
+      })
+      return [status, stdout.toString(), stderr.toString()]
+    }
+    expect(run(file, '--', 'sh', '-c', 'env -0; exit 42')).toEqual([
+      42,
+      expect.stringMatching(/^(?=.*OLD=o\0)(?=.*A=1\n2\0)/s),
+      ''
+    ])
+    expect(run(file, '--', 'none')).toEqual([127, '', 'secretbox: cannot execute "none": there is none\n'])
+    expect(run('/none', '--', 'sh')[0]).toBe(125)
+  }
+)
