@@ -148,6 +148,14 @@ const rotateRoot: Step = {
   becomes: before => ({ ...before, audited: before.audited + 1 })
 }
 
+function rotateBox(box: string): Step {
+  return {
+    name: `rotate ${box}`,
+    run: vault => vault.rotateBox(root, parseBoxName(box)),
+    becomes: before => ({ ...before, audited: before.audited + 1 })
+  }
+}
+
 /** Closing the store writes its log back into its file. */
 export const restart: Step = {
   name: 'restart',
@@ -185,6 +193,7 @@ export const steps: readonly Step[] = [
   unmountVolume,
   restart,
   put('db', { keytab: bytes('third', 70_000) }),
+  rotateBox('db'),
   put('db', { user: Buffer.from('root') }),
   // Four of these fill the log, which is then written back into the file while the store goes on.
   put('db', { archive: bytes('third archive', chunks.length) }),
