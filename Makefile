@@ -1,6 +1,7 @@
 # Everything is built and run by the Node that package-lock.json pins, whatever Node the machine has.
 NODE := node_modules/.bin/node
-# Whatever starts an Engine starts that of this machine, or ENGINE: 20.10, 26 or 28, as Debian 12, 13 and sid have it.
+# Whatever starts an Engine starts that of this machine, or ENGINE: one of these, as Debian 12, 13 and sid have it.
+engines := 20.10 26 28
 ifneq ($(ENGINE),)
 another := build/engine-$(ENGINE)/unpacked
 export PATH := $(CURDIR)/build/engine-$(ENGINE)/bin:$(PATH)
@@ -13,7 +14,7 @@ foreign := aarch64-linux-gnu-gcc qemu-aarch64-static
 endif
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: demo-packages $(another) plugin cli ## see it work: a throw-away Engine, two containers, their secrets (root, under two minutes)
 	@$(NODE) test/kit/engine/with-engine.ts demo/demo
@@ -33,6 +34,14 @@ watch: node_modules/.installed ## tests without an Engine, again whenever a file
 
 test-long: test-packages $(another) node_modules/.installed ## the same with every case and full numbers: all power cuts, all moments of all faults
 	@LONG_TESTS=1 $(NODE) test/run.ts
+
+test-engines: test-packages $(engines:%=build/engine-%/unpacked) node_modules/.installed ## those with an Engine, on each of 20.10, 26 and 28 (root; hours)
+	@failed=; for engine in $(engines); do \
+		$(MAKE) --no-print-directory test-engine ENGINE=$$engine || failed="$$failed $$engine"; \
+	done; [ -z "$$failed" ] || { echo "FAILED on Engine$$failed"; exit 1; }; echo "passed on Engine $(engines)"
+
+test-engine: test-packages $(another) node_modules/.installed
+	@$(NODE) test/run.ts --with-engine
 
 soak: soak-packages $(another) node_modules/.installed ## random operations and faults against a model, for MINUTES=10; SEED=n plays the same again (root)
 	@$(NODE) test/soak/run.ts
@@ -81,4 +90,4 @@ soak-packages bench-packages:
 	@test/kit/engine/packages
 
 .PHONY: rights demo-packages test-packages soak-packages bench-packages
-.PHONY: help demo check test test-one watch test-long soak mutants plugin cli install uninstall bench clean
+.PHONY: help demo check test test-one watch test-long test-engines test-engine soak mutants plugin cli install uninstall bench clean

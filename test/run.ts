@@ -6,6 +6,7 @@ import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildForEngines } from './kit/built.ts'
 import { processorSeconds, tableOfCosts } from './kit/costs.ts'
+import { runCommand } from './kit/engine/command.ts'
 import { failuresIn, type Failure, type Report } from './kit/report.ts'
 import { withOwnEngine } from './kit/with-own-engine.ts'
 
@@ -13,7 +14,7 @@ import { withOwnEngine } from './kit/with-own-engine.ts'
  * All tests, as `make test` runs them: types with lint and format count as one test each, then vitest's. They go side by
  * side, more of them than there are processors, since those with an Engine wait most of the time. What failed is told
  * once more at the end, for it is far up by then. The last line of the output is `N passed, N failed` (and `, N skipped` if any were); the exit code
- * is 1 if any failed.
+ * is 1 if any failed. With `--with-engine` it is only the tests that start an Engine.
  */
 interface Counts {
   passed: number
@@ -38,13 +39,18 @@ const longest = ['faults/live-restore', 'faults/plain', 'install', 'build'].map(
 )
 const others = withOwnEngine.filter(file => !longest.includes(file))
 
+const onlyWithEngine = process.argv.includes('--with-engine')
+const unlessOnly = (step: Step): Step[] => (onlyWithEngine ? [] : [step])
+
 const steps: readonly Step[] = [
-  vitest('main'),
+  ...unlessOnly(vitest('main')),
   vitest('engine'),
   ...longest.map(file => vitest('own-engine', file)),
-  check('types and lint', 'node_modules/oxlint/bin/oxlint'),
+  ...unlessOnly(check('types and lint', 'node_modules/oxlint/bin/oxlint')),
   ...others.map(file => vitest('own-engine', file)),
-  check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.')
+  ...unlessOnly(
+    check('format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.')
+  )
 ]
 
 const total = { passed: 0, failed: 0, skipped: 0 }
@@ -54,6 +60,7 @@ const beganMs = Date.now()
 const scratch = await mkdtemp(join(tmpdir(), 'secretbox-report-'))
 const costs = join(scratch, 'costs')
 await writeFile(costs, '')
+console.log(`tests with an Engine use:\n${await versionsOfDocker()}`)
 // Before any of them begins: both would build the same files.
 await buildForEngines()
 const queue = steps.values()
@@ -106,6 +113,13 @@ function vitest(project: string, ...files: string[]): Step {
       failures: failures.length === 0 && broken ? [`${project}: outside of any test`] : failures
     }
   }
+}
+
+/** Of what is on the PATH, a line each. */
+async function versionsOfDocker(): Promise<string> {
+  const programs = ['dockerd', 'runc', 'docker', 'docker-compose']
+  const said = await Promise.all(programs.map(program => runCommand(program, ['--version'])))
+  return programs.map((program, at) => `  ${program}: ${said[at]?.split('\n')[0] ?? ''}`).join('\n')
 }
 
 /** In a few lines. */

@@ -8,15 +8,15 @@
  */
 
 /** Of Debian: bookworm, trixie, sid. */
-type Version = '20.10.24' | '26.1.5' | '28.5.2'
+export const engineVersions = ['20.10.24', '26.1.5', '28.5.2'] as const
 
-interface Saying<M extends string> {
+export interface Saying<M extends string> {
   readonly means: M
   readonly says: string
-  readonly seenOn: readonly Version[]
+  readonly seenOn: readonly (typeof engineVersions)[number][]
 }
 
-const everywhere: readonly Version[] = ['20.10.24', '26.1.5', '28.5.2']
+const everywhere = engineVersions
 const mounting = "error while mounting volume '{source}': "
 const looking = 'get {volume}: error while checking if volume "{volume}" exists in driver "{driver}": '
 const disabled = 'error looking up volume plugin {driver}: plugin {driver} found but disabled'
@@ -45,7 +45,7 @@ const startSayings: readonly Saying<'refused' | 'away' | 'silent' | 'gone'>[] = 
   {
     means: 'gone',
     says: 'failed to create {task}: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "{copy}" to rootfs at {reason}: no such file or directory: unknown',
-    seenOn: ['20.10.24']
+    seenOn: ['20.10.24', '26.1.5']
   }
 ]
 
@@ -54,6 +54,9 @@ const removalSayings: readonly Saying<'in use' | 'unknown'>[] = [
   { means: 'in use', says: 'remove {volume}: volume is in use - [{containers}]', seenOn: everywhere },
   { means: 'unknown', says: 'get {volume}: no such volume', seenOn: everywhere }
 ]
+
+/** All of these; docs/engine-facts.md shows them. */
+export const engineSayings: readonly Saying<string>[] = [...startSayings, ...removalSayings]
 
 /** Why a container could not be started. */
 export type StartFailure =

@@ -1,6 +1,6 @@
 import { ensureDir } from 'fs-extra/esm'
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clientsWithBuildKit } from '../kit/engine/clients.ts'
@@ -70,15 +70,17 @@ const runIn = (image: string, script: string): Promise<string> =>
 const copyRecordsOf = async (image: string): Promise<unknown> =>
   JSON.parse(await engine.docker(['inspect', '--format', '{{json .Config.Labels}}', image])) as unknown
 
-/** What `docker save` writes of an image, unpacked with every layer. */
+/** What `docker save` writes of an image, unpacked with every layer, wherever in it an Engine puts these. */
 async function savedAndUnpacked(image: string): Promise<string> {
   const directory = await mkdtemp(join(engine.root, 'saved-'))
   await engine.docker(['save', '--output', join(directory, 'image.tar'), image])
   await runCommand('tar', ['-x', '-C', directory, '-f', join(directory, 'image.tar')])
-  const layers = (await readdir(directory, { recursive: true })).filter(path => /layer\.tar$/.test(path))
-  for (const layer of layers) {
-    await mkdir(join(directory, `${layer}.files`))
-    await runCommand('tar', ['-x', '-C', join(directory, `${layer}.files`), '-f', join(directory, layer)])
+  await rm(join(directory, 'image.tar'))
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name)
+    if (!entry.isFile() || (await tryCommand('tar', ['-t', '-f', file], {})).code !== 0) continue
+    await mkdir(`${file}.files`)
+    await runCommand('tar', ['-x', '-C', `${file}.files`, '-f', file])
   }
   return directory
 }
@@ -102,12 +104,15 @@ async function expectNothingLeftBy(client: string): Promise<void> {
   const digest = await runIn(image, 'cut -c-64 /digest')
   expect(digest).toBe(await runCommand('sh', ['-c', `printf ${canary} | sha256sum | cut -c-64`]))
   expect(await runIn(image, 'cat /count')).toBe(`${`ran ${canary}\n`.length}\n`)
-  expect(await runIn(image, 'find /run')).toBe('/run\n/run/vault\n')
+  // Older builders leave the empty directory.
+  const left = await runIn(image, "find / -xdev -path '/run/*'")
+  expect(['', '/run/vault\n']).toContain(left)
 
   const saved = await savedAndUnpacked(image)
   expect(await filesHolding(saved, [Buffer.from('kept')])).not.toEqual([])
   expect(await filesHolding(saved, formsOf(canary))).toEqual([])
   const paths = await readdir(saved, { recursive: true })
+  expect(paths.filter(path => path.endsWith('.files/control'))).toHaveLength(1)
   expect(paths.filter(path => /run\/vault/.test(path)).every(path => path.endsWith('run/vault'))).toBe(true)
   expect(paths.filter(path => /token|beside/.test(path))).toEqual([])
 

@@ -7,6 +7,7 @@ import { importTestImage, testImage } from '../kit/engine/image.ts'
 import { installPlugin, linkCli } from '../kit/engine/plugin.ts'
 import { startPrivateEngine, type PrivateEngine } from '../kit/engine/private-engine.ts'
 import { makeBox, mountArgument, runScript } from '../kit/engine/shared-engine.ts'
+import { explained, versionOf } from '../kit/engine/words.ts'
 
 const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
 let engine: PrivateEngine
@@ -137,9 +138,9 @@ test('a cold backup is restored, with boxes and volumes', async () => {
   expect(await runScript(engine, mountArgument({ volume: 'db' }), 'cat /secrets/password')).toBe('hunter2')
 })
 
-/** What Docker says in cases that the README tells of, in its words; what `provoke` changes, `restore` puts right. */
-interface DockerSays {
-  readonly words: string
+/** A case in which Docker says what the README tells of; what `provoke` changes, `restore` puts right. */
+interface Case {
+  readonly means: (typeof explained)[number]['means']
   readonly provoke: () => Promise<Finished>
   readonly restore?: () => Promise<unknown>
 }
@@ -147,17 +148,17 @@ interface DockerSays {
 const enable = (): Promise<unknown> => engine.docker(['plugin', 'enable', 'secretbox'])
 const disable = (): Promise<unknown> => engine.docker(['plugin', 'disable', '--force', 'secretbox'])
 
-const dockerSays: readonly DockerSays[] = [
+const cases: readonly Case[] = [
   {
-    words: 'plugin secretbox:latest is in use',
+    means: 'a plugin with volumes is to be disabled',
     provoke: () => engine.tryDocker(['plugin', 'disable', 'secretbox'])
   },
   {
-    words: 'cannot set on an active plugin',
+    means: 'something of an enabled plugin is to be set',
     provoke: () => engine.tryDocker(['plugin', 'set', 'secretbox', 'LOG_LEVEL=warn'])
   },
   {
-    words: 'plugin secretbox found but disabled',
+    means: 'a volume is wanted while its plugin is disabled',
     async provoke() {
       await disable()
       return engine.tryDocker(['run', '--rm', ...mountArgument({ volume: 'db' }), testImage, 'true'])
@@ -165,7 +166,7 @@ const dockerSays: readonly DockerSays[] = [
     restore: enable
   },
   {
-    words: 'error mounting "…" to rootfs at "/etc/secretbox"',
+    means: 'a directory of the plugin is missing when it is enabled',
     async provoke() {
       await disable()
       await engine.docker(['plugin', 'set', 'secretbox', 'key.source=/nowhere'])
@@ -177,7 +178,7 @@ const dockerSays: readonly DockerSays[] = [
     }
   },
   {
-    words: 'failed to chmod on …: read-only file system',
+    means: 'an empty copy is to be where the image of a new container has files',
     async provoke() {
       const own = ['run', '--name', 'own', testImage, 'sh', '-c', 'mkdir /secrets && echo own > /secrets/own']
       await engine.docker(own)
@@ -187,7 +188,7 @@ const dockerSays: readonly DockerSays[] = [
     }
   },
   {
-    words: 'specifies driver secretbox, but a volume with the same name uses a different driver',
+    means: 'compose meets the volume of a `driver: secretbox` again',
     async provoke() {
       const project = join(scratch, 'short')
       await mkdir(project)
@@ -201,7 +202,7 @@ const dockerSays: readonly DockerSays[] = [
     }
   },
   {
-    words: "driver 'local' already has volume '…'",
+    means: 'a mount names a volume that the driver `local` has',
     async provoke() {
       await engine.docker(['volume', 'create', 'plain'])
       return engine.tryDocker(['run', '--rm', ...mountArgument({ volume: 'plain' }), testImage, 'true'])
@@ -218,19 +219,29 @@ test.each(clients)('without the program among its plugins, %s says what the READ
   expect(readme).toContain(`\`${said}\``)
 })
 
-test.each(dockerSays)('Docker says "$words" when the README tells', async ({ words, provoke, restore }) => {
+test('each message that the README explains is brought about below', () => {
   const [, below = ''] = readme.split('\n### What Docker says\n')
-  const rows =
-    below
-      .split('\n### ')[0]
-      ?.split('\n')
-      .filter(line => line.startsWith('| `')) ?? []
-  expect(rows.some(row => row.split(' | ')[0]?.includes(words))).toBe(true)
+  const rows = (below.split('\n### ')[0] ?? '').split('\n').filter(line => line.startsWith('| `'))
+  const first = rows.map(row => row.split(' | ')[0] ?? '')
+  for (const { says } of explained) expect(first.filter(cell => cell.includes(says))).toHaveLength(1)
+  expect(new Set(cases.map(({ means }) => means))).toEqual(new Set(explained.map(({ means }) => means)))
+})
+
+test.each(cases)('Docker says what the README tells: $means', async ({ means, provoke, restore }) => {
+  const version = await versionOf(engine)
   const { code, stderr } = await provoke()
-  expect(code).not.toBe(0)
-  const [first = '', second = ''] = words.split('…')
-  const from = stderr.indexOf(first)
-  expect(from, stderr).not.toBe(-1)
-  expect(stderr.slice(from + first.length), stderr).toContain(second)
+  const sayings = explained.filter(saying => saying.means === means)
+  for (const { says, seenOn } of sayings)
+    expect({ says: holds(stderr, says), stderr }).toEqual({ says: isAmong(version, seenOn), stderr })
+  expect(code !== 0).toBe(sayings.some(({ seenOn }) => isAmong(version, seenOn)))
   await restore?.()
 })
+
+const isAmong = (version: string, versions: readonly string[]): boolean => versions.includes(version)
+
+/** Whether a text says this; `…` stands for anything. */
+function holds(text: string, says: string): boolean {
+  const [first = '', second = ''] = says.split('…')
+  const from = text.indexOf(first)
+  return from !== -1 && text.slice(from + first.length).includes(second)
+}

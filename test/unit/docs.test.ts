@@ -10,6 +10,8 @@ import { shellWords } from '../../src/cli/compose/shell-words.ts'
 import { parseEnvBox } from '../../src/cli/inject/env-box.ts'
 import { runInjectOptions } from '../../src/cli/inject/inject-options.ts'
 import { parseInjection } from '../../src/cli/inject/injection.ts'
+import { engineSayings, engineVersions } from '../../src/engine/words.ts'
+import { explained } from '../kit/engine/words.ts'
 import { cliOf, type Surroundings } from '../../src/cli/declare/cli.ts'
 import { programFor } from '../../src/cli/program.ts'
 import { readConfig } from '../../src/config.ts'
@@ -153,6 +155,20 @@ test('each Engine fact that the code cites is in docs/engine-facts.md, and its t
   for (const file of sources)
     for (const [cited, number] of text(file).matchAll(/Engine\s(?:\* )?facts?\b(?: (\d+))?/g))
       expect(Number(number), `${file}: ${cited}`).toBeLessThanOrEqual(facts.length)
+})
+
+test('docs/engine-facts.md shows what Engines say side by side', () => {
+  const [, section = ''] = text('docs/engine-facts.md').split('## What they say, side by side\n')
+  const rows = section.split('\n').filter(line => line.startsWith('| '))
+  const cellsOf = (versions: readonly string[]): string =>
+    engineVersions.map(version => (versions.includes(version) ? 'seen' : '')).join(' | ')
+  expect(rows).toEqual([
+    `| when | what | ${engineVersions.join(' | ')} |`,
+    `| --- | --- |${' --- |'.repeat(engineVersions.length)}`,
+    ...[...engineSayings, ...explained].map(
+      ({ means, says, seenOn }) => `| ${means} | \`${says}\` | ${cellsOf(seenOn)} |`
+    )
+  ])
 })
 
 test('the description of the API and the changelog are of this version', () => {
