@@ -2,6 +2,8 @@
 export interface TokenBucket {
   /** Takes one; false when there is none left for now. */
   take(): boolean
+  /** Takes one also when there is none left: it is waited for before the next. */
+  spend(): void
 }
 
 /** A token bucket, full at first. `nowMs`: milliseconds that have passed since some moment. */
@@ -19,6 +21,7 @@ export function createTokenBucket(
       if (left < 1) return false
       left--
       return true
-    }
+    },
+    spend: () => left--
   }
 }

@@ -71,8 +71,8 @@ export function mayReadAll(
 }
 
 /**
- * Who may go to a copy's socket, where all of the copy is to be had: its owner, and the group or all others when they may
- * read every file of it where it lies.
+ * Who may go to a copy's socket, where all of the copy is to be had and a token of who the container is: its owner, and the group or all
+ * others when they may read every file of it where it lies. Of a copy without a file nobody is known to be meant but its owner.
  */
 export function socketPlaceOwnership(
   entries: Iterable<WithMode | { readonly type: 'symlink' }>,
@@ -80,12 +80,14 @@ export function socketPlaceOwnership(
 ): Ownership<number> {
   const { uid, gid, mode: rootMode } = ownershipOf(rootOfCopy, options)
   let may = rootMode & 0o055
+  let hasFile = false
   for (const entry of entries) {
     if (entry.type === 'symlink') continue
+    hasFile ||= entry.type === 'file'
     const { mode } = ownershipOf(entry, options)
     // A directory must be searched, and is listed by whoever reads; a file is read.
     may &= entry.type === 'directory' ? mode : mode | 0o011
   }
-  const all = (bits: number): number => ((may & bits) === bits ? bits : 0)
+  const all = (bits: number): number => (hasFile && (may & bits) === bits ? bits : 0)
   return { uid, gid, mode: 0o700 | all(0o050) | all(0o005) }
 }

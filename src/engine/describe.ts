@@ -16,6 +16,8 @@ export interface DescribedContainer {
   readonly pid: number | null
   /** Where it mounts volumes: paths in the container, by the volume's name. */
   readonly targets: ReadonlyMap<string, readonly string[]>
+  /** Where it has anything mounted: volumes, binds, tmpfs. */
+  readonly places: readonly string[]
   /** What Compose wrote on it; null for one that Compose did not make, whatever its image says (base/own-labels.ts). */
   readonly compose: { readonly project: string; readonly service: string } | null
 }
@@ -52,7 +54,8 @@ function describedIn({
   Image,
   Config,
   State,
-  Mounts
+  Mounts,
+  HostConfig
 }: Dockerode.ContainerInspectInfo): Omit<DescribedContainer, 'compose'> {
   const targets = new Map<string, string[]>()
   for (const { Name: volume, Destination } of Mounts)
@@ -63,6 +66,11 @@ function describedIn({
     image: Config.Image,
     imageId: Image,
     pid: State.Running && State.Pid > 0 ? State.Pid : null,
-    targets
+    targets,
+    // One of --tmpfs is not among the mounts.
+    places: [
+      ...Mounts.map(({ Destination }) => Destination),
+      ...Object.keys((HostConfig as Partial<typeof HostConfig> | undefined)?.Tmpfs ?? {})
+    ]
   }
 }

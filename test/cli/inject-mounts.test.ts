@@ -167,6 +167,9 @@ test.each([
   ['db:/a/..', 'bad flag "--inject db:/a/..": a box cannot take the place of "/"'],
   ['db:/dev/', 'bad flag "--inject db:/dev/": a box cannot take the place of "/dev"'],
   ['db:/proc/x', 'bad flag "--inject db:/proc/x": a box cannot take the place of "/proc/x"'],
+  ['db:/etc/../etc/hosts', 'a box cannot take the place of "/etc/hosts"'],
+  ['db:/etc/resolv.conf,path=r,file', 'a box cannot take the place of "/etc/resolv.conf"'],
+  ['box=db,target=/x', 'bad flag "--inject box=db,target=/x": a box stands first, without a word before it'],
   ['db:/sys', 'bad flag "--inject db:/sys": a box cannot take the place of "/sys"']
 ])('--inject %j is refused: %s', (value, message) => {
   expect(() => parse(value)).toThrow(message)

@@ -63,6 +63,10 @@ test.each<[string, string, string?]>([
   [mount('/a/../b'), '"/a/../b" cannot be the place of a file: its plain form is "/b"'],
   [mount('/a/'), '"/a/" cannot be the place of a file: its plain form is "/a"'],
   [mount('/'), '"/" cannot be the place of a file: the runtime has something of its own there'],
+  [
+    mount('/etc/hosts'),
+    '"/etc/hosts" cannot be the place of a file: the runtime has something of its own there'
+  ],
   [mount('/proc/x'), '"/proc/x" cannot be the place of a file: the runtime has something of its own there'],
   [mount(`/${'y'.repeat(256)}`), `"/${'y'.repeat(256)}" cannot be the place of a file: it is too long`],
   ['{"secret_mounts":{"/x":null}}', '"/x" is null', 'write {} for none'],

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import { mkdtemp } from 'node:fs/promises'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -15,45 +14,15 @@ import { removeHome, startDaemon, type Daemon } from '../kit/daemon-process.ts'
 import { driverAt, freshId, makeBox, type Driver } from '../kit/driver.ts'
 import { hold, type Hold } from '../kit/hold.ts'
 import { cannotMount } from '../kit/tmpfs.ts'
+import { container, engine, said } from './one-container.ts'
 
 const place = '.secretbox/api.sock'
-const container = 'c0'.repeat(32)
 const mounts: Request = { method: 'GET', url: '/v1/secret_mounts' }
 const environment: Request = { method: 'GET', url: '/v1/secret_environment' }
 const self: Request = { method: 'GET', url: '/v1/self' }
 const tokenFor = (audience: unknown): Request => {
   return { method: 'POST', url: '/v1/token', body: JSON.stringify({ audience }) }
 }
-
-/** What the Engine says: one container of the volume, if any. */
-const said = {
-  pid: 0,
-  volume: 'db',
-  /** Where it has other volumes. */
-  beside: {} as Record<string, string>,
-  labels: {} as Record<string, string>,
-  imageLabels: {} as Record<string, string> | null,
-  answers: true
-}
-const engine = createServer(({ url = '' }, response) => {
-  const [path] = url.split('?')
-  const places = { [said.volume]: '/run/vault/db', ...said.beside }
-  const mounts = Object.entries(places).map(([Name, Destination]) => ({ Type: 'volume', Name, Destination }))
-  const answers: Record<string, unknown> = {
-    '/containers/json': [
-      { Id: container, Names: ['/web-1'], Image: 'web:2', State: 'running', Mounts: mounts }
-    ],
-    [`/containers/${container}/json`]: {
-      ...{ Id: container, Name: '/web-1', Image: `sha256:${'1'.repeat(64)}`, Mounts: mounts },
-      State: { Running: true, Pid: said.pid },
-      Config: { Image: 'web:2', Labels: said.labels }
-    },
-    [`/images/sha256:${'1'.repeat(64)}/json`]: said.imageLabels && { Config: { Labels: said.imageLabels } }
-  }
-  const answer = said.answers ? answers[decodeURIComponent(path ?? '')] : null
-  response.statusCode = (answer ?? null) === null ? 404 : 200
-  response.end(JSON.stringify(answer ?? { message: 'no such thing' }))
-})
 
 let home: string
 let daemon: Daemon
@@ -103,7 +72,15 @@ afterAll(async () => {
   engine.close()
 })
 beforeEach(() => {
-  Object.assign(said, { pid: 0, volume: 'db', beside: {}, labels: {}, imageLabels: {}, answers: true })
+  Object.assign(said, {
+    pid: 0,
+    volume: 'db',
+    beside: {},
+    tmpfs: [],
+    labels: {},
+    imageLabels: {},
+    answers: true
+  })
 })
 
 describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
@@ -267,11 +244,11 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
       expect((await ask(environment)).body).toEqual({ secret_environment: { A: 'hunter2' } })
   })
 
-  test('gives the files of the copies beside it, of the kind that they were given, but for what one could not read', async () => {
+  test('gives the files of the copies beside it, of the kind that they were given, to their owners', async () => {
     const box = 'ephemeral-of-one'
     await makeBox(daemon.adminSocket, box, { 'json/1': '{"a": [1]}', 'text/2': '{}', 'json/3': 'no JSON' })
     await makeBox(daemon.adminSocket, 'json', { 'json/x': '7' })
-    await makeBox(daemon.adminSocket, 'around', { a: 'seen', b: 'hidden' })
+    await makeBox(daemon.adminSocket, 'around', { a: 'seen', b: 'hidden', 'c/d': 'hidden, too' })
     await driver.call('Create', { Name: 'around', Opts: { api: 'true', mode: '0444' } })
     const beside: [string, string, Record<string, string>][] = [
       ['one', '/etc/app/key.json', { box, path: 'json/1' }],
@@ -279,14 +256,16 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
       ['three', '/etc/three', { box, path: 'json/3' }],
       ['four', '/etc/four', { box: 'json', path: 'json/x' }],
       ['five', '/etc/five', { box: 'json', path: 'json/x', mode: '0400' }],
-      ['six', '/run/secretbox/env/1', { box: 'db' }]
+      ['six', '/run/secretbox/env/1', { box: 'db' }],
+      ['seven', '/root/seven', { box: 'json', path: 'json/x', uid: '33' }]
     ]
     Object.assign(said, {
       volume: 'around',
       beside: {
         ...Object.fromEntries(beside.map(([name, target]) => [name, target] as const)),
         local: '/data'
-      }
+      },
+      tmpfs: ['/run/vault/db/c']
     })
     const shownBeside: [string, string][] = []
     for (const [name, , options] of beside) {
@@ -305,20 +284,27 @@ describe.skipIf(cannotMount)('the socket of a copy (takes root)', () => {
       else mkdirSync(at)
       execFileSync('nsenter', ['--mount', `--target=${holder.pid}`, 'mount', '--bind', shown, at])
     }
-    const seen = {
-      '/run/vault/db/a': { kind: 'text', content: 'seen' },
-      '/run/vault/db/b': { kind: 'text', content: '{}' },
-      '/etc/app/key.json': { kind: 'json', content: { a: [1] } },
-      '/etc/three': { kind: 'text', content: 'no JSON' },
-      // Only of one container's secrets is it known.
-      '/etc/four': { kind: 'text', content: '7' }
-    }
+    const own = { '/run/vault/db/a': { kind: 'text', content: 'seen' } }
+    // Only of one container's secrets is it known that they are JSON.
+    const seven = { '/root/seven': { kind: 'text', content: '7' } }
     expect((await asks(mounts)).body).toEqual({
-      secret_mounts: { ...seen, '/etc/five': { kind: 'text', content: '7' } }
+      secret_mounts: {
+        ...{ ...own, ...seven },
+        '/run/vault/db/b': { kind: 'text', content: '{}' },
+        '/etc/app/key.json': { kind: 'json', content: { a: [1] } },
+        '/etc/three': { kind: 'text', content: 'no JSON' },
+        '/etc/four': { kind: 'text', content: '7' },
+        '/etc/five': { kind: 'text', content: '7' }
+      }
     })
     chmodSync(join(holder.path, '..'), 0o755)
+    // Another's may lie where it could not go.
     const as33 = askWithin(holder.pid, join(holder.path, place), 33)
-    expect((await as33(mounts)).body).toEqual({ secret_mounts: seen })
+    expect((await as33(mounts)).body).toEqual({ secret_mounts: { ...own, ...seven } })
+    // Each copy counts as a request, of thirty.
+    const more: number[] = []
+    for (let i = 0; i < 9; i++) more.push((await asks(mounts)).status)
+    expect(more).toContain(429)
   })
 
   test('gives no token while it is not certain which container asks', async () => {

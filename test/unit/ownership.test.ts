@@ -41,3 +41,11 @@ test.each<[who: string, uid: number, gids: number[], options: Partial<OwnershipO
   const entries = [{ ...file, mode: 0o600 }, directory, symlink]
   expect(mayReadAll({ uid, gids }, entries, { ...none, uid: 7, gid: 8, ...options })).toBe(may)
 })
+
+test('of a copy without files nobody but its owner may go to its socket', () => {
+  for (const entries of [[], [directory, symlink]])
+    for (const [uid, may] of [[7, true] as const, [33, false] as const])
+      expect(mayReadAll({ uid, gids: [33, 8] }, entries, { ...none, uid: 7, gid: 8, dirmode: 0o755 })).toBe(
+        may
+      )
+})

@@ -37,11 +37,21 @@ export interface DirectoryInjection {
  */
 export function parseInjection(value: string, taken: readonly string[]): Injection {
   const flag = `--inject ${value}`
+  if (isOfMount(value))
+    throw new UsageError(
+      `bad flag ${quote(flag)}: a box stands first, without a word before it`,
+      'write it as --inject BOX, --inject BOX:ALIAS or --inject BOX:/PATH, with options behind a comma'
+    )
   refuseContents(value, '--inject takes a box', putIntoBox)
   const { place, options } = placeAndOptions(value, taken)
   const [name, alias] = splitAt(place, place.indexOf(':'))
   const box = parseName(name, flag)
   return { box, target: alias === '' ? targetOf(box) : parsePlace(alias, flag), options, flag }
+}
+
+/** Whether a value is written as one of docker's `--mount` is: what it says is places and names. */
+function isOfMount(value: string): boolean {
+  return /^(box|src|source|target|dst|destination|type|volume-driver)=[^,=]*(,|$)/.test(value)
 }
 
 /**
@@ -75,9 +85,13 @@ function parsePlace(place: string, flag: string): string {
   return target
 }
 
-/** What the runtime mounts there itself has no room for anything (runc: inside /proc; no directory can be made in sysfs). */
+/**
+ * What the runtime mounts there itself has no room for anything (runc: inside /proc; no directory can be made in sysfs). And
+ * what is mounted at one of the Engine's three network files becomes that of the container, also for others that share its network (Engine
+ * fact 21).
+ */
 export function isTakenByRuntime(target: string): boolean {
-  return /^\/((proc|sys)(\/.*)?|dev)?$/.test(target)
+  return /^\/((proc|sys)(\/.*)?|dev|etc\/(hosts|hostname|resolv\.conf))?$/.test(target)
 }
 
 function parseName(name: string, flag: string): BoxName {

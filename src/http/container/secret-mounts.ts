@@ -18,7 +18,7 @@ export interface MountedCopy {
   readonly targets: readonly string[]
   /** It is a file there, and not a directory. */
   readonly isFile: boolean
-  /** Where other volumes are. */
+  /** Where other things are mounted, volumes or not. */
   readonly others: readonly string[]
   /** How its files were given, where that is known. */
   readonly kind: SecretKind | null
@@ -35,7 +35,11 @@ export async function secretMountsIn(
   { targets, isFile, others, kind }: MountedCopy,
   spareBytes: number
 ): Promise<{ members: Buffer[]; spareBytes: number }> {
-  const files = [...shown].flatMap(([at, entry]) => (entry.type === 'file' ? [{ at, entry }] : []))
+  const files = [...shown].flatMap(([at, entry]) => {
+    if (entry.type !== 'file') return []
+    const places = isFile ? targets : targets.flatMap(target => placesSeen(target, at, others))
+    return places.length === 0 ? [] : [{ entry, places }]
+  })
   const spare = spareBytes - files.reduce((sum, { entry }) => sum + entry.size, 0)
   if (spare < 0)
     throw new SecretboxError(
@@ -47,9 +51,7 @@ export async function secretMountsIn(
     )
   const members: Buffer[] = []
   try {
-    for (const { at, entry } of files) {
-      const places = isFile ? targets : targets.flatMap(target => placesSeen(target, at, others))
-      if (places.length === 0) continue
+    for (const { entry, places } of files) {
       const bytes = await readWhole(opened, entry)
       for (const place of places) members.push(memberOf(place, bytes, kind))
       bytes.fill(0)

@@ -16,7 +16,8 @@ import { copyRecordsOf, findCopyRow, findVolumeRow } from '../../volumes/records
 import { serveListening, type Serving } from '../transport/serve.ts'
 import { allowance } from './allowance.ts'
 import { callerOn, readerOn } from './caller.ts'
-import { containerApi, type Asked, type ContainerApiParts } from './container-api.ts'
+import type { Asked, ContainerApiParts } from './asked.ts'
+import { containerApi } from './container-api.ts'
 
 /** What one container may have open, and for how long without a word. */
 const mostConnections = 16
@@ -24,7 +25,7 @@ const idleMs = 30_000
 
 export interface CopySocketsParts extends Omit<
   ContainerApiParts,
-  'mayAsk' | 'inTurn' | 'asked' | 'askedBeside'
+  'mayAsk' | 'spend' | 'inTurn' | 'asked' | 'askedBeside'
 > {
   readonly store: Store
   readonly copies: Copies
@@ -71,21 +72,14 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     // A file has no room for a socket.
     return { copy, record, caller, reader: readerOn(socket, parts.syscalls), isFile: false }
   }
-  const askedBeside = async (socket: Socket, volume: VolumeName): Promise<Asked[]> => {
-    const all: Asked[] = []
-    const reader = readerOn(socket, parts.syscalls)
-    const isFile = (await findVolumeRow(parts.store, volume))?.volume?.options.file === true
-    for await (const record of copyRecordsOf(parts.store, volume)) {
-      const copy = { volume, mount: record.mount, box: record.box }
-      all.push({ copy, record, caller: await callerOn(socket, copy, parts), reader, isFile })
-    }
-    return all
-  }
   const server = serveListening(
     parts,
     containerApi({
       ...parts,
-      ...{ asked, askedBeside, mayAsk: socket => connectionOf(socket).at.allowance.take() },
+      asked,
+      askedBeside: (socket, volume) => askedBeside(parts, socket, volume),
+      mayAsk: socket => connectionOf(socket).at.allowance.take(),
+      spend: socket => connectionOf(socket).at.allowance.spend(),
       inTurn: (socket, work) => turns.run(connectionOf(socket).at.key, work)
     })
   )
@@ -123,6 +117,18 @@ export function createCopySockets(parts: CopySocketsParts): CopySockets & { read
     },
     end: timeoutMs => server.close(timeoutMs)
   }
+}
+
+/** Who somebody is to each copy of a volume. */
+async function askedBeside(parts: CopySocketsParts, socket: Socket, volume: VolumeName): Promise<Asked[]> {
+  const all: Asked[] = []
+  const reader = readerOn(socket, parts.syscalls)
+  const isFile = (await findVolumeRow(parts.store, volume))?.volume?.options.file === true
+  for await (const record of copyRecordsOf(parts.store, volume)) {
+    const copy = { volume, mount: record.mount, box: record.box }
+    all.push({ copy, record, caller: await callerOn(socket, copy, parts), reader, isFile })
+  }
+  return all
 }
 
 function gone(): SecretboxError {
