@@ -7,7 +7,9 @@ import type { Cli } from '../declare/cli.ts'
 import { command } from '../declare/command.ts'
 import { choiceOperand, Operand } from '../declare/operand.ts'
 import { exitCodes, UsageError } from '../output/failure.ts'
+import { ageField } from '../output/fields.ts'
 import { listFormat, printerFor, type Fields } from '../output/format.ts'
+import { humanAge } from '../output/human.ts'
 import { makeKeyslot } from './new-keyslot.ts'
 import { keyByIdentity, secretFor } from './slot-secret.ts'
 
@@ -107,8 +109,11 @@ const fields: Fields = {
   Name: { heading: 'NAME' },
   Kind: { heading: 'KIND' },
   By: { heading: 'BY' },
-  Made: { heading: 'MADE' },
-  Opened: { heading: 'LAST OPENED', show: (time: string | null) => time ?? 'never' }
+  Made: ageField('MADE'),
+  Opened: {
+    heading: 'LAST OPENED',
+    show: (time: string | null) => (time === null ? 'never' : humanAge(time, Date.now()))
+  }
 }
 
 async function list(cli: Cli, { format = 'table' }: KeyslotOptions): Promise<void> {
