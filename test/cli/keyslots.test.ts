@@ -30,8 +30,10 @@ test('keyslots of each kind are made, listed, tried and removed, and the last on
   )
   expect(statSync(stick).mode & 0o777).toBe(0o600)
   const table = (await run(['keyslot', 'list'])).stdout
-  expect(table).toMatch(/^NAME +KIND +BY +MADE +LAST OPENED\nkey-file +key-file +0 +[^\n]+ ago +[^\n]+ ago\n/)
-  expect(table).toMatch(/\nsafe +recovery +0 +[^\n]+ ago +never\n/)
+  expect(table).toMatch(
+    /^NAME +KIND +BY +MADE +LAST OPENED\nkey-file +key-file +0 +([^\n]+ ago|just now) +([^\n]+ ago|just now)\n/
+  )
+  expect(table).toMatch(/\nsafe +recovery +0 +([^\n]+ ago|just now) +never\n/)
   expect(await names()).toBe('key-file key-file\npassphrase passphrase\nsafe recovery\nstick key-file\n')
 
   const opens = { code: 0, stdout: 'it opens the vault\n' }
