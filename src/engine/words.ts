@@ -4,7 +4,8 @@
  * last: a part of one may be written by anybody, as an image's USER is that no container of it can be started with.
  *
  * `{volume}` and `{driver}` are those in question; `{source}`, `{copy}` and `{socket}` are the Engine's own paths; `{task}`,
- * `{answer}`, `{reason}` and `{containers}` are whatever is there.
+ * `{answer}`, `{reason}` and `{containers}` are whatever is there; `{unknown}` is `: unknown`, which an Engine puts behind some
+ * errors of containerd's, or nothing.
  */
 
 /** Of Debian: bookworm, trixie, sid. */
@@ -21,6 +22,8 @@ const mounting = "error while mounting volume '{source}': "
 const looking = 'get {volume}: error while checking if volume "{volume}" exists in driver "{driver}": '
 const disabled = 'error looking up volume plugin {driver}: plugin {driver} found but disabled'
 const missing = 'error looking up volume plugin {driver}: plugin "{driver}" not found'
+const binding =
+  'failed to create {task}: OCI runtime create failed: runc create failed: unable to start container process: error during container init: '
 
 /**
  * What the Engine notes on a container that it could not start (`State.Error`) when the driver of a volume is the cause.
@@ -42,10 +45,16 @@ const startSayings: readonly Saying<'refused' | 'away' | 'silent' | 'gone'>[] = 
   // Met when the Engine begins while a plugin hangs, and when a Mount takes too long; by moby's source (volume/service).
   { means: 'silent', says: `${looking}Post "{socket}/VolumeDriver.Get": {reason}`, seenOn: [] },
   { means: 'silent', says: `${mounting}Post "{socket}/VolumeDriver.Mount": {reason}`, seenOn: ['20.10.24'] },
+  // runc's 1.1, then its 1.3, whichever Engine it is beside.
   {
     means: 'gone',
-    says: 'failed to create {task}: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "{copy}" to rootfs at {reason}: no such file or directory: unknown',
+    says: `${binding}error mounting "{copy}" to rootfs at {reason}: no such file or directory{unknown}`,
     seenOn: ['20.10.24', '26.1.5']
+  },
+  {
+    means: 'gone',
+    says: `${binding}failed to fulfil mount request: open {copy}: no such file or directory{unknown}`,
+    seenOn: ['28.5.2']
   }
 ]
 
@@ -79,10 +88,12 @@ export function readRemovalError(error: string, volume: string): 'in use' | 'unk
 const open: Readonly<Record<string, string>> = {
   source: "[^']*",
   socket: 'http://[^"/ ]+',
-  copy: '/[^"]+/propagated-mount/[0-9a-f]{32}/contents',
+  // Of a volume with a `file` it is that.
+  copy: '/[^"]+/propagated-mount/[0-9a-f]{32}/contents(?:/[^/]+)?',
   task: '[a-z :]+',
   answer: '.*',
   reason: '.*',
+  unknown: '(?:: unknown)?',
   containers: '[0-9a-f, ]*'
 }
 

@@ -131,6 +131,8 @@ describe.skipIf(cannotMount)(
       ),
       refused('db', 'cannot write store "/var/lib/secretbox/store.db": the disk is full'),
       `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "${contents}" to rootfs at "/secrets": stat ${contents}: no such file or directory: unknown`,
+      `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: failed to fulfil mount request: open ${contents}: no such file or directory`,
+      `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: failed to fulfil mount request: open ${contents}/the password: no such file or directory`,
       refused('db', 'no such box "db"'),
       refused('db', 'internal error')
     ]

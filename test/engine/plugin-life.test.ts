@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readStartError } from '../../src/engine/words.ts'
 import { builtPlugins } from '../kit/built.ts'
 import { tryCommand } from '../kit/engine/command.ts'
 import { eventually } from '../kit/eventually.ts'
@@ -98,10 +99,9 @@ test('a container that was about to start when the plugin was disabled by force 
   await readFile(join(heldRuntime, 'making'))
   await engine.docker(['plugin', 'disable', '--force', 'secretbox'])
   await writeFile(join(heldRuntime, 'go'), '')
-  const { code, stderr } = await starting
-  expect(stderr).toMatch(
-    /error mounting ".*\/contents" to rootfs at "\/secrets": .*no such file or directory/
-  )
+  const { code } = await starting
+  const error = (await engine.docker(['inspect', '--format', '{{.State.Error}}', name])).trimEnd()
+  expect(readStartError(error, 'db', 'secretbox:latest'), error).toEqual({ means: 'gone' })
   expect(code).not.toBe(0)
   await engine.docker(['plugin', 'enable', 'secretbox'])
   await readFile(join(heldRuntime, 'making'))
