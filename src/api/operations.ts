@@ -1,14 +1,13 @@
-import { AuditDocument, AuditLine } from './audit.ts'
+import { auditOperations } from './audit-operations.ts'
 import { BoxList, BoxListing, BoxVersions, CreatedBox, DestroyedBox } from './boxes.ts'
 import { Change, Patch } from './changes.ts'
 import { PublicIdentity } from './identity.ts'
 import { CanAnswer, DiscardedGrant, Grant, GrantList, GrantWish, RevokeWish, Revoked } from './grants.ts'
 import { Injected, ToInject } from './injected.ts'
 import { keyslotOperations } from './keyslot-operations.ts'
-import { fileType, jsonType, linesType, tarType } from './media-types.ts'
+import { fileType, jsonType, tarType } from './media-types.ts'
 import { none, type Operation } from './operation.ts'
 import {
-  Action,
   BoxToAsk,
   ContentLength,
   EntryType,
@@ -26,7 +25,6 @@ import {
   RecordOfGrant,
   Reveal,
   RightToAsk,
-  Since,
   SubjectToAsk,
   UuidOfBox,
   VersionTag,
@@ -231,15 +229,7 @@ export const operations = {
     answers: { 200: { [jsonType]: PublicIdentity } },
     refusals: [400]
   },
-  readAudit: {
-    ...none,
-    method: 'GET',
-    path: '/audit',
-    query: { limit: WholeNumber, box: NameOfBox, action: Action, since: Since, follow: YesNo },
-    headers: { Accept: Words },
-    answers: { 200: { [jsonType]: AuditDocument, [linesType]: AuditLine } },
-    refusals: [400]
-  }
+  ...auditOperations
 } as const satisfies Readonly<Record<string, Operation>>
 
 /** The methods that a path takes, in the order of the list; HEAD is answered wherever GET is. */

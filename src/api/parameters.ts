@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { actions } from '../base/actions.ts'
 import { rights } from '../base/rights.ts'
-import { ageRecipient, parseBoxName, parseFilePath, slotName } from '../base/names.ts'
+import { ageRecipient, containerName, parseBoxName, parseFilePath, slotName } from '../base/names.ts'
 import { slotKinds } from './keyslots.ts'
 
 /*
@@ -55,6 +55,41 @@ export const NameOfBox = z.lazy(() =>
   z.optional(z.pipe(z.string('it must be one name'), z.transform(parseBoxName)))
 )
 
+/** As many boxes as are asked about at once. */
+export const mostBoxesAsked = 20
+const boxesRule = `it must be names, at most ${mostBoxesAsked}, each as box=NAME`
+
+/** Boxes, by a parameter that is given once for each. Reading it throws what `parseBoxName` throws. */
+export const NamesOfBoxes = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.union([z.string(), z.array(z.string()).check(z.maxLength(mostBoxesAsked))], boxesRule),
+      z.transform((given: string | string[]) => [...new Set([given].flat().map(parseBoxName))])
+    )
+  )
+)
+
+const callerRule = 'it must be the number of a user, "engine", "daemon" or "container"'
+
+/** Who asked: a user by number, or a kind of caller that is none. */
+export const CallerToFind = z.lazy(() =>
+  z.optional(
+    z.pipe(
+      z.string(callerRule).check(z.regex(/^([0-9]{1,10}|engine|daemon|container)$/, callerRule)),
+      z.transform((text: string) =>
+        /^\d/.test(text) ? Number(text) : (text as 'engine' | 'daemon' | 'container')
+      )
+    )
+  )
+)
+
+const containerRule = 'it must be the name of a container, or its ID'
+
+/** A container, by its name or its ID from the beginning on. */
+export const ContainerToFind = z.lazy(() =>
+  z.optional(z.string(containerRule).check(z.regex(containerName, containerRule)))
+)
+
 /** A box's name that must be there. Reading it throws what `parseBoxName` throws. */
 export const BoxToAsk = z.lazy(() => z.pipe(z.string('it must be one name'), z.transform(parseBoxName)))
 
@@ -80,15 +115,15 @@ export const Reveal = z.lazy(() => z.optional(z.literal('never', 'it must be nev
 /** An action of the audit. */
 export const Action = z.lazy(() => z.optional(z.enum(actions, `actions are ${actions.join(', ')}`)))
 
-const sinceRule = 'it must be a time such as 2026-01-31T12:00:00Z'
+const momentRule = 'it must be a time such as 2026-01-31T12:00:00Z'
 
 /** A point in time, read into RFC 3339 in UTC. */
-export const Since = z.lazy(() =>
+export const Moment = z.lazy(() =>
   z.optional(
     z.pipe(
-      z.string(sinceRule).check(
-        z.regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}/, sinceRule),
-        z.refine(text => !Number.isNaN(Date.parse(text)), sinceRule)
+      z.string(momentRule).check(
+        z.regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}/, momentRule),
+        z.refine(text => !Number.isNaN(Date.parse(text)), momentRule)
       ),
       z.transform((text: string) => new Date(text).toISOString())
     )

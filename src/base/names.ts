@@ -145,5 +145,8 @@ export function childOf(parent: FilePath, name: string): FilePath {
 /** A public key as age writes it: X25519, in Bech32 (age-encryption.org/v1). */
 export const ageRecipient = /^age1[02-9ac-hj-np-z]{58}$/
 
+/** What a container may be called (moby, daemon/names), which is also what an ID looks like. */
+export const containerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
+
 /** What a keyslot may be called. */
 export const slotName = /^[a-z0-9][a-z0-9._-]{0,63}$/

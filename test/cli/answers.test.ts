@@ -174,6 +174,39 @@ test('what an older daemon does not say yet keeps nothing that is there from bei
   expect(used).toMatchObject(done('app\n'))
 })
 
+test('audit verify says where it is broken, and shows no entry', async () => {
+  const damage = [
+    { sequence: 2, damaged: 'entry 2 is not what was written' },
+    { sequence: 4, damaged: 'entries 4 to 9 are missing' }
+  ]
+  const lines = [entry, ...damage, { ...check, damages: 2 }]
+  const answer = lines.map(line => `${JSON.stringify(line)}\n`).join('')
+  const verified = await runAt(answer, ['audit', 'verify'])
+  expect(verified).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^checked .*: 2 damages found\n$/) as string,
+    stderr: damage.map(({ damaged }) => `error: the audit is broken: ${damaged}\n`).join('')
+  })
+})
+
+test('in a table people and containers have their names, and IDs are short', async () => {
+  const [id, mount] = ['c'.repeat(64), 'd'.repeat(64)]
+  const lines = [
+    {
+      ...{ ...entry, time: '2020-01-01T00:00:00.000Z', caller: { kind: 'user', uid: 0, gid: 0, pid: 1 } },
+      ...{ action: 'copy.attach', volume: 'v', container: id, containerName: 'app', mount, box: 'db' },
+      ...{ subject: 'user:0', owner: 4_000_000_000 }
+    },
+    check
+  ]
+  const answer = lines.map(line => `${JSON.stringify(line)}\n`).join('')
+  const shown = await runAt(answer, ['audit'])
+  expect(shown.stdout).toMatch(
+    / {3}root +copy\.attach +\S+ +box=db container=app \(c{12}\) volume=v mount=d{12} subject=user:root owner=4000000000/
+  )
+  expect((await runAt(answer, ['audit', '-f', 'json'])).stdout).toContain(id)
+})
+
 test('a line of the audit that cannot be read hides no other', async () => {
   const lines = [entry, { ...entry, sequence: 'two' }, { heartbeat: 1 }, { ...entry, sequence: 3 }, check]
   const answer = lines.map(line => `${JSON.stringify(line)}\n`).join('')

@@ -74,7 +74,7 @@ async function heldBy(engine: StandInEngine, copy: string, id: string, mounts = 
 
 /** The newest entry of the audit for an action. */
 async function newest({ opened }: DriverStage, action: string): Promise<AuditEntry | undefined> {
-  const lines = await Array.fromAsync((await opened.readAudit(root))({ limit: Infinity }))
+  const lines = await Array.fromAsync((await opened.readAudit(root, []))({ limit: Infinity }))
   return lines.filter(isEntry).findLast(entry => entry.action === action)
 }
 

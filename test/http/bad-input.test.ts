@@ -47,6 +47,20 @@ describe('a request that asks for what there is not', () => {
     ['GET', '/vault/db/?version=1&version=2', {}, `bad version "[\\"1\\",\\"2\\"]": ${number}`],
     ['GET', '/audit?limit=all', {}, `bad limit "all": ${number}`],
     ['GET', '/audit?limit=0', {}, `bad limit "0": ${number}`],
+    [
+      'GET',
+      '/audit?caller=alice',
+      {},
+      'bad caller "alice": it must be the number of a user, "engine", "daemon" or "container"'
+    ],
+    ['GET', '/audit?container=%2Fa', {}, 'bad container "/a": it must be the name of a container, or its ID'],
+    ['GET', '/audit?until=today', {}, 'bad until "today": it must be a time such as 2026-01-31T12:00:00Z'],
+    [
+      'GET',
+      `/audit?${'box=a&'.repeat(21)}`,
+      {},
+      `bad box ${JSON.stringify(JSON.stringify(Array(21).fill('a')))}: it must be names, at most 20, each as box=NAME`
+    ],
     ['POST', '/reconcile?apply=maybe', {}, 'bad apply "maybe": it must be 1 or 0'],
     [
       'PUT',
@@ -80,7 +94,7 @@ describe('a request that asks for what there is not', () => {
       'GET',
       '/v1/audit?last=1',
       {},
-      'unknown parameter "last": GET "/v1/audit" takes limit, box, action, since, follow'
+      'unknown parameter "last": GET "/v1/audit" takes limit, box, action, caller, container, denied, since, until, follow'
     ],
     [
       'PUT',

@@ -202,7 +202,7 @@ describe('the audit', () => {
     expect(others.filter(sequence => sequence !== 3)).toEqual([5, 4, 2, 1])
     expect((await readAudit(opened)).at(-1)).toMatchObject({ damages: 1, oldest: 1, newest: 5 })
     // It is told whatever is asked for.
-    expect(await damagesOf(opened, { from: 1, box: parseBoxName('b') })).toEqual([what])
+    expect(await damagesOf(opened, { from: 1, boxes: [parseBoxName('b')] })).toEqual([what])
   })
 
   test('keeps the newest entries, also when it may keep fewer than before', async () => {
@@ -229,10 +229,10 @@ describe('the audit', () => {
     for (let i = 0; i < 4; i++) await opened.vault.inspect(root, i % 2 === 0 ? a : b)
     const shown = async (query: Partial<AuditQuery>): Promise<number[]> =>
       (await readAudit(opened, query)).filter(isEntry).map(({ sequence }) => sequence)
-    expect(await shown({ box: a })).toEqual([1, 3, 5])
-    expect(await shown({ box: a, limit: 2 })).toEqual([3, 5])
+    expect(await shown({ boxes: [a] })).toEqual([1, 3, 5])
+    expect(await shown({ boxes: [a], limit: 2 })).toEqual([3, 5])
     expect(await shown({ action: 'box.create' })).toEqual([1, 2])
-    expect(await shown({ action: 'box.inspect', box: b, limit: 1 })).toEqual([6])
+    expect(await shown({ action: 'box.inspect', boxes: [b], limit: 1 })).toEqual([6])
     expect(await shown({ action: 'box.destroy' })).toEqual([])
     expect(await shown({ from: 5 })).toEqual([5, 6])
     const third = (await entriesOf(opened)).find(({ sequence }) => sequence === 3)
@@ -247,7 +247,7 @@ describe('the audit', () => {
     const opened = await open({ maxAuditEntries: 300 })
     await opened.vault.create(root, db)
     for (let i = 0; i < 250; i++) await opened.gate.allow(root, 'status')
-    const looked = await readAudit(opened, { box: db, limit: 1, mostLooked: 20 })
+    const looked = await readAudit(opened, { boxes: [db], limit: 1, mostLooked: 20 })
     expect([looked.filter(isEntry), looked.at(-1)]).toEqual([
       [],
       { checked: 20, damages: 0, from: 232, to: 251, oldest: 1, newest: 251 }
@@ -258,11 +258,11 @@ describe('the audit', () => {
       next = setImmediate(turn)
     }
     let next = setImmediate(turn)
-    expect((await readAudit(opened, { box: db, limit: 1 })).filter(isEntry)).toHaveLength(1)
+    expect((await readAudit(opened, { boxes: [db], limit: 1 })).filter(isEntry)).toHaveLength(1)
     clearImmediate(next)
     expect(turns).toBeGreaterThan(2)
     const signal = AbortSignal.abort(new Error('gone'))
-    await expect(readAudit(opened, { box: db, limit: 1, signal })).rejects.toThrow('gone')
+    await expect(readAudit(opened, { boxes: [db], limit: 1, signal })).rejects.toThrow('gone')
   })
 
   test('is read whole while it grows and while its oldest leave', async () => {

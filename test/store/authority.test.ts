@@ -236,13 +236,13 @@ test('listings of volumes hold those of boxes that the rule allows', async () =>
 test('who may read the audit of a box reads no other', async () => {
   const { vault, readAudit } = await open({ authority: byName })
   for (const box of [hers, theirs]) await vault.create(root, box)
-  const read = await readAudit(alice, hers)
-  const lines = await Array.fromAsync(read({ limit: Infinity, box: theirs }))
+  const read = await readAudit(alice, [hers])
+  const lines = await Array.fromAsync(read({ limit: Infinity, boxes: [theirs] }))
   expect(lines.filter(isEntry).map(({ box }) => box)).toEqual([hers, hers])
-  for (const asked of [theirs, undefined])
+  for (const asked of [[theirs], [hers, theirs], []])
     await expect(readAudit(alice, asked)).rejects.toMatchObject({ code: 'denied' })
-  const everything = await Array.fromAsync((await readAudit(root))({ limit: Infinity }))
-  expect(everything.filter(isEntry).length).toBe(6)
+  const everything = await Array.fromAsync((await readAudit(root, []))({ limit: Infinity }))
+  expect(everything.filter(isEntry).length).toBe(8)
 })
 
 test("without grants root may do all but what is a container's own, and others what is theirs", () => {

@@ -114,7 +114,7 @@ test('a row that is damaged is taken away by root alone, by its key, and that is
   expect([await damaged(), await again.store.get(bad)]).toEqual([[], null])
   expect((await again.granting.list(root, null)).grants).toHaveLength(1)
   await expect(again.granting.discard(root, bad)).rejects.toMatchObject({ code: 'not_found' })
-  const entries = (await Array.fromAsync((await again.readAudit(root))({ limit: 10 }))).filter(isEntry)
+  const entries = (await Array.fromAsync((await again.readAudit(root, []))({ limit: 10 }))).filter(isEntry)
   expect(
     entries
       .filter(({ action }) => action === 'grant.discard')

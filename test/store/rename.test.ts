@@ -41,7 +41,7 @@ test('is recorded with both names, and found by either', async () => {
   await vault.rename(root, db, database, 1, freely)
   for (const box of [db, database]) {
     const lines = await Array.fromAsync(
-      audit.read(await sealing.keyring(), { limit: Infinity, box, action: 'box.rename' })
+      audit.read(await sealing.keyring(), { limit: Infinity, boxes: [box], action: 'box.rename' })
     )
     expect(lines.filter(isEntry)).toEqual([
       expect.objectContaining({

@@ -292,7 +292,7 @@ test('what is being read of the audit is read no further once that is revoked', 
   for (let i = 0; i < 200; i++) await vault.inspect(root, box)
   let lines = 0
   const reading = (async () => {
-    for await (const _ of (await readAudit(alice, box))({ limit: Infinity }))
+    for await (const _ of (await readAudit(alice, [box]))({ limit: Infinity }))
       if (lines++ === 0) await granting.revoke(root, patternOfBox(box), toAlice, null)
   })()
   await expect(reading).rejects.toMatchObject({ code: 'denied' })

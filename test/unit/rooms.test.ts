@@ -70,6 +70,7 @@ const knownBy: Readonly<Record<string, readonly string[]>> = {
  */
 const sharedWithCli = [
   'api/',
+  'base/actions.ts',
   'base/bytes.ts',
   'base/compose-labels.ts',
   'base/default-paths.ts',

@@ -16,10 +16,17 @@ import type { Body } from '../output/body.ts'
 export interface AuditFilter {
   /** The newest so many of them. */
   readonly limit?: number | undefined
-  readonly box?: string | undefined
+  readonly boxes?: readonly BoxName[] | undefined
   readonly action?: string | undefined
-  /** RFC 3339. */
+  /** The number of a user, or the kind of a caller that is none. */
+  readonly caller?: string | undefined
+  /** By its name, or its ID from the beginning on. */
+  readonly container?: string | undefined
+  /** Only what was denied. */
+  readonly denied?: boolean | undefined
+  /** RFC 3339: from the first on, until before the other. */
   readonly since?: string | undefined
+  readonly until?: string | undefined
   /** What comes later, too. */
   readonly follow?: boolean | undefined
 }

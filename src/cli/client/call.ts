@@ -18,7 +18,7 @@ const apiVersion = '/v1'
 export interface Given<O extends Operation> {
   readonly box?: BoxName
   readonly path?: FilePath
-  readonly query?: { readonly [Name in keyof O['query']]?: string | number | undefined }
+  readonly query?: { readonly [Name in keyof O['query']]?: string | number | readonly string[] | undefined }
   readonly headers?: OutgoingHttpHeaders
   readonly body?: Body
 }
@@ -102,8 +102,9 @@ function urlOf<O extends Operation>({ path }: O, { box, path: inBox, query = {} 
   const inUrl = path
     .replace('{box}', () => encodeURIComponent(box ?? ''))
     .replace('{path}', () => (inBox ?? '').split('/').map(encodeURIComponent).join('/'))
-  const given = Object.entries<string | number | undefined>(query).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name}=${encodeURIComponent(value)}`
+  const given = Object.entries<string | number | readonly string[] | undefined>(query).flatMap(
+    ([name, value]) =>
+      value === undefined ? [] : [value].flat().map(each => `${name}=${encodeURIComponent(each)}`)
   )
   return given.length === 0 ? inUrl : `${inUrl}?${given.join('&')}`
 }

@@ -207,8 +207,9 @@ function daemonBy({ ask, askJson }: Calls): Daemon {
     prune: (volumes, boxes) => askJson(operations.prune, json({ volumes, boxes })),
     reconcile: async apply =>
       (await askJson(operations.reconcile, { query: apply ? { apply: 1 } : {} })).actions,
-    async *audit({ follow, ...filters }) {
-      const query = { ...filters, ...(follow === true ? { follow: 1 } : {}) }
+    async *audit({ follow, denied, boxes, ...filters }) {
+      const flags = { ...(follow === true ? { follow: 1 } : {}), ...(denied === true ? { denied: 1 } : {}) }
+      const query = { ...filters, ...flags, box: boxes }
       const answer = await ask(operations.readAudit, { query, headers: { Accept: linesType } })
       let unreadable: Error | null = null
       for await (const line of linesOf(whole(answer, 'the audit'))) {

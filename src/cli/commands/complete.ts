@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from 'commander'
+import { actions } from '../../base/actions.ts'
 import type { Api } from '../client/api.ts'
 import {
   boxes,
@@ -189,6 +190,8 @@ const optionValues: Readonly<Record<string, Complete>> = {
   ),
   '--file': files,
   '--box': boxes,
+  '--action': values(...actions),
+  '--caller': values('engine', 'daemon', 'container'),
   '--type': typesOfBoxes,
   '--reveal': values('never'),
   '--test': files,

@@ -29,6 +29,17 @@ export async function uidOf(user: string): Promise<number> {
   return subject.uid
 }
 
+/** What this host calls a user; null for one that it does not know. */
+export async function nameOfUid(uid: number): Promise<string | null> {
+  try {
+    const { stdout } = await run('getent', ['passwd', String(uid)], { env })
+    const [name = ''] = stdout.split(':')
+    return name === '' ? null : name
+  } catch {
+    return null
+  }
+}
+
 /** As `readSubject`, as the API has it. */
 export async function subjectText(text: string): Promise<string> {
   return printSubject(await readSubject(text))

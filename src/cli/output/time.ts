@@ -53,8 +53,8 @@ export function parseUntil(text: string, nowMs: number): string {
   return new Date(time).toISOString()
 }
 
-/** The moment that `--since` names, RFC 3339: how long ago (`90s`, `1h30m`, `7d`), a date, from its beginning on, or a time. Throws `UsageError`. */
-export function parseSince(text: string, nowMs: number): string {
+/** The moment that `--since` or `--until` names, RFC 3339: how long ago (`90s`, `1h30m`, `7d`), a date, which is its beginning, or a time. Throws `UsageError`. */
+export function parseAgo(text: string, nowMs: number): string {
   const agoMs = durationMs(text)
   if (agoMs !== null) return new Date(Math.max(0, nowMs - agoMs)).toISOString()
   const time = momentMs(text)

@@ -4,6 +4,7 @@ import { linesType } from '../../api/media-types.ts'
 import type { QueryOf } from '../../api/operation.ts'
 import { operations } from '../../api/operations.ts'
 import { SecretboxError } from '../../base/errors.ts'
+import type { AuditConditions } from '../../vault/audit/conditions.ts'
 import { isDamage, isEntry, type AuditLine, type AuditQuery } from '../../vault/audit/reading.ts'
 import type { Caller } from '../../vault/access/authority.ts'
 import type { ReadAudit } from '../../vault/read-audit.ts'
@@ -78,7 +79,7 @@ export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Ca
     const leaving = new AbortController()
     response.once('close', () => leaving.abort())
     const { signal } = leaving
-    const read = await parts.audit(caller, query.box)
+    const read = await parts.audit(caller, query.boxes ?? [])
     if (!asLines) {
       response.json(await reading(caller, () => documentOf(read({ ...query, mostLooked, signal }))))
       return
@@ -99,14 +100,13 @@ export function auditRoute(parts: AuditParts, callerOf: (request: Request) => Ca
 function entriesAsked({
   limit,
   box,
-  action,
-  since
+  ...asked
 }: Omit<QueryOf<typeof operations.readAudit>, 'follow'>): AuditQuery {
+  const given = Object.entries(asked).filter(([, value]) => value !== undefined)
   return {
-    limit: limit ?? (since === undefined ? defaultLimit : Infinity),
-    ...(box === undefined ? {} : { box }),
-    ...(action === undefined ? {} : { action }),
-    ...(since === undefined ? {} : { since })
+    limit: limit ?? (asked.since === undefined ? defaultLimit : Infinity),
+    ...(box === undefined ? {} : { boxes: box }),
+    ...(Object.fromEntries(given) as AuditConditions)
   }
 }
 

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { includesBox, parseBoxPattern } from '../access/box-pattern.ts'
 import { notWhatWasWritten } from '../../base/messages.ts'
 import type { AuditCheck, AuditDamage } from '../../api/audit.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
@@ -14,18 +13,14 @@ import {
   type AuditEnds,
   type AuditEntry
 } from './records.ts'
-import type { BoxName } from '../../base/names.ts'
+import { fits, isConditional, type AuditConditions } from './conditions.ts'
 
 /** Which entries are asked for. */
-export interface AuditQuery {
+export interface AuditQuery extends AuditConditions {
   /** The newest so many of those that fit. */
   readonly limit: number
   /** The number of the first entry to look at; then `limit` counts nothing. */
   readonly from?: number
-  readonly box?: BoxName
-  readonly action?: string
-  /** RFC 3339; those from the first on that is not older. */
-  readonly since?: string
   /** How many entries are looked at, at most, for those that fit; else all. */
   readonly mostLooked?: number
   /** Nobody waits any more: then nothing more is looked for. */
@@ -149,19 +144,6 @@ function missing(first: number, last: number): AuditDamage {
   }
 }
 
-/** A grant of many boxes is about each. */
-function isOfGlob({ boxes }: AuditEntry, box: BoxName): boolean {
-  return boxes !== undefined && includesBox(parseBoxPattern(boxes), box)
-}
-
-function fits(entry: AuditEntry, { box, action, since }: AuditQuery): boolean {
-  return (
-    (box === undefined || entry.box === box || entry.newName === box || isOfGlob(entry, box)) &&
-    (action === undefined || entry.action === action) &&
-    (since === undefined || entry.time >= since)
-  )
-}
-
 /** The number of the first entry to look at. Without conditions it is counted; with them, looked for from the end. */
 async function beginning(
   store: Store,
@@ -169,10 +151,9 @@ async function beginning(
   { first, last }: AuditEnds,
   query: AuditQuery
 ): Promise<number> {
-  const { limit, from, box, action, since, mostLooked = Infinity, signal } = query
+  const { limit, from, since, mostLooked = Infinity, signal } = query
   if (from !== undefined) return Math.max(first, from)
-  if (box === undefined && action === undefined && since === undefined)
-    return Math.max(first, last - limit + 1)
+  if (!isConditional(query)) return Math.max(first, last - limit + 1)
   let [left, looked] = [limit, 0]
   for await (const record of inTurns(store.list(auditPrefix, { reverse: true }), signal)) {
     const sequence = sequenceIn(record.key)
