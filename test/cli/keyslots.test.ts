@@ -49,7 +49,8 @@ test('keyslots of each kind are made, listed, tried and removed, and the last on
   expect(await run(['keyslot', 'replace', 'stick', '--key-file', anew])).toMatchObject(done())
   expect(readFileSync(anew).equals(readFileSync(stick))).toBe(false)
   await run(['create', 'b1', 'b2'])
-  const rotateHint = `who had it may know the root key: make it another with docker-vault rotate root\n`
+  const rotateHint =
+    'who had it may know the keys of vault and boxes: make them others with docker-vault rotate root, then rotate box --all\n'
   expect(await run(['keyslot', 'remove', 'stick'])).toMatchObject({
     code: 0,
     stdout: 'b1\nb2\n',

@@ -139,7 +139,9 @@ async function remove(cli: Cli, name: string): Promise<void> {
       `keyslot ${quote(name)} could open ${boxes.length === 1 ? 'this box' : 'these boxes'}: if somebody else had it, replace what ` +
         'is in them'
     )
-  cli.note(`who had it may know the root key: make it another with ${cli.name} rotate root`)
+  cli.note(
+    `who had it may know the keys of vault and boxes: make them others with ${cli.name} rotate root, then rotate box --all`
+  )
 }
 
 async function tell(cli: Cli, name: string, kind: KeyslotKind, options: KeyslotOptions): Promise<void> {

@@ -14,10 +14,10 @@ export function rotate(cli: Cli): Command {
   return command(
     cli,
     'rotate',
-    'Give the vault another root key, and put all that is under the old one under that: whoever has had the old one, as by a ' +
-      'keyslot that was removed since, can read nothing that comes later. All keyslots that there are open the vault as before, and ' +
-      'containers go on. Whoever copied the store before can still read that copy. "rotate box" gives boxes other keys and encrypts ' +
-      'all that they hold anew, while they are read and mounted.',
+    'Give the vault another root key, and put all that is under the old one under that. All keyslots that there are open the vault as ' +
+      'before, and containers go on. Whoever has had the old one, as by a keyslot that was removed since, may know the keys of boxes, ' +
+      'too: "rotate box" gives boxes others and encrypts all that they hold anew, while they are read and mounted. After both they can ' +
+      'read nothing that comes later. Whoever copied the store before can still read that copy.',
     ['$ rotate root', '$ rotate box db', '$ rotate box --all']
   )
     .summary('Make the keys of the vault others')
