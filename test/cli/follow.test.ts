@@ -28,6 +28,14 @@ test('a follower of the audit at a terminal sees what comes later, until Ctrl-C 
   )
 })
 
+test('at a terminal the audit says how long ago something was, and elsewhere when', async () => {
+  await run(['create', 'young'])
+  const args = 'audit young --action box.create'
+  const terminal = atTerminal(`"${program}" ${args}`, { SECRETBOX_SOCKET: daemon().adminSocket })
+  expect((await terminal.ended).screen).toMatch(/\n\d+ +(just now|\d+ seconds? ago) +root +box\.create /)
+  expect((await run(args.split(' '))).stdout).toMatch(/\n\d+ +[\d-]+T[\d:.]+Z +root +box\.create /)
+})
+
 test('a follower whose reader has enough ends, and one whose daemon ends says so', async () => {
   const followed = await startDaemon()
   const env = { SECRETBOX_SOCKET: followed.adminSocket }

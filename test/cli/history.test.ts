@@ -137,7 +137,7 @@ test.each([
   [['--container', 'a b'], 'bad container "a b"', ''],
   [['--until', 'noon'], 'bad time "noon": it must be how long ago', ''],
   [['--since', '1h', '--until', '2h'], 'nothing is both after --since and before --until', ''],
-  [['--follow', '--until', '1h'], '--follow shows what comes', ''],
+  [['--follow', '--until', '2999-01-01'], '--follow shows what comes', ''],
   [
     ['verify', 'db'],
     '"audit verify" checks all, and takes no boxes',

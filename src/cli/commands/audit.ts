@@ -78,7 +78,7 @@ async function showWanted(
   const { since, until, follow = false } = filters
   if (since !== undefined && until !== undefined && since >= until)
     throw new UsageError('nothing is both after --since and before --until')
-  if (follow && until !== undefined && Date.parse(until) <= Date.now())
+  if (follow && until !== undefined)
     throw new UsageError('--follow shows what comes, and --until only what was')
   const named = [...names, ...(box === undefined ? [] : [box])].map(name => parseBoxAlone(name))
   const query = {

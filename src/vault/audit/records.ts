@@ -25,7 +25,8 @@ export interface AuditEntry extends Decision, Details {
 
 /**
  * Which entries there must be: those from `first` to `last`, and the hash of the last (null: not known). Encrypted into a
- * record of its own in each commit of an entry, so that entries cannot be taken away at either end.
+ * record of its own in each commit of an entry, so that entries cannot be taken away at either end. This is the head of the audit, which
+ * `putEnds` alone writes and `readEnds` alone reads: what is to notice an older store goes by it.
  */
 export interface AuditEnds {
   readonly first: number
