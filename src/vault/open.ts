@@ -108,12 +108,9 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     let swept = 0
     const audit = createAudit(store, limits.maxAuditEntries)
     const sealing = createSealing(keyslotParts, storeId, async keyring => {
-      try {
-        await takeInWaiting(store, audit, keyring)
-        swept += await sweepStaging(store, keyring)
-      } catch (error) {
-        onUnswept(error)
-      }
+      // First what makes room on the disk.
+      await orTold(onUnswept, async () => (swept += await sweepStaging(store, keyring)))
+      await orTold(onUnswept, () => takeInWaiting(store, audit, keyring))
     })
     await sealing.keyring().catch(() => null)
     const policies = createPolicies(store)
@@ -156,6 +153,14 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+async function orTold(onFailed: (error: unknown) => void, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    onFailed(error)
   }
 }
 

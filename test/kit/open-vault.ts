@@ -27,6 +27,8 @@ export interface VaultSettings {
   readonly wrap?: (store: Store) => Store
   /** Another rule of who may do what. */
   readonly authority?: Authority
+  /** Else it is thrown. */
+  readonly onUnswept?: (error: unknown) => void
 }
 
 export const root: Caller = { kind: 'user', uid: 0, gid: 0, pid: 1 }

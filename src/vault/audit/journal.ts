@@ -14,6 +14,10 @@ import type { Audit } from './audit.ts'
 const prefix = 'journal/'
 /** More than any row has. */
 const mostBytes = 4096
+/** By time, and no two the same. */
+const place = /^journal\/[0-9TZ:.-]+-[0-9a-f]{16}$/
+/** More than a host wipes while nobody unseals its vault, but where many containers end; about a second's commits. */
+const mostTakenIn = 256
 
 const id = z.int().min(0).max(0xffff_ffff)
 const Waiting = z.strictObject({
@@ -34,35 +38,47 @@ export function waitingWipe(caller: Caller, { volume, mount }: { volume: string;
       ? { kind: caller.kind, uid: caller.uid, gid: caller.gid, pid: caller.pid }
       : { kind: caller.kind }
   const value = Buffer.from(JSON.stringify({ at, caller: who, volume, mount }))
-  // By time, and no two the same.
   return { put: `${prefix}${at}-${randomBytes(8).toString('hex')}`, value, expect: null }
 }
 
-/** Takes in what waits, oldest first, each in the commit that removes it: a crash neither loses one nor takes it in twice. */
+/**
+ * Takes in what waits, oldest first, each in the commit that removes it: a crash neither loses one nor takes it in twice. Who can write
+ * the store can put there as much as there is room for: no more is taken in than would be noticed, so that nobody waits for long, and
+ * the audit keeps what else it has. The rest, and what is no row of ours, goes in one commit with one entry that says how much that was.
+ */
 export async function takeInWaiting(
   store: Store,
   audit: Pick<Audit, 'append'>,
   keyring: Keyring
 ): Promise<void> {
-  for await (const record of store.list(prefix)) {
+  let [looked, strange] = [0, 0]
+  for await (const record of store.list(prefix, { limit: mostTakenIn })) {
+    looked++
     const waiting = waitingIn(record)
-    const done = { remove: record.key, expect: record.revision }
-    const decision = { action: 'copy.wipe', decision: 'allowed' } as const
-    if (waiting === null) {
-      const details = { unauthenticated: new Date().toISOString() }
-      const damaged = { ...decision, caller: { kind: 'daemon' }, failed: 'damaged', details } as const
-      await audit.append(keyring, damaged, [record.revision === 0 ? { remove: record.key } : done])
-    } else {
+    if (waiting === null) strange++
+    else {
       const { at, caller, volume, mount } = waiting
-      await audit.append(keyring, { ...decision, caller, details: { volume, mount, unauthenticated: at } }, [
-        done
+      const details = { volume, mount, unauthenticated: at }
+      await audit.append(keyring, { ...wiped, caller, details }, [
+        { remove: record.key, expect: record.revision }
       ])
     }
   }
+  if (strange === 0 && looked < mostTakenIn) return
+  const count = await store.count(prefix)
+  if (count === 0) return
+  const details = { count, unauthenticated: new Date().toISOString() }
+  // A key that is no UTF-8 cannot be named, but it begins with what all begin with.
+  await audit.append(keyring, { ...wiped, caller: { kind: 'daemon' }, failed: 'damaged', details }, [
+    { removeAll: prefix }
+  ])
 }
 
-function waitingIn({ value }: StoredRecord): z.infer<typeof Waiting> | null {
-  if (value.length > mostBytes) return null
+const wiped = { action: 'copy.wipe', decision: 'allowed' } as const
+
+/** Null for a row that we did not write; one of ours is written once. */
+function waitingIn({ key, value, revision }: StoredRecord): z.infer<typeof Waiting> | null {
+  if (!place.test(key) || revision !== 1 || value.length > mostBytes) return null
   try {
     return Waiting.parse(JSON.parse(value.toString()))
   } catch {
