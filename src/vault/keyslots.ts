@@ -4,7 +4,14 @@ import type { BoxName } from '../base/names.ts'
 import { Secret } from '../base/secret.ts'
 import { keyBytes } from '../crypto/keyring.ts'
 import type { Sodium } from '../crypto/sodium.ts'
-import { getHeader, mostFileBytes, putHeader, type Header, type Slot } from '../crypto/keyslots/header.ts'
+import {
+  checkHeader,
+  getHeader,
+  mostFileBytes,
+  putHeader,
+  type Header,
+  type Slot
+} from '../crypto/keyslots/header.ts'
 import { newKeyFile } from '../crypto/keyslots/key-file.ts'
 import type { Credential } from '../crypto/keyslots/opening.ts'
 import { checkPassphrase, keyOfPassphrase, newPassphraseCost } from '../crypto/keyslots/passphrase.ts'
@@ -23,7 +30,7 @@ import type { Store } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
 import { uidOfMaker, type Caller } from './access/authority.ts'
 import type { Gate } from './action/gate.ts'
-import { commitPrepared } from './action/overtaken.ts'
+import { commitPrepared, Overtaken } from './action/overtaken.ts'
 import { listedBoxes } from './boxes/find.ts'
 import { summaryOf } from './boxes/records.ts'
 import { scrub } from './scrubbing.ts'
@@ -75,10 +82,16 @@ interface KeyslotsParts {
 }
 
 export function createKeyslots({ sodium, store, storeId, sealing, gate }: KeyslotsParts): Keyslots {
+  /** What `to` makes is under the keys of its time: it is made anew when the root key becomes another meanwhile. */
   const change = (permit: Permit, to: (header: Header) => Header): Promise<void> =>
     commitPrepared(permit, async () => {
+      const { keyring } = permit
+      const generation = keyring.generation()
       const stored = await getHeader(store)
-      const write = putHeader(permit.keyring, to(stored.header), stored.revision)
+      if (generation !== keyring.generation()) throw new Overtaken()
+      // What somebody else wrote there is not to be signed.
+      checkHeader(keyring, stored)
+      const write = putHeader(keyring, to(stored.header), stored.revision)
       return { answer: undefined, details: {}, writes: [write] }
     })
 
@@ -90,9 +103,8 @@ export function createKeyslots({ sodium, store, storeId, sealing, gate }: Keyslo
   ): Promise<Secret | null> => {
     const { key, gives, slot } = await newCredential(sodium, storeId, wish)
     try {
-      const by = uidOfMaker(permit.caller)
-      const made = newSlot(permit.keyring, { ...slot, name, by, made: new Date().toISOString() }, key)
-      await change(permit, header => place(header, made))
+      const wished = { ...slot, name, by: uidOfMaker(permit.caller), made: new Date().toISOString() }
+      await change(permit, header => place(header, newSlot(permit.keyring, wished, key)))
       if (place === replacingSlot) await scrub(store, `keyslot ${quote(name)} is replaced`)
       return gives
     } catch (error) {

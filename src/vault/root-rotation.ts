@@ -5,7 +5,7 @@ import { isSecretboxError, quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import { Secret } from '../base/secret.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
-import { getHeader, putHeader } from '../crypto/keyslots/header.ts'
+import { checkHeader, getHeader, putHeader } from '../crypto/keyslots/header.ts'
 import { withRootKey } from '../crypto/keyslots/slot.ts'
 import type { Store, StoredRecord, Write } from '../store/store.ts'
 import { theVault } from './access/actions.ts'
@@ -103,6 +103,8 @@ function createRenewed(
     }
     known = now
     const stored = await getHeader(store)
+    // What somebody else wrote there is not to be signed.
+    checkHeader(from, stored)
     return [
       ...[...now.values()].flatMap(({ writes }) => writes),
       ...(await Array.fromAsync(retagCopies(store, from.tag, to.tag))),

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
@@ -304,4 +304,61 @@ test('one is made at a time, and none while the vault is sealed', async () => {
   copyFileSync(opened.keyFile, join(copy, 'x', 'key'))
   await opened.keyslots.seal(root)
   await expect(opened.rotateRoot(root)).rejects.toMatchObject({ code: 'sealed' })
+})
+
+test.each(['add', 'replace'] as const)(
+  'a keyslot that is made by %s beside it opens the vault that is there then',
+  async how => {
+    const directory = temporaryDirectory()
+    let rotate: (() => Promise<void>) | null = null
+    let looks = 0
+    // The header is read, and the root key another before it is written.
+    const wrap = (store: Store): Store => ({
+      ...store,
+      async get(key) {
+        const record = await store.get(key)
+        if (key !== 'store' || rotate === null || --looks > 0) return record
+        const now = rotate
+        rotate = null
+        await now()
+        return record
+      }
+    })
+    const opened = await open(directory, { wrap })
+    await opened.vault.create(root, db)
+    looks = how === 'add' ? 1 : 2
+    rotate = () => opened.rotateRoot(root)
+    const made = await opened.keyslots[how](root, how === 'add' ? 'new' : 'key-file', { kind: 'key-file' })
+    expect(rotate).toBe(null)
+    await opened.close()
+    writeFileSync(opened.keyFile, made?.bytes() ?? '')
+    const again = await open(directory)
+    expect(again.sealing.reason()).toBe(null)
+    expect((await again.vault.list(root)).boxes.map(({ name }) => name)).toEqual(['db'])
+    await again.rotateRoot(root)
+  }
+)
+
+test('a header that somebody else wrote is not signed, and a keyslot of another root key is named', async () => {
+  const { opened } = await filled()
+  const { store, sealing, keyslots } = opened
+  const stored = await readHeader(store)
+  if (stored === null) throw new Error('no header')
+  const { header, tag, revision } = stored
+  const altered = { ...header, created: '2020-01-01T00:00:00.000Z', tag }
+  await store.commit([{ put: 'store', value: Buffer.from(JSON.stringify(altered)), expect: revision }])
+  const refused = { code: 'damaged', message: "the store's header is not what was written" }
+  await expect(keyslots.remove(root, 'safe')).rejects.toMatchObject(refused)
+  await expect(keyslots.add(root, 'more', { kind: 'recovery' })).rejects.toMatchObject(refused)
+  await expect(opened.rotateRoot(root)).rejects.toMatchObject(refused)
+
+  const slots = header.slots.map(slot => (slot.name === 'safe' ? { ...slot, id: '0'.repeat(16) } : slot))
+  await store.commit([putHeader(await sealing.keyring(), { ...header, slots }, revision + 1)])
+  await expect(opened.rotateRoot(root)).rejects.toMatchObject({
+    code: 'damaged',
+    message: 'cannot make another root key: keyslot "safe" is not of this one',
+    hint: 'replace it: docker vault keyslot replace safe'
+  })
+  await keyslots.replace(root, 'safe', { kind: 'recovery' })
+  await opened.rotateRoot(root)
 })

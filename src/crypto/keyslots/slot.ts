@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { quote, SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { Keyring } from '../keyring.ts'
 import type { WrappedRootKey } from '../slot-lock.ts'
@@ -33,12 +33,21 @@ export function newSlot(keyring: Pick<Keyring, 'wrapRootKey'>, wish: SlotWish, k
   return { ...wish, id, opened: null, ...inBase64(keyring.wrapRootKey(key, id)) }
 }
 
-/** The header with another root key in every slot, each for who could open it before. Throws `damaged`. */
+/** The header with another root key in every slot, each for who could open it before. Throws `damaged`, with the slot's name. */
 export function withRootKey(header: Header, old: Keyring, keyring: Keyring): Header {
   const slots = header.slots.map(slot => {
     const [publicKey, outer] = [slot.public, slot.outer].map(text => Buffer.from(text, 'base64'))
     if (publicKey === undefined || outer === undefined) throw new Error('a slot has both')
-    return { ...slot, ...inBase64(keyring.rewrapRootKey(old, slot.id, { public: publicKey, outer })) }
+    try {
+      return { ...slot, ...inBase64(keyring.rewrapRootKey(old, slot.id, { public: publicKey, outer })) }
+    } catch (cause) {
+      if (!isSecretboxError(cause, 'damaged')) throw cause
+      throw new SecretboxError(
+        'damaged',
+        `cannot make another root key: keyslot ${quote(slot.name)} is not of this one`,
+        { hint: `replace it: docker vault keyslot replace ${slot.name}`, cause }
+      )
+    }
   })
   return { ...header, slots }
 }
