@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { newBytes } from '../base/secret.ts'
 import { draftMark, storeFileEndings } from '../base/default-paths.ts'
 import { syncDirectory } from '../base/fsync.ts'
-import { errnoOf, SecretboxError } from '../base/errors.ts'
+import { errnoOf, isSecretboxError, SecretboxError } from '../base/errors.ts'
 import { quotePath } from '../base/host-paths.ts'
 import { openPrivateFile, refuseSharedFile } from '../base/private-files.ts'
 import { damaged, full, translated } from './sqlite-errors.ts'
@@ -34,6 +34,7 @@ export async function openSqliteStore(path: string, options: { create: boolean }
     else throw new SecretboxError('not_found', `cannot open store ${quotePath(path)}: no such file`)
     const database = openDatabase(path, { isNew: false })
     removeDrafts(path)
+    emptyLog(database, path)
     return storeOver(database, path)
   } catch (error) {
     throw translated(path, error)
@@ -74,6 +75,19 @@ function removeDraft(draft: string): void {
 function removeDrafts(path: string): void {
   for (const name of readdirSync(dirname(path)))
     if (name.startsWith(basename(path) + draftMark)) rmSync(join(dirname(path), name), { force: true })
+}
+
+/**
+ * A crash may have come between a commit and the scrub after it: what was replaced lies in what the log holds and, where that has not
+ * been moved there, in the file. A store opens, to be read, when the disk is full; then it is overwritten in time.
+ */
+function emptyLog(database: DatabaseSync, path: string): void {
+  if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return
+  try {
+    translating(path, () => database.exec(emptyingLog))
+  } catch (error) {
+    if (!isSecretboxError(error, 'full') && !isSecretboxError(error, 'unavailable')) throw error
+  }
 }
 
 function openDatabase(path: string, { isNew }: { isNew: boolean }): DatabaseSync {
@@ -188,12 +202,13 @@ function storeOver(database: DatabaseSync, path: string): Store {
       }),
 
     // What was replaced is overwritten in the file (`secure_delete`), and lies in the write-ahead log until it is cut.
-    scrub: () => promised(() => checked(() => database.exec('PRAGMA wal_checkpoint(TRUNCATE)'))),
+    scrub: () => promised(() => checked(() => database.exec(emptyingLog))),
 
     close: () => promised(() => database.close())
   }
 }
 
+const emptyingLog = 'PRAGMA wal_checkpoint(TRUNCATE)'
 /** SQLite's own pages: with its default of 4 KiB a commit of a large record takes half as long again. */
 const pageBytes = 16 << 10
 /** The length at which the write-ahead log is moved into the file: every commit waits for that, so it is short. */

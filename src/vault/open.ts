@@ -109,7 +109,12 @@ export async function openVault(settings: VaultSettings): Promise<OpenedVault> {
     const audit = createAudit(store, limits.maxAuditEntries)
     const sealing = createSealing(keyslotParts, storeId, async keyring => {
       // First what makes room on the disk.
-      await orTold(onUnswept, async () => (swept += await sweepStaging(store, keyring)))
+      await orTold(onUnswept, async () => {
+        const removed = await sweepStaging(store, keyring)
+        swept += removed
+        // It may be what was encrypted under a key that the box has no more.
+        if (removed > 0) await store.scrub()
+      })
       await orTold(onUnswept, () => takeInWaiting(store, audit, keyring))
     })
     await sealing.keyring().catch(() => null)

@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { SecretboxError } from '../../src/base/errors.ts'
 import { parseBoxName } from '../../src/base/names.ts'
 import { readHeader } from '../../src/crypto/keyslots/header.ts'
-import { change, putting, root, type OpenVault } from '../kit/open-vault.ts'
+import { change, openVault, putting, root, type OpenVault } from '../kit/open-vault.ts'
+import { temporaryDirectory } from '../kit/temporary.ts'
 import { useVault } from '../kit/use-vault.ts'
 
 const open = useVault()
@@ -58,6 +60,46 @@ test('of a keyslot that is removed or replaced nothing is in the files of the st
   await opened.keyslots.remove(root, 'a')
   await opened.keyslots.replace(root, 'b', { kind: 'recovery' })
   expect(found(opened, pieces)).toBe(0)
+})
+
+test('of what was removed right before a crash nothing is in the files once they are opened again', async () => {
+  const crashed = Promise.reject(new Error('crashed'))
+  crashed.catch(() => undefined)
+  const opened = await open({ wrap: store => ({ ...store, scrub: () => crashed }) })
+  await opened.keyslots.add(root, 'a', { kind: 'recovery' }).then(key => key?.wipe())
+  await opened.vault.create(root, db)
+  await change(opened, db, putting('f', 'small'), putting('blob', Buffer.alloc(300_000, 'b')))
+  const pieces = [
+    ...(await slotPieces(opened, 'a')),
+    ...(await piecesOf(opened, 'box/')),
+    ...(await piecesOf(opened, 'blob/'))
+  ]
+  expect(found(opened, pieces)).toBe(pieces.length)
+  await expect(opened.keyslots.remove(root, 'a')).rejects.toThrow('crashed')
+  await expect(opened.rotateBox(root, db)).rejects.toThrow('crashed')
+  await expect(opened.vault.destroy(root, db, null)).rejects.toThrow('crashed')
+  // What a crash would leave.
+  const directory = temporaryDirectory()
+  for (const name of readdirSync(opened.directory))
+    copyFileSync(join(opened.directory, name), join(directory, name))
+  expect(found({ ...opened, directory }, pieces)).toBe(pieces.length)
+  const again = await openVault(directory)
+  onTestFinished(() => again.close())
+  expect(again.sealing.isSealed()).toBe(false)
+  expect(found(again, pieces)).toBe(0)
+})
+
+test('of what a crash left staged nothing is in the files once it was swept', async () => {
+  const opened = await open()
+  const [boxId, blob] = ['a'.repeat(32), 'b'.repeat(32)]
+  const value = randomBytes(60)
+  await opened.store.commit([
+    { put: `staging/${boxId}/${blob}`, value: Buffer.of(1) },
+    { put: `blob/${boxId}/${blob}/00000000`, value }
+  ])
+  await opened.close()
+  const again = await open()
+  expect([again.swept, found(again, [value])]).toEqual([1, 0])
 })
 
 test('who destroys is told when traces may be left', async () => {
