@@ -1,4 +1,4 @@
-import { isSecretboxError } from '../base/errors.ts'
+import { isSecretboxError, SecretboxError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import type { Envelope } from './envelope.ts'
 import { derivedKey, keyBytes } from './keys.ts'
@@ -52,25 +52,41 @@ export function wrapRootKey(
   return envelope.encrypt(outerKey.bytes(), boundTo(place), sodium.encryptTo(publicKey, rootKey))
 }
 
-/** The root key, by the slot's key; null when that is another slot's, or what is wrapped was changed. The caller wipes it. */
+/**
+ * The root key, by the slot's key; null when that is another slot's, or what is wrapped was changed. The caller wipes it. Throws
+ * `damaged` when the public key is another's: the next root key would be encrypted to them.
+ */
 export function unwrapRootKey(
   { sodium, envelope }: LockParts,
   place: SlotPlace,
   slotKey: Secret,
-  wrapped: Uint8Array
+  slot: Pick<WrappedRootKey, 'wrapped' | 'public'>
 ): Secret | null {
   const { publicKey, privateKey, outerKey } = keysOfSlot(sodium, slotKey)
   try {
-    const sent = envelope.decrypt(outerKey.bytes(), boundTo(place), wrapped)
+    const sent = sentIn({ sodium, envelope }, place, outerKey, slot.wrapped)
+    if (sent === null) return null
+    if (!publicKey.equals(slot.public)) throw new SecretboxError('damaged', 'its public key is not its own')
     const rootKey = sodium.decryptSent(publicKey, privateKey.bytes(), sent)
     return rootKey?.length === keyBytes ? new Secret(rootKey) : null
-  } catch (error) {
-    // Under another key, or changed: there is no telling which.
-    if (isSecretboxError(error, 'damaged')) return null
-    throw error
   } finally {
     privateKey.wipe()
     outerKey.wipe()
+  }
+}
+
+/** Null: under another key, or changed; there is no telling which. */
+function sentIn(
+  { envelope }: LockParts,
+  place: SlotPlace,
+  outerKey: Secret,
+  wrapped: Uint8Array
+): Buffer | null {
+  try {
+    return envelope.decrypt(outerKey.bytes(), boundTo(place), wrapped)
+  } catch (error) {
+    if (isSecretboxError(error, 'damaged')) return null
+    throw error
   }
 }
 

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { joined } from '../base/bytes.ts'
 import { isSecretboxError, quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import { Secret } from '../base/secret.ts'
+import { newBytes, Secret } from '../base/secret.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import { checkHeader, getHeader, putHeader } from '../crypto/keyslots/header.ts'
 import { withRootKey } from '../crypto/keyslots/slot.ts'
@@ -40,7 +39,7 @@ export function createRootRotation(parts: RotationParts): (caller: Caller) => Pr
     gate.run(caller, 'vault.rotate', theVault, async permit => {
       if (isUnderWay) throw new SecretboxError('conflict', 'the root key is being made another already')
       isUnderWay = true
-      const rootKey = new Secret(joined([randomBytes(keyBytes)]))
+      const rootKey = new Secret(randomFillSync(newBytes(keyBytes)))
       const { keyring: to, takeOver } = permit.keyring.another(rootKey)
       rootKey.wipe()
       // Theirs from then on whose keys they are.

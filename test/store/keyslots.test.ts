@@ -8,7 +8,9 @@ import { putHeader, readHeader, type Header, type Slot } from '../../src/crypto/
 import { checkPassphrase, keyOfPassphrase } from '../../src/crypto/keyslots/passphrase.ts'
 import { keyOfRecoveryCode, newRecoveryCode, parseRecoveryCode } from '../../src/crypto/keyslots/recovery.ts'
 import { newSlot, replacingSlot, slotNamed, withoutSlot, withSlot } from '../../src/crypto/keyslots/slot.ts'
-import { sealedBy } from '../../src/crypto/keyslots/sealing.ts'
+import { createSealing, sealedBy, type Sealing } from '../../src/crypto/keyslots/sealing.ts'
+import type { Credential } from '../../src/crypto/keyslots/opening.ts'
+import type { Store } from '../../src/store/store.ts'
 import { parseBoxName } from '../../src/base/names.ts'
 import { openVault, root, type OpenVault } from '../kit/open-vault.ts'
 import { temporaryDirectory } from '../kit/temporary.ts'
@@ -243,4 +245,75 @@ test('after a wrong try the next waits, twice as long each time and a minute at 
   expect(await run(slots, () => Promise.resolve(1))).toBe(1)
   expect(await run(slots, wrong)).toBe(null)
   await expect(run(slots, wrong)).rejects.toThrow('the next is taken in 1 s')
+})
+
+describe('who unseals it while others do', () => {
+  const byPassphrase = (sealing: Sealing): Promise<void> =>
+    sealing.unseal({ kind: 'passphrase', given: secretOf('correct horse') }, 'mine')
+
+  test('opens it once, and does not undo that it was sealed meanwhile', async () => {
+    const { opened } = await vaultWithThree()
+    let times = 0
+    const sealing = createSealing(opened.keyslotParts, opened.storeId, () => Promise.resolve(times++))
+    await Promise.all([byPassphrase(sealing), byPassphrase(sealing)])
+    expect(times).toBe(1)
+    sealing.wipe()
+    await opened.store.commit([sealedBy(0, now)])
+    const early = byPassphrase(sealing)
+    sealing.wipe()
+    await expect(early).rejects.toMatchObject({
+      code: 'sealed',
+      message: 'the vault is sealed: it was sealed meanwhile'
+    })
+    expect([sealing.isSealed(), times]).toEqual([true, 1])
+    expect(await opened.store.get('sealed')).not.toBe(null)
+    await byPassphrase(sealing)
+    expect(await opened.store.get('sealed')).toBe(null)
+  })
+
+  test('opens it by the root key that is there when it opens', async () => {
+    const { opened } = await vaultWithThree()
+    let isAsked = false
+    const store: Store = {
+      ...opened.store,
+      async get(key) {
+        const record = await opened.store.get(key)
+        if (key !== 'store' || isAsked) return record
+        isAsked = true
+        await opened.rotateRoot(root)
+        return record
+      }
+    }
+    const sealing = createSealing({ ...opened.keyslotParts, store }, opened.storeId)
+    await byPassphrase(sealing)
+    const [name, wanted] = [await sealing.keyring(), await opened.sealing.keyring()].map(keyring =>
+      keyring.hideName('db')
+    )
+    expect(name).toBe(wanted)
+  })
+})
+
+test('a keyslot that would give the next root key to somebody else opens nothing', async () => {
+  const directory = temporaryDirectory()
+  const { opened, printed } = await vaultWithThree(directory)
+  const own = randomBytes(32).toString('base64')
+  const putInto = (name: string): Promise<void> =>
+    changeHeader(opened, header => ({
+      ...header,
+      slots: header.slots.map(slot => (slot.name === name ? { ...slot, public: own } : slot))
+    }))
+  await putInto('safe')
+  const safe = (): Credential => ({ kind: 'recovery', given: secretOf(printed) })
+  const refused = {
+    code: 'damaged',
+    message: 'keyslot "safe" is not what was written: its public key is another\'s',
+    hint: 'open the vault by another keyslot, then: docker vault keyslot replace safe'
+  }
+  await expect(opened.keyslots.test(root, 'safe', safe())).rejects.toMatchObject(refused)
+  await opened.keyslots.seal(root)
+  await expect(opened.keyslots.unseal(root, safe(), null)).rejects.toMatchObject(refused)
+  await opened.keyslots.unseal(root, { kind: 'passphrase', given: secretOf('correct horse') }, null)
+  await putInto('key-file')
+  await opened.close()
+  expect((await open(directory)).sealing.reason()).toContain('keyslot "key-file" is not what was written')
 })

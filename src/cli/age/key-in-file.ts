@@ -1,5 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { joined } from '../../base/bytes.ts'
+import { createHmac, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
 import { newBytes, Secret } from '../../base/secret.ts'
 import { decrypt, encrypt, hkdf, recipientOf, wrapKey, type AgeIdentity } from './x25519.ts'
 
@@ -116,7 +115,7 @@ function withKey<T>(key: Secret, use: (key: Secret) => T): T {
 }
 
 function newKey(length: number): Buffer {
-  return joined([randomBytes(length)])
+  return randomFillSync(newBytes(length))
 }
 
 /** Base64 without padding, as headers have it. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { joined } from '../../base/bytes.ts'
@@ -44,7 +44,7 @@ export async function makeKeyslot(cli: Cli, place: 'new' | 'same', wish: Keyslot
 /** A new key, and behind it the age file that holds it. */
 function keyAndFileFor(recipient: string): Buffer {
   const to = parseRecipient(recipient)
-  const key = new Secret(joined([randomBytes(keyBytes)]))
+  const key = new Secret(randomFillSync(newBytes(keyBytes)))
   try {
     return joined([key.bytes(), ageFileFor(to, key)])
   } finally {

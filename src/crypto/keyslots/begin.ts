@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ export async function initialiseVault(
   }
   const id = randomBytes(16).toString('hex')
   const { key, bytes } = newKeyFile(sodium, id)
-  const rootKey = new Secret(randomBytes(keyBytes))
+  const rootKey = new Secret(randomFillSync(newBytes(keyBytes)))
   // It lives for a moment: a vault is begun also where no memory can be locked, and stays sealed there.
   const keyring = createKeyring({ sodium, envelope, rootKey, storeId: id, allocate: newBytes })
   try {

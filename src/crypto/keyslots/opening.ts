@@ -1,5 +1,5 @@
 import { joined, viewOf } from '../../base/bytes.ts'
-import { SecretboxError } from '../../base/errors.ts'
+import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { quotePath } from '../../base/host-paths.ts'
 import { Secret } from '../../base/secret.ts'
 import { keyBytes } from '../keyring.ts'
@@ -115,6 +115,7 @@ function keyInFile(sodium: Sodium, { id }: Header, bytes: Secret): Secret | null
   return null
 }
 
+/** Throws `damaged` for the one that this key opens, when whoever changed it would be given the next root key. */
 function firstThatOpens(
   parts: OpeningParts,
   { id: storeId }: Header,
@@ -122,9 +123,20 @@ function firstThatOpens(
   key: Secret
 ): Opened | null {
   for (const slot of slots) {
-    const wrapped = Buffer.from(slot.wrapped, 'base64')
-    const rootKey = unwrapRootKey(parts, { storeId, slotId: slot.id }, key, wrapped)
-    if (rootKey !== null) return { slot, rootKey }
+    const [wrapped, publicKey] = [slot.wrapped, slot.public].map(text => Buffer.from(text, 'base64'))
+    if (wrapped === undefined || publicKey === undefined) throw new Error('a slot has both')
+    try {
+      const place = { storeId, slotId: slot.id }
+      const rootKey = unwrapRootKey(parts, place, key, { wrapped, public: publicKey })
+      if (rootKey !== null) return { slot, rootKey }
+    } catch (cause) {
+      if (!isSecretboxError(cause, 'damaged')) throw cause
+      throw new SecretboxError(
+        'damaged',
+        `keyslot ${quote(slot.name)} is not what was written: its public key is another's`,
+        { hint: `open the vault by another keyslot, then: docker vault keyslot replace ${slot.name}`, cause }
+      )
+    }
   }
   return null
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import { keyslotsHint } from '../../base/messages.ts'
-import type { Secret } from '../../base/secret.ts'
+import { newBytes, type Secret } from '../../base/secret.ts'
 import type { Store, Write } from '../../store/store.ts'
 import { createKeyring, type Keyring } from '../keyring.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
@@ -40,6 +40,7 @@ export function sealedBy(by: number, at: string): Write {
  * Starts sealed; the first call of `keyring` that finds a good key file opens the vault. `onOpen` is done then, before
  * anybody else has the keys.
  */
+// oxlint-disable-next-line max-lines-per-function -- because all of it is about the one state: which keys are open
 export function createSealing(
   parts: KeyslotParts,
   storeId: string,
@@ -49,22 +50,26 @@ export function createSealing(
   const attempts = createAttempts(() => performance.now())
   let open: Keyring | null = null
   let why = 'the vault is sealed: its key was not read yet'
-  let opening: Promise<Keyring> | null = null
+  /** One opens at a time: what `onOpen` does is not for a vault that is open already. */
+  const turns = createTurns()
+  let alone: Promise<Keyring> | null = null
+  /** How often the keys were dropped. Who began to open before that does not undo it. */
+  let drops = 0
 
-  /** Has the keys of a root key, which it wipes. */
-  const begin = async (stored: StoredHeader, { rootKey, slot }: Opened): Promise<Keyring> => {
+  const refuseIfDropped = (since: number): void => {
+    if (since !== drops) throw sealedMeanwhile()
+  }
+
+  /** Has the keys of a root key, which it wipes. In turn, and while the vault is not open. */
+  const begin = async (stored: StoredHeader, { rootKey, slot }: Opened, since: number): Promise<Keyring> => {
     const keyring = keyringOf(parts, rootKey, storeId)
     try {
       checkHeader(keyring, stored)
       await onOpen(keyring)
+      refuseIfDropped(since)
     } catch (error) {
       keyring.wipe()
       throw error
-    }
-    // Somebody else was faster, with another key.
-    if (open !== null) {
-      keyring.wipe()
-      return open
     }
     open = keyring
     await noteOpening(store, keyring, stored, slot)
@@ -72,9 +77,11 @@ export function createSealing(
   }
 
   const openAlone = async (): Promise<Keyring> => {
+    if (open !== null) return open
+    const since = drops
     try {
       const { stored, opened } = await openedByItself(parts, storeId)
-      return await begin(stored, opened)
+      return await begin(stored, opened, since)
     } catch (error) {
       if (!(error instanceof SecretboxError)) throw error
       why = error.code === 'sealed' ? error.message : `the vault is sealed: ${error.message}`
@@ -82,29 +89,43 @@ export function createSealing(
     }
   }
 
-  const take = (work: () => Promise<Keyring>): Promise<Keyring> => {
-    opening = work().finally(() => (opening = null))
-    return opening
+  /** With what a person gave; false: the header is not what it was any more when that was tried. */
+  const openWith = async (credential: Credential, name: string | null, since: number): Promise<boolean> => {
+    const stored = await getHeader(store)
+    const opened = await tried(parts, attempts, stored, credential, name)
+    return turns.take(async () => {
+      try {
+        // Somebody else was faster.
+        if (open !== null) return true
+        refuseIfDropped(since)
+        const held = await store.get(sealedKey)
+        if (!(await isStill(store, stored))) return false
+        await begin(stored, opened, since)
+        if (held !== null) await forgetSeal(store, held.revision)
+        return true
+      } finally {
+        opened.rootKey.wipe()
+      }
+    })
   }
 
   return {
     async keyring() {
       // One that is under way may have read what lay there before: who asks now wants what lies there now.
-      await opening?.catch(() => undefined)
-      return open ?? opening ?? take(openAlone)
+      await turns.over()
+      return open ?? (alone ??= turns.take(openAlone).finally(() => (alone = null)))
     },
     isSealed: () => open === null,
     reason: () => (open === null ? why : null),
     async unseal(credential, name) {
-      await opening?.catch(() => undefined)
+      const since = drops
+      await turns.over()
       if (open !== null) throw new SecretboxError('conflict', 'the vault is unsealed already')
-      const stored = await getHeader(store)
-      const opened = await tried(parts, attempts, stored, credential, name)
-      await take(() => begin(stored, opened))
-      await store.commit([{ remove: sealedKey }])
+      while (!(await openWith(credential, name, since))) refuseIfDropped(since)
     },
     opens: (credential, name) => opensNow(parts, attempts, credential, name),
     wipe() {
+      drops++
       open?.wipe()
       open = null
       why = 'the vault is sealed: it was sealed by hand'
@@ -122,6 +143,36 @@ function heldSealed(value: Uint8Array): SecretboxError {
     // It stays as it is said above.
   }
   return new SecretboxError('sealed', `the vault is sealed: ${told}`, { hint: unsealHint })
+}
+
+/** Does one work after the other. */
+function createTurns(): { over(): Promise<unknown>; take<T>(work: () => Promise<T>): Promise<T> } {
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    over: () => last,
+    take(work) {
+      const mine = last.then(work)
+      last = mine.catch(() => undefined)
+      return mine
+    }
+  }
+}
+
+function sealedMeanwhile(): SecretboxError {
+  return new SecretboxError('sealed', 'the vault is sealed: it was sealed meanwhile', { hint: unsealHint })
+}
+
+/** Whether the header is what it was when it was read. */
+async function isStill(store: Store, { tag, revision }: StoredHeader): Promise<boolean> {
+  const now = await getHeader(store)
+  return now.tag === tag && now.revision === revision
+}
+
+/** Unless somebody has sealed the vault again since. */
+async function forgetSeal(store: Store, revision: number): Promise<void> {
+  await store.commit([{ remove: sealedKey, expect: revision }]).catch((error: unknown) => {
+    if (!isSecretboxError(error, 'conflict')) throw error
+  })
 }
 
 /** The slot of a credential, open. Throws `denied` when there is none. */
@@ -174,8 +225,15 @@ async function opensNow(
   name: string
 ): Promise<boolean> {
   try {
-    const { rootKey } = await tried(parts, attempts, await getHeader(parts.store), credential, name)
-    rootKey.wipe()
+    const stored = await getHeader(parts.store)
+    const { rootKey } = await tried(parts, attempts, stored, credential, name)
+    // It lives for a moment.
+    const keyring = keyringOf({ ...parts, allocate: newBytes }, rootKey, stored.header.id)
+    try {
+      checkHeader(keyring, stored)
+    } finally {
+      keyring.wipe()
+    }
     return true
   } catch (error) {
     if (isSecretboxError(error, 'denied')) return false

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten, restoreStore } from '../../base/messages.ts'
-import { Secret } from '../../base/secret.ts'
+import { newBytes, Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import type { Store, Write } from '../../store/store.ts'
 
@@ -13,7 +13,7 @@ const name = "the key of the vault's digests"
  * are when the root key becomes another.
  */
 export function newDigestKey(keyring: Keyring): Write {
-  const key = new Secret(randomBytes(keyBytes))
+  const key = new Secret(randomFillSync(newBytes(keyBytes)))
   try {
     return { put: recordKey, value: keyring.encrypt(recordKey, key.bytes()), expect: null }
   } finally {
