@@ -32,6 +32,38 @@ async function linesOf(opened: OpenVault): Promise<string[]> {
     })
 }
 
+/** What is told while another root key comes after so many lines. */
+async function toldAcrossRotation(opened: OpenVault, after: number): Promise<AuditLine[]> {
+  const told: AuditLine[] = []
+  for await (const line of opened.audit.read(await opened.sealing.keyring(), { limit: Infinity })) {
+    told.push(line)
+    if (told.length === after) await opened.rotateRoot(root)
+  }
+  return told
+}
+
+test('the audit fits together for who reads it while the root key becomes another', async () => {
+  const opened = await open()
+  for (let n = 0; n < 130; n++) await opened.vault.list(root)
+  for (const after of [1, 63, 64, 65, 100, 128, 130]) {
+    const told = await toldAcrossRotation(opened, after)
+    expect([after, told.filter(isDamage)]).toEqual([after, []])
+    expect(told.length).toBeGreaterThan(130)
+  }
+})
+
+test('what is damaged is told of also then', async () => {
+  const opened = await open()
+  for (let n = 0; n < 130; n++) await opened.vault.list(root)
+  const key = (n: number): string => `audit/${String(n).padStart(16, '0')}`
+  // Of the same number and under the same keys, but not what the next one names.
+  const keyring = await opened.sealing.keyring()
+  const plaintext = keyring.decrypt(key(100), (await opened.store.get(key(100)))?.value ?? Buffer.of())
+  await opened.store.commit([{ put: key(100), value: keyring.encrypt(key(100), plaintext) }])
+  const told = await toldAcrossRotation(opened, 10)
+  expect(told.filter(isDamage)).toMatchObject([{ sequence: 100 }])
+})
+
 describe('the audit', () => {
   test('records every decision, with what it was about and which version came of it', async () => {
     const opened = await open()

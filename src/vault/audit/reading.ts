@@ -61,10 +61,11 @@ export async function* readEntries(
   endsNow: () => Promise<AuditEnds>,
   query: AuditQuery
 ): AsyncGenerator<AuditLine> {
+  const generation = keyring.generation()
   const ends = await endsNow()
   const from = await beginning(store, keyring, ends, query)
   let [checked, damages, to] = [0, 0, ends.last]
-  for await (const line of walk(store, keyring, { ends, endsNow, from, signal: query.signal })) {
+  for await (const line of walk(store, keyring, { generation, ends, endsNow, from, signal: query.signal })) {
     if (isDamage(line)) {
       damages++
       yield line
@@ -82,11 +83,14 @@ async function* walk(
   store: Store,
   keyring: Keyring,
   {
+    generation,
     ends,
     endsNow,
     from,
     signal
   }: {
+    /** Of the keyring when the reading began. */
+    generation: number
     ends: AuditEnds
     endsNow: () => Promise<AuditEnds>
     from: number
@@ -94,6 +98,8 @@ async function* walk(
   }
 ): AsyncGenerator<AuditEntry | AuditDamage> {
   let expected = from
+  // Entries under other keys have other hashes: what was read before and after they came is not compared.
+  const isUnderOthers = (): boolean => generation !== keyring.generation()
   // Null: the entry before cannot be compared with.
   let before = await hashBefore(store, from, ends.first)
   const records = store.list(auditPrefix, from > ends.first ? { after: entryKey(from - 1) } : {})
@@ -112,7 +118,8 @@ async function* walk(
     }
     if (entry === null) yield { sequence, damaged: notWhatWasWritten(`entry ${sequence}`) }
     else {
-      const doubt = doubtBefore(entry, before)
+      let doubt = doubtBefore(entry, before)
+      if (doubt !== null && isUnderOthers()) doubt = await doubtNow(store, keyring, sequence)
       if (doubt !== null) yield doubt
       yield entry
     }
@@ -120,8 +127,22 @@ async function* walk(
     expected = sequence + 1
   }
   if (expected <= ends.last) yield missing(expected, ends.last)
-  else if (expected - 1 === ends.last && before !== null && ends.hash !== null && before !== ends.hash)
-    yield { sequence: ends.last, damaged: notWhatWasWritten(`entry ${ends.last}`) }
+  else if (expected - 1 === ends.last && before !== null && ends.hash !== null && before !== ends.hash) {
+    // That there are other keys has an entry of its own, after the last that was to be read.
+    const doubt = isUnderOthers()
+      ? await doubtNow(store, keyring, ends.last + 1)
+      : { sequence: ends.last, damaged: notWhatWasWritten(`entry ${ends.last}`) }
+    if (doubt !== null) yield doubt
+  }
+}
+
+/** What is wrong between an entry and the one before it, as both lie in the store at one moment; null when one is gone. */
+async function doubtNow(store: Store, keyring: Keyring, sequence: number): Promise<AuditDamage | null> {
+  const after = entryKey(Math.max(0, sequence - 2))
+  const [first, second] = await Array.fromAsync(store.list(auditPrefix, { after, limit: 2 }))
+  if (first?.key !== entryKey(sequence - 1) || second?.key !== entryKey(sequence)) return null
+  const entry = openEntry(keyring, second)
+  return entry && doubtBefore(entry, hashOf(first.value))
 }
 
 async function hashBefore(store: Store, from: number, first: number): Promise<string | null> {
