@@ -13,6 +13,8 @@ const minuteMs = 60_000
 
 /** How many cuts are taken in a row of writes without anything else in between; all of them where it is short. */
 const cutsPerRow = isLong ? Infinity : 1
+/** After how many of the calls there are cuts at all. */
+const shareOfCalls = isLong ? 1 : 0.4
 /** How many mixtures of written and lost there are at each cut, beside everything and nothing. */
 const mixtures = isLong ? 6 : 1
 
@@ -48,6 +50,7 @@ function* cutsIn(recorded: readonly FileCall[], random: () => number): Generator
       else if (word === 'begun') begun = Number(count)
     } else disk.apply(call)
     if (call.op === 'write' && random() > cutsPerRow / (rows[index] ?? 1)) continue
+    if (random() > shareOfCalls) continue
     const place = `after call ${index} (${call.op}), step ${begun}`
     // A flush changes nothing of what is written, and nothing else changes what was flushed; what may be there becomes
     // less only when a step is done.
