@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto'
 import { inspect } from 'node:util'
 
 const wiped = new Uint8Array(0)
@@ -48,6 +49,11 @@ export class Secret {
   [inspect.custom](): string {
     return this.toString()
   }
+}
+
+/** Random bytes, filled in where they stay: no piece of them is left elsewhere. */
+export function randomSecret(length: number): Secret {
+  return new Secret(randomFillSync(newBytes(length)))
 }
 
 /**

@@ -95,7 +95,7 @@ export async function loadSodium(): Promise<Sodium> {
 
   return {
     hchacha20(key, input) {
-      if (key.length !== 32) throw new RangeError('a key has 32 bytes')
+      refuseLength(key)
       if (input.length !== 16) throw new RangeError('the input has 16 bytes')
       return call(32, [input, key], (out, [inputAt = 0, keyAt = 0]) =>
         raw._crypto_core_hchacha20(out, inputAt, keyAt, 0)
@@ -107,16 +107,21 @@ export async function loadSodium(): Promise<Sodium> {
         raw._crypto_generichash(out, length, messageAt, message.length, 0, keyAt, key.length)
       )
     },
-    ...publicKeys(raw, tried)
+    ...publicKeys(raw, { tried, call })
   }
 }
 
 /** What is done with X25519 keys. */
 function publicKeys(
   raw: RawSodium,
-  tried: (outLength: number, parts: readonly Uint8Array[], run: Run) => Buffer | null
+  {
+    tried,
+    call
+  }: {
+    tried: (outLength: number, parts: readonly Uint8Array[], run: Run) => Buffer | null
+    call: (outLength: number, parts: readonly Uint8Array[], run: Run) => Buffer
+  }
 ): Pick<Sodium, 'publicKeyOf' | 'encryptTo' | 'decryptSent'> {
-  const call = (...what: Parameters<typeof tried>): Buffer => whatIsDone(tried(...what))
   return {
     publicKeyOf(privateKey) {
       refuseLength(privateKey)

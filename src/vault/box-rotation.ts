@@ -3,7 +3,7 @@ import { joined } from '../base/bytes.ts'
 import { quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
 import type { BoxName } from '../base/names.ts'
-import { releaseBytes, Secret } from '../base/secret.ts'
+import { randomSecret, releaseBytes, Secret } from '../base/secret.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import type { Store, Write } from '../store/store.ts'
 import type { Caller } from './access/authority.ts'
@@ -41,7 +41,7 @@ export function createBoxRotation(
 ): (caller: Caller, box: BoxName) => Promise<Reencrypted> {
   return (caller, name) =>
     parts.gate.run(caller, 'box.rotate', { box: name }, async permit => {
-      const key = new Secret(joined([randomBytes(keyBytes)]))
+      const key = randomSecret(keyBytes)
       const carried = createCarried(parts.store, permit.keyring, key)
       const done = await commitPrepared(permit, () => prepared(parts, permit, key, carried))
         .catch(async (error: unknown) => {

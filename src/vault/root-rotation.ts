@@ -1,8 +1,7 @@
-import { randomFillSync } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { isSecretboxError, quote, SecretboxError } from '../base/errors.ts'
 import { reach } from '../base/fault-points.ts'
-import { newBytes, Secret } from '../base/secret.ts'
+import { randomSecret } from '../base/secret.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import { checkHeader, getHeader, putHeader } from '../crypto/keyslots/header.ts'
 import { withRootKey } from '../crypto/keyslots/slot.ts'
@@ -15,6 +14,8 @@ import type { Policies } from './action/policies.ts'
 import { hashOf } from './audit/records.ts'
 import { boxPrefix, renewedBox } from './boxes/records.ts'
 import { grantPrefix } from './grants/records.ts'
+import { signingKeyRecord } from './identity/signing-key.ts'
+import { digestKeyRecord } from './injected/digest-key.ts'
 
 /** The writes that put the tags of copies' records under other keys. */
 export type RetagCopies = (store: Store, from: Keyring['tag'], to: Keyring['tag']) => AsyncIterable<Write>
@@ -39,7 +40,7 @@ export function createRootRotation(parts: RotationParts): (caller: Caller) => Pr
     gate.run(caller, 'vault.rotate', theVault, async permit => {
       if (isUnderWay) throw new SecretboxError('conflict', 'the root key is being made another already')
       isUnderWay = true
-      const rootKey = new Secret(randomFillSync(newBytes(keyBytes)))
+      const rootKey = randomSecret(keyBytes)
       const { keyring: to, takeOver } = permit.keyring.another(rootKey)
       rootKey.wipe()
       // Theirs from then on whose keys they are.
@@ -71,7 +72,7 @@ export function createRootRotation(parts: RotationParts): (caller: Caller) => Pr
 }
 
 /** What is under the vault's own keys, each under its own key in the store. */
-const otherRecords = ['identity', 'digest-key']
+const otherRecords = [signingKeyRecord, digestKeyRecord]
 /** After so many records others have their turn. */
 const recordsInTurn = 64
 

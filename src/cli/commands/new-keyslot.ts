@@ -1,9 +1,8 @@
-import { randomFillSync } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { joined } from '../../base/bytes.ts'
 import { quote, reasonOf, SecretboxError } from '../../base/errors.ts'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { newBytes, randomSecret } from '../../base/secret.ts'
 import { ageFileFor } from '../age/key-in-file.ts'
 import { parseRecipient } from '../age/x25519.ts'
 import type { KeyslotKind } from '../client/api.ts'
@@ -44,7 +43,7 @@ export async function makeKeyslot(cli: Cli, place: 'new' | 'same', wish: Keyslot
 /** A new key, and behind it the age file that holds it. */
 function keyAndFileFor(recipient: string): Buffer {
   const to = parseRecipient(recipient)
-  const key = new Secret(randomFillSync(newBytes(keyBytes)))
+  const key = randomSecret(keyBytes)
   try {
     return joined([key.bytes(), ageFileFor(to, key)])
   } finally {

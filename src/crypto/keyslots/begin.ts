@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { keyFileName } from '../../base/default-paths.ts'
 import { errnoOf, isSecretboxError, reasonOf, SecretboxError } from '../../base/errors.ts'
 import { publishFile, syncDirectory, writeNewFile } from '../../base/fsync.ts'
 import { quotePath } from '../../base/host-paths.ts'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { newBytes, randomSecret } from '../../base/secret.ts'
 import type { Store, Write } from '../../store/store.ts'
 import type { Envelope } from '../envelope.ts'
 import { createKeyring, keyBytes, type Keyring } from '../keyring.ts'
@@ -47,7 +47,7 @@ export async function initialiseVault(
   }
   const id = randomBytes(16).toString('hex')
   const { key, bytes } = newKeyFile(sodium, id)
-  const rootKey = new Secret(randomFillSync(newBytes(keyBytes)))
+  const rootKey = randomSecret(keyBytes)
   // It lives for a moment: a vault is begun also where no memory can be locked, and stays sealed there.
   const keyring = createKeyring({ sodium, envelope, rootKey, storeId: id, allocate: newBytes })
   try {

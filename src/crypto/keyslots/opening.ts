@@ -10,6 +10,7 @@ import type { Header, Slot, SlotKind } from './header.ts'
 import { parseKeyFile, readKeyFile } from './key-file.ts'
 import { keyOfPassphrase } from './passphrase.ts'
 import { keyOfRecoveryCode, parseRecoveryCode } from './recovery.ts'
+import { wrappedIn } from './slot.ts'
 
 /** A root key, which whoever opened it wipes, and the slot that gave it. */
 export interface Opened {
@@ -123,11 +124,8 @@ function firstThatOpens(
   key: Secret
 ): Opened | null {
   for (const slot of slots) {
-    const [wrapped, publicKey] = [slot.wrapped, slot.public].map(text => Buffer.from(text, 'base64'))
-    if (wrapped === undefined || publicKey === undefined) throw new Error('a slot has both')
     try {
-      const place = { storeId, slotId: slot.id }
-      const rootKey = unwrapRootKey(parts, place, key, { wrapped, public: publicKey })
+      const rootKey = unwrapRootKey(parts, { storeId, slotId: slot.id }, key, wrappedIn(slot))
       if (rootKey !== null) return { slot, rootKey }
     } catch (cause) {
       if (!isSecretboxError(cause, 'damaged')) throw cause

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { coalesce } from '../../base/coalesce.ts'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import { keyslotsHint } from '../../base/messages.ts'
 import { newBytes, type Secret } from '../../base/secret.ts'
@@ -52,7 +53,6 @@ export function createSealing(
   let why = 'the vault is sealed: its key was not read yet'
   /** One opens at a time: what `onOpen` does is not for a vault that is open already. */
   const turns = createTurns()
-  let alone: Promise<Keyring> | null = null
   /** How often the keys were dropped. Who began to open before that does not undo it. */
   let drops = 0
 
@@ -109,11 +109,13 @@ export function createSealing(
     })
   }
 
+  const openInTurn = coalesce(() => turns.take(openAlone))
+
   return {
     async keyring() {
       // One that is under way may have read what lay there before: who asks now wants what lies there now.
       await turns.over()
-      return open ?? (alone ??= turns.take(openAlone).finally(() => (alone = null)))
+      return open ?? openInTurn()
     },
     isSealed: () => open === null,
     reason: () => (open === null ? why : null),
@@ -145,7 +147,7 @@ function heldSealed(value: Uint8Array): SecretboxError {
   return new SecretboxError('sealed', `the vault is sealed: ${told}`, { hint: unsealHint })
 }
 
-/** Does one work after the other. */
+/** Does one work after the other. Every act waits for `over`, so that it takes one step and not those of a mutex. */
 function createTurns(): { over(): Promise<unknown>; take<T>(work: () => Promise<T>): Promise<T> } {
   let last: Promise<unknown> = Promise.resolve()
   return {

@@ -36,10 +36,8 @@ export function newSlot(keyring: Pick<Keyring, 'wrapRootKey'>, wish: SlotWish, k
 /** The header with another root key in every slot, each for who could open it before. Throws `damaged`, with the slot's name. */
 export function withRootKey(header: Header, old: Keyring, keyring: Keyring): Header {
   const slots = header.slots.map(slot => {
-    const [publicKey, outer] = [slot.public, slot.outer].map(text => Buffer.from(text, 'base64'))
-    if (publicKey === undefined || outer === undefined) throw new Error('a slot has both')
     try {
-      return { ...slot, ...inBase64(keyring.rewrapRootKey(old, slot.id, { public: publicKey, outer })) }
+      return { ...slot, ...inBase64(keyring.rewrapRootKey(old, slot.id, wrappedIn(slot))) }
     } catch (cause) {
       if (!isSecretboxError(cause, 'damaged')) throw cause
       throw new SecretboxError(
@@ -50,6 +48,12 @@ export function withRootKey(header: Header, old: Keyring, keyring: Keyring): Hea
     }
   })
   return { ...header, slots }
+}
+
+/** What a slot holds of the root key, in bytes. */
+export function wrappedIn({ wrapped, public: publicKey, outer }: Slot): WrappedRootKey {
+  const bytes = (text: string): Buffer => Buffer.from(text, 'base64')
+  return { wrapped: bytes(wrapped), public: bytes(publicKey), outer: bytes(outer) }
 }
 
 function inBase64({ wrapped, public: publicKey, outer }: WrappedRootKey): {

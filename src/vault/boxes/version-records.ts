@@ -1,8 +1,8 @@
-import { randomFillSync, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { isSecretboxError, quote, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten, restoreStore } from '../../base/messages.ts'
 import type { BoxName } from '../../base/names.ts'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { randomSecret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import type { Store, Write } from '../../store/store.ts'
 import { Overtaken } from '../action/overtaken.ts'
@@ -20,7 +20,7 @@ export function newBox(keyring: Keyring, made: NewBox): { box: Box; writes: Writ
     // A UUID (RFC 9562, version 4), without its dashes.
     id: randomUUID().replaceAll('-', ''),
     created: new Date().toISOString(),
-    key: new Secret(randomFillSync(newBytes(keyBytes))),
+    key: randomSecret(keyBytes),
     versions: [],
     rolledBack: 0
   }

@@ -9,7 +9,7 @@ import type { Store, Write } from '../../store/store.ts'
 export const signatureAlgorithm = 'ES256'
 const curve = 'P-256'
 /** Where the store keeps it: PKCS #8 (RFC 5958) in DER, encrypted under the vault's own key. */
-const keyRecord = 'identity'
+export const signingKeyRecord = 'identity'
 
 /** A public key as others are given it (RFC 7517, RFC 7518 section 6.2). */
 export interface PublicKey {
@@ -34,7 +34,7 @@ export function newSigningKey(keyring: Keyring): Write {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: curve })
   const bytes = privateKey.export({ type: 'pkcs8', format: 'der' })
   try {
-    return { put: keyRecord, value: keyring.encrypt(keyRecord, bytes), expect: null }
+    return { put: signingKeyRecord, value: keyring.encrypt(signingKeyRecord, bytes), expect: null }
   } finally {
     bytes.fill(0)
   }
@@ -42,13 +42,13 @@ export function newSigningKey(keyring: Keyring): Write {
 
 /** The vault's key. Throws `damaged`, also when it is gone: nobody who checks tokens knows another. */
 export async function signingKeyIn(store: Store, keyring: Keyring): Promise<SigningKey> {
-  const record = await store.get(keyRecord)
+  const record = await store.get(signingKeyRecord)
   if (record !== null) return keyOf(readKey(keyring, record.value))
   throw new SecretboxError('damaged', 'the signing key is gone', { hint: restoreStore })
 }
 
 function readKey(keyring: Keyring, encrypted: Uint8Array): KeyObject {
-  const bytes = keyring.decrypt(keyRecord, encrypted)
+  const bytes = keyring.decrypt(signingKeyRecord, encrypted)
   try {
     return createPrivateKey({ key: bytes, type: 'pkcs8', format: 'der' })
   } catch (cause) {

@@ -1,11 +1,11 @@
-import { randomFillSync } from 'node:crypto'
 import { isSecretboxError, SecretboxError } from '../../base/errors.ts'
 import { notWhatWasWritten, restoreStore } from '../../base/messages.ts'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { randomSecret, Secret } from '../../base/secret.ts'
 import { keyBytes, type Keyring } from '../../crypto/keyring.ts'
 import type { Store, Write } from '../../store/store.ts'
 
-const recordKey = 'digest-key'
+/** Where it lies in the store. */
+export const digestKeyRecord = 'digest-key'
 const name = "the key of the vault's digests"
 
 /**
@@ -13,9 +13,9 @@ const name = "the key of the vault's digests"
  * are when the root key becomes another.
  */
 export function newDigestKey(keyring: Keyring): Write {
-  const key = new Secret(randomFillSync(newBytes(keyBytes)))
+  const key = randomSecret(keyBytes)
   try {
-    return { put: recordKey, value: keyring.encrypt(recordKey, key.bytes()), expect: null }
+    return { put: digestKeyRecord, value: keyring.encrypt(digestKeyRecord, key.bytes()), expect: null }
   } finally {
     key.wipe()
   }
@@ -23,10 +23,10 @@ export function newDigestKey(keyring: Keyring): Write {
 
 /** The key of the vault's digests, which the caller wipes. Throws `damaged`, also when it is gone: with another, all containers would be stale. */
 export async function readDigestKey(store: Store, keyring: Keyring): Promise<Secret> {
-  const record = await store.get(recordKey)
+  const record = await store.get(digestKeyRecord)
   if (record === null) throw damaged(`${name} is gone`)
   try {
-    return new Secret(keyring.decrypt(recordKey, record.value))
+    return new Secret(keyring.decrypt(digestKeyRecord, record.value))
   } catch (error) {
     throw isSecretboxError(error, 'damaged') ? damaged(notWhatWasWritten(name), error) : error
   }
