@@ -148,35 +148,33 @@ async function recordNow(store: Store, { volume, mount, created }: CopyRecord): 
 async function takeAway(parts: WithdrawParts, one: Owed): Promise<void> {
   const { container, record } = one
   const log = parts.log.child({ container: container.id })
-  const noteIt = async (): Promise<void> => {
+  const succeeds = async (step: () => Promise<unknown>, failed: string): Promise<boolean> => {
     try {
-      if (record !== null) await note(parts, record, container)
-      one.isNoted = true
+      await step()
+      return true
     } catch (err) {
-      log.error({ err }, 'cannot record which container has a copy that is not for it')
+      log.error({ err }, failed)
+      return false
     }
   }
-  const wipeIt = async (): Promise<void> => {
-    try {
-      if (record !== null) await wipe(parts, record, container)
-      one.isWiped = true
-    } catch (err) {
-      log.error({ err }, 'cannot withdraw a copy: it is tried again')
-    }
+  const withCopy = async (step: typeof note): Promise<void> => {
+    if (record !== null) await step(parts, record, container)
   }
-  const killIt = async (): Promise<void> => {
-    try {
-      await parts.engine.kill(container.id)
-      one.isKilled = true
-    } catch (err) {
-      log.error({ err }, 'cannot kill a container that may not use its box')
-    }
+  const kill = async (): Promise<void> => {
+    one.isKilled ||= await succeeds(
+      () => parts.engine.kill(container.id),
+      'cannot kill a container that may not use its box'
+    )
   }
-  if (!one.isNoted) await noteIt()
-  const killing = one.isKilled ? Promise.resolve() : killIt()
+  one.isNoted ||= await succeeds(
+    () => withCopy(note),
+    'cannot record which container has a copy that is not for it'
+  )
+  const killing = kill()
   // A wiped copy of which nothing is noted would not tell the next daemon whom to kill.
   if (!one.isNoted) await killing
-  await Promise.all([one.isWiped || wipeIt(), killing])
+  one.isWiped ||= await succeeds(() => withCopy(wipe), 'cannot withdraw a copy: it is tried again')
+  await killing
 }
 
 /** A copy and who has it; another copy of the same mount ID is another. */

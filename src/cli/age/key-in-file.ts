@@ -1,5 +1,5 @@
-import { createHmac, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
-import { newBytes, Secret } from '../../base/secret.ts'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { newBytes, randomSecret, type Secret } from '../../base/secret.ts'
 import { decrypt, encrypt, hkdf, recipientOf, wrapKey, type AgeIdentity } from './x25519.ts'
 
 /*
@@ -18,7 +18,7 @@ const columns = 64
 
 /** The file that holds a key for one recipient. */
 export function ageFileFor(recipient: Uint8Array, key: Secret): Buffer {
-  const [own, fileKey] = [new Secret(newKey(32)), new Secret(newKey(fileKeyBytes))]
+  const [own, fileKey] = [randomSecret(32), randomSecret(fileKeyBytes)]
   try {
     const share = recipientOf(own)
     const wrapping = wrapKey(own, recipient, { share, recipient })
@@ -112,10 +112,6 @@ function withKey<T>(key: Secret, use: (key: Secret) => T): T {
   } finally {
     key.wipe()
   }
-}
-
-function newKey(length: number): Buffer {
-  return randomFillSync(newBytes(length))
 }
 
 /** Base64 without padding, as headers have it. */

@@ -88,7 +88,7 @@ function parsePlace(place: string, flag: string): string {
 /**
  * What the runtime mounts there itself has no room for anything (runc: inside /proc; no directory can be made in sysfs). And
  * what is mounted at one of the Engine's three network files becomes that of the container, also for others that share its network (Engine
- * fact 21).
+ * fact 19).
  */
 export function isTakenByRuntime(target: string): boolean {
   return /^\/((proc|sys)(\/.*)?|dev|etc\/(hosts|hostname|resolv\.conf))?$/.test(target)
